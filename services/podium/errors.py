@@ -1,0 +1,129 @@
+"""Every error that Podium reports, with the HTTP status that it becomes.
+
+    PodiumError                    500  a fault of Podium's own
+    ├── InvalidInput               400  the request is malformed; names the field and the remedy
+    │   ├── UnsupportedMedia       415  bytes that are not a picture or a video that Podium reads
+    │   ├── TooLarge               413  over a size, length or count limit
+    │   └── Unprocessable          422  well-formed, but there is nothing in it to work on
+    ├── Forbidden                  403  a path, address or option outside the allow-list
+    ├── NotFound                   404  no such pipeline, model or file
+    │   └── FramesGone             404  the frame handle has expired or was never here
+    ├── Overloaded                 429  queues are full; comes with ``retry_after_s``
+    ├── StageFailed                502  a stage answered with an error of its own
+    ├── Unavailable                503  not ready, draining, or no replica answers
+    ├── DeadlineExceeded           504  the time budget ran out; names the stage
+    └── SetupError                 500  a model or a setting is missing or damaged; names the remedy
+
+Services answer all of them in the Open Inference Protocol's shape, ``{"error": "<message>"}``.
+"""
+
+from __future__ import annotations
+
+
+class PodiumError(Exception):
+    """Base of all errors that Podium raises on purpose.
+
+    Args:
+        message: What is wrong and what to do about it, in one or two sentences.
+    """
+
+    status = 500
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidInput(PodiumError):
+    """The request is malformed.
+
+    Args:
+        message: What is wrong.
+        field: Name of the offending input, parameter or header; it leads the message.
+    """
+
+    status = 400
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(f"{field}: {message}" if field else message)
+        self.field = field
+
+
+class UnsupportedMedia(InvalidInput):
+    """The bytes are not a picture or a video that Podium reads."""
+
+    status = 415
+
+
+class TooLarge(InvalidInput):
+    """A size, a length or a count is over its limit."""
+
+    status = 413
+
+
+class Unprocessable(InvalidInput):
+    """The request is well-formed, but there is nothing in it to work on."""
+
+    status = 422
+
+
+class Forbidden(PodiumError):
+    """A path, address or option is outside the allow-list."""
+
+    status = 403
+
+
+class NotFound(PodiumError):
+    """There is no such pipeline, model or file."""
+
+    status = 404
+
+
+class FramesGone(NotFound):
+    """The frames behind a handle have expired or are held by another replica."""
+
+
+class Overloaded(PodiumError):
+    """The queue is full; the caller should come back after ``retry_after_s`` seconds."""
+
+    status = 429
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class StageFailed(PodiumError):
+    """A stage answered with an error that is not the caller's fault."""
+
+    status = 502
+
+
+class Unavailable(PodiumError):
+    """The service is not ready or is draining, or no replica of a stage answers."""
+
+    status = 503
+
+
+class DeadlineExceeded(PodiumError):
+    """The time budget of the request ran out."""
+
+    status = 504
+
+
+class SetupError(PodiumError):
+    """A model, a file or a setting that a service needs is missing or damaged."""
+
+
+BY_STATUS: dict[int, type[PodiumError]] = {
+    400: InvalidInput,
+    403: Forbidden,
+    404: NotFound,
+    413: TooLarge,
+    415: UnsupportedMedia,
+    422: Unprocessable,
+    429: Overloaded,
+    503: Unavailable,
+    504: DeadlineExceeded,
+}
+"""The error that a client raises for a status that a stage answered with."""

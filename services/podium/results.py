@@ -1,0 +1,83 @@
+"""The result of a pipeline: what the gateway answers and what postprocess reads.
+
+One schema for the JSON on the wire, the OpenAPI page and the readers of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FrameStatus = Literal["ok", "no_person", "decode_error", "failed"]
+
+
+class PersonResult(BaseModel):
+    """One person on one frame."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    track_id: int = Field(description="Stable over the frames of one request.")
+    box: tuple[float, float, float, float] = Field(description="xyxy, pixels of the source frame.")
+    score: float = Field(description="Confidence that this is a person, 0-1.")
+    keypoints: list[tuple[float, float, float]] = Field(
+        description="x, y in pixels of the source frame and score, in the skeleton's order."
+    )
+    keypoints_3d: list[tuple[float, float, float]] | None = Field(
+        default=None, description="Metres, camera axes, relative to the middle of the hips."
+    )
+
+
+class FrameResult(BaseModel):
+    """One frame."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    index: int = Field(ge=0, description="Ordinal of the frame in the source.")
+    time_s: float = Field(description="Presentation time from the start of the source.")
+    status: FrameStatus
+    error: str | None = Field(default=None, description="Why the status is not ok.")
+    persons: list[PersonResult] = Field(default_factory=list)
+
+
+class SourceResult(BaseModel):
+    """What the container says of the whole source."""
+
+    width: int
+    height: int
+    fps: float
+    frame_count: int
+    duration_s: float
+    complete: bool = True
+
+
+class PipelineResult(BaseModel):
+    """The frames of one request, in order."""
+
+    pipeline: str
+    skeleton: str = Field(description="Name of the skeleton of the key points.")
+    models: dict[str, str] = Field(description="Stage -> name@version.")
+    source: SourceResult
+    frames: list[FrameResult]
+    timing_ms: dict[str, dict[str, float]] = Field(default_factory=dict)
+    degraded: list[str] = Field(
+        default_factory=list, description="What was skipped, reduced or incomplete."
+    )
+
+
+class OutputFile(BaseModel):
+    """One file that postprocess wrote."""
+
+    name: str
+    uri: str
+    size_bytes: int
+    sha256: str
+    media_type: str
+
+
+class PostprocessResult(BaseModel):
+    """What postprocess wrote, and the headline numbers."""
+
+    files: list[OutputFile]
+    summary: dict[str, Any]
+    warnings: list[str] = Field(default_factory=list)

@@ -1,0 +1,218 @@
+"""Key point sets: names, edges to draw, left-right mirrors, and mappings between sets.
+
+Sources: COCO-17 (COCO key point task), H36M-17 (Human3.6M as used for evaluation), BlazePose-33
+(BlazePose GHUM model card), Halpe-26 (Halpe-FullBody). Every set uses the same word for the same
+joint, so a mapping between two sets is a look-up by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+
+from podium.errors import NotFound
+from podium.types import Float64
+
+_LIMBS = (
+    ("left_shoulder", "right_shoulder"),
+    ("left_shoulder", "left_elbow"),
+    ("left_elbow", "left_wrist"),
+    ("right_shoulder", "right_elbow"),
+    ("right_elbow", "right_wrist"),
+    ("left_shoulder", "left_hip"),
+    ("right_shoulder", "right_hip"),
+    ("left_hip", "right_hip"),
+    ("left_hip", "left_knee"),
+    ("left_knee", "left_ankle"),
+    ("right_hip", "right_knee"),
+    ("right_knee", "right_ankle"),
+)
+
+_VIRTUAL = MappingProxyType(
+    {
+        "mid_hip": ("left_hip", "right_hip"),
+        "neck": ("left_shoulder", "right_shoulder"),
+        "head": ("left_ear", "right_ear"),
+    }
+)
+"""Joints that a set may lack, as the mean of two that it has."""
+
+_SYNONYMS = MappingProxyType(
+    {
+        "left_big_toe": "left_foot_index",
+        "right_big_toe": "right_foot_index",
+        "left_foot_index": "left_big_toe",
+        "right_foot_index": "right_big_toe",
+    }
+)
+"""The tip of the foot: BlazePose says foot index, Halpe says big toe."""
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A named, ordered set of key points."""
+
+    name: str
+    joints: tuple[str, ...]
+    edges_by_name: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def index(self) -> Mapping[str, int]:
+        """Joint name -> column."""
+        return MappingProxyType({joint: i for i, joint in enumerate(self.joints)})
+
+    @cached_property
+    def edges(self) -> tuple[tuple[int, int], ...]:
+        """Bones to draw, as pairs of columns."""
+        return tuple((self.index[a], self.index[b]) for a, b in self.edges_by_name)
+
+    @cached_property
+    def mirror(self) -> tuple[int, ...]:
+        """For each column, the column of the same joint on the other side."""
+        return tuple(self.index[_other_side(joint)] for joint in self.joints)
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    def has(self, joint: str) -> bool:
+        """Whether ``take`` can give this joint, directly or derived."""
+        return self._columns(joint) is not None
+
+    def take(self, keypoints: Float64, joint: str) -> Float64:
+        """One joint's values, derived from two others where the set lacks it.
+
+        Args:
+            keypoints: (..., J, C).
+            joint: A name of any set, such as ``left_knee``, ``mid_hip``, ``left_big_toe``.
+
+        Returns:
+            (..., C).
+
+        Raises:
+            NotFound: the set has neither the joint nor what it derives from.
+        """
+        columns = self._columns(joint)
+        if columns is None:
+            raise NotFound(f"skeleton {self.name} has no joint {joint}")
+        values: Float64 = np.mean(keypoints[..., columns, :], axis=-2)
+        return values
+
+    def _columns(self, joint: str) -> list[int] | None:
+        for name in (joint, _SYNONYMS.get(joint, joint)):
+            if name in self.index:
+                return [self.index[name]]
+        parts = _VIRTUAL.get(joint, ())
+        if parts and all(part in self.index for part in parts):
+            return [self.index[part] for part in parts]
+        return None
+
+
+def _other_side(joint: str) -> str:
+    if joint.startswith("left_"):
+        return "right_" + joint.removeprefix("left_")
+    if joint.startswith("right_"):
+        return "left_" + joint.removeprefix("right_")
+    return joint
+
+
+_COCO_JOINTS = (
+    "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow "
+    "right_elbow left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle "
+    "right_ankle"
+)
+
+COCO17 = Skeleton(
+    "coco17",
+    tuple(_COCO_JOINTS.split()),
+    (
+        ("nose", "left_eye"),
+        ("nose", "right_eye"),
+        ("left_eye", "left_ear"),
+        ("right_eye", "right_ear"),
+        *_LIMBS,
+    ),
+)
+
+H36M17 = Skeleton(
+    "h36m17",
+    tuple(
+        (
+            "mid_hip right_hip right_knee right_ankle left_hip left_knee left_ankle torso neck "
+            "nose head left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist"
+        ).split()
+    ),
+    (
+        ("mid_hip", "torso"),
+        ("torso", "neck"),
+        ("neck", "nose"),
+        ("nose", "head"),
+        *_LIMBS,
+    ),
+)
+
+BLAZEPOSE33 = Skeleton(
+    "blazepose33",
+    tuple(
+        (
+            "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye "
+            "right_eye_outer left_ear right_ear left_mouth right_mouth left_shoulder "
+            "right_shoulder left_elbow right_elbow left_wrist right_wrist left_pinky right_pinky "
+            "left_index right_index left_thumb right_thumb left_hip right_hip left_knee "
+            "right_knee left_ankle right_ankle left_heel right_heel left_foot_index "
+            "right_foot_index"
+        ).split()
+    ),
+    (
+        ("nose", "left_eye"),
+        ("nose", "right_eye"),
+        ("left_eye", "left_ear"),
+        ("right_eye", "right_ear"),
+        ("left_mouth", "right_mouth"),
+        ("left_wrist", "left_index"),
+        ("right_wrist", "right_index"),
+        ("left_ankle", "left_heel"),
+        ("left_heel", "left_foot_index"),
+        ("left_ankle", "left_foot_index"),
+        ("right_ankle", "right_heel"),
+        ("right_heel", "right_foot_index"),
+        ("right_ankle", "right_foot_index"),
+        *_LIMBS,
+    ),
+)
+
+HALPE26 = Skeleton(
+    "halpe26",
+    (
+        *_COCO_JOINTS.split(),
+        *(
+            "head neck mid_hip left_big_toe right_big_toe left_small_toe right_small_toe "
+            "left_heel right_heel"
+        ).split(),
+    ),
+    (
+        ("head", "neck"),
+        ("neck", "mid_hip"),
+        ("left_ankle", "left_heel"),
+        ("left_ankle", "left_big_toe"),
+        ("left_big_toe", "left_small_toe"),
+        ("right_ankle", "right_heel"),
+        ("right_ankle", "right_big_toe"),
+        ("right_big_toe", "right_small_toe"),
+        *_LIMBS,
+    ),
+)
+
+SKELETONS: Mapping[str, Skeleton] = MappingProxyType(
+    {skeleton.name: skeleton for skeleton in (COCO17, H36M17, BLAZEPOSE33, HALPE26)}
+)
+
+
+def skeleton(name: str) -> Skeleton:
+    """Look a skeleton up by name. Raises NotFound, naming those that exist."""
+    if name not in SKELETONS:
+        raise NotFound(f"skeleton: there is no {name!r}; known are {', '.join(SKELETONS)}")
+    return SKELETONS[name]

@@ -1,0 +1,142 @@
+"""The arrays that flow between the stages, as frozen records with their shapes.
+
+Persons are flat: M persons over N frames are M rows, and ``frame_index`` says whose they are. So
+arrays of different frames, people and requests stack without padding.
+
+Coordinates are pixels of the source frame unless a name or a comment says otherwise: x to the
+right, y down, the centre of the top left pixel at (0, 0). Boxes are ``xyxy``. 3D is in metres in
+camera axes (x right, y down, z away from the camera), relative to the middle of the hips.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+UInt8 = NDArray[np.uint8]
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+Anchor = Literal["center", "top_left"]
+Border = Literal["constant", "replicate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """How a detector wants its frames: resized with the aspect kept, the rest filled."""
+
+    size: int  # S, pixels of the square image
+    anchor: Anchor = "center"
+    fill: int = 0  # grey level of the border, 0-255
+
+
+@dataclass(frozen=True, slots=True)
+class CropSpec:
+    """How a pose model wants its crops."""
+
+    height: int
+    width: int
+    border: Border = "constant"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Where the frames come from: the bytes themselves or an address; exactly one is set."""
+
+    data: bytes | None = None
+    uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRange:
+    """Which frames of the source: ``start``, ``start + step``, ... ``count`` of them."""
+
+    start: int = 0
+    count: int | None = None  # None: to the end, as far as the limits allow
+    step: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FrameHandle:
+    """The claim ticket for the frames that one decode replica keeps for a few seconds."""
+
+    handle: str
+    address: str  # base URL of the replica; "" in process
+    expires_ms: int  # how long from now the frames are kept
+
+
+@dataclass(frozen=True, slots=True)
+class FrameBatch:
+    """Decoded frames: their facts, the detector's pictures of some, and the ticket for all."""
+
+    frames: FrameHandle
+    frame_index: Int64  # (N,) ordinal in the source, presentation order
+    time_s: Float64  # (N,) presentation time from the start of the source
+    frame_ok: Bool  # (N,) False: the source declares this frame but it does not decode
+    frame_size: Int32  # (2,) width, height after rotation metadata
+    images: UInt8  # (D, S, S, 3) RGB, letterboxed
+    image_frame: Int64  # (D,) the frame_index that each image shows
+    transforms: Float32  # (D, 2, 3) image pixels -> frame pixels
+    source: SourceFacts
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What the container says of the whole source."""
+
+    frame_count: int  # declared or counted; 1 for a picture
+    fps: float  # average frame rate; 0 for a picture
+    duration_s: float
+    complete: bool = True  # False: the source ends before the frames that it declares
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """Person crops cut out of the kept frames."""
+
+    images: UInt8  # (M, H, W, 3) RGB
+    transforms: Float32  # (M, 2, 3) crop pixels -> frame pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """Persons found on detector images, in pixels of those images."""
+
+    boxes: Float32  # (K, 4) xyxy
+    scores: Float32  # (K,)
+    image_index: Int64  # (K,) row of ``images``
+    rois: Float32 | None = None  # (K, 5) cx, cy, w, h, rotation (rad, clockwise as seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Poses2D:
+    """2D key points of M crops."""
+
+    keypoints: Float32  # (M, J, 3) x, y in crop pixels, score 0-1
+    presence: Float32 | None = None  # (M,) probability that the crop shows a person at all
+
+
+@dataclass(frozen=True, slots=True)
+class Poses3D:
+    """3D key points of M crops, in the axes of the crop (the caller undoes its rotation)."""
+
+    keypoints_3d: Float32  # (M, J, 3) metres, hip-centred
+    keypoints: Float32  # (M, J, 3) x, y in crop pixels, score 0-1
+    scores: Float32  # (M, J)
+    presence: Float32 | None = None  # (M,)
+    root_depth: Float32 | None = None  # (M,) metres from the camera
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a model service says of a model, so that a pipeline need only name it."""
+
+    name: str
+    version: str
+    parameters: dict[str, str | int | float | bool] = field(default_factory=dict)
