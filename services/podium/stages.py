@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from podium.types import (
-    CropSpec,
     Crops,
+    CropSpec,
     Detections,
     Float32,
     FrameBatch,

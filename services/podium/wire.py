@@ -266,7 +266,7 @@ def _from_blob(
     blob: memoryview, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]
 ) -> NDArray[Any]:
     count = math.prod(shape)
-    if dtype == object:
+    if dtype.kind == "O":
         elements = _split_bytes(blob, name)
         if len(elements) != count:
             raise InvalidInput(
@@ -279,7 +279,8 @@ def _from_blob(
             field=name,
         )
     if dtype == np.bool_:  # any other byte would make an invalid numpy boolean
-        return np.frombuffer(blob, np.uint8).reshape(shape) != 0
+        flags: NDArray[np.bool_] = np.frombuffer(blob, np.uint8).reshape(shape) != 0
+        return flags
     return np.frombuffer(blob, dtype).reshape(shape)
 
 
@@ -306,7 +307,7 @@ def _from_json(
     data = tensor["data"]
     if not isinstance(data, list):
         raise InvalidInput("data must be a list", field=name)
-    if dtype == object:
+    if dtype.kind == "O":
         return _bytes_from_json(data, name, shape)
     try:
         array = np.asarray(data)
@@ -387,12 +388,16 @@ def _join(header: dict[str, Any], key: str, tensors: Tensors, binary: Mapping[st
     entries: list[dict[str, Any]] = []
     blobs: list[bytes | memoryview] = []
     for name, tensor in tensors.items():
-        entry = {"name": name, "datatype": datatype_of(tensor), "shape": list(tensor.shape)}
+        entry: dict[str, Any] = {
+            "name": name,
+            "datatype": datatype_of(tensor),
+            "shape": list(tensor.shape),
+        }
         if binary[name] or tensor.dtype == np.float16:  # FP16 has no JSON form
             blob = _to_blob(tensor)
             entry["parameters"] = {"binary_data_size": len(blob)}
             blobs.append(blob)
-        elif tensor.dtype == object:
+        elif tensor.dtype.kind == "O":
             entry["data"] = [_as_text(name, element) for element in tensor.ravel()]
         else:
             entry["data"] = tensor.ravel().tolist()
@@ -408,13 +413,13 @@ def _join(header: dict[str, Any], key: str, tensors: Tensors, binary: Mapping[st
 
 
 def _to_blob(tensor: NDArray[Any]) -> bytes | memoryview:
-    if tensor.dtype == object:
+    if tensor.dtype.kind == "O":
         parts = []
         for element in tensor.ravel():
             parts += [len(element).to_bytes(4, "little"), element]
         return b"".join(parts)
     contiguous = np.ascontiguousarray(tensor, dtype=tensor.dtype.newbyteorder("<"))
-    return memoryview(contiguous.reshape(-1).view(np.uint8))
+    return contiguous.reshape(-1).view(np.uint8).data
 
 
 def _as_text(name: str, element: bytes) -> str:
