@@ -151,6 +151,33 @@ def read_request(body: bytes, header_length: str | None) -> InferRequest:
     )
 
 
+def read_raw(body: bytes, specs: Sequence[TensorSpec]) -> InferRequest:
+    """Decode a raw binary request: the whole body is the model's one input, of batch 1.
+
+    Raises:
+        InvalidInput: the model has several required inputs, or the size does not fit.
+    """
+    required = [spec for spec in specs if not spec.optional] or list(specs[:1])
+    if len(required) != 1:
+        raise InvalidInput(
+            "a raw request fits models with one input; this one has "
+            + ", ".join(spec.name for spec in required),
+            field=HEADER_LENGTH,
+        )
+    spec = required[0]
+    dtype = _DTYPES[spec.datatype]
+    if dtype.kind == "O":
+        return InferRequest({spec.name: bytes_tensor(body)}, binary=True)
+    shape = [1 if i == 0 and n == -1 else n for i, n in enumerate(spec.shape)]
+    if shape.count(-1) > 1:
+        raise InvalidInput("a raw request fits one variable dimension", field=spec.name)
+    if -1 in shape:
+        known = -math.prod(shape) * dtype.itemsize
+        shape[shape.index(-1)] = len(body) // known if known else 0
+    blob = memoryview(body)
+    return InferRequest({spec.name: _from_blob(blob, spec.name, dtype, tuple(shape))}, binary=True)
+
+
 def read_response(body: bytes, header_length: str | None) -> InferResult:
     """Decode the body of an infer response. Raises StageFailed when it is malformed."""
     try:

@@ -1,0 +1,109 @@
+"""The app factory of every service: OIP routes, health, metrics, errors, OpenAPI page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+import podium
+from podium.errors import Overloaded, PodiumError
+from podium.serving.catalogue import Catalogue
+from podium.serving.oip import oip_router
+from podium.serving.settings import ServiceSettings
+from podium.serving.telemetry import Metrics, RequestTelemetry
+
+_log = logging.getLogger("podium.app")
+
+Resource = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_service_app(
+    service: str,
+    catalogue: Catalogue,
+    settings: ServiceSettings,
+    *,
+    summary: str,
+    routers: Sequence[APIRouter] = (),
+    resource: Resource | None = None,
+    metrics: Metrics | None = None,
+) -> FastAPI:
+    """Make the app of one service.
+
+    Args:
+        service: Name in metrics, logs and metadata.
+        catalogue: The models behind ``/v2/models``.
+        settings: Limits and addresses.
+        summary: One line for the OpenAPI page.
+        routers: Routes beyond the Open Inference Protocol.
+        resource: Opened before the first request, closed after the last (client pools, stores).
+        metrics: The service's metrics, where its models observe into them.
+    """
+    metrics = metrics or Metrics(service)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if resource is None:
+            yield
+            return
+        async with resource(app):
+            yield
+
+    app = FastAPI(
+        title=f"Podium {service}",
+        summary=summary,
+        version=podium.__version__,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.add_middleware(RequestTelemetry, metrics=metrics, max_body_bytes=settings.max_body_bytes)
+    app.include_router(oip_router(service, catalogue, settings))
+    for router in routers:
+        app.include_router(router)
+
+    @app.get("/metrics", tags=["operations"], summary="Prometheus metrics")
+    async def prometheus() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    app.add_exception_handler(PodiumError, _podium_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    return app
+
+
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": message}, status, headers)
+
+
+def _podium_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, PodiumError)  # noqa: S101 - registered for this class alone
+    headers = {}
+    if isinstance(error, Overloaded):
+        headers["retry-after"] = str(max(1, round(error.retry_after_s)))
+    if error.status >= 500:
+        _log.error("%s", error.message)
+    return _error(error.status, error.message, headers)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+    message = str(error.detail)
+    if error.status_code == 404:
+        message = f"there is nothing at {request.url.path}; see /docs for what there is"
+    elif error.status_code == 405:
+        message = f"{request.method} is not allowed at {request.url.path}; see /docs"
+    return _error(error.status_code, message, dict(error.headers or {}))
+
+
+def _validation_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    return _error(400, f"{where}: {first['msg']}")

@@ -1,0 +1,31 @@
+"""Settings that every service has; each service adds its own by inheriting."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Read from ``PODIUM_<FIELD>`` in the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PODIUM_", extra="ignore", use_attribute_docstrings=True, validate_default=True
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 in a container."""
+
+    port: int = Field(default=8080, ge=0, le=65535)
+    """Port to listen on."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe level that is logged."""
+
+    max_body_bytes: int = Field(default=64 << 20, gt=0)
+    """Largest request body, compressed or not; larger ones are answered with 413."""
+
+    keep_alive_s: int = Field(default=75, gt=0)
+    """How long an idle connection stays open; longer than clients keep theirs in their pools."""
