@@ -1,0 +1,203 @@
+"""The stages of ``podium.stages`` over the Open Inference Protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import orjson
+
+from podium.errors import FramesGone, InvalidInput, NotFound, StageFailed
+from podium.serving.client import OipClient
+from podium.types import (
+    Crops,
+    CropSpec,
+    Detections,
+    Float32,
+    FrameBatch,
+    FrameHandle,
+    FrameRange,
+    Int64,
+    Letterbox,
+    Media,
+    ModelFacts,
+    Poses2D,
+    Poses3D,
+    SourceFacts,
+    UInt8,
+)
+from podium.wire import InferResult, Parameter, Tensors, bytes_tensor
+
+
+class RemoteDecode:
+    """The decode service."""
+
+    def __init__(self, client: OipClient) -> None:
+        self._client = client
+
+    async def decode(
+        self, media: Media, frames: FrameRange, *, stride: int, letterbox: Letterbox | None
+    ) -> FrameBatch:
+        inputs = (
+            {"uri": bytes_tensor(media.uri)}
+            if media.uri is not None
+            else {"media": bytes_tensor(media.data or b"")}
+        )
+        parameters: dict[str, Parameter] = {
+            "start": frames.start,
+            "step": frames.step,
+            "stride": stride,
+        }
+        if frames.count is not None:
+            parameters["count"] = frames.count
+        if letterbox is not None:
+            parameters |= {
+                "letterbox": letterbox.size,
+                "letterbox_anchor": letterbox.anchor,
+                "letterbox_fill": letterbox.fill,
+            }
+        result = await self._client.infer("decode", inputs, parameters)
+        facts, out = result.parameters, result.outputs
+        with _answers_of(self._client.stage):
+            return FrameBatch(
+                frames=FrameHandle(
+                    handle=str(facts["handle"]),
+                    address=str(facts["address"]),
+                    expires_ms=int(facts["expires_ms"]),
+                ),
+                frame_index=out["frame_index"],
+                time_s=out["time_s"],
+                frame_ok=out["frame_ok"],
+                frame_size=out["frame_size"],
+                images=out["images"],
+                image_frame=out["image_frame"],
+                transforms=out["transforms"],
+                source=SourceFacts(
+                    frame_count=int(facts["frame_count"]),
+                    fps=float(facts["fps"]),
+                    duration_s=float(facts["duration_s"]),
+                    complete=bool(facts["complete"]),
+                ),
+            )
+
+    async def crop(
+        self, frames: FrameHandle, frame_index: Int64, rois: Float32, spec: CropSpec
+    ) -> Crops:
+        try:
+            result = await self._client.infer(
+                "crop",
+                {"frame_index": frame_index, "rois": rois},
+                {
+                    "handle": frames.handle,
+                    "height": spec.height,
+                    "width": spec.width,
+                    "border": spec.border,
+                },
+                address=frames.address,
+            )
+        except NotFound as error:
+            raise FramesGone(error.message) from None
+        with _answers_of(self._client.stage):
+            return Crops(result.outputs["images"], result.outputs["transforms"])
+
+
+class _RemoteModels:
+    """What the three model services share."""
+
+    def __init__(self, client: OipClient) -> None:
+        self._client = client
+        self._facts: dict[str, ModelFacts] = {}
+
+    async def describe(self, model: str) -> ModelFacts:
+        if model not in self._facts:
+            metadata = await self._client.metadata(model)
+            with _answers_of(self._client.stage):
+                _, _, pinned = model.partition("@")
+                self._facts[model] = ModelFacts(
+                    name=metadata["name"],
+                    version=pinned or metadata["versions"][-1],
+                    parameters=metadata.get("parameters", {}),
+                )
+        return self._facts[model]
+
+    async def _infer(self, model: str, inputs: Tensors) -> InferResult:
+        try:
+            return await self._client.infer(model, inputs)
+        except InvalidInput as error:  # the pipeline's mistake, not that of its caller
+            raise StageFailed(f"{self._client.stage}: {model}: {error.message}") from None
+
+
+class RemoteDetection(_RemoteModels):
+    """The detection service."""
+
+    async def detect(self, model: str, images: UInt8) -> Detections:
+        out = (await self._infer(model, {"images": images})).outputs
+        with _answers_of(self._client.stage):
+            return Detections(out["boxes"], out["scores"], out["image_index"], out.get("rois"))
+
+
+class RemotePose2D(_RemoteModels):
+    """The 2D pose service."""
+
+    async def estimate(self, model: str, images: UInt8) -> Poses2D:
+        out = (await self._infer(model, {"images": images})).outputs
+        with _answers_of(self._client.stage):
+            return Poses2D(out["keypoints"], out.get("presence"))
+
+
+class RemotePose3D(_RemoteModels):
+    """The 3D pose service."""
+
+    async def estimate(
+        self,
+        model: str,
+        images: UInt8,
+        boxes: Float32 | None = None,
+        intrinsics: Float32 | None = None,
+    ) -> Poses3D:
+        optional = {"boxes": boxes, "intrinsics": intrinsics}
+        inputs: dict[str, np.ndarray[Any, Any]] = {"images": images}
+        inputs |= {name: array for name, array in optional.items() if array is not None}
+        out = (await self._infer(model, inputs)).outputs
+        with _answers_of(self._client.stage):
+            return Poses3D(
+                out["keypoints_3d"],
+                out["keypoints"],
+                out["scores"],
+                out.get("presence"),
+                out.get("root_depth"),
+            )
+
+
+class RemotePostprocess:
+    """The postprocess service."""
+
+    def __init__(self, client: OipClient) -> None:
+        self._client = client
+
+    async def postprocess(
+        self, source: str, results: str, output: str, options: dict[str, Any]
+    ) -> dict[str, Any]:
+        by_uri = results.startswith(("file:", "s3:"))
+        inputs = {
+            "source": bytes_tensor(source),
+            "results_uri" if by_uri else "results": bytes_tensor(results),
+            "output": bytes_tensor(output),
+        }
+        result = await self._client.infer("postprocess", inputs, options)
+        with _answers_of(self._client.stage):
+            decoded = orjson.loads(result.outputs["result"].item(0))
+            if not isinstance(decoded, dict):
+                raise ValueError("not an object")
+            return decoded
+
+
+@contextmanager
+def _answers_of(stage: str) -> Iterator[None]:
+    """Turn a malformed answer (a missing tensor, an ill-typed parameter) into StageFailed."""
+    try:
+        yield
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise StageFailed(f"{stage}: the answer lacks or garbles {error}") from None
