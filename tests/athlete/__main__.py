@@ -1,0 +1,59 @@
+"""Command line of the rendered athlete: ``python -m tests.athlete --help``."""
+
+import argparse
+from pathlib import Path
+
+from tests.athlete.camera import VIEWS
+from tests.athlete.clip import make, write
+from tests.athlete.gait import Gait
+
+EPILOG = """\
+Writes OUT/NAME.mp4 (H.264) and OUT/NAME.json, the ground truth: 2D and 3D joints, person box,
+knee angles, foot contacts, camera. tests/athlete/ground_truth.py documents and reads that file.
+The camera stands still and zooms so that the whole run fits in the frame: a longer or faster
+clip makes the athlete smaller. The same arguments give the same clip.
+
+examples:
+  python -m tests.athlete --view side --out tests/athlete/clips --name sprint
+  python -m tests.athlete --view front --frames 120 --speed 7 --stride 2.2 --out /tmp/front
+"""
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) % 2 == int(height) % 2 == 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT in even pixels")
+    return int(width), int(height)
+
+
+def main() -> None:
+    """Parses the arguments, renders, and prints what was written."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.athlete",
+        description="Render a running athlete whose joints and camera are known exactly.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--view", choices=VIEWS, default="side", help="where the camera stands")
+    parser.add_argument("--frames", type=int, default=60, help="number of frames (60)")
+    parser.add_argument("--fps", type=int, default=60, help="frames per second (60)")
+    parser.add_argument("--size", type=_size, default=(1280, 720), help="WIDTHxHEIGHT (1280x720)")
+    parser.add_argument("--speed", type=float, default=5.5, help="metres per second (5.5)")
+    parser.add_argument("--stride", type=float, default=2.0, help="strides per second (2.0)")
+    parser.add_argument("--height", type=float, default=1.80, help="body height, metres (1.80)")
+    parser.add_argument("--seed", type=int, default=0, help="scenery and noise (0)")
+    parser.add_argument("--crf", type=int, default=23, help="H.264 quality, lower is better (23)")
+    parser.add_argument("--name", help="file name without ending (the view)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the two files")
+    args = parser.parse_args()
+    try:
+        gait = Gait(args.speed, args.stride, args.height)
+        clip = make(args.view, args.frames, args.fps, args.size, gait, args.seed)
+    except ValueError as error:
+        parser.error(str(error))
+    for path in write(clip, args.out, args.name or args.view, args.crf):
+        print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
