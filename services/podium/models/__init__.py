@@ -1,0 +1,1 @@
+"""Models: manifests, the repository, one adapter per model family."""

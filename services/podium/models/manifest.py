@@ -1,0 +1,117 @@
+"""``model.yaml``: what Podium must know of a model besides its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from podium.errors import SetupError
+from podium.skeletons import SKELETONS
+
+Task = Literal["detection", "pose2d", "pose3d"]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=64)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=128)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+MANIFEST_FILE = "model.yaml"
+_MAX_BYTES = 1 << 20
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputSize(_Closed):
+    """The pictures that the model takes, uint8."""
+
+    height: int = Field(ge=1, le=4096)
+    width: int = Field(ge=1, le=4096)
+    color: Literal["rgb", "bgr"] = "rgb"
+
+
+class LetterboxRule(_Closed):
+    """How a frame is fitted into a detector's picture."""
+
+    anchor: Literal["center", "top_left"] = "center"
+    fill: int = Field(0, ge=0, le=255)
+
+
+class CropRule(_Closed):
+    """How a person is cut out for a pose model."""
+
+    border: Literal["constant", "replicate"] = "constant"
+    roi_scale: float = Field(1.25, gt=0, le=10)
+    """How much larger than the person's box the crop is."""
+
+
+class Manifest(_Closed):
+    """A model of the repository; version 1 of the schema.
+
+    A detector has ``letterbox``; a pose model has ``crop`` and ``skeleton``.
+    """
+
+    manifest_version: Literal[1]
+    name: Name
+    version: int = Field(ge=1)
+    family: str
+    """Which adapter runs it."""
+    tasks: tuple[Task, ...] = Field(min_length=1)
+    weights: FileName
+    sha256: Sha256
+    """Of the weights file."""
+    input: InputSize
+    letterbox: LetterboxRule | None = None
+    crop: CropRule | None = None
+    skeleton: str | None = None
+    thresholds: dict[str, float] = {}
+    license: str
+    source: str
+    """Where the weights come from, for people."""
+    options: dict[str, str | int | float | bool] = {}
+    """What only this family knows."""
+
+    @model_validator(mode="after")
+    def _fits_its_tasks(self) -> Manifest:
+        if "detection" in self.tasks:
+            if self.letterbox is None:
+                raise ValueError("a detection model needs letterbox")
+            if self.input.height != self.input.width:
+                raise ValueError("a detection model needs an input with height = width")
+        if {"pose2d", "pose3d"} & set(self.tasks):
+            if self.crop is None or self.skeleton is None:
+                raise ValueError("a pose model needs crop and skeleton")
+            if self.skeleton not in SKELETONS:
+                raise ValueError(f"skeleton must be one of {', '.join(SKELETONS)}")
+        return self
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check a ``model.yaml``.
+
+    Raises:
+        SetupError: unreadable or wrong; the message names the file and the field.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MAX_BYTES + 1)
+        if len(text) > _MAX_BYTES:
+            raise SetupError(f"{path}: is larger than 1 MiB; is it a manifest at all?")
+        return Manifest.model_validate(yaml.safe_load(text))
+    except OSError as error:
+        raise SetupError(f"{path}: cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise SetupError(f"{path}: is not YAML: {reason}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "manifest"
+        raise SetupError(f"{path}: {field}: {first['msg']}") from error
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write a ``model.yaml`` that ``read_manifest`` reads back."""
+    data = manifest.model_dump(mode="json", exclude_none=True)
+    path.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
