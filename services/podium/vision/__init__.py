@@ -1,0 +1,1 @@
+"""Pictures, boxes and identities: numpy and OpenCV, no models."""

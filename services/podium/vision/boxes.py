@@ -1,0 +1,131 @@
+"""Boxes (xyxy) and rotated regions of interest (cx, cy, w, h, rotation).
+
+A rotation is in radians and clockwise as seen, since y points down: a point (u, v) of the region,
+measured from its centre, lies at ``centre + [[cos, -sin], [sin, cos]] @ (u, v)``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from podium.types import Float32, Float64, Int64
+
+
+def iou(a: Float32, b: Float32) -> Float64:
+    """Intersection over union of every box of ``a`` (A, 4) with every box of ``b`` (B, 4).
+
+    Returns:
+        (A, B), 0 where both boxes are empty.
+    """
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    overlap = np.prod(np.clip(high - low, 0, None), axis=2, dtype=np.float64)
+    union = area(a)[:, None] + area(b)[None, :] - overlap
+    ratio: Float64 = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+    return ratio
+
+
+def area(boxes: Float32) -> Float64:
+    """Areas (N,) of boxes (N, 4); 0 for inverted ones."""
+    sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
+    product: Float64 = np.prod(sides, axis=1, dtype=np.float64)
+    return product
+
+
+def centers(boxes: Float32) -> Float32:
+    """Centres (N, 2) of boxes (N, 4)."""
+    return (boxes[:, :2] + boxes[:, 2:]) * np.float32(0.5)
+
+
+def box_of_keypoints(keypoints: Float32, margin: float = 0.06, min_score: float = 0.3) -> Float32:
+    """The boxes around poses, each side moved out by a share of the larger side.
+
+    Args:
+        keypoints: (M, J, 3) x, y, score.
+        margin: Share of the larger side to add on each side. Key points lie inside the body, so
+            the plain extent of them is smaller than a drawn box.
+        min_score: Key points below it are left out, unless all of a person's are.
+
+    Returns:
+        (M, 4) xyxy.
+    """
+    if len(keypoints) == 0:
+        return np.zeros((0, 4), np.float32)
+    seen = keypoints[..., 2] >= min_score
+    seen |= ~seen.any(axis=1, keepdims=True)
+    xy = keypoints[..., :2]
+    low = np.where(seen[..., None], xy, np.inf).min(axis=1)
+    high = np.where(seen[..., None], xy, -np.inf).max(axis=1)
+    pad = margin * (high - low).max(axis=1, keepdims=True)
+    return np.concatenate([low - pad, high + pad], axis=1).astype(np.float32)
+
+
+def roi_of_box(boxes: Float32, scale: float, aspect: float) -> Float32:
+    """The upright region that a pose model wants around a person box.
+
+    Args:
+        boxes: (M, 4).
+        scale: How much larger than the box; 1.25 for HRNet and RTMPose.
+        aspect: width / height of the crop; the box is widened to it first.
+
+    Returns:
+        (M, 5) with rotation 0.
+    """
+    w, h = (boxes[:, 2:] - boxes[:, :2]).T
+    height = np.maximum(h, w / aspect) * scale
+    zero = np.zeros_like(height)
+    return np.column_stack([centers(boxes), height * aspect, height, zero]).astype(np.float32)
+
+
+def box_of_roi(rois: Float32) -> Float32:
+    """The upright boxes (M, 4) of regions (M, 5), their rotation left out."""
+    half = rois[:, 2:4] / 2
+    return np.concatenate([rois[:, :2] - half, rois[:, :2] + half], axis=1)
+
+
+def transform_rois(rois: Float32, transforms: Float32) -> Float32:
+    """Move regions through similarity transforms, such as letterbox -> frame.
+
+    Args:
+        rois: (K, 5).
+        transforms: (K, 2, 3), each a rotation, a uniform scale and a shift.
+
+    Returns:
+        (K, 5).
+    """
+    linear = transforms[:, :, :2]
+    moved = np.einsum("kij,kj->ki", linear, rois[:, :2]) + transforms[:, :, 2]
+    scale = np.sqrt(np.abs(np.linalg.det(linear)))
+    turn = np.arctan2(linear[:, 1, 0], linear[:, 0, 0])
+    return np.column_stack(
+        [moved, rois[:, 2] * scale, rois[:, 3] * scale, rois[:, 4] + turn]
+    ).astype(np.float32)
+
+
+def transform_boxes(boxes: Float32, transforms: Float32) -> Float32:
+    """Move boxes (K, 4) through transforms (K, 2, 3) that do not rotate."""
+    linear, shift = transforms[:, :, :2], transforms[:, :, 2]
+    corners = boxes.reshape(-1, 2, 2)
+    moved = np.einsum("kij,knj->kni", linear, corners) + shift[:, None, :]
+    moved_boxes: Float32 = moved.reshape(-1, 4).astype(np.float32)
+    return moved_boxes
+
+
+def suppress(boxes: Float32, scores: Float32, groups: Int64, max_iou: float) -> Int64:
+    """Rows to keep when no two boxes of one group may overlap more than ``max_iou``.
+
+    Args:
+        boxes: (M, 4).
+        scores: (M,) the better of two overlapping boxes stays.
+        groups: (M,) for example the frame of each box.
+        max_iou: Overlap above which two boxes are the same person.
+
+    Returns:
+        Kept rows, ascending.
+    """
+    kept: list[int] = []
+    for row in np.argsort(-scores, kind="stable"):
+        rivals = [k for k in kept if groups[k] == groups[row]]
+        if not rivals or iou(boxes[row : row + 1], boxes[rivals]).max() <= max_iou:
+            kept.append(int(row))
+    return np.array(sorted(kept), np.int64)
