@@ -1,0 +1,91 @@
+"""Crops of rotated regions, and the 2x3 transforms that lead back to the frame.
+
+A region of interest (ROI) is ``cx, cy, w, h, rotation``: centre and size in frame pixels, rotation
+in radians, clockwise as seen. A crop is cut corner to corner: its pixel (0, 0) lies on the corner
+of the ROI, with ``frame = centre + R (crop / crop_size - 1/2) * roi_size`` and
+``R = [[cos, -sin], [sin, cos]]``. That is how MediaPipe cuts the inputs of BlazePose, and the
+warp is its ``warpPerspective``: ``warpAffine`` rounds differently on one pixel in a hundred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.errors import InvalidInput
+from podium.types import Border, Crops, CropSpec, Float32, UInt8
+
+MAX_ROI_PX = 1 << 16
+"""Centres and sizes beyond this are mistakes; OpenCV's fixed-point warp does not reach them."""
+
+_BORDERS: dict[Border, int] = {
+    "constant": cv2.BORDER_CONSTANT,
+    "replicate": cv2.BORDER_REPLICATE,
+}
+
+
+def crop(frames: Sequence[UInt8], rois: Float32, spec: CropSpec, *, fill: int = 0) -> Crops:
+    """Cut one region out of each frame, with bilinear interpolation.
+
+    Args:
+        frames: M frames (H, W, 3); repeat a frame to cut it more than once.
+        rois: (M, 5) cx, cy, w, h in frame pixels, rotation in radians.
+        spec: Size of the crops, and what lies beyond the edge of the frame.
+        fill: Grey level of the ``constant`` border, 0-255.
+
+    Raises:
+        InvalidInput: a row of ``rois`` is not finite, has no area or is absurdly far or large.
+    """
+    check_rois(rois)
+    transforms = roi_transforms(rois, spec.height, spec.width)
+    images = np.empty((len(rois), spec.height, spec.width, 3), np.uint8)
+    for frame, transform, image in zip(frames, transforms, images, strict=True):
+        cv2.warpPerspective(
+            frame,
+            np.vstack([transform, [0, 0, 1]]),
+            (spec.width, spec.height),
+            dst=image,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=_BORDERS[spec.border],
+            borderValue=(fill, fill, fill),
+        )
+    return Crops(images, transforms.astype(np.float32))
+
+
+def check_rois(rois: Float32) -> None:
+    """Raise InvalidInput, naming the first row of ``rois`` (M, 5) that cannot be cut."""
+    valid = np.isfinite(rois).all(axis=1)
+    valid &= (rois[:, 2:4] > 0).all(axis=1) & (np.abs(rois[:, :4]) <= MAX_ROI_PX).all(axis=1)
+    if not valid.all():
+        row = int(np.argmin(valid))
+        raise InvalidInput(
+            f"row {row} is {rois[row].tolist()}; cx, cy, w, h and rotation must be finite, "
+            f"w and h positive and all within {MAX_ROI_PX} px",
+            field="rois",
+        )
+
+
+def roi_transforms(rois: Float32, height: int, width: int) -> NDArray[np.float64]:
+    """Transforms (M, 2, 3) from crop pixels to frame pixels for ``rois`` (M, 5)."""
+    centre, size, rotation = np.split(rois.astype(np.float64), [2, 4], axis=1)
+    cos, sin = np.cos(rotation[:, 0]), np.sin(rotation[:, 0])
+    turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], 1)  # (M, 2, 2)
+    linear = turn * (size / (width, height))[:, None, :]
+    shift = centre - np.einsum("mij,mj->mi", turn, size / 2)
+    return np.concatenate([linear, shift[:, :, None]], axis=2)
+
+
+def apply(transforms: NDArray[np.floating], points: NDArray[np.floating]) -> Float32:
+    """Map ``points`` (M, J, 2) through ``transforms`` (M, 2, 3), row by row."""
+    mapped = np.einsum("mij,mkj->mki", transforms[:, :, :2], points, dtype=np.float64)
+    return (mapped + transforms[:, None, :, 2]).astype(np.float32)
+
+
+def invert(transforms: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The inverse transforms (M, 2, 3), for instance frame pixels -> crop pixels."""
+    linear = np.linalg.inv(transforms[:, :, :2].astype(np.float64))
+    shift = -np.einsum("mij,mj->mi", linear, transforms[:, :, 2])
+    return np.concatenate([linear, shift[:, :, None]], axis=2)

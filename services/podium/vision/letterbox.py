@@ -1,0 +1,39 @@
+"""Frames made square for a detector: resized with the aspect kept, the rest filled."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from podium.types import CropSpec, Float32, Letterbox, UInt8
+from podium.vision.affine import crop
+
+
+def letterbox(frame: UInt8, spec: Letterbox) -> tuple[UInt8, Float32]:
+    """Letterbox one frame.
+
+    ``center`` cuts the square around the frame as MediaPipe does for BlazePose, corner to corner.
+    ``top_left`` resizes like YOLOX, whose pixel centres lie at half pixels.
+
+    Args:
+        frame: (H, W, 3) RGB.
+        spec: Size, anchor and fill.
+
+    Returns:
+        The image (S, S, 3) and the transform (2, 3) from its pixels to frame pixels.
+    """
+    height, width = frame.shape[:2]
+    if spec.anchor == "center":
+        side = max(height, width)
+        roi = np.array([[width / 2, height / 2, side, side, 0]], np.float32)
+        square = crop([frame], roi, CropSpec(spec.size, spec.size), fill=spec.fill)
+        return square.images[0], square.transforms[0]
+    ratio = min(spec.size / height, spec.size / width)
+    new_width, new_height = max(1, int(width * ratio)), max(1, int(height * ratio))
+    image = np.full((spec.size, spec.size, 3), spec.fill, np.uint8)
+    image[:new_height, :new_width] = cv2.resize(
+        frame, (new_width, new_height), interpolation=cv2.INTER_LINEAR
+    )
+    scale_x, scale_y = width / new_width, height / new_height
+    transform = [[scale_x, 0, scale_x / 2 - 0.5], [0, scale_y, scale_y / 2 - 0.5]]
+    return image, np.array(transform, np.float32)
