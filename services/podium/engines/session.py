@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from podium.errors import SetupError
 from podium.wire import TensorSpec
 
 
@@ -25,9 +26,31 @@ class Session(Protocol):
         ...
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Compute every output from every input."""
+        """Compute every output, for as many rows as the feeds have; also for none."""
         ...
 
 
 SessionFactory = Callable[[Path], Session]
 """Loads a weights file. Raises SetupError."""
+
+
+def require_tensors(
+    session: Session, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
+) -> None:
+    """Check that loaded weights have the tensors that a model family is written for.
+
+    Raises:
+        SetupError: one is missing or differs; the message names it.
+    """
+    for kind, wanted, found in (
+        ("input", inputs, session.inputs),
+        ("output", outputs, session.outputs),
+    ):
+        by_name = {spec.name: spec for spec in found}
+        for spec in wanted:
+            if spec != by_name.get(spec.name):
+                raise SetupError(
+                    f"the weights do not fit the family: {kind} {spec.name} must be "
+                    f"{spec.datatype}{list(spec.shape)}, they have "
+                    f"{', '.join(f'{s.name} {s.datatype}{list(s.shape)}' for s in found)}"
+                )

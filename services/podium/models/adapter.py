@@ -1,0 +1,85 @@
+"""What a model family must provide, and how a model is loaded by its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from podium.engines.session import Session, SessionFactory
+from podium.errors import SetupError
+from podium.models.blazepose_detector import BlazePoseDetector
+from podium.models.blazepose_landmark import BlazePose2D, BlazePose3D
+from podium.models.manifest import Manifest, Task
+from podium.wire import Parameter, TensorSpec
+
+
+class Adapter(Protocol):
+    """A network with its pre- and post-processing: tensors of a stage contract in and out.
+
+    It keeps no state between calls, works on the whole batch at once, may be called from several
+    threads, and answers an empty batch with empty arrays.
+    """
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]: ...
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]: ...
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """What callers need to prepare the inputs and to read the outputs.
+
+        Detectors: ``letterbox_size``, ``letterbox_anchor``, ``letterbox_fill``. Pose models:
+        ``crop_height``, ``crop_width``, ``crop_border``, ``roi_scale``, ``roi_aspect``,
+        ``skeleton``, and ``presence_threshold`` where they have the output ``presence``.
+        """
+        ...
+
+    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Turn tensors that fit ``inputs`` into tensors that fit ``outputs``."""
+        ...
+
+
+FAMILIES: Mapping[tuple[str, Task], Callable[[Manifest, Session], Adapter]] = MappingProxyType(
+    {
+        ("blazepose-detector", "detection"): BlazePoseDetector,
+        ("blazepose-landmark", "pose2d"): BlazePose2D,
+        ("blazepose-landmark", "pose3d"): BlazePose3D,
+    }
+)
+
+
+def load_adapter(
+    manifest: Manifest, weights: Path, task: Task, session_factory: SessionFactory
+) -> Adapter:
+    """Load a model for one task.
+
+    Args:
+        manifest: What the repository says of the model.
+        weights: Its weights file, verified.
+        task: Which stage it is for; a model may serve several.
+        session_factory: Loads the weights into an engine.
+
+    Raises:
+        SetupError: the model does not serve the task, its family is unknown, or the weights do
+            not fit the family.
+    """
+    where = f"model {manifest.name}@{manifest.version}"
+    if task not in manifest.tasks:
+        raise SetupError(f"{where} serves {', '.join(manifest.tasks)}, not {task}")
+    family = FAMILIES.get((manifest.family, task))
+    if family is None:
+        known = ", ".join(name for name, served in FAMILIES if served == task)
+        raise SetupError(
+            f"{where}: no family {manifest.family!r} serves {task}; those that do: {known}"
+        )
+    session = session_factory(weights)
+    try:
+        return family(manifest, session)
+    except SetupError as error:
+        raise SetupError(f"{where}: {error.message}") from error
