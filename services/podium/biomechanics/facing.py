@@ -1,0 +1,56 @@
+"""Which way the athlete faces, so that angles do not depend on the direction of the run."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from podium.biomechanics.timeline import rate_hz
+from podium.skeletons import Skeleton
+from podium.types import Float64
+
+TURN_WINDOW_S = 1.0
+TURN_AGREEMENT = 0.6
+"""Mean of the votes (-1 or 1) within the window that makes a turn: four frames of five agree."""
+
+
+def facing(positions: Float64, time_s: Float64, skeleton: Skeleton) -> Float64:
+    """+1 where the athlete faces right in the picture, -1 where left.
+
+    Every frame votes with the direction of the feet (heel to toe, both feet summed), or of the
+    nose from the neck where the skeleton has no feet. It begins with the majority of all votes
+    and turns only where the votes around a frame clearly agree on the other way, so a single bad
+    frame, or a foot that swings through, cannot flip the angles.
+
+    Args:
+        positions: (T, J, 2) pixels.
+        time_s: (T,).
+        skeleton: Names the J columns.
+
+    Returns:
+        (T,) of +1 and -1; +1 where nothing is known.
+    """
+    votes = np.nan_to_num(np.sign(_direction(positions, skeleton)))
+    state = -1.0 if votes.sum() < 0 else 1.0
+    width = max(round(TURN_WINDOW_S * rate_hz(time_s)), 1)
+    share = uniform_filter1d(votes, min(width, max(len(votes), 1)), mode="nearest")
+    result = np.empty(len(votes))
+    for t, agreement in enumerate(share.tolist()):
+        if agreement * state < -TURN_AGREEMENT:
+            state = -state
+        result[t] = state
+    return result
+
+
+def _direction(positions: Float64, skeleton: Skeleton) -> Float64:
+    feet = [
+        (f"{side}_big_toe", f"{side}_heel")
+        for side in ("left", "right")
+        if skeleton.has(f"{side}_big_toe") and skeleton.has(f"{side}_heel")
+    ]
+    pairs = feet or [("nose", "neck")]
+    ahead = [
+        skeleton.take(positions, tip)[:, 0] - skeleton.take(positions, base)[:, 0]
+        for tip, base in pairs
+    ]
+    return np.asarray(np.nan_to_num(np.stack(ahead)).sum(axis=0))

@@ -1,0 +1,135 @@
+"""Smoothing of key points: every unbroken run on its own, over true times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.signal import butter, savgol_filter, sosfiltfilt
+
+from podium.biomechanics.timeline import rate_hz, runs
+from podium.types import Bool, Float64
+
+Method = Literal["butterworth", "one_euro", "savgol", "none"]
+
+UNIFORM_TOLERANCE = 0.01
+"""Intervals that differ by less than this fraction count as equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Smoothing:
+    """Which filter, and how much passes.
+
+    ``butterworth``: second order, forwards and backwards, so fourth order without delay. Each
+    pass has its -3 dB point at ``cutoff_hz``; both together leave half of the amplitude there.
+    ``savgol``: cubic Savitzky-Golay whose window is chosen for that cut-off.
+    ``one_euro``: causal, so it lags; passes more when the point is fast. ``none``: as it is.
+    """
+
+    method: Method = "butterworth"
+    cutoff_hz: float = 6.0
+    speed_gain: float = 0.5  # one_euro: cut-off rises by this many Hz per unit/s (see ``unit``)
+
+
+def smooth(
+    values: Float64, time_s: Float64, breaks: Bool, smoothing: Smoothing, *, unit: float = 1.0
+) -> tuple[Float64, Bool]:
+    """Smooth each run of samples that is long enough; leave shorter ones as they are.
+
+    Runs with uneven times are resampled to an even grid, filtered there, and read back at the
+    true times.
+
+    Args:
+        values: (T, C), NaN where absent.
+        time_s: (T,).
+        breaks: (T,) True where a sample is not the continuation of the one before.
+        smoothing: The filter.
+        unit: What one unit of speed is measured in by ``one_euro``, such as the body height in
+            pixels.
+
+    Returns:
+        The values and which of them were filtered, both (T, C). ``none`` counts as filtered:
+        the caller chose it.
+    """
+    valid = np.isfinite(values)
+    if smoothing.method == "none":
+        return values.copy(), valid
+    smoothed = values.copy()
+    filtered = np.zeros(values.shape, bool)
+    for rows, columns in runs(valid, breaks):
+        at = np.ix_(np.arange(rows.start, rows.stop), columns)
+        result = _smooth_run(values[at], time_s[rows], smoothing, unit)
+        if result is not None:
+            smoothed[at] = result
+            filtered[at] = True
+    return smoothed, filtered
+
+
+def _smooth_run(
+    values: Float64, time_s: Float64, smoothing: Smoothing, unit: float
+) -> Float64 | None:
+    if smoothing.method == "one_euro":
+        return one_euro(
+            values, time_s, cutoff_hz=smoothing.cutoff_hz, speed_gain=smoothing.speed_gain / unit
+        )
+    interval = np.diff(time_s)
+    if len(interval) < 2:
+        return None
+    even = bool(np.ptp(interval) <= UNIFORM_TOLERANCE * np.median(interval))
+    if even:
+        return _smooth_even(values, rate_hz(time_s), smoothing)
+    span = time_s[-1] - time_s[0]
+    count = round(span * rate_hz(time_s)) + 1
+    grid = np.linspace(time_s[0], time_s[-1], count)
+    result = _smooth_even(CubicSpline(time_s, values)(grid), (count - 1) / span, smoothing)
+    return None if result is None else np.asarray(CubicSpline(grid, result)(time_s))
+
+
+def _smooth_even(values: Float64, fps: float, smoothing: Smoothing) -> Float64 | None:
+    if smoothing.cutoff_hz >= fps / 2:  # nothing above the cut-off could have been recorded
+        return None
+    if smoothing.method == "butterworth":
+        return butterworth(values, fps, cutoff_hz=smoothing.cutoff_hz)
+    return savitzky_golay(values, fps, cutoff_hz=smoothing.cutoff_hz)
+
+
+def butterworth(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | None:
+    """Zero-phase Butterworth of fourth order in all; None where (T, C) is too short for it."""
+    sections = butter(2, cutoff_hz, fs=fps, output="sos")
+    padding = 9  # 3 * (2 * sections + 1), as SciPy pads
+    if len(values) <= padding:
+        return None
+    return np.asarray(sosfiltfilt(sections, values, axis=0, padlen=padding))
+
+
+def savitzky_golay(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | None:
+    """Cubic Savitzky-Golay; None where (T, C) is shorter than its window.
+
+    Half-width from the cut-off (-3 dB) by Schafer, "What is a Savitzky-Golay filter?" (2011),
+    with order 2, whose smoothing is that of order 3.
+    """
+    half = max(round((3 / (cutoff_hz / (fps / 2)) + 4.6) / 3.2), 2)
+    if len(values) < 2 * half + 1:
+        return None
+    return np.asarray(savgol_filter(values, 2 * half + 1, 3, axis=0))
+
+
+def one_euro(values: Float64, time_s: Float64, *, cutoff_hz: float, speed_gain: float) -> Float64:
+    """The 1-euro filter (Casiez, Roussel & Vogel 2012) over (T, C) without NaNs."""
+
+    def weight(hz: Float64, interval: float) -> Float64:
+        constant = 2 * np.pi * hz * interval
+        return np.asarray(constant / (constant + 1))
+
+    smoothed = values.copy()
+    speed = np.zeros(values.shape[1])
+    one_hz = np.ones_like(speed)
+    for t in range(1, len(values)):
+        interval = float(time_s[t] - time_s[t - 1])
+        step = (values[t] - smoothed[t - 1]) / interval
+        speed += weight(one_hz, interval) * (step - speed)
+        share = weight(cutoff_hz + speed_gain * np.abs(speed), interval)
+        smoothed[t] = smoothed[t - 1] + share * (values[t] - smoothed[t - 1])
+    return smoothed

@@ -1,0 +1,79 @@
+"""Outliers out, short gaps in."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from podium.types import Bool, Float64
+
+_MAD_TO_SIGMA = 1.4826
+
+
+def outliers(values: Float64, *, window: int = 7, sigmas: float = 3.0) -> Bool:
+    """Samples far from the median of their neighbourhood (Hampel identifier).
+
+    Source: Pearson et al., "Generalized Hampel filters" (2016). The spread is 1.4826 times the
+    median absolute deviation. NaN samples do not vote; a sample needs two voting neighbours.
+
+    Args:
+        values: (T, C), NaN where absent.
+        window: Odd number of samples.
+        sigmas: How many spreads away is too far.
+
+    Returns:
+        (T, C) True for an outlier.
+    """
+    half = window // 2
+    padded = np.pad(values, ((half, half), (0, 0)), constant_values=np.nan)
+    near = np.lib.stride_tricks.sliding_window_view(padded, window, axis=0)  # (T, C, window)
+    middle = _median(near)
+    spread = _MAD_TO_SIGMA * _median(np.abs(near - middle[..., None]))
+    voters = np.isfinite(near).sum(axis=-1)
+    return np.asarray((np.abs(values - middle) > sigmas * spread) & (voters >= 3))
+
+
+def _median(values: Float64) -> Float64:
+    """Median over the last axis without the NaNs; NaN where there is nothing else."""
+    ordered = np.sort(values, axis=-1)  # NaNs go last
+    count = np.isfinite(values).sum(axis=-1)
+    low = np.maximum((count - 1) // 2, 0)[..., None]
+    high = np.minimum(count // 2, values.shape[-1] - 1)[..., None]
+    pair = np.take_along_axis(ordered, low, -1) + np.take_along_axis(ordered, high, -1)
+    return np.asarray(pair[..., 0] / 2)
+
+
+def fill_gaps(
+    values: Float64, time_s: Float64, breaks: Bool, *, max_frames: int
+) -> tuple[Float64, Bool]:
+    """Interpolate gaps of up to ``max_frames`` samples; longer ones and the ends stay NaN.
+
+    Shape-preserving cubic interpolation over true times (Fritsch & Carlson 1980), which does not
+    overshoot.
+
+    Args:
+        values: (T, C), NaN where absent.
+        time_s: (T,).
+        breaks: (T,) True where a sample is not the continuation of the one before.
+        max_frames: Longest gap to fill; 0 fills nothing.
+
+    Returns:
+        The values and which of them were filled in, both (T, C).
+    """
+    filled = values.copy()
+    missing = np.isnan(values)
+    for column in np.flatnonzero(missing.any(axis=0)):
+        known = np.flatnonzero(~missing[:, column])
+        gap = np.diff(known) - 1
+        short = np.flatnonzero((gap > 0) & (gap <= max_frames))
+        rows = [
+            np.arange(start, stop)
+            for start, stop in zip(known[short] + 1, known[short + 1], strict=True)
+            if not breaks[start : stop + 1].any()
+        ]
+        if not rows:
+            continue
+        inside = np.concatenate(rows)
+        curve = PchipInterpolator(time_s[known], values[known, column])
+        filled[inside, column] = curve(time_s[inside])
+    return filled, missing & np.isfinite(filled)

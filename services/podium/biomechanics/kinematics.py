@@ -1,0 +1,60 @@
+"""Velocity and acceleration of smoothed positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from podium.biomechanics.timeline import runs
+from podium.types import Bool, Float64
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """Rates of change in the unit of the positions per second."""
+
+    velocity: Float64  # (T, J, D)
+    acceleration: Float64  # (T, J, D)
+
+    @property
+    def speed(self) -> Float64:
+        """Length of the velocity, (T, J)."""
+        return np.asarray(np.linalg.norm(self.velocity, axis=-1))
+
+    @property
+    def acceleration_magnitude(self) -> Float64:
+        """Length of the acceleration, (T, J)."""
+        return np.asarray(np.linalg.norm(self.acceleration, axis=-1))
+
+
+def motion(positions: Float64, filtered: Bool, time_s: Float64, breaks: Bool) -> Motion:
+    """Differentiate positions (T, J, D), only where they were filtered.
+
+    Noise of a pixel is a noise of tens of pixels per second once differentiated, so positions
+    that no filter has seen get no velocity.
+    """
+    usable = np.where(filtered, positions, np.nan)
+    velocity = rate_of_change(usable.reshape(len(usable), -1), time_s, breaks)
+    acceleration = rate_of_change(velocity, time_s, breaks)
+    return Motion(velocity.reshape(positions.shape), acceleration.reshape(positions.shape))
+
+
+def rate_of_change(values: Float64, time_s: Float64, breaks: Bool) -> Float64:
+    """Central differences of second order over true times, run by run.
+
+    Args:
+        values: (T, C), NaN where absent.
+        time_s: (T,), need not be even.
+        breaks: (T,) True where a sample is not the continuation of the one before.
+
+    Returns:
+        (T, C), NaN where a run has fewer than three samples.
+    """
+    rate = np.full(values.shape, np.nan)
+    for rows, columns in runs(np.isfinite(values), breaks):
+        if rows.stop - rows.start < 3:
+            continue
+        at = np.ix_(np.arange(rows.start, rows.stop), columns)
+        rate[at] = np.gradient(values[at], time_s[rows], axis=0, edge_order=2)
+    return rate

@@ -1,0 +1,120 @@
+"""Metres per pixel of a single camera.
+
+A single camera has no scale of its own. It comes from the athlete's height where that is given,
+else from the metric 3D key points of the model. Either holds for motion in a plane parallel to
+the image at the athlete's distance, seen by a camera that stands still.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.stats import trim_mean
+
+from podium.biomechanics.angles import ANGLES, Angle, angle_in_plane
+from podium.skeletons import Skeleton
+from podium.types import Float64
+
+ScaleSource = Literal["athlete_height", "3d_landmarks", "none"]
+
+ASSUMPTION = (
+    "Metres assume motion in a plane parallel to the image, at the athlete's distance, and a "
+    "camera that stands still."
+)
+ANKLE_TO_SHOULDER = 0.818 - 0.039
+"""Shoulder height less ankle height, fractions of stature (Drillis & Contini, in Winter 2009)."""
+
+_BONES = tuple(
+    (f"{side}_{a}", f"{side}_{b}")
+    for side in ("left", "right")
+    for a, b in (
+        ("hip", "knee"),
+        ("knee", "ankle"),
+        ("shoulder", "elbow"),
+        ("elbow", "wrist"),
+        ("shoulder", "hip"),
+    )
+)
+_BENT_DEG = 90.0
+_SHORT_FRACTION = 0.05  # bones seen end-on, shorter than this part of the box, say little
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How long a pixel is, and how that is known."""
+
+    m_per_px: float | None
+    source: ScaleSource
+    athlete_height_px: float | None = None
+
+
+def scale(
+    positions: Float64,
+    positions_3d: Float64,
+    facing: Float64,
+    skeleton: Skeleton,
+    *,
+    box_height_px: float,
+    athlete_height_m: float | None,
+) -> Scale:
+    """Find the scale of one trajectory.
+
+    Args:
+        positions: (T, J, 2) pixels.
+        positions_3d: (T, J, 3) metres, camera axes; all NaN without a 3D model.
+        facing: (T,) +1 right, -1 left.
+        skeleton: Names the J columns.
+        box_height_px: Usual height of the box.
+        athlete_height_m: Standing height, if known.
+    """
+    height_px = standing_height_px(positions, facing, skeleton)
+    if athlete_height_m is not None and height_px is not None:
+        return Scale(athlete_height_m / height_px, "athlete_height", height_px)
+    ratio = _ratio_to_3d(positions, positions_3d, skeleton, _SHORT_FRACTION * box_height_px)
+    if ratio is not None:
+        return Scale(ratio, "3d_landmarks", height_px)
+    return Scale(None, "none", height_px)
+
+
+def standing_height_px(positions: Float64, facing: Float64, skeleton: Skeleton) -> float | None:
+    """Height from the shank, thigh and trunk of legs that are not much bent; trimmed mean."""
+    heights = [_height_by_side(positions, facing, skeleton, side) for side in ("left", "right")]
+    known = np.concatenate(heights)
+    known = known[np.isfinite(known)]
+    return float(trim_mean(known, 0.1)) if len(known) else None
+
+
+def _height_by_side(positions: Float64, facing: Float64, skeleton: Skeleton, side: str) -> Float64:
+    chain = [f"{side}_{joint}" for joint in ("ankle", "knee", "hip", "shoulder")]
+    if not all(skeleton.has(joint) for joint in chain):
+        return np.empty(0)
+    points = np.stack([skeleton.take(positions, joint) for joint in chain], axis=1)
+    length = np.linalg.norm(np.diff(points, axis=1), axis=-1).sum(axis=1)
+    straight = np.ones(len(length), bool)
+    for name in ("knee_flexion", "hip_flexion"):
+        bend = angle_in_plane(_named(f"{side}_{name}"), positions, facing, skeleton)
+        straight &= np.abs(bend) < _BENT_DEG
+    return np.asarray(length[straight] / ANKLE_TO_SHOULDER)
+
+
+def _named(name: str) -> Angle:
+    return next(angle for angle in ANGLES if angle.name == name)
+
+
+def _ratio_to_3d(
+    positions: Float64, positions_3d: Float64, skeleton: Skeleton, shortest_px: float
+) -> float | None:
+    """Median over bones and frames of the length across the view, in metres over pixels."""
+    ratios = []
+    for a, b in _BONES:
+        if skeleton.has(a) and skeleton.has(b):
+            px = skeleton.take(positions, a) - skeleton.take(positions, b)
+            m = skeleton.take(positions_3d, a) - skeleton.take(positions_3d, b)
+            length_px = np.linalg.norm(px, axis=-1)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = np.linalg.norm(m[:, :2], axis=-1) / length_px
+            ratios.append(ratio[(length_px > shortest_px) & (ratio > 0) & np.isfinite(ratio)])
+    known = np.concatenate(ratios) if ratios else np.empty(0)
+    return float(np.median(known)) if len(known) else None

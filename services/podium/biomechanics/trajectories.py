@@ -1,0 +1,203 @@
+"""From persons on frames, batch by batch, to one trajectory per person over the whole clip.
+
+Track numbers hold within one batch only. A tracklet (one track of one batch) is joined to the
+person whose key points it shares frames with, or whose motion it continues within a second.
+Source of the assignment: Kuhn's Hungarian method as in SORT (Bewley et al. 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from podium.biomechanics.timeline import Timeline
+from podium.types import Float64, Int64
+
+KEYPOINT_THRESHOLD = 0.3
+FORGET_AFTER_S = 1.0
+MAX_DISTANCE = 0.35
+"""Mean key point distance, as a fraction of the box diagonal, beyond which two are not the same."""
+_MOTION_SAMPLES = 5
+_NEVER = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Tracklet:
+    """One person within one batch; T frames, ascending, not necessarily in sequence."""
+
+    batch: int
+    frame_index: Int64  # (T,)
+    boxes: Float64  # (T, 4) xyxy
+    scores: Float64  # (T,)
+    keypoints: Float64  # (T, J, 3) x, y, score
+    keypoints_3d: Float64  # (T, J, 3) metres, NaN where absent
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """One person from the first to the last frame that shows them; NaN where it does not."""
+
+    person: int
+    frame_index: Int64  # (T,)
+    time_s: Float64  # (T,)
+    boxes: Float64  # (T, 4)
+    scores: Float64  # (T,) of the person
+    keypoint_scores: Float64  # (T, J)
+    keypoints: Float64  # (T, J, 2) pixels, NaN also where the score is below the threshold
+    keypoints_3d: Float64  # (T, J, 3) metres, likewise
+
+    def __len__(self) -> int:
+        return len(self.frame_index)
+
+    @property
+    def height_px(self) -> float:
+        """Median height of the box."""
+        return float(np.nanmedian(self.boxes[:, 3] - self.boxes[:, 1]))
+
+
+def link(tracklets: Iterable[Tracklet], frames: Timeline) -> list[Trajectory]:
+    """Join tracklets into persons, numbered in the order in which they appear.
+
+    Args:
+        tracklets: In any order; batches are numbered in the order of their first frames and may
+            overlap.
+        frames: The timeline of the clip.
+    """
+    persons: list[_Person] = []
+    recent: list[_Person] = []
+    ordered = sorted(tracklets, key=lambda t: (t.batch, t.frame_index[0], *t.boxes[0]))
+    for _, batch in groupby(ordered, key=lambda t: t.batch):
+        for start, group in groupby(batch, key=lambda t: t.frame_index[0]):
+            starting = list(group)
+            added = _assign(starting, _lately(recent, start, frames), frames)
+            persons += added
+            recent += added
+        recent = _lately(recent, start, frames)
+    persons.sort(key=lambda person: person.first)
+    return [person.trajectory(number, frames) for number, person in enumerate(persons)]
+
+
+def _lately(persons: list[_Person], index: np.int64, frames: Timeline) -> list[_Person]:
+    start_s = _time(frames, index)
+    return [p for p in persons if start_s - _time(frames, p.last) <= FORGET_AFTER_S]
+
+
+class _Person:
+    """The tracklets found so far to be the same person."""
+
+    def __init__(self) -> None:
+        self.tracklets: list[Tracklet] = []
+        self.first = 0
+        self.last = -1
+
+    def add(self, tracklet: Tracklet) -> None:
+        self.tracklets.append(tracklet)
+        self.first = min(int(t.frame_index[0]) for t in self.tracklets)
+        self.last = max(self.last, int(tracklet.frame_index[-1]))
+
+    def trajectory(self, number: int, frames: Timeline) -> Trajectory:
+        start, stop = np.searchsorted(frames.frame_index, [self.first, self.last + 1])
+        length, joints = int(stop - start), self.tracklets[0].keypoints.shape[1]
+        boxes = np.full((length, 4), np.nan)
+        scores = np.full(length, np.nan)
+        keypoints = np.full((length, joints, 3), np.nan)
+        keypoints_3d = np.full((length, joints, 3), np.nan)
+        for tracklet in reversed(self.tracklets):  # where two speak of a frame, the first wins
+            rows = np.searchsorted(frames.frame_index, tracklet.frame_index) - start
+            boxes[rows], scores[rows] = tracklet.boxes, tracklet.scores
+            keypoints[rows], keypoints_3d[rows] = tracklet.keypoints, tracklet.keypoints_3d
+        seen = keypoints[..., 2] >= KEYPOINT_THRESHOLD
+        return Trajectory(
+            person=number,
+            frame_index=frames.frame_index[start:stop],
+            time_s=frames.time_s[start:stop],
+            boxes=boxes,
+            scores=scores,
+            keypoint_scores=keypoints[..., 2],
+            keypoints=np.where(seen[..., None], keypoints[..., :2], np.nan),
+            keypoints_3d=np.where(seen[..., None], keypoints_3d, np.nan),
+        )
+
+
+def _assign(group: list[Tracklet], known: list[_Person], frames: Timeline) -> list[_Person]:
+    """Give tracklets that start together to known persons; return the new persons of the rest."""
+    cost = np.array([[_distance(person, t, frames) for t in group] for person in known])
+    matches = linear_sum_assignment(cost.reshape(len(known), len(group)))
+    rest = dict(enumerate(group))
+    for row, column in zip(*matches, strict=True):
+        if cost[row, column] <= MAX_DISTANCE:
+            known[row].add(rest.pop(int(column)))
+    added = []
+    for tracklet in rest.values():
+        added.append(_Person())
+        added[-1].add(tracklet)
+    return added
+
+
+def _distance(person: _Person, tracklet: Tracklet, frames: Timeline) -> float:
+    """How far a tracklet is from being this person, in box diagonals; large: it is not."""
+    later = [t for t in person.tracklets[-3:] if t.frame_index[-1] >= tracklet.frame_index[0]]
+    if any(t.batch == tracklet.batch for t in later):
+        return _NEVER  # two tracks of one batch at one time are two persons
+    shared = [_shared_distance(t, tracklet) for t in later]
+    known = [distance for distance in shared if np.isfinite(distance)]
+    if known:
+        return float(np.mean(known))
+    return _continued_distance(person.tracklets[-1], tracklet, frames)
+
+
+def _shared_distance(a: Tracklet, b: Tracklet) -> float:
+    _, in_a, in_b = np.intersect1d(a.frame_index, b.frame_index, return_indices=True)
+    if not len(in_a):
+        return np.nan
+    return float(np.mean(_pose_distance(a.keypoints[in_a], b.keypoints[in_b], b.boxes[in_b])))
+
+
+def _continued_distance(a: Tracklet, b: Tracklet, frames: Timeline) -> float:
+    """Distance between the end of one and the start of the other, both moved to mid-gap."""
+    gap_s = _time(frames, b.frame_index[0]) - _time(frames, a.frame_index[-1])
+    rates = [
+        rate
+        for rate in (
+            _velocity(a, slice(-_MOTION_SAMPLES, None), frames),
+            _velocity(b, slice(0, _MOTION_SAMPLES), frames),
+        )
+        if rate is not None
+    ]
+    drift = np.mean(rates, axis=0) * gap_s if rates else np.zeros(2)
+    before = a.keypoints[-1:].copy()
+    before[..., :2] += drift
+    return float(_pose_distance(before, b.keypoints[:1], b.boxes[:1])[0])
+
+
+def _velocity(tracklet: Tracklet, part: slice, frames: Timeline) -> Float64 | None:
+    """Pixels per second (2,) of the box centre over a few frames; None for a single frame."""
+    boxes = tracklet.boxes[part]
+    if len(boxes) < 2:
+        return None
+    index = tracklet.frame_index[part]
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    elapsed_s = _time(frames, index[-1]) - _time(frames, index[0])
+    return np.asarray((centre[-1] - centre[0]) / elapsed_s)
+
+
+def _pose_distance(a: Float64, b: Float64, boxes: Float64) -> Float64:
+    """Mean distance (T,) of key points (T, J, 3) seen in both, in diagonals of the boxes.
+
+    Where no key point is seen in both, the distance of the middles of all key points.
+    """
+    diagonal = np.maximum(np.linalg.norm(boxes[:, 2:] - boxes[:, :2], axis=1), 1.0)
+    seen = (a[..., 2] >= KEYPOINT_THRESHOLD) & (b[..., 2] >= KEYPOINT_THRESHOLD)
+    apart = np.linalg.norm(a[..., :2] - b[..., :2], axis=-1)
+    middle = np.linalg.norm(a[..., :2].mean(axis=1) - b[..., :2].mean(axis=1), axis=-1)
+    count = seen.sum(axis=1)
+    mean = (apart * seen).sum(axis=1) / np.maximum(count, 1)
+    return np.asarray(np.where(count > 0, mean, middle) / diagonal)
+
+
+def _time(frames: Timeline, index: int | np.int64) -> float:
+    return float(frames.time_s[np.searchsorted(frames.frame_index, index)])
