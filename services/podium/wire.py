@@ -37,6 +37,8 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 _DATATYPES = {dtype: name for name, dtype in _DTYPES.items()}
 
+_RESERVED = frozenset({"timeout", "priority", "headers", "binary_data_output"})
+
 MAX_RANK = 16
 MAX_HEADER_BYTES = 256 << 20
 """JSON tensors may be large; a header beyond this is refused unread."""
@@ -96,6 +98,15 @@ class Body:
 
     data: bytes
     headers: dict[str, str]
+
+
+def without_reserved(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """The parameters that are not the protocol's own, which any request may carry."""
+    return {
+        key: value
+        for key, value in parameters.items()
+        if key not in _RESERVED and not key.startswith(("triton_", "sequence_"))
+    }
 
 
 def datatype_of(array: NDArray[Any]) -> str:

@@ -29,30 +29,50 @@ from podium.wire import (
 )
 
 
-def open_session(*, keep_alive_s: float = 30, timeout_s: float = 120) -> aiohttp.ClientSession:
-    """A connection pool for the calls of one process.
+class SessionPool:
+    """The connections of one process to other services; open while entered.
 
     Idle connections are dropped well before a server closes them (``keep_alive_s`` of the
     service settings), so that no request is lost on a connection that is just being closed.
     """
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=keep_alive_s),
-        timeout=aiohttp.ClientTimeout(total=timeout_s, connect=5),
-        auto_decompress=False,
-    )
+
+    def __init__(self, *, keep_alive_s: float = 30, timeout_s: float = 120) -> None:
+        self._keep_alive_s = keep_alive_s
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=5)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> SessionPool:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._keep_alive_s),
+            timeout=self._timeout,
+            auto_decompress=False,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The open session. Raises Unavailable when the pool is closed."""
+        if self._session is None:
+            raise Unavailable("the service is shutting down")
+        return self._session
 
 
 class OipClient:
     """A client of one stage.
 
     Args:
-        session: From ``open_session``; shared by all stages.
+        pool: Connections, shared by the stages.
         stage: Name that errors carry.
         url: Base URL of the service.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, stage: str, url: str) -> None:
-        self._session = session
+    def __init__(self, pool: SessionPool, stage: str, url: str) -> None:
+        self._pool = pool
         self.stage = stage
         self.url = url.rstrip("/")
 
@@ -98,7 +118,7 @@ class OipClient:
     ) -> tuple[int, Mapping[str, str], bytes]:
         send = {**headers, "accept-encoding": "identity", REQUEST_ID: request_id.get()}
         try:
-            async with self._session.request(method, url, data=data, headers=send) as response:
+            async with self._pool.session.request(method, url, data=data, headers=send) as response:
                 return response.status, response.headers, await response.read()
         except TimeoutError:
             raise DeadlineExceeded(f"{self.stage}: no answer in time") from None

@@ -1,0 +1,124 @@
+"""The answer of a pipeline: flat arrays inside, JSON or OIP tensors outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from podium.gateway.persons import Persons
+from podium.results import FrameStatus
+from podium.types import Float64, Int64, SourceFacts
+from podium.wire import InferResult, TensorSpec, bytes_tensor
+
+OUTPUTS = (
+    TensorSpec("frame_index", "INT64", (-1,)),
+    TensorSpec("time_s", "FP64", (-1,)),
+    TensorSpec("status", "BYTES", (-1,)),
+    TensorSpec("person_frame_index", "INT64", (-1,)),
+    TensorSpec("track_ids", "INT64", (-1,)),
+    TensorSpec("boxes", "FP32", (-1, 4)),
+    TensorSpec("scores", "FP32", (-1,)),
+    TensorSpec("keypoints", "FP32", (-1, -1, 3)),
+)
+OUTPUTS_3D = (*OUTPUTS, TensorSpec("keypoints_3d", "FP32", (-1, -1, 3)))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Everything that one request gets back."""
+
+    pipeline: str
+    skeleton: str
+    models: dict[str, str]
+    source: SourceFacts
+    width: int
+    height: int
+    frame_index: Int64  # (N,)
+    time_s: Float64  # (N,)
+    status: list[FrameStatus]  # N
+    persons: Persons
+    timing_ms: dict[str, dict[str, float]]
+    degraded: list[str]
+
+    def to_json(self) -> bytes:
+        """``podium.results.PipelineResult`` as JSON."""
+        by_frame: dict[int, list[dict[str, Any]]] = {int(i): [] for i in self.frame_index}
+        p = self.persons
+        for row, frame in enumerate(p.frame_index.tolist()):
+            by_frame[frame].append(
+                {
+                    "track_id": int(p.track_ids[row]),
+                    "box": p.boxes[row],
+                    "score": float(p.scores[row]),
+                    "keypoints": p.keypoints[row],
+                    "keypoints_3d": None if p.keypoints_3d is None else p.keypoints_3d[row],
+                }
+            )
+        frames = [
+            {
+                "index": index,
+                "time_s": time_s,
+                "status": status,
+                "error": _ERRORS.get(status),
+                "persons": by_frame[index],
+            }
+            for index, time_s, status in zip(
+                self.frame_index.tolist(), self.time_s.tolist(), self.status, strict=True
+            )
+        ]
+        return orjson.dumps(
+            {
+                "pipeline": self.pipeline,
+                "skeleton": self.skeleton,
+                "models": self.models,
+                "source": {"width": self.width, "height": self.height, **_facts(self.source)},
+                "frames": frames,
+                "timing_ms": self.timing_ms,
+                "degraded": self.degraded,
+            },
+            option=orjson.OPT_SERIALIZE_NUMPY,
+        )
+
+    def to_tensors(self) -> InferResult:
+        """The same as named arrays, with the facts as parameters."""
+        p = self.persons
+        outputs: dict[str, np.ndarray[Any, Any]] = {
+            "frame_index": self.frame_index,
+            "time_s": self.time_s,
+            "status": bytes_tensor(*self.status),
+            "person_frame_index": p.frame_index,
+            "track_ids": p.track_ids,
+            "boxes": p.boxes,
+            "scores": p.scores,
+            "keypoints": p.keypoints,
+        }
+        if p.keypoints_3d is not None:
+            outputs["keypoints_3d"] = p.keypoints_3d
+        return InferResult(
+            outputs,
+            {
+                "skeleton": self.skeleton,
+                "models": ",".join(f"{stage}={name}" for stage, name in self.models.items()),
+                "width": self.width,
+                "height": self.height,
+                "degraded": "; ".join(self.degraded),
+                **_facts(self.source),
+            },
+        )
+
+
+_ERRORS: dict[FrameStatus, str] = {
+    "decode_error": "the source declares this frame, but it does not decode"
+}
+
+
+def _facts(source: SourceFacts) -> dict[str, int | float | bool]:
+    return {
+        "fps": source.fps,
+        "frame_count": source.frame_count,
+        "duration_s": source.duration_s,
+        "complete": source.complete,
+    }

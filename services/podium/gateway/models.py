@@ -1,0 +1,75 @@
+"""What the models of a pipeline say of themselves, so that a pipeline need only name them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from podium.errors import NotFound, StageFailed, Unavailable
+from podium.gateway.spec import PipelineSpec
+from podium.skeletons import skeleton
+from podium.stages import Stages
+from podium.types import CropSpec, Letterbox, ModelFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Detector and pose model of one pipeline."""
+
+    detector: ModelFacts
+    pose: ModelFacts
+
+    @property
+    def letterbox(self) -> Letterbox:
+        """What the detector wants to see."""
+        facts = self.detector.parameters
+        return Letterbox(
+            int(_fact(self.detector, "letterbox_size")),
+            "top_left" if facts.get("letterbox_anchor") == "top_left" else "center",
+            int(facts.get("letterbox_fill", 0)),
+        )
+
+    @property
+    def crop(self) -> CropSpec:
+        """What the pose model wants to see."""
+        return CropSpec(
+            int(_fact(self.pose, "crop_height")),
+            int(_fact(self.pose, "crop_width")),
+            "replicate" if self.pose.parameters.get("crop_border") == "replicate" else "constant",
+        )
+
+    @property
+    def skeleton(self) -> str:
+        """Name of the key point set."""
+        return str(_fact(self.pose, "skeleton"))
+
+    @property
+    def joint_count(self) -> int:
+        """J."""
+        return len(skeleton(self.skeleton))
+
+    def names(self, spec: PipelineSpec) -> dict[str, str]:
+        """Stage -> name@version."""
+        return {
+            "detection": f"{self.detector.name}@{self.detector.version}",
+            spec.pose.stage: f"{self.pose.name}@{self.pose.version}",
+        }
+
+
+async def describe(stages: Stages, spec: PipelineSpec) -> Models:
+    """Ask the model services. Raises Unavailable for a model that they do not serve."""
+    pose_stage = stages.pose3d if spec.pose.stage == "pose3d" else stages.pose2d
+    try:
+        return Models(
+            detector=await stages.detection.describe(spec.detection.model),
+            pose=await pose_stage.describe(spec.pose.model),
+        )
+    except NotFound as error:
+        raise Unavailable(
+            f"the pipeline needs a model that is not served: {error.message}"
+        ) from None
+
+
+def _fact(model: ModelFacts, key: str) -> str | int | float | bool:
+    if key not in model.parameters:
+        raise StageFailed(f"model {model.name}: its metadata lacks the parameter {key}")
+    return model.parameters[key]

@@ -1,0 +1,90 @@
+"""Persons as flat arrays, from the pixels of their crops to those of the source frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from podium.types import Float32, Int64, Poses2D, Poses3D
+from podium.vision.boxes import box_of_keypoints
+
+
+@dataclass(frozen=True, slots=True)
+class Persons:
+    """The persons of some frames, flat."""
+
+    frame_index: Int64  # (M,) ascending
+    track_ids: Int64  # (M,)
+    boxes: Float32  # (M, 4)
+    scores: Float32  # (M,)
+    keypoints: Float32  # (M, J, 3)
+    keypoints_3d: Float32 | None  # (M, J, 3)
+
+    def rows(self, kept: Int64) -> Persons:
+        """Only the given rows."""
+        return Persons(
+            self.frame_index[kept],
+            self.track_ids[kept],
+            self.boxes[kept],
+            self.scores[kept],
+            self.keypoints[kept],
+            None if self.keypoints_3d is None else self.keypoints_3d[kept],
+        )
+
+    def with_tracks(self, track_ids: Int64) -> Persons:
+        """The same persons with their identities."""
+        return replace(self, track_ids=track_ids)
+
+    @staticmethod
+    def nobody(joint_count: int, *, in_3d: bool) -> Persons:
+        """No rows, with the right shapes."""
+        none = np.zeros((0, joint_count, 3), np.float32)
+        empty = np.zeros(0, np.int64)
+        scores = np.zeros(0, np.float32)
+        boxes = np.zeros((0, 4), np.float32)
+        return Persons(empty, empty, boxes, scores, none, none if in_3d else None)
+
+    @staticmethod
+    def concatenate(parts: list[Persons]) -> Persons:
+        """Join the persons of consecutive chunks."""
+        in_3d = [p.keypoints_3d for p in parts if p.keypoints_3d is not None]
+        return Persons(
+            np.concatenate([p.frame_index for p in parts]),
+            np.concatenate([p.track_ids for p in parts]),
+            np.concatenate([p.boxes for p in parts]),
+            np.concatenate([p.scores for p in parts]),
+            np.concatenate([p.keypoints for p in parts]),
+            np.concatenate(in_3d) if in_3d else None,
+        )
+
+
+def in_frame_pixels(
+    frame_index: Int64, scores: Float32, transforms: Float32, poses: Poses2D | Poses3D
+) -> Persons:
+    """Move the poses of crops into the frame; their tracks are still unknown (-1).
+
+    Args:
+        frame_index: (M,) the frame of each crop.
+        scores: (M,) of the detections; a model that judges presence overrules them.
+        transforms: (M, 2, 3) crop -> frame.
+        poses: Of the crops. 3D key points lie in the axes of the crop and are turned with it.
+    """
+    linear, shift = transforms[:, :, :2], transforms[:, :, 2]
+    keypoints = poses.keypoints.copy()
+    keypoints[..., :2] = np.einsum("mij,mnj->mni", linear, keypoints[..., :2]) + shift[:, None]
+    keypoints_3d = None
+    if isinstance(poses, Poses3D):
+        angle = np.arctan2(linear[:, 1, 0], linear[:, 0, 0])
+        cos, sin = np.cos(angle), np.sin(angle)
+        turn = np.stack([np.stack([cos, -sin], axis=1), np.stack([sin, cos], axis=1)], axis=1)
+        keypoints_3d = poses.keypoints_3d.copy()
+        keypoints_3d[..., :2] = np.einsum("mij,mnj->mni", turn, keypoints_3d[..., :2])
+    return Persons(
+        frame_index,
+        np.full(len(frame_index), -1, np.int64),
+        box_of_keypoints(keypoints),
+        scores if poses.presence is None else poses.presence,
+        keypoints,
+        keypoints_3d,
+    )

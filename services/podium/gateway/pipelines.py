@@ -1,0 +1,95 @@
+"""The pipelines that this gateway serves, and each of them as an OIP model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from podium.errors import InvalidInput, NotFound
+from podium.gateway.answer import OUTPUTS, OUTPUTS_3D, Answer
+from podium.gateway.pipeline import PipelineRun
+from podium.gateway.settings import GatewaySettings
+from podium.gateway.spec import Pipeline, PipelineRequest, read_request
+from podium.serving.telemetry import Metrics
+from podium.stages import Stages
+from podium.types import Media
+from podium.wire import InferRequest, InferResult, Parameter, TensorSpec, without_reserved
+
+
+class Pipelines:
+    """Pipelines by name, and the stages that run them."""
+
+    def __init__(
+        self,
+        pipelines: Mapping[str, Pipeline],
+        stages: Stages,
+        settings: GatewaySettings,
+        metrics: Metrics,
+    ) -> None:
+        self._pipelines = dict(pipelines)
+        self._stages = stages
+        self._settings = settings
+        self._metrics = metrics
+
+    def all(self) -> list[Pipeline]:
+        """Every pipeline, by name."""
+        return sorted(self._pipelines.values(), key=lambda p: p.name)
+
+    def get(self, name: str) -> Pipeline:
+        """Look a pipeline up. Raises NotFound, naming those that exist."""
+        if name not in self._pipelines:
+            known = ", ".join(sorted(self._pipelines))
+            raise NotFound(f"pipeline: there is no {name!r}; known are: {known}")
+        return self._pipelines[name]
+
+    async def run(self, pipeline: Pipeline, media: Media, request: PipelineRequest) -> Answer:
+        """Run a pipeline over a range of frames. Raises PodiumError."""
+        answer = await PipelineRun(
+            stages=self._stages,
+            pipeline=pipeline,
+            media=media,
+            request=request,
+            chunk_frames=self._settings.chunk_frames,
+            max_frames=self._settings.max_frames,
+        ).answer()
+        for status in answer.status:
+            self._metrics.count_frame(pipeline.name, status)
+        return answer
+
+
+class PipelineModel:
+    """A pipeline behind ``/v2/models/{pipeline}``."""
+
+    platform = "podium_pipeline"
+    version = "1"
+    inputs = (
+        TensorSpec("media", "BYTES", (1,), optional=True),
+        TensorSpec("uri", "BYTES", (1,), optional=True),
+    )
+
+    def __init__(self, pipelines: Pipelines, pipeline: Pipeline) -> None:
+        self._pipelines = pipelines
+        self.name = pipeline.name
+        self.outputs = OUTPUTS_3D if pipeline.spec.pose.stage == "pose3d" else OUTPUTS
+        self.parameters: Mapping[str, Parameter] = {"description": pipeline.spec.description}
+
+    async def infer(self, request: InferRequest) -> InferResult:
+        """Answer with the poses as arrays. Raises PodiumError."""
+        if len(request.inputs) != 1:
+            raise InvalidInput("give exactly one of media and uri", field="media")
+        data, uri = (request.inputs.get(name) for name in ("media", "uri"))
+        if data is not None:
+            media = Media(data=data.item(0))
+            if not media.data:
+                raise InvalidInput("is empty", field="media")
+        elif uri is not None:
+            media = Media(uri=_text(uri.item(0)))
+        options = read_request(without_reserved(request.parameters))
+        answer = await self._pipelines.run(self._pipelines.get(self.name), media, options)
+        return answer.to_tensors()
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise InvalidInput("is not UTF-8 text", field="uri") from None

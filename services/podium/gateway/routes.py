@@ -1,0 +1,163 @@
+"""The friendly door: ``/v1``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from podium.errors import InvalidInput
+from podium.gateway.pipelines import Pipelines
+from podium.gateway.spec import PipelineRequest, read_request
+from podium.results import PipelineResult, PostprocessResult
+from podium.serving.oip import read_body
+from podium.stages import Postprocess
+from podium.types import Media
+
+_REQUEST_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The media itself, with options in the query; or a form with the media in "
+        "`media` and options beside it; or JSON with the address of the media and options.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["uri"],
+                    "properties": {
+                        "uri": {"type": "string", "examples": ["s3://clips/sprint.mp4"]},
+                        **PipelineRequest.model_json_schema()["properties"],
+                    },
+                }
+            },
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["media"],
+                    "properties": {"media": {"type": "string", "format": "binary"}},
+                }
+            },
+            "video/mp4": {"schema": {"type": "string", "format": "binary"}},
+            "image/jpeg": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+class PostprocessRequest(BaseModel):
+    """A whole video's results to files."""
+
+    model_config = ConfigDict(extra="allow", allow_inf_nan=False)
+
+    source: str = Field(description="Address of the video.", max_length=4096)
+    output: str = Field(description="Address of the folder to write to.", max_length=4096)
+    results_uri: str | None = Field(
+        default=None, description="Address of the frame results.", max_length=4096
+    )
+    results: list[dict[str, Any]] | None = Field(
+        default=None, description="Or the frame results: answers of a pipeline."
+    )
+
+
+def pipeline_router(pipelines: Pipelines, postprocess: Postprocess, max_bytes: int) -> APIRouter:
+    """Routes for pipelines and postprocessing."""
+    router = APIRouter(prefix="/v1", tags=["Pipelines"])
+
+    @router.get("/pipelines", summary="The pipelines there are")
+    async def list_pipelines() -> dict[str, list[dict[str, Any]]]:
+        return {
+            "pipelines": [
+                {"name": p.name, "description": p.spec.description} for p in pipelines.all()
+            ]
+        }
+
+    @router.get("/pipelines/{name}", summary="One pipeline, as its document")
+    async def show_pipeline(name: str) -> dict[str, Any]:
+        return pipelines.get(name).model_dump(mode="json", by_alias=True)
+
+    @router.post(
+        "/pipelines/{name}",
+        summary="Media in, key points out",
+        response_model=PipelineResult,
+        openapi_extra=_REQUEST_BODY,
+    )
+    async def run_pipeline(request: Request, name: str) -> Response:
+        pipeline = pipelines.get(name)
+        request.state.podium_model = pipeline.name
+        media, options = await _read(request, max_bytes)
+        answer = await pipelines.run(pipeline, media, options)
+        return Response(answer.to_json(), media_type="application/json")
+
+    @router.post(
+        "/postprocess",
+        summary="Frame results of a whole video to CSV, biomechanics, overlay and report",
+        response_model=PostprocessResult,
+    )
+    async def run_postprocess(body: PostprocessRequest) -> Response:
+        if (body.results is None) == (body.results_uri is None):
+            raise InvalidInput("give exactly one of results and results_uri", field="results")
+        results = body.results_uri or orjson.dumps(body.results).decode()
+        answer = await postprocess.postprocess(
+            body.source, results, body.output, _parameters(body.model_extra or {})
+        )
+        return Response(orjson.dumps(answer), media_type="application/json")
+
+    return router
+
+
+def _parameters(options: dict[str, Any]) -> dict[str, Any]:
+    for key, value in options.items():
+        if not isinstance(value, str | int | float | bool):
+            raise InvalidInput("must be a string, a number or a boolean", field=key)
+    return options
+
+
+async def _read(request: Request, max_bytes: int) -> tuple[Media, PipelineRequest]:
+    """The media and the options, from whichever of the three forms the request has."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    query: dict[str, Any] = dict(request.query_params)
+    if kind == "multipart/form-data":
+        return await _read_form(request, query)
+    body = await read_body(request, max_bytes)
+    if kind == "application/json":
+        options = _read_json(body) | query
+        uri = options.pop("uri", None)
+        if not isinstance(uri, str) or not uri:
+            raise InvalidInput("is missing: the address of the media", field="uri")
+        return Media(uri=uri), read_request(options)
+    if not body:
+        raise InvalidInput(
+            "is empty; send a video or a picture, a form with the field media, or JSON with uri",
+            field="body",
+        )
+    return Media(data=body), read_request(query)
+
+
+async def _read_form(request: Request, query: dict[str, Any]) -> tuple[Media, PipelineRequest]:
+    try:
+        async with request.form(max_files=1, max_fields=32) as form:
+            fields: dict[str, Any] = dict(form)
+            upload = fields.pop("media", None)
+            if not isinstance(upload, UploadFile):
+                raise InvalidInput("is missing: the file of the form", field="media")
+            data = await upload.read()
+    except HTTPException as error:
+        raise InvalidInput(str(error.detail), field="body") from None
+    if not data:
+        raise InvalidInput("is empty", field="media")
+    return Media(data=data), read_request(fields | query)
+
+
+def _read_json(body: bytes) -> dict[str, Any]:
+    try:
+        options = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"is not valid JSON ({error})", field="body") from None
+    if not isinstance(options, dict):
+        raise InvalidInput("must be a JSON object", field="body")
+    return options

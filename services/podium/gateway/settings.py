@@ -1,0 +1,46 @@
+"""Settings of the gateway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from podium.serving.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    """Read from ``PODIUM_<FIELD>`` in the environment."""
+
+    port: int = Field(default=8000, ge=0, le=65535)
+    """Port to listen on."""
+
+    decode_url: str = "http://127.0.0.1:8001"
+    """Base URL of the decode service."""
+
+    detection_url: str = "http://127.0.0.1:8002"
+    """Base URL of the detection service."""
+
+    pose2d_url: str = "http://127.0.0.1:8003"
+    """Base URL of the 2D pose service."""
+
+    pose3d_url: str = "http://127.0.0.1:8004"
+    """Base URL of the 3D pose service."""
+
+    postprocess_url: str = "http://127.0.0.1:8005"
+    """Base URL of the postprocess service."""
+
+    pipelines: Path | None = None
+    """Folder of pipeline YAML files to serve beside the shipped ones; the same name replaces."""
+
+    chunk_frames: int = Field(default=32, ge=1, le=256)
+    """Frames that one decode call takes; a longer request is worked off in such chunks."""
+
+    max_frames: int = Field(default=1024, ge=1)
+    """Most frames that one request may ask for."""
+
+    stage_timeout_s: float = Field(default=120, gt=0)
+    """Longest wait for the answer of one stage call."""
+
+    postprocess_timeout_s: float = Field(default=1800, gt=0)
+    """Longest wait for the postprocessing of a whole video."""

@@ -1,0 +1,201 @@
+"""A pipeline is data: one schema for YAML file, ConfigMap and custom resource."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from podium.errors import InvalidInput, SetupError
+
+API_VERSION: Literal["podium.dev/v1alpha1"] = "podium.dev/v1alpha1"
+SHIPPED = Path(__file__).parent / "pipelines"
+
+ModelName = Annotated[
+    str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?(@[A-Za-z0-9._-]+)?$", max_length=128)
+]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+
+class Nearest(_Closed):
+    """The athlete closest to a point of the frame, where the track begins."""
+
+    nearest: tuple[float, float]
+
+
+def _read_athlete(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("nearest:"):
+        return {"nearest": value.removeprefix("nearest:").split(",")}
+    return value
+
+
+Athlete = Annotated[
+    Literal["all", "largest", "longest", "most_displacement"] | Nearest,
+    BeforeValidator(_read_athlete),
+]
+"""Whom to keep: ``largest`` (mean box), ``longest`` (in sight), ``most_displacement``,
+``nearest:x,y``, or ``all`` (the largest first)."""
+
+
+class DetectionStep(_Closed):
+    """How persons are found."""
+
+    model: ModelName
+    """Detector, ``name`` or ``name@version``."""
+
+    stride: int = Field(default=4, ge=1, le=64)
+    """Detect on every Nth frame and interpolate between."""
+
+    tiles: Literal["never", "auto", "always"] = "auto"
+    """Search again in overlapping squares of the frame: when nobody or only a small person is
+    found (auto), on every detection frame, or never."""
+
+    min_score: float = Field(default=0.5, ge=0, le=1)
+    """Detections below it are dropped."""
+
+    max_persons: int = Field(default=8, ge=1, le=64)
+    """Persons per detection frame that go on to the pose stage, the surest first."""
+
+
+class PoseStep(_Closed):
+    """How poses are estimated."""
+
+    stage: Literal["pose2d", "pose3d"]
+    """The service that runs the model."""
+
+    model: ModelName
+    """Pose model, ``name`` or ``name@version``."""
+
+    min_presence: float = Field(default=0.5, ge=0, le=1)
+    """Crops that show a person with less probability are dropped (models that say so)."""
+
+
+class AthletesStep(_Closed):
+    """Whom to keep of those found."""
+
+    select: Athlete = "all"
+    """See ``Athlete``; a request may ask for another."""
+
+    max_persons: int = Field(default=8, ge=1, le=64)
+    """Most persons per answer."""
+
+
+class PipelineSpec(_Closed):
+    """What a pipeline does."""
+
+    description: str = Field(default="", max_length=1000)
+    """One or two sentences for people."""
+
+    detection: DetectionStep
+    pose: PoseStep
+    athletes: AthletesStep = AthletesStep()
+
+
+class Metadata(BaseModel):
+    """The part of Kubernetes object metadata that a pipeline uses; the rest is ignored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)
+
+
+class Pipeline(_Closed):
+    """A pipeline document."""
+
+    api_version: Literal["podium.dev/v1alpha1"] = API_VERSION
+    kind: Literal["Pipeline"] = "Pipeline"
+    metadata: Metadata
+    spec: PipelineSpec
+
+    @property
+    def name(self) -> str:
+        """The name in its endpoint."""
+        return self.metadata.name
+
+
+class PipelineRequest(_Closed):
+    """What one request may say beside its media; defaults come from the pipeline."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+    start: int = Field(default=0, ge=0, le=2**40)
+    """First frame, counted from 0 in presentation order."""
+
+    count: int | None = Field(default=None, ge=1, le=2**40)
+    """Frames to answer; all that follow when left out."""
+
+    step: int = Field(default=1, ge=1, le=10_000)
+    """Take every Nth frame."""
+
+    stride: int | None = Field(default=None, ge=1, le=64)
+    """Detect on every Nth of the taken frames."""
+
+    athlete: Athlete | None = None
+    """Whom to keep: all, largest, longest, most_displacement or nearest:x,y."""
+
+    max_persons: int | None = Field(default=None, ge=1, le=64)
+    """Most persons to keep."""
+
+
+def read_request(values: dict[str, Any]) -> PipelineRequest:
+    """Check the options of a request. Raises InvalidInput naming the option."""
+    try:
+        return PipelineRequest.model_validate(values)
+    except ValidationError as error:
+        raise InvalidInput(_explain(error), field=_where(error)) from None
+
+
+def load_pipelines(folders: Iterable[Path]) -> dict[str, Pipeline]:
+    """Read every ``*.yaml`` of some folders; later folders win.
+
+    Raises:
+        SetupError: a file is not a valid pipeline; names the file and the field.
+    """
+    pipelines: dict[str, Pipeline] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise SetupError(f"PODIUM_PIPELINES: {folder} is not a folder")
+        for path in sorted(folder.glob("*.yaml")):
+            pipeline = read_pipeline(path.read_text(), source=str(path))
+            pipelines[pipeline.name] = pipeline
+    return pipelines
+
+
+def read_pipeline(text: str, *, source: str) -> Pipeline:
+    """Read one YAML document. Raises SetupError naming ``source`` and the field."""
+    try:
+        return Pipeline.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise SetupError(f"{source}: is not valid YAML ({error})") from None
+    except ValidationError as error:
+        raise SetupError(f"{source}: {_where(error)}: {_explain(error)}") from None
+
+
+def _where(error: ValidationError) -> str:
+    parts = [str(part) for part in error.errors()[0]["loc"]]
+    variants = {"Nearest"}  # pydantic names the branches of a union; people do not
+    return ".".join(p for p in parts if p not in variants and "[" not in p) or "pipeline"
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    given = first["input"]
+    shown = f", not {given!r}" if isinstance(given, str | int | float) else ""
+    if isinstance(given, float) and not math.isfinite(given):
+        shown = f", not {given}"
+    return f"{first['msg'][:200]}{shown[:80]}"
