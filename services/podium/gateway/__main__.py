@@ -5,4 +5,4 @@ from podium.gateway.settings import GatewaySettings
 from podium.serving.server import serve
 
 if __name__ == "__main__":
-    serve("gateway", create_app, GatewaySettings())
+    serve("gateway", create_app, GatewaySettings)

@@ -1,0 +1,1 @@
+"""The detection service: letterboxed images to person boxes."""

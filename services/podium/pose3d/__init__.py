@@ -1,0 +1,1 @@
+"""The 3D pose service: person crops to key points in metres."""

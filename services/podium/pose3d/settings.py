@@ -1,0 +1,14 @@
+"""Settings of the pose3d service."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from podium.serving.model_service import ModelServiceSettings
+
+
+class Pose3DSettings(ModelServiceSettings):
+    """Read from ``PODIUM_<FIELD>`` in the environment."""
+
+    port: int = Field(default=8004, ge=0, le=65535)
+    """Port to listen on."""
