@@ -11,5 +11,7 @@ from podium.serving.model_service import create_model_service
 def create_app(settings: DetectionSettings | None = None) -> FastAPI:
     """Make the detection service. Raises SetupError when no model can be served."""
     return create_model_service(
-        "detection", settings or DetectionSettings(), "Letterboxed images in, person boxes out."
+        "detection",
+        settings or DetectionSettings(),
+        summary="Letterboxed images in, person boxes out.",
     )

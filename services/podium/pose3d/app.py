@@ -11,5 +11,5 @@ from podium.serving.model_service import create_model_service
 def create_app(settings: Pose3DSettings | None = None) -> FastAPI:
     """Make the pose3d service. Raises SetupError when no model can be served."""
     return create_model_service(
-        "pose3d", settings or Pose3DSettings(), "Person crops in, 3D key points out."
+        "pose3d", settings or Pose3DSettings(), summary="Person crops in, 3D key points out."
     )

@@ -81,7 +81,7 @@ class EngineModel:
         return InferResult(outputs)
 
 
-def create_model_service(task: Task, settings: ModelServiceSettings, summary: str) -> FastAPI:
+def create_model_service(task: Task, settings: ModelServiceSettings, *, summary: str) -> FastAPI:
     """Make the app of one model service.
 
     Raises:

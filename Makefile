@@ -1,0 +1,86 @@
+# Bare `make` prints what there is.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt lint types layers spelling setup setup-dev models up doctor lock clean
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+MODELS ?= models
+VIDEO  ?= tests/athlete/clips/sprint.mp4
+OUT    ?= results/$(basename $(notdir $(VIDEO)))
+
+help: ## Print this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Use
+demo: setup ## Run the 3D pipeline on the bundled clip, or on yours: make demo VIDEO=my.mp4
+	@$(BIN)/podium run "$(VIDEO)" --pipeline pose-3d --models "$(MODELS)" --out "$(OUT)"
+
+up: setup ## Start the six services on loopback; Ctrl-C stops them
+	@$(BIN)/podium up --models "$(MODELS)"
+
+doctor: setup ## Check Python, models, ports, codecs and GPU
+	@$(BIN)/podium doctor --models "$(MODELS)"
+
+##@ Develop
+test: setup-dev models ## Run all tests, against real services over real sockets
+	@PODIUM_MODELS="$(MODELS)" $(BIN)/pytest
+
+check: lint types layers spelling ## Lint, types, import layers, spelling
+
+fmt: setup-dev ## Format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lint: setup-dev
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: setup-dev
+	@$(BIN)/mypy
+
+layers: setup-dev
+	@$(BIN)/lint-imports
+
+spelling: setup-dev
+	@$(BIN)/codespell services tests docs README.md CONTRIBUTING.md CHANGELOG.md Makefile
+
+##@ Set up
+setup: $(VENV)/.local models ## Install what running needs, and pull the default models
+
+setup-dev: $(VENV)/.dev ## Install what developing needs
+
+models: $(VENV)/.local ## Pull the default models; nothing happens when they are there
+	@$(BIN)/podium models pull blazepose --repository "$(MODELS)"
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Podium needs Python 3.11 or later; choose one with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+# The package itself is installed without its dependencies: the hashed lock names them all.
+$(VENV)/.local $(VENV)/.dev: $(VENV)/.%: services/requirements/%.txt pyproject.toml $(VENV)/pyvenv.cfg
+	@echo "Installing $< (once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+##@ Maintain
+EXTRAS.gateway     := gateway
+EXTRAS.decode      := decode
+EXTRAS.engine-cpu  := engine-cpu
+EXTRAS.engine-gpu  := engine-gpu
+EXTRAS.postprocess := postprocess
+EXTRAS.networks    := networks
+EXTRAS.local       := build gateway decode engine-cpu postprocess convert cli
+EXTRAS.dev         := $(EXTRAS.local) dev
+
+lock: setup-dev ## Resolve the dependencies of every image anew
+	@$(foreach lock,gateway decode engine-cpu engine-gpu postprocess networks local dev, \
+	  echo "services/requirements/$(lock).txt" && \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --upgrade \
+	    --custom-compile-command "make lock" $(addprefix --extra ,$(EXTRAS.$(lock))) \
+	    pyproject.toml --output-file services/requirements/$(lock).txt &&) true
+
+clean: ## Remove the environment, the models and the results
+	@rm -rf $(VENV) models results build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
