@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=60, help="number of frames (60)")
     parser.add_argument("--fps", type=int, default=60, help="frames per second (60)")
     parser.add_argument("--size", type=_size, default=(1280, 720), help="WIDTHxHEIGHT (1280x720)")
-    parser.add_argument("--speed", type=float, default=5.5, help="metres per second (5.5)")
+    parser.add_argument("--speed", type=float, default=5.0, help="metres per second (5.0)")
     parser.add_argument("--stride", type=float, default=2.0, help="strides per second (2.0)")
     parser.add_argument("--height", type=float, default=1.80, help="body height, metres (1.80)")
     parser.add_argument("--seed", type=int, default=0, help="scenery and noise (0)")

@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 
 SKIN = (0.78, 0.56, 0.43)  # RGB, 0..1
 SHIRT, BIB = (0.10, 0.27, 0.66), (0.93, 0.93, 0.91)
-SHORTS = (0.06, 0.06, 0.09)
+SHORTS = (0.62, 0.12, 0.14)
 SHOE, SOLE = (0.95, 0.42, 0.08), (0.88, 0.88, 0.86)
 
 # Metres for a body of 1.8 m: fraction of the length, half width, half depth.

@@ -15,7 +15,7 @@ VIEWS = {
     "side": (90.0, 15.0, 1.3),
     "three-quarter-rear": (135.0, 18.0, 1.5),
 }
-SIDE_MARGIN, TOP_MARGIN = 0.015, 0.08  # free border, as fractions of the frame
+SIDE_MARGIN, TOP_MARGIN = 0.03, 0.08  # free border, as fractions of the frame
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class Gait:
         height_m: Standing height.
     """
 
-    speed_m_s: float = 5.5
+    speed_m_s: float = 5.0
     stride_hz: float = 2.0
     height_m: float = 1.80
 

@@ -8,9 +8,9 @@ from tests.athlete.mesh import Mesh, capsule, join, paint, stitch
 
 Floats = NDArray[np.float64]
 
-SKIN, HAIR = (0.78, 0.56, 0.43), (0.12, 0.085, 0.065)
+SKIN, HAIR = (0.78, 0.56, 0.43), (0.20, 0.13, 0.09)
 WHITE, IRIS, LIPS = (0.90, 0.88, 0.86), (0.07, 0.05, 0.05), (0.58, 0.29, 0.27)
-HALF_DEPTH, HALF_WIDTH, HALF_HEIGHT = 0.098, 0.077, 0.122  # m, for a body of 1.8 m
+HALF_DEPTH, HALF_WIDTH, HALF_HEIGHT = 0.101, 0.081, 0.128  # m, for a body of 1.8 m
 
 
 def head(motion: Motion, frame: int, size: float) -> Mesh:

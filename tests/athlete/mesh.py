@@ -46,7 +46,7 @@ def stitch(rings: Floats, colours: Floats) -> Mesh:
 
 
 def loft(
-    centres: Floats, side: Floats, front: Floats, radii: Floats, corners: int = 20
+    centres: Floats, side: Floats, front: Floats, radii: Floats, corners: int = 28
 ) -> tuple[Floats, Floats]:
     """Elliptic rings [S, K, 3] around centres [S, 3], and the angles [K] of their corners.
 
@@ -69,7 +69,7 @@ def capsule(start: Floats, end: Floats, front: Floats, profile: Profile) -> tupl
     length = float(np.linalg.norm(end - start))
     along = unit(end - start)
     side = unit(np.cross(front, along))
-    stations = np.linspace(0, 1, 15)
+    stations = np.linspace(0, 1, 21)
     radii = np.stack([np.interp(stations, table[:, 0], table[:, k]) for k in (1, 2)], axis=1)
     cap = np.radians([88.0, 65.0, 40.0, 18.0])
     shrink = np.cos(cap)[:, None]

@@ -12,9 +12,10 @@ Image = NDArray[np.uint8]
 
 SUPERSAMPLE = 2  # the picture is drawn at twice the size, then averaged
 SUB_BITS = 4  # fractional bits of the corner coordinates
-TO_SUN = np.array([0.42, -0.52, 0.74])
+TO_SUN = np.array([0.42, -0.52, 0.74]) / np.linalg.norm([0.42, -0.52, 0.74])
 SUN, SKY, GROUND = 0.78, 0.42, 0.22  # light from the sun, from above, bounced from below
-SHADOW = 0.55
+SHADOW = 0.55  # how much darker the ground is out of the sun
+SHADOW_CELL_M, SHADOW_BIAS_M = 0.006, 0.03  # resolution and tolerance of the body's own shadow
 
 
 def draw(background: Image, mesh: Mesh, camera: Camera) -> Image:
@@ -55,9 +56,26 @@ def _light(mesh: Mesh) -> Floats:
     one, two = (mesh.quads_m[:, k + 2] - mesh.quads_m[:, k] for k in (0, 1))
     normal = np.cross(one, two)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    sun = np.clip(normal @ (TO_SUN / np.linalg.norm(TO_SUN)), 0, 1)
+    facing = np.clip(normal @ TO_SUN, 0, 1)
     up = (normal[:, 2] + 1) / 2
-    return np.asarray(SUN * sun + SKY * up + GROUND * (1 - up))
+    return np.asarray(SUN * facing * _in_sun(mesh, facing > 0) + SKY * up + GROUND * (1 - up))
+
+
+def _in_sun(mesh: Mesh, facing: NDArray[np.bool_]) -> Floats:
+    """Share [Q] of the sun that no other quad hides, by a depth map seen from the sun."""
+    right = np.cross(TO_SUN, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    flat = mesh.quads_m @ np.stack([right, np.cross(TO_SUN, right)], axis=1)
+    cells = np.round((flat - flat.min(axis=(0, 1))) / SHADOW_CELL_M).astype(np.int32) + 1
+    height = (mesh.quads_m @ TO_SUN).mean(axis=1)
+    width, length = cells.max(axis=(0, 1)) + 2
+    nearest = np.full((length, width), -np.inf, np.float32)
+    for quad in np.argsort(height):
+        if facing[quad]:
+            cv2.fillConvexPoly(nearest, cells[quad], (float(height[quad]),))
+    at = cells.mean(axis=1).round().astype(int)
+    hidden_by = nearest[at[:, 1], at[:, 0]] - height
+    return np.asarray(1 - np.clip(hidden_by / SHADOW_BIAS_M - 1, 0, 1))
 
 
 def _cast_shadow(canvas: Image, mesh: Mesh, camera: Camera) -> None:

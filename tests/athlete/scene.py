@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 LANE_M, LINE_M, LANES_EACH_SIDE = 1.22, 0.05, 3
 TARTAN, LINE, KERB = (0.60, 0.25, 0.19), (0.90, 0.89, 0.86), (0.80, 0.80, 0.78)
 GRASS, DARK_GRASS = (0.36, 0.50, 0.20), (0.28, 0.42, 0.16)
-TREE, DARK_TREE = (0.24, 0.34, 0.16), (0.10, 0.16, 0.08)
+TREE, DARK_TREE = (0.50, 0.60, 0.40), (0.30, 0.42, 0.25)
 HAZE, SKY = (0.84, 0.89, 0.93), (0.42, 0.62, 0.86)
 
 
