@@ -1,0 +1,1 @@
+"""The ``podium`` command: starts the services, runs videos through them, looks after models."""

@@ -1,0 +1,196 @@
+"""The six services on this machine, for ``podium up``, ``podium run`` and the tests."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from podium.cli.service_process import LogSink, ServiceProcess
+from podium.errors import InvalidInput, SetupError, Unavailable
+from podium.models.repository import PULL_COMMAND, ModelRepository
+
+SERVICES = ("gateway", "decode", "detection", "pose2d", "pose3d", "postprocess")
+HOST = "127.0.0.1"
+FIRST_PORT = 8000
+READY_TIMEOUT_S = 120.0
+GRACE_S = 10.0
+
+
+def default_models() -> Path:
+    """The model repository: ``PODIUM_MODELS``, or ``models`` where the command is run."""
+    return Path(os.environ.get("PODIUM_MODELS") or "models")
+
+
+def ports_from(first: int) -> dict[str, int]:
+    """Consecutive ports, the gateway's first."""
+    return {name: first + offset for offset, name in enumerate(SERVICES)}
+
+
+class Stack:
+    """Starts the services and waits until all are ready; stops them when the block ends.
+
+    Args:
+        models: Model repository; None: ``default_models()``.
+        ports: Port of each service; None: free ones.
+        read_roots: Folders that ``file:`` addresses in requests may be read from.
+        write_roots: Folders that results may be written to.
+        log: Receives the output of the services.
+
+    Raises:
+        SetupError: a port is taken or there are no models; the message has the remedy.
+        Unavailable: a service does not become ready; the message has its last log lines.
+    """
+
+    def __init__(
+        self,
+        *,
+        models: Path | None = None,
+        ports: Mapping[str, int] | None = None,
+        read_roots: Sequence[Path] = (),
+        write_roots: Sequence[Path] = (),
+        log: LogSink | None = None,
+    ) -> None:
+        self._models = (default_models() if models is None else models).absolute()
+        self._ports = dict(free_ports() if ports is None else ports)
+        self._read_roots = _listed(read_roots)
+        self._write_roots = _listed(write_roots)
+        self._log = log
+        self.processes: list[ServiceProcess] = []
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Base URL of each service."""
+        return {name: f"http://{HOST}:{port}" for name, port in self._ports.items()}
+
+    @property
+    def gateway_url(self) -> str:
+        """Base URL of the one public door."""
+        return self.urls["gateway"]
+
+    def __enter__(self) -> Self:
+        require_models(self._models)
+        require_free(self._ports)
+        with ExitStack() as on_failure:
+            on_failure.callback(self.stop)
+            for name in SERVICES:
+                self.processes.append(
+                    ServiceProcess(
+                        name, HOST, self._ports[name], self._environment(name), self._log
+                    )
+                )
+            self._wait_until_ready()
+            on_failure.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def check(self) -> None:
+        """Raise Unavailable, with the last log lines, if a service has ended."""
+        for process in self.processes:
+            if process.exit_code is not None:
+                raise Unavailable(
+                    f"{process.name} ended with exit code {process.exit_code}; "
+                    f"its last lines:\n{process.last_lines()}"
+                )
+
+    def stop(self) -> None:
+        """Stop what was started, the gateway first; kill what does not end in time."""
+        gateway = [process for process in self.processes if process.name == "gateway"]
+        stages = [process for process in self.processes if process.name != "gateway"]
+        try:
+            for group in (gateway, stages):
+                deadline = time.monotonic() + GRACE_S
+                for process in group:
+                    process.terminate()
+                for process in group:
+                    process.wait(deadline - time.monotonic())
+        finally:  # also when a second Ctrl-C cuts the grace short
+            for process in self.processes:
+                process.kill()
+                process.wait(GRACE_S)
+            self.processes = []
+
+    def _environment(self, service: str) -> dict[str, str]:
+        environment = {
+            "PODIUM_MODELS": str(self._models),
+            "PODIUM_ADDRESS": self.urls[service],
+            "PODIUM_OBJECTS_READ_ROOTS": self._read_roots,
+            "PODIUM_OBJECTS_WRITE_ROOTS": self._write_roots,
+        }
+        if service == "gateway":
+            environment |= {
+                f"PODIUM_{stage.upper()}_URL": self.urls[stage]
+                for stage in SERVICES
+                if stage != "gateway"
+            }
+        return environment
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        waiting = list(self.processes)
+        while waiting:
+            self.check()
+            waiting = [process for process in waiting if not process.is_ready()]
+            if waiting and time.monotonic() > deadline:
+                raise Unavailable(
+                    f"{waiting[0].name} is not ready after {READY_TIMEOUT_S:.0f} s; "
+                    f"its last lines:\n{waiting[0].last_lines()}"
+                )
+            time.sleep(0.05)
+
+
+def free_ports() -> dict[str, int]:
+    """A free port for each service."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in SERVICES]
+        for each in sockets:
+            each.bind((HOST, 0))
+        return {
+            name: int(each.getsockname()[1]) for name, each in zip(SERVICES, sockets, strict=True)
+        }
+
+
+def taken(ports: Mapping[str, int]) -> dict[str, int]:
+    """Those of ``ports`` that another process listens on."""
+    result = {}
+    for name, port in ports.items():
+        with socket.socket() as probe:
+            # As servers do: a port that was in use a minute ago is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                result[name] = port
+    return result
+
+
+def require_free(ports: Mapping[str, int]) -> None:
+    """Raise SetupError, with the remedy, unless all ``ports`` are free."""
+    if busy := taken(ports):
+        names = ", ".join(f"{port} ({name})" for name, port in busy.items())
+        raise SetupError(
+            f"these ports are taken: {names}; is another `podium up` running? "
+            "Stop it, or choose others with `podium up --port`"
+        )
+
+
+def require_models(folder: Path) -> None:
+    """Raise SetupError, with the remedy, unless ``folder`` holds models."""
+    if not ModelRepository(folder).models():
+        raise SetupError(
+            f"there are no models in {folder}; get the default ones with `{PULL_COMMAND}`, "
+            "or name the folder that has yours in PODIUM_MODELS"
+        )
+
+
+def _listed(folders: Sequence[Path]) -> str:
+    for folder in folders:
+        if "," in str(folder):
+            raise InvalidInput(f"{folder}: services cannot use a folder with a comma in its name")
+    return ",".join(str(folder.absolute()) for folder in folders)
