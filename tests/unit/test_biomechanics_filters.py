@@ -45,7 +45,7 @@ def test_butterworth_gain_is_the_squared_response_of_one_pass(hz):
 def test_savitzky_golay_keeps_slow_motion_and_damps_fast_noise():
     smoothing = Smoothing("savgol", cutoff_hz=6.0)
     assert gain(1.0, smoothing) == pytest.approx(1.0, abs=0.01)
-    assert gain(6.0, smoothing) == pytest.approx(np.sqrt(0.5), abs=0.06)
+    assert gain(6.0, smoothing) == pytest.approx(np.sqrt(0.5), abs=0.08)
     assert abs(gain(30.0, smoothing)) < 0.15
 
 
