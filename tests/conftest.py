@@ -1,29 +1,59 @@
-"""What the tests share: the default models and the real pictures and videos."""
+"""Fixtures that several folders share: data, models, and the six services as processes."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from podium.models.pull import pull_blazepose
+from podium.cli.stack import Stack
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="session")
-def model_repository() -> Path:
-    """A model repository with the default models; pulled (network) if they are not there."""
-    repository = Path(os.environ.get("PODIUM_MODELS", ROOT / "models"))
-    pull_blazepose(repository)
-    return repository
+CLIP = ROOT / "tests" / "athlete" / "clips" / "sprint.mp4"
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Real pictures and videos, which are not part of the repository."""
+    """Real weights, pictures and a clip that the project does not contain."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip("the real pictures and videos (../shared/data) are not on this machine")
+        pytest.skip("the shared data folder is not beside the checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def model_repository() -> Path:
+    """The default models, pulled if they are not there."""
+    folder = Path(os.environ.get("PODIUM_MODELS") or ROOT / "models").absolute()
+    if not (folder / "blazepose-landmark").is_dir():
+        command = [sys.executable, "-m", "podium", "models", "pull", "blazepose"]
+        subprocess.run([*command, "--repository", str(folder)], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip() -> Path:
+    """The bundled clip of the rendered athlete, 60 frames of 1280x720."""
+    return CLIP
+
+
+@pytest.fixture(scope="session")
+def results_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the services of ``stack`` may write to."""
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="session")
+def stack(
+    model_repository: Path, results_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """The six services as processes on loopback, shared by all tests that do no harm to them."""
+    readable = [CLIP.parent, results_root, tmp_path_factory.getbasetemp()]
+    if (ROOT.parent / "shared" / "data").is_dir():
+        readable.append(ROOT.parent / "shared" / "data")
+    with Stack(models=model_repository, read_roots=readable, write_roots=[results_root]) as stack:
+        yield stack
