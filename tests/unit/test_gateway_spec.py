@@ -1,0 +1,149 @@
+"""Pipeline documents and request options: what is accepted, and what the errors say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import yaml
+
+from podium.errors import InvalidInput, SetupError
+from podium.gateway.athletes import choose_athletes
+from podium.gateway.spec import (
+    SHIPPED,
+    Nearest,
+    Pipeline,
+    load_pipelines,
+    read_pipeline,
+    read_request,
+)
+
+
+def document(**spec):
+    detection = {"model": "blazepose-detector", **spec.pop("detection", {})}
+    pose = {"stage": "pose2d", "model": "blazepose-landmark", **spec.pop("pose", {})}
+    return {
+        "apiVersion": "podium.dev/v1alpha1",
+        "kind": "Pipeline",
+        "metadata": {"name": "mine", "labels": {"team": "a"}},
+        "spec": {"detection": detection, "pose": pose, **spec},
+    }
+
+
+def test_shipped_pipelines():
+    pipelines = load_pipelines([SHIPPED])
+    assert {"pose-2d", "pose-3d"} <= set(pipelines)
+    assert pipelines["pose-3d"].spec.pose.stage == "pose3d"
+    assert pipelines["pose-2d"].spec.detection.stride == 4
+
+
+def test_a_document_survives_its_own_dump():
+    pipeline = read_pipeline(yaml.safe_dump(document(athletes={"maxPersons": 2})), source="x")
+    again = Pipeline.model_validate(pipeline.model_dump(mode="json", by_alias=True))
+    assert again == pipeline
+    assert again.spec.athletes.max_persons == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"detection": {"stride": 0}}, "spec.detection.stride: Input should be greater"),
+        ({"detection": {"strid": 4}}, "spec.detection.strid: Extra inputs are not permitted"),
+        ({"detection": {"tiles": "maybe"}}, "spec.detection.tiles: Input should be 'never'"),
+        ({"detection": {"minScore": float("nan")}}, "spec.detection.minScore"),
+        ({"detection": {"model": "../etc"}}, "spec.detection.model: String should match"),
+        ({"pose": {"stage": "pose4d"}}, "spec.pose.stage: Input should be 'pose2d' or 'pose3d'"),
+        ({"athletes": {"select": "best"}}, "spec.athletes.select"),
+    ],
+)
+def test_a_wrong_document_names_file_and_field(change, says):
+    with pytest.raises(SetupError) as caught:
+        read_pipeline(yaml.safe_dump(document(**change)), source="mine.yaml")
+    assert caught.value.message.startswith("mine.yaml: ")
+    assert says in caught.value.message
+
+
+def test_documents_that_are_none(tmp_path):
+    for text in ("", "7", "[", "kind: Pod", "a: &a [*a]"):
+        with pytest.raises(SetupError, match=r"p\.yaml"):
+            read_pipeline(text, source="p.yaml")
+    with pytest.raises(SetupError, match="is not a folder"):
+        load_pipelines([tmp_path / "none"])
+
+
+def test_later_folders_replace(tmp_path):
+    mine = document(description="other")
+    mine["metadata"]["name"] = "pose-2d"
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump(mine))
+    assert load_pipelines([SHIPPED, tmp_path])["pose-2d"].spec.description == "other"
+
+
+def test_options_from_query_and_json():
+    assert read_request({"start": "5", "count": "7"}).count == 7
+    assert read_request({"athlete": "nearest:10,20.5"}).athlete == Nearest(nearest=(10, 20.5))
+    assert read_request({"athlete": {"nearest": [1, 2]}}).athlete == Nearest(nearest=(1, 2))
+    assert read_request({"athlete": "longest"}).athlete == "longest"
+    assert read_request({}).stride is None
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"start": -1}, "start"),
+        ({"start": "nan"}, "start"),
+        ({"start": float("nan")}, "start"),
+        ({"start": 1.5}, "start"),
+        ({"start": 1 << 60}, "start"),
+        ({"count": 0}, "count"),
+        ({"count": "many"}, "count"),
+        ({"step": 0}, "step"),
+        ({"stride": 1000}, "stride"),
+        ({"max_persons": 0}, "max_persons"),
+        ({"athlete": "fastest"}, "athlete"),
+        ({"athlete": "nearest:1"}, "athlete"),
+        ({"athlete": "nearest:nan,1"}, "athlete"),
+        ({"athlete": "nearest:a,b"}, "athlete"),
+        ({"frames": 3}, "frames"),
+    ],
+)
+def test_wrong_options_are_named(options, field):
+    with pytest.raises(InvalidInput) as caught:
+        read_request(options)
+    assert caught.value.message.startswith(field)
+
+
+def tracks():
+    """0: large and short; 1: small, long, still; 2: middling, runs from x = 0 to 900."""
+    rows = []
+    for frame in range(10):
+        if frame < 2:
+            rows.append((0, frame, [0, 0, 250, 250]))
+        rows.append((1, frame, [500, 0, 560, 60]))
+        if frame > 0:
+            rows.append((2, frame, [100 * frame, 0, 100 * frame + 120, 120]))
+    ids, frames, boxes = zip(*rows, strict=True)
+    return np.array(ids), np.array(frames), np.array(boxes, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("athlete", "best"),
+    [
+        ("largest", 2),
+        ("longest", 1),
+        ("most_displacement", 2),
+        (Nearest(nearest=(530, 30)), 1),
+        (Nearest(nearest=(120, 120)), 0),
+    ],
+)
+def test_athlete_choice(athlete, best):
+    ids, frames, boxes = tracks()
+    kept = choose_athletes(athlete, 1, ids, frames, boxes)
+    assert set(ids[kept]) == {best}
+    assert len(kept) == np.sum(ids == best)
+
+
+def test_all_keeps_everybody_up_to_the_limit():
+    ids, frames, boxes = tracks()
+    assert len(choose_athletes("all", 3, ids, frames, boxes)) == len(ids)
+    assert set(ids[choose_athletes("all", 2, ids, frames, boxes)]) == {0, 2}
+    none = choose_athletes("largest", 1, ids[:0], frames[:0], boxes[:0])
+    assert len(none) == 0
