@@ -170,8 +170,8 @@ def test_key_points_agree_from_frame_to_frame_pixels(
     px, metres = np.concatenate(errors_px), np.concatenate(errors_m)
     print(
         f"{len(errors_px)} persons: mean {px.mean():.4f} px, median {np.median(px):.4f}, "
-        f"p99 {np.percentile(px, 99):.4f}, max {px.max():.3f}; world mean {metres.mean() * 1e3:.3f} "
-        f"mm, max {metres.max() * 1e3:.2f}"
+        f"p99 {np.percentile(px, 99):.4f}, max {px.max():.3f}; "
+        f"world mean {metres.mean() * 1e3:.3f} mm, max {metres.max() * 1e3:.2f}"
     )
     assert px.mean() < 0.05
     assert metres.mean() < 0.001
@@ -183,11 +183,12 @@ def test_a_batch_equals_its_images_one_by_one(
     """To a thousandth of a pixel; engines may sum in another order for another batch size."""
     images = np.stack([found.image for found in originals])
     crops = person_crops(frames, originals)
-    for name, task, batch in (
+    cases: list[tuple[str, Task, Array]] = [
         ("blazepose-detector", "detection", images),
         ("blazepose-landmark", "pose2d", crops),
         ("blazepose-landmark", "pose3d", crops),
-    ):
+    ]
+    for name, task, batch in cases:
         adapter = load(model_repository, name, task)
         together = adapter({"images": batch})
         singly = [adapter({"images": batch[k : k + 1]}) for k in range(len(batch))]

@@ -77,10 +77,10 @@ class BlazePoseDetector:
         scores = sigmoid(logits[..., 0])  # (D, 2254)
         image, anchor = np.nonzero(scores >= self._min_score)  # (C,) candidates of all images
         scores = scores[image, anchor]
-        points = regressors[image, anchor].reshape(-1, _VALUES // 2, 2)  # (C, 6, 2) x, y in pixels
-        size = points[:, 1].copy()
-        points += self._anchors[anchor, None]
-        faces = np.concatenate([points[:, 0] - size / 2, points[:, 0] + size / 2], axis=1)
+        raw = regressors[image, anchor].reshape(-1, _VALUES // 2, 2)  # (C, 6, 2) x, y in pixels
+        points = raw + self._anchors[anchor, None]  # row 1 is a size, not a place
+        center, half = points[:, 0], raw[:, 1] / 2
+        faces = np.concatenate([center - half, center + half], axis=1)
         hips_and_circle = points[:, 2:4].reshape(-1, 4)
 
         merged = [
@@ -91,23 +91,23 @@ class BlazePoseDetector:
         alignment = np.concatenate(
             [np.zeros((0, 4), np.float32), *(values for values, _ in merged)]
         )
+        boxes, rois = _regions(alignment[:, :2], alignment[:, 2:])
         return {
-            **_regions(alignment[:, :2], alignment[:, 2:]),
+            "boxes": boxes,
             "scores": np.concatenate([np.zeros(0, np.float32), *(kept for _, kept in merged)]),
             "image_index": np.repeat(np.arange(len(merged)), counts),
+            "rois": rois,
         }
 
 
-def _regions(hips: Float32, on_circle: Float32) -> dict[str, NDArray[Any]]:
+def _regions(hips: Float32, on_circle: Float32) -> tuple[Float32, Float32]:
     """Boxes and ROIs from the middle of the hips (K, 2) and a point on the body circle (K, 2)."""
     dx, dy = (on_circle - hips).T
     radius = np.hypot(dx, dy)[:, None]
     side = 2 * radius * _ROI_PER_CIRCLE
     rotation = np.arctan2(dx, -dy)[:, None]  # 0 when the point is straight above the hips
-    return {
-        "boxes": np.concatenate([hips - radius, hips + radius], axis=1),
-        "rois": np.concatenate([hips, side, side, rotation], axis=1),
-    }
+    boxes = np.concatenate([hips - radius, hips + radius], axis=1)
+    return boxes, np.concatenate([hips, side, side, rotation], axis=1)
 
 
 def _anchor_centers_px() -> Float32:
