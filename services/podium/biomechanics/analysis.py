@@ -75,8 +75,11 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
     time_s = trajectory.time_s
     breaks = pauses(time_s)
     height_px = trajectory.height_px
-    plane = _clean(trajectory.keypoints, time_s, breaks, options, unit=max(height_px, 1.0))
-    space = _clean(trajectory.keypoints_3d, time_s, breaks, options, unit=1.0)
+    seen = trajectory.seen[..., None]
+    pixels = np.where(seen, trajectory.keypoints[..., :2], np.nan)
+    metres = np.where(seen, trajectory.keypoints_3d, np.nan)
+    plane = _clean(pixels, time_s, breaks, options, unit=max(height_px, 1.0))
+    space = _clean(metres, time_s, breaks, options, unit=1.0)
     faces = facing(plane.positions, time_s, skeleton)
     turns = np.append(False, np.diff(faces) != 0)
     return Analysis(

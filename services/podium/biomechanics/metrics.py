@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,27 @@ from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.timeline import rate_hz
 from podium.types import Float64
 
+SIDE_VIEW_RATIO = 0.55
+"""Shoulder width over trunk length, in the picture."""
+
 
 def hip_speed_px_s(analysis: Analysis) -> Float64:
     """Speed of the middle of the hips, (T,)."""
     velocity = analysis.skeleton.take(analysis.motion.velocity, "mid_hip")
     return np.asarray(np.linalg.norm(velocity, axis=-1))
+
+
+def is_side_view(analysis: Analysis) -> bool:
+    """Whether the shoulders look narrow for the trunk, as they do from the side.
+
+    Seen from the front they are about as wide as the trunk is long (Winter 2009).
+    """
+    positions, take = analysis.plane.positions, analysis.skeleton.take
+    across = take(positions, "left_shoulder") - take(positions, "right_shoulder")
+    along = take(positions, "neck") - take(positions, "mid_hip")
+    ratio = np.linalg.norm(across, axis=-1) / np.maximum(np.linalg.norm(along, axis=-1), 1e-9)
+    known = ratio[np.isfinite(ratio)]
+    return not len(known) or float(np.median(known)) < SIDE_VIEW_RATIO
 
 
 def summarise(analysis: Analysis, clip_frames: int) -> dict[str, Any]:
@@ -39,11 +56,12 @@ def summarise(analysis: Analysis, clip_frames: int) -> dict[str, Any]:
         "frames_seen": seen,
         "detection_ratio": _rounded(seen / clip_frames, 4),
         "frame_rate_hz": _rounded(rate_hz(trajectory.time_s), 4),
-        "mean_keypoint_score": _rounded(_number(np.mean, trajectory.keypoint_scores), 4),
+        "mean_keypoint_score": _rounded(_number(np.mean, trajectory.keypoints[..., 2]), 4),
         "keypoints_filled": int(plane.filled.sum()),
         "keypoints_rejected": int(plane.outliers.sum()),
         "keypoints_unfiltered": int((np.isfinite(plane.positions[..., 0]) & ~plane.filtered).sum()),
         "facing": facing,
+        "side_view": is_side_view(analysis),
         "turns": int((np.diff(analysis.facing) != 0).sum()),
         "scale_source": analysis.scale.source,
         "m_per_px": _rounded(m_per_px, 8),
@@ -64,7 +82,7 @@ def summarise(analysis: Analysis, clip_frames: int) -> dict[str, Any]:
     }
 
 
-def _number(statistic: Any, values: Float64) -> float | None:
+def _number(statistic: Callable[[Float64], Any], values: Float64) -> float | None:
     known = values[np.isfinite(values)]
     return float(statistic(known)) if len(known) else None
 

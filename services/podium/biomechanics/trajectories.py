@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from podium.biomechanics.timeline import Timeline
-from podium.types import Float64, Int64
+from podium.types import Bool, Float64, Int64
 
 KEYPOINT_THRESHOLD = 0.3
 FORGET_AFTER_S = 1.0
@@ -46,12 +46,16 @@ class Trajectory:
     time_s: Float64  # (T,)
     boxes: Float64  # (T, 4)
     scores: Float64  # (T,) of the person
-    keypoint_scores: Float64  # (T, J)
-    keypoints: Float64  # (T, J, 2) pixels, NaN also where the score is below the threshold
-    keypoints_3d: Float64  # (T, J, 3) metres, likewise
+    keypoints: Float64  # (T, J, 3) x, y, score
+    keypoints_3d: Float64  # (T, J, 3) metres
 
     def __len__(self) -> int:
         return len(self.frame_index)
+
+    @property
+    def seen(self) -> Bool:
+        """Key points (T, J) that the model is sure enough of to be used."""
+        return np.asarray(self.keypoints[..., 2] >= KEYPOINT_THRESHOLD)
 
     @property
     def height_px(self) -> float:
@@ -110,16 +114,14 @@ class _Person:
             rows = np.searchsorted(frames.frame_index, tracklet.frame_index) - start
             boxes[rows], scores[rows] = tracklet.boxes, tracklet.scores
             keypoints[rows], keypoints_3d[rows] = tracklet.keypoints, tracklet.keypoints_3d
-        seen = keypoints[..., 2] >= KEYPOINT_THRESHOLD
         return Trajectory(
             person=number,
             frame_index=frames.frame_index[start:stop],
             time_s=frames.time_s[start:stop],
             boxes=boxes,
             scores=scores,
-            keypoint_scores=keypoints[..., 2],
-            keypoints=np.where(seen[..., None], keypoints[..., :2], np.nan),
-            keypoints_3d=np.where(seen[..., None], keypoints_3d, np.nan),
+            keypoints=keypoints,
+            keypoints_3d=keypoints_3d,
         )
 
 

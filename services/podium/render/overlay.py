@@ -21,13 +21,14 @@ _SUBPIXEL_BITS = 4
 class DrawnPerson:
     """One person on one frame, as it is to be drawn."""
 
+    skeleton: Skeleton
     keypoints: Float64  # (J, 2) pixels; NaN is not drawn
     filled: Bool  # (J,) interpolated, not measured: drawn as a ring
     box: Float64  # (4,) xyxy; NaN is not drawn
     label: str
 
 
-def draw(picture: UInt8, skeleton: Skeleton, persons: Sequence[DrawnPerson], caption: str) -> None:
+def draw(picture: UInt8, persons: Sequence[DrawnPerson], caption: str) -> None:
     """Draw persons and a caption onto an RGB picture (H, W, 3), in place.
 
     Left is blue, right is orange. Lines are as thick as the picture is large, and have a dark rim
@@ -36,7 +37,7 @@ def draw(picture: UInt8, skeleton: Skeleton, persons: Sequence[DrawnPerson], cap
     unit = max(min(picture.shape[:2]) / 720, 0.4)
     for person in persons:
         _draw_box(picture, person, unit)
-        _draw_skeleton(picture, skeleton, person, unit)
+        _draw_skeleton(picture, person, unit)
     _text(picture, caption, (round(14 * unit), round(30 * unit)), unit)
 
 
@@ -52,9 +53,9 @@ def _draw_box(picture: UInt8, person: DrawnPerson, unit: float) -> None:
     _text(picture, person.label, (x1, baseline), unit)
 
 
-def _draw_skeleton(picture: UInt8, skeleton: Skeleton, person: DrawnPerson, unit: float) -> None:
+def _draw_skeleton(picture: UInt8, person: DrawnPerson, unit: float) -> None:
     height, width = picture.shape[:2]
-    points = person.keypoints
+    skeleton, points = person.skeleton, person.keypoints
     inside = np.abs(points - [width / 2, height / 2]) < 4 * max(width, height)  # NaN is not
     shown = inside.all(axis=1)
     fixed = np.where(shown[:, None], np.round(np.nan_to_num(points) * 2**_SUBPIXEL_BITS), 0)

@@ -1,0 +1,89 @@
+"""What a caller may choose about postprocessing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from podium.biomechanics.analysis import AnalysisOptions
+from podium.biomechanics.filters import Method, Smoothing
+from podium.biomechanics.selection import Athlete
+from podium.errors import InvalidInput
+
+_RESERVED = re.compile(r"timeout|priority|binary_data_output|(sequence|triton)_\w+")
+"""Parameters that the Open Inference Protocol and its servers define; not ours to refuse."""
+
+_NUMBER = r"-?\d+(\.\d+)?"
+_ATHLETE = rf"all|largest|longest|most_displacement|nearest:{_NUMBER},{_NUMBER}"
+
+
+class Options(BaseModel):
+    """Closed: an unknown option is refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    filter: Method = "butterworth"
+    """Smoothing of the key points: butterworth, one_euro, savgol or none."""
+
+    cutoff_hz: float = Field(default=6.0, gt=0, le=1000)
+    """Cut-off of the filter."""
+
+    max_gap_frames: int = Field(default=10, ge=0, le=1000)
+    """Longest gap in a key point that is filled; longer ones stay empty."""
+
+    athlete: str = "all"
+    """Whom to analyse: all, largest, longest, most_displacement, or nearest:x,y in pixels."""
+
+    athlete_height_m: float | None = Field(default=None, ge=0.3, le=3.0)
+    """Standing height of the athlete, for the scale in metres."""
+
+    overlay: bool = True
+    """Whether to write overlay.mp4."""
+
+    overlay_frames: int = Field(default=8, ge=0, le=200)
+    """How many overlay pictures to write, evenly spaced."""
+
+    @field_validator("athlete")
+    @classmethod
+    def _known_rule(cls, value: str) -> str:
+        if not re.fullmatch(_ATHLETE, value):
+            raise ValueError(
+                "must be all, largest, longest, most_displacement or nearest:x,y "
+                "(such as nearest:640,360)"
+            )
+        return value
+
+    @property
+    def selection(self) -> Athlete:
+        """The choice of the athlete."""
+        rule, _, point = self.athlete.partition(":")
+        x, y = (float(part) for part in point.split(",")) if point else (0.0, 0.0)
+        return Athlete(rule, (x, y))  # type: ignore[arg-type]  # the pattern allows no other rule
+
+    @property
+    def analysis(self) -> AnalysisOptions:
+        """What concerns the analysis."""
+        return AnalysisOptions(
+            smoothing=Smoothing(self.filter, self.cutoff_hz),
+            max_gap_frames=self.max_gap_frames,
+            athlete_height_m=self.athlete_height_m,
+        )
+
+
+def read_options(parameters: Mapping[str, Any]) -> Options:
+    """Options from request parameters. Raises InvalidInput, naming the parameter."""
+    own = {key: value for key, value in parameters.items() if not _RESERVED.fullmatch(key)}
+    try:
+        return Options.model_validate(own)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(Options.model_fields)
+            raise InvalidInput(f"is unknown; known are {known}", field=name) from None
+        raise InvalidInput(first["msg"], field=name) from None

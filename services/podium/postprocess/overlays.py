@@ -1,0 +1,116 @@
+"""Overlay video and pictures of the analysed persons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.timeline import Timeline
+from podium.postprocess.video import Source, SourceFrame, VideoWriter
+from podium.render.overlay import DrawnPerson, draw
+from podium.types import Float64, Int64
+
+JPEG_QUALITY = 90
+
+
+def write_overlays(
+    source: Source,
+    frames: Timeline,
+    analyses: Sequence[Analysis],
+    *,
+    video: Path | None,
+    pictures: Path,
+    picture_rows: Int64,
+) -> tuple[dict[int, Path], int]:
+    """Draw the persons on the frames of the timeline.
+
+    Args:
+        source: Of the frames.
+        frames: The timeline; frames of the source that are not on it are left out.
+        analyses: Whom to draw.
+        video: File for the video; None: none.
+        pictures: Folder for the pictures.
+        picture_rows: Rows of the timeline to write as pictures.
+
+    Returns:
+        Frame index -> picture, in order; and how many of the wanted frames the source has.
+    """
+    wanted = set(picture_rows.tolist())
+    written: dict[int, Path] = {}
+    writer = VideoWriter(video, source.fps, source.time_base) if video is not None else None
+    last = len(frames) - 1 if writer is not None else max(wanted, default=-1)
+    row, drawn = -1, 0
+    try:
+        for frame in source.frames(float(frames.time_s[0])):
+            at = _row_of(frame, frames, source)
+            if at is None or at <= row:
+                continue
+            row = at
+            if writer is None and row not in wanted:
+                continue
+            drawn += 1
+            _draw_frame(frame, row, frames, analyses)
+            if writer is not None:
+                writer.write(frame.picture, frame.time_s)
+            if row in wanted:
+                index = int(frames.frame_index[row])
+                written[index] = _write_picture(frame, pictures / f"frame_{index:06d}.jpg")
+            if row >= last:
+                break
+    finally:
+        if writer is not None:
+            writer.close()
+    if video is not None and not drawn:
+        video.unlink()
+    return written, drawn
+
+
+def _row_of(frame: SourceFrame, frames: Timeline, source: Source) -> int | None:
+    """Row of the timeline that the frame is, by its time."""
+    tolerance_s = 0.4 / float(source.fps) if source.fps else 0.0
+    row = int(np.searchsorted(frames.time_s, frame.time_s - tolerance_s))
+    near = row < len(frames) and frames.time_s[row] <= frame.time_s + tolerance_s
+    return row if near else None
+
+
+def _draw_frame(
+    frame: SourceFrame,
+    row: int,
+    frames: Timeline,
+    analyses: Sequence[Analysis],
+) -> None:
+    index = int(frames.frame_index[row])
+    persons = []
+    for analysis in analyses:
+        trajectory = analysis.trajectory
+        at = int(np.searchsorted(trajectory.frame_index, index))
+        if at < len(trajectory) and trajectory.frame_index[at] == index:
+            persons.append(
+                DrawnPerson(
+                    skeleton=analysis.skeleton,
+                    keypoints=shown_keypoints(analysis, at),
+                    filled=analysis.plane.filled[at],
+                    box=trajectory.boxes[at],
+                    label=f"person {trajectory.person}",
+                )
+            )
+    draw(frame.picture, persons, f"frame {index}   {frames.time_s[row]:.3f} s")
+
+
+def shown_keypoints(analysis: Analysis, at: int) -> Float64:
+    """Key points (J, 2) to draw: as measured, or as filled in; NaN where neither holds."""
+    trajectory, plane = analysis.trajectory, analysis.plane
+    measured = trajectory.seen[at] & ~plane.outliers[at]
+    raw = np.where(measured[:, None], trajectory.keypoints[at, :, :2], np.nan)
+    return np.where(plane.filled[at][:, None], plane.positions[at], raw)
+
+
+def _write_picture(frame: SourceFrame, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bgr = cv2.cvtColor(frame.picture, cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return path

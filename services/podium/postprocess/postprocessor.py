@@ -1,0 +1,143 @@
+"""The frame results of a whole video to files: the domain of the postprocess service."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from podium.biomechanics.analysis import Analysis, analyse
+from podium.biomechanics.selection import select
+from podium.biomechanics.trajectories import link
+from podium.postprocess.frame_results import Clip, merge
+from podium.postprocess.options import Options
+from podium.postprocess.overlays import write_overlays
+from podium.postprocess.reporting import report_of
+from podium.postprocess.summary import summary_of, warnings_of
+from podium.postprocess.tables import write_biomechanics, write_keypoints
+from podium.postprocess.video import open_source
+from podium.render.report import render_report
+from podium.results import OutputFile, PipelineResult, PostprocessResult
+from podium.types import Int64
+
+_MEDIA_TYPES = {
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".mp4": "video/mp4",
+    ".jpg": "image/jpeg",
+    ".html": "text/html",
+}
+
+
+class Postprocessor:
+    """Turns results into files.
+
+    Args:
+        max_frames: The most frames that the results may span.
+        max_pixels: The largest frames that overlays are drawn on.
+    """
+
+    def __init__(self, *, max_frames: int = 216_000, max_pixels: int = 40_000_000) -> None:
+        self._max_frames = max_frames
+        self._max_pixels = max_pixels
+
+    def process(
+        self, source: Path, results: Sequence[PipelineResult], output: Path, options: Options
+    ) -> PostprocessResult:
+        """Analyse a clip and write its files.
+
+        Args:
+            source: The video or picture that the results are of.
+            results: Batches in any order.
+            output: Folder to write to; made if it is not there.
+            options: What to do.
+
+        Returns:
+            The files with local addresses, the summary, and warnings.
+
+        Raises:
+            InvalidInput: the results do not fit together.
+            UnsupportedMedia: overlays are wanted and the source cannot be read.
+            TooLarge: over one of the limits.
+        """
+        clip = merge(results, max_frames=self._max_frames)
+        persons = link(clip.tracklets, clip.frames)
+        analyses = [
+            analyse(person, clip.skeleton, options.analysis)
+            for person in select(persons, options.selection)
+        ]
+        output.mkdir(parents=True, exist_ok=True)
+        write_keypoints(output / "keypoints.csv", analyses)
+        write_biomechanics(output / "biomechanics.csv", analyses)
+        pictures, notes = self._overlays(source, clip, analyses, output, options)
+        summary = summary_of(clip, analyses, len(persons), options)
+        summary["warnings"] = [*warnings_of(summary, clip), *notes]
+        (output / "summary.json").write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
+        files = ["keypoints.csv", "biomechanics.csv", "summary.json"]
+        files += ["overlay.mp4"] if (output / "overlay.mp4").exists() else []
+        files += [path.relative_to(output).as_posix() for path in pictures.values()]
+        report = report_of(clip, analyses, summary, pictures, files)
+        (output / "report.html").write_text(render_report(report), encoding="utf-8")
+        return PostprocessResult(
+            files=[_output_file(output, name) for name in [*files, "report.html"]],
+            summary=summary,
+            warnings=summary["warnings"],
+        )
+
+    def _overlays(
+        self,
+        source: Path,
+        clip: Clip,
+        analyses: Sequence[Analysis],
+        output: Path,
+        options: Options,
+    ) -> tuple[dict[int, Path], list[str]]:
+        """Write ``overlay.mp4`` and pictures; return the pictures and what to warn of."""
+        video = output / "overlay.mp4"
+        video.unlink(missing_ok=True)  # of an earlier run
+        rows = _picture_rows(clip, analyses, options.overlay_frames)
+        if not len(clip.frames) or not (options.overlay or len(rows)):
+            return {}, []
+        with open_source(source, max_pixels=self._max_pixels) as opened:
+            moving = bool(opened.fps)
+            pictures, drawn = write_overlays(
+                opened,
+                clip.frames,
+                analyses,
+                video=video if options.overlay and moving else None,
+                pictures=output / "overlay",
+                picture_rows=rows,
+            )
+        notes = []
+        if options.overlay and not moving:
+            notes.append("The source is a picture: there is no overlay.mp4.")
+        expected = len(clip.frames) if options.overlay and moving else len(rows)
+        if drawn < expected:
+            notes.append(f"{expected - drawn} of {expected} overlay frames are not in the source.")
+        return pictures, notes
+
+
+def _picture_rows(clip: Clip, analyses: Sequence[Analysis], count: int) -> Int64:
+    """Evenly spaced rows of the timeline, of those that show a chosen person if there are any."""
+    seen = [a.trajectory.frame_index[np.isfinite(a.trajectory.scores)] for a in analyses]
+    index = np.unique(np.concatenate(seen)) if seen else clip.frames.frame_index
+    rows = np.searchsorted(clip.frames.frame_index, index)
+    chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
+    return np.asarray(rows[chosen], np.int64)
+
+
+def _output_file(folder: Path, name: str) -> OutputFile:
+    path = folder / name
+    with path.open("rb") as file:
+        digest: Any = hashlib.file_digest(file, "sha256")
+    return OutputFile(
+        name=name,
+        uri=path.absolute().as_uri(),
+        size_bytes=path.stat().st_size,
+        sha256=digest.hexdigest(),
+        media_type=_MEDIA_TYPES[path.suffix],
+    )
