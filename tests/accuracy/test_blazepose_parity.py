@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from podium.engines.onnx_runtime import OnnxRuntimeSession
 from podium.models.adapter import Adapter, load_adapter
+from podium.models.blazepose_detector import BlazePoseDetector
 from podium.models.manifest import Task
 from podium.models.pull import ORIGINAL_FILE
 from podium.models.repository import ModelRepository
@@ -110,6 +111,34 @@ def test_detector_decides_alike(originals: list[Found], model_repository: Path) 
     np.testing.assert_array_equal(ours["rois"][:, 2], ours["rois"][:, 3])
     box_side = ours["boxes"][:, 2:] - ours["boxes"][:, :2]
     np.testing.assert_allclose(box_side, ours["rois"][:, 2:4] / 1.25, rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_detector_merges_crowds_alike(seed: int, model_repository: Path) -> None:
+    """Made-up network outputs with many persons close together, which pictures do not give."""
+    rng = np.random.default_rng(seed)
+    images, anchors = 3, 2254
+    regressors = rng.normal(0, 6, (images, anchors, 12)).astype(np.float32)
+    regressors[..., 2:4] = rng.uniform(20, 60, (images, anchors, 2))  # sizes of faces
+    logits = rng.normal(-6, 3, (images, anchors, 1)).astype(np.float32)
+    logits[1] = -150  # nobody, beyond what the sigmoid may see
+
+    adapter = load(model_repository, "blazepose-detector", "detection")
+    assert isinstance(adapter, BlazePoseDetector)
+    ours = adapter.postprocess(regressors, logits)
+    wanted = [
+        detect({"Identity": boxes, "Identity_1": scores}, 224)
+        for boxes, scores in zip(regressors, logits, strict=True)
+    ]
+    counts = np.bincount(ours["image_index"], minlength=images).tolist()
+    assert counts == [len(persons) for persons in wanted]
+    assert counts[1] == 0
+    assert min(counts[0], counts[2]) > 5
+    flat = [person for persons in wanted for person in persons]
+    np.testing.assert_allclose(ours["scores"], [p.score for p in flat], atol=1e-5)
+    np.testing.assert_allclose(
+        ours["rois"][:, [0, 1, 2, 4]], [p.roi for p in flat], rtol=1e-4, atol=1e-3
+    )
 
 
 def test_raw_tensors_of_the_landmark_model(
