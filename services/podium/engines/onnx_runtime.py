@@ -34,8 +34,9 @@ class OnnxRuntimeSession:
         providers: Execution providers by their ONNX Runtime names, first choice first. All of
             them must be available: nothing falls back silently.
         threads: Threads that one engine call may use.
-        max_rows: Rows per engine call; a longer batch is split. The memory of a call grows with
-            its rows, while a processor is as fast per row with one as with many.
+        max_rows: Rows per engine call; a longer batch is split. On a processor one row at a time
+            is as fast as any (measured: 8 rows cost 7 % more per row), takes least memory, and
+            makes a result independent of what else is in the batch. Accelerators want more.
 
     Raises:
         SetupError: a provider is not available, or the file is missing or not a usable model.
@@ -47,7 +48,7 @@ class OnnxRuntimeSession:
         *,
         providers: Sequence[str] = ("CPUExecutionProvider",),
         threads: int = 1,
-        max_rows: int = 8,
+        max_rows: int = 1,
     ) -> None:
         available = ort.get_available_providers()
         if missing := [name for name in providers if name not in available]:

@@ -104,7 +104,9 @@ def pull_blazepose(
 ) -> list[Path]:
     """Make sure that the BlazePose detector and landmark model are in a repository.
 
-    Models that are there and undamaged are left alone, without a download.
+    Models that are there and undamaged are left alone, without a download. A folder that differs
+    from what this version of Podium writes is replaced: to change a default model, copy it to a
+    name or version of your own.
 
     Args:
         repository: Directory of the repository, created if need be.
