@@ -7,9 +7,10 @@ import re
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import orjson
@@ -26,6 +27,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 _log = logging.getLogger("podium.request")
 _SAFE_ID = re.compile(r"[\w.:/+=-]{1,128}")
 _QUIET_PATHS = ("/v2/health/", "/metrics")
+_BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -97,7 +99,47 @@ class Metrics:
             ("pipeline", "status"),
             registry=self.registry,
         )
+        self._rejections = Counter(
+            "podium_rejections_total",
+            "Requests refused before any work, by reason.",
+            ("service", "reason"),
+            registry=self.registry,
+        )
+        self._batch_rows = Histogram(
+            "podium_batch_rows",
+            "Rows per engine call.",
+            ("stage", "model"),
+            buckets=_BUCKETS_ROWS,
+            registry=self.registry,
+        )
+        self._queue_rows = Gauge(
+            "podium_queue_rows",
+            "Rows that wait for an engine.",
+            ("stage", "model"),
+            registry=self.registry,
+        )
+        self._queue_bytes = Gauge(
+            "podium_queue_bytes",
+            "Bytes that wait for an engine.",
+            ("stage", "model"),
+            registry=self.registry,
+        )
         self._service = service
+
+    def reject(self, reason: str) -> None:
+        """Count one refused request."""
+        self._rejections.labels(self._service, reason).inc()
+
+    def batches(self, model: str) -> BatchMetrics:
+        """The metrics of the batcher of one model."""
+        return BatchMetrics(
+            rows=self._batch_rows.labels(self._service, model),
+            queue_rows=self._queue_rows.labels(self._service, model),
+            queue_bytes=self._queue_bytes.labels(self._service, model),
+            queue_s=self._phase.labels(self._service, "queue"),
+            infer_s=self._phase.labels(self._service, "infer"),
+            reject=self.reject,
+        )
 
     def observe_request(self, model: str, code: int, seconds: float) -> None:
         """Count one finished request."""
@@ -116,6 +158,32 @@ class Metrics:
             yield
         finally:
             self._phase.labels(stage, phase).observe(time.perf_counter() - started)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMetrics:
+    """What a batcher reports."""
+
+    rows: Histogram
+    queue_rows: Gauge
+    queue_bytes: Gauge
+    queue_s: Histogram
+    infer_s: Histogram
+    reject: Callable[[str], None]
+
+    def set_queue(self, rows: int, size: int) -> None:
+        """Say how much waits."""
+        self.queue_rows.set(rows)
+        self.queue_bytes.set(size)
+
+    def observe_queue(self, seconds: float) -> None:
+        """Say how long a request waited for its first row to be taken."""
+        self.queue_s.observe(seconds)
+
+    def observe_batch(self, rows: int, seconds: float) -> None:
+        """Say how large an engine call was, and how long it took."""
+        self.rows.observe(rows)
+        self.infer_s.observe(seconds)
 
 
 class RequestTelemetry:

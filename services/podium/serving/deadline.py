@@ -1,0 +1,67 @@
+"""The time budget of a request, carried along with the work that is done for it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+
+from podium.errors import DeadlineExceeded, InvalidInput
+from podium.wire import Parameter
+
+ENVOY_TIMEOUT = "x-envoy-expected-rq-timeout-ms"
+"""Envoy and Istio tell the upstream how long they will wait for it."""
+
+_deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
+"""On the clock of ``time.monotonic``, so that changes of the wall clock do not matter."""
+
+
+def remaining_s() -> float:
+    """Seconds left of the current request's budget; infinite without a deadline."""
+    return _deadline.get() - time.monotonic()
+
+
+def deadline() -> float:
+    """The current request's deadline on the clock of ``time.monotonic``."""
+    return _deadline.get()
+
+
+def budget_s(parameters: dict[str, Parameter], header: str | None) -> float:
+    """The tighter of the OIP ``timeout`` parameter (microseconds) and Envoy's header (ms).
+
+    Zero and absent mean no limit, as Triton reads them. Raises InvalidInput.
+    """
+    budgets = [math.inf]
+    timeout_us = parameters.get("timeout", 0)
+    if isinstance(timeout_us, bool) or not isinstance(timeout_us, int) or timeout_us < 0:
+        raise InvalidInput("must be a whole number of microseconds", field="parameters.timeout")
+    if timeout_us:
+        budgets.append(timeout_us / 1e6)
+    if header:
+        if not (header.isascii() and header.isdigit()):
+            raise InvalidInput("must be a whole number of milliseconds", field=ENVOY_TIMEOUT)
+        if int(header):
+            budgets.append(int(header) / 1e3)
+    return min(budgets)
+
+
+@asynccontextmanager
+async def time_limit(budget: float, what: str) -> AsyncIterator[None]:
+    """Cancel the block when ``budget`` seconds, or an outer limit, have passed.
+
+    Raises:
+        DeadlineExceeded: names ``what`` was too slow, unless something inside has said so.
+    """
+    until = min(time.monotonic() + budget, _deadline.get())
+    token = _deadline.set(until)
+    try:
+        left = until - time.monotonic()
+        async with asyncio.timeout(left if math.isfinite(left) else None):
+            yield
+    except TimeoutError:
+        raise DeadlineExceeded(f"{what}: the time budget has run out") from None
+    finally:
+        _deadline.reset(token)
