@@ -23,6 +23,8 @@ from podium.biomechanics.trajectories import Trajectory
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
 
+BODY_HEIGHT_M = 1.75
+
 
 @dataclass(frozen=True, slots=True)
 class AnalysisOptions:
@@ -79,7 +81,7 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
     pixels = np.where(seen, trajectory.keypoints[..., :2], np.nan)
     metres = np.where(seen, trajectory.keypoints_3d, np.nan)
     plane = _clean(pixels, time_s, breaks, options, unit=max(height_px, 1.0))
-    space = _clean(metres, time_s, breaks, options, unit=1.0)
+    space = _clean(metres, time_s, breaks, options, unit=BODY_HEIGHT_M)
     faces = facing(plane.positions, time_s, skeleton)
     turns = np.append(False, np.diff(faces) != 0)
     return Analysis(

@@ -30,7 +30,7 @@ class Smoothing:
 
     method: Method = "butterworth"
     cutoff_hz: float = 6.0
-    speed_gain: float = 0.5  # one_euro: cut-off rises by this many Hz per unit/s (see ``unit``)
+    speed_gain: float = 2.5  # one_euro: cut-off rises by this many Hz per unit/s (see ``unit``)
 
 
 def smooth(

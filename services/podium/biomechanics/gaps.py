@@ -14,7 +14,8 @@ def outliers(values: Float64, *, window: int = 7, sigmas: float = 3.0) -> Bool:
     """Samples far from the median of their neighbourhood (Hampel identifier).
 
     Source: Pearson et al., "Generalized Hampel filters" (2016). The spread is 1.4826 times the
-    median absolute deviation. NaN samples do not vote; a sample needs two voting neighbours.
+    median absolute deviation. NaN samples do not vote; a sample is only judged with two votes on
+    each side, since a fast movement that begins or ends looks like an outlier from one side.
 
     Args:
         values: (T, C), NaN where absent.
@@ -29,8 +30,9 @@ def outliers(values: Float64, *, window: int = 7, sigmas: float = 3.0) -> Bool:
     near = np.lib.stride_tricks.sliding_window_view(padded, window, axis=0)  # (T, C, window)
     middle = _median(near)
     spread = _MAD_TO_SIGMA * _median(np.abs(near - middle[..., None]))
-    voters = np.isfinite(near).sum(axis=-1)
-    return np.asarray((np.abs(values - middle) > sigmas * spread) & (voters >= 3))
+    votes = np.isfinite(near)
+    judged = (votes[..., :half].sum(axis=-1) >= 2) & (votes[..., half + 1 :].sum(axis=-1) >= 2)
+    return np.asarray((np.abs(values - middle) > sigmas * spread) & judged)
 
 
 def _median(values: Float64) -> Float64:

@@ -10,7 +10,8 @@ import numpy as np
 
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.timeline import Timeline
-from podium.postprocess.video import Source, SourceFrame, VideoWriter
+from podium.postprocess.source import Source, SourceFrame
+from podium.postprocess.video_writer import VideoWriter
 from podium.render.overlay import DrawnPerson, draw
 from podium.types import Float64, Int64
 

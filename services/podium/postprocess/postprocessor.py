@@ -17,9 +17,9 @@ from podium.postprocess.frame_results import Clip, merge
 from podium.postprocess.options import Options
 from podium.postprocess.overlays import write_overlays
 from podium.postprocess.reporting import report_of
+from podium.postprocess.source import open_source
 from podium.postprocess.summary import summary_of, warnings_of
 from podium.postprocess.tables import write_biomechanics, write_keypoints
-from podium.postprocess.video import open_source
 from podium.render.report import render_report
 from podium.results import OutputFile, PipelineResult, PostprocessResult
 from podium.types import Int64
@@ -102,16 +102,16 @@ class Postprocessor:
         rows = _picture_rows(clip, analyses, options.overlay_frames)
         if not len(clip.frames) or not (options.overlay or len(rows)):
             return {}, []
-        with open_source(source, max_pixels=self._max_pixels) as opened:
-            moving = bool(opened.fps)
-            pictures, drawn = write_overlays(
-                opened,
-                clip.frames,
-                analyses,
-                video=video if options.overlay and moving else None,
-                pictures=output / "overlay",
-                picture_rows=rows,
-            )
+        opened = open_source(source, max_pixels=self._max_pixels)
+        moving = bool(opened.fps)
+        pictures, drawn = write_overlays(
+            opened,
+            clip.frames,
+            analyses,
+            video=video if options.overlay and moving else None,
+            pictures=output / "overlay",
+            picture_rows=rows,
+        )
         notes = []
         if options.overlay and not moving:
             notes.append("The source is a picture: there is no overlay.mp4.")

@@ -17,8 +17,8 @@ from podium.render.report import PersonReport, Report, Section
 from podium.types import Float64, Int64
 
 MAX_PERSONS = 4
-MAX_FRAMES = 6
-FRAME_WIDTH_PX = 560
+MAX_FRAMES = 8
+FRAME_WIDTH_PX = 520
 STICKS = 12
 
 FILES = {
@@ -28,7 +28,7 @@ FILES = {
     "overlay.mp4": "the clip with the skeletons drawn in",
     "overlay/": "pictures of single frames with the skeletons drawn in",
 }
-_ANGLE_PLOTS = ("knee_flexion", "hip_flexion", "ankle_dorsiflexion", "elbow_flexion")
+_ANGLE_PLOTS = ("knee_flexion", "hip_flexion", "ankle_dorsiflexion", "elbow_flexion", "trunk")
 
 
 def report_of(
@@ -143,7 +143,7 @@ def _sections(analysis: Analysis) -> list[Section]:
             Section(
                 "Speed and joint angles",
                 moving,
-                note="Solid blue: left. Dashed orange: right. Flexion is positive.",
+                note="Solid blue: left. Dashed orange: right. An upright trunk is at 90.",
             )
         )
     at = _spread_rows(analysis.space.positions, 2)
@@ -161,15 +161,16 @@ def _speed_plot(analysis: Analysis) -> str:
     speed, m_per_px = hip_speed_px_s(analysis), analysis.scale.m_per_px
     unit = "px/s" if m_per_px is None else "m/s"
     values = speed * (m_per_px or 1.0)
-    return plots.curves("Speed of the hips", unit, analysis.trajectory.time_s, {"hips": values})
+    time_s = analysis.trajectory.time_s
+    return plots.curves("Speed of the hips", unit, time_s, {"hips": values}, from_zero=True)
 
 
 def _angle_plots(analysis: Analysis) -> list[str]:
     series = {s.angle.name: s.degrees for s in analysis.angles}
     made = []
     for name in _ANGLE_PLOTS:
-        sides = {side: series.get(f"{side}_{name}") for side in ("left", "right")}
-        known = {side: values for side, values in sides.items() if values is not None}
+        parts = {"left": f"left_{name}", "right": f"right_{name}", name: name}
+        known = {label: series[angle] for label, angle in parts.items() if angle in series}
         if any(np.isfinite(values).any() for values in known.values()):
             title = name.replace("_", " ").capitalize()
             made.append(plots.curves(title, "degrees", analysis.trajectory.time_s, known))

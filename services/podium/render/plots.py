@@ -51,7 +51,12 @@ def _style() -> Iterator[None]:
 
 
 def curves(
-    title: str, unit: str, time_s: Float64, series: Mapping[str, Float64], *, height_in: float = 2.3
+    title: str,
+    unit: str,
+    time_s: Float64,
+    series: Mapping[str, Float64],
+    *,
+    from_zero: bool = False,
 ) -> str:
     """Curves over time; those named left and right are in the colours of the sides.
 
@@ -60,10 +65,10 @@ def curves(
         unit: Label of the vertical axis.
         time_s: (T,).
         series: Label -> (T,); NaN leaves a gap.
-        height_in: Height in inches; the width is 5.4.
+        from_zero: Whether the vertical axis starts at 0.
     """
     with _style():
-        figure = Figure(figsize=(5.4, height_in), layout="constrained")
+        figure = Figure(figsize=(5.4, 2.3), layout="constrained")
         axes = figure.add_subplot(title=title, xlabel="time (s)", ylabel=unit)
         thin = slice(None, None, max(-(-len(time_s) // MAX_POINTS), 1))
         for label, values in series.items():
@@ -73,6 +78,8 @@ def curves(
                 time_s[thin], values[thin], dashed, color=SIDE_ON_WHITE[side], label=label,
                 marker="o" if len(time_s) == 1 else None,
             )  # fmt: skip
+        if from_zero:
+            axes.set_ylim(0, 1.12 * max(axes.get_ylim()[1], 1e-3))
         if len(series) > 1:
             axes.legend(loc="upper right", ncols=2, borderaxespad=0, bbox_to_anchor=(1, 1.16))
         return _svg(figure, title)
@@ -99,7 +106,7 @@ def score_map(skeleton: Skeleton, time_s: Float64, scores: Float64) -> str:
 def stick_sequence(skeleton: Skeleton, poses: Float64, labels: Sequence[str]) -> str:
     """Poses (K, J, 2), pixels, drawn side by side in the order of time."""
     with _style():
-        figure = Figure(figsize=(10.9, 2.6), layout="constrained")
+        figure = Figure(layout="constrained")
         axes = figure.add_subplot()
         pitch = 1.05 * float(
             np.nanmax(np.nanmax(poses, axis=1) - np.nanmin(poses, axis=1), axis=0)[0]
@@ -115,6 +122,7 @@ def stick_sequence(skeleton: Skeleton, poses: Float64, labels: Sequence[str]) ->
         axes.set_axis_off()
         axes.set_xlim(-0.6 * pitch, (len(poses) - 0.4) * pitch)
         axes.set_ylim(bottom + 0.2 * (bottom - top), top - 0.04 * (bottom - top))
+        figure.set_size_inches(10.9, 10.9 * 1.24 * (bottom - top) / (len(poses) * pitch))
         return _svg(figure, "Stick figures over time")
 
 
@@ -122,7 +130,7 @@ def stick_3d(skeleton: Skeleton, poses: Float64, labels: Sequence[str]) -> str:
     """Poses (K, J, 3), metres in camera axes, each seen from the camera, the side and above."""
     views = (("from the camera", 0, 1), ("from the side", 2, 1), ("from above", 0, 2))
     with _style():
-        figure = Figure(figsize=(10.9, 2.9), layout="constrained")
+        figure = Figure(figsize=(10.9, 2.45), layout="constrained")
         panels = figure.subplots(
             1, len(poses) * len(views), sharex=True, sharey=True, squeeze=False
         )

@@ -1,0 +1,40 @@
+"""The app of the postprocess service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from podium.postprocess.postprocessor import Postprocessor
+from podium.postprocess.served import PostprocessModel
+from podium.postprocess.settings import PostprocessSettings
+from podium.serving.app import create_service_app
+from podium.serving.catalogue import Catalogue
+from podium.serving.object_store import ObjectStore
+
+
+def create_app(settings: PostprocessSettings | None = None) -> FastAPI:
+    """Make the postprocess service."""
+    settings = settings or PostprocessSettings()
+    executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="postprocess")
+    model = PostprocessModel(
+        Postprocessor(max_frames=settings.max_frames, max_pixels=settings.max_pixels),
+        ObjectStore(settings.objects),
+        executor,
+    )
+
+    @asynccontextmanager
+    async def workers(_: FastAPI) -> AsyncIterator[None]:
+        with executor:
+            yield
+
+    return create_service_app(
+        "postprocess",
+        Catalogue([model]),
+        settings,
+        summary="Frame results of a whole video in, tables, overlays and a report out.",
+        resource=workers,
+    )

@@ -1,0 +1,107 @@
+"""Postprocessing as a served model: addresses and options in, the list of written files out."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from pathlib import Path
+
+import podium
+from podium.errors import Forbidden, InvalidInput, NotFound
+from podium.postprocess.frame_results import parse_results
+from podium.postprocess.options import Options, read_options
+from podium.postprocess.postprocessor import Postprocessor
+from podium.results import PostprocessResult
+from podium.serving.object_store import ObjectStore
+from podium.wire import InferRequest, InferResult, Parameter, TensorSpec, bytes_tensor
+
+
+class PostprocessModel:
+    """The model ``postprocess``.
+
+    Args:
+        postprocessor: Does the work.
+        store: Reads the source and the results, writes the files.
+        executor: Where the work is done.
+    """
+
+    name = "postprocess"
+    version = podium.__version__
+    platform = "podium"
+    inputs = (
+        TensorSpec("source", "BYTES", (1,)),
+        TensorSpec("results", "BYTES", (1,), optional=True),
+        TensorSpec("results_uri", "BYTES", (1,), optional=True),
+        TensorSpec("output", "BYTES", (1,)),
+    )
+    outputs = (TensorSpec("result", "BYTES", (1,)),)
+
+    def __init__(
+        self, postprocessor: Postprocessor, store: ObjectStore, executor: Executor
+    ) -> None:
+        self._postprocessor = postprocessor
+        self._store = store
+        self._executor = executor
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The options and their defaults; one without a default is left out."""
+        return {k: v for k, v in Options().model_dump().items() if v is not None}
+
+    async def infer(self, request: InferRequest) -> InferResult:
+        """Process a video and publish its files below ``output``.
+
+        Raises:
+            InvalidInput, Forbidden, NotFound, TooLarge: names the input or the parameter.
+        """
+        options = read_options(request.parameters)
+        given = request.inputs.keys() & {"results", "results_uri"}
+        if len(given) != 1:
+            raise InvalidInput("give exactly one of results and results_uri", field="results")
+        output = self._address(request, "output", write=True)
+        source = await self._fetch(request, "source")
+        if "results_uri" in given:
+            results: bytes | Path = await self._fetch(request, "results_uri")
+        else:
+            results = bytes(request.inputs["results"].item(0))
+        with tempfile.TemporaryDirectory(prefix="podium-postprocess-") as folder:
+            done = await asyncio.get_running_loop().run_in_executor(
+                self._executor, self._process, source, results, Path(folder), options
+            )
+            files = {file.name: Path(folder) / file.name for file in done.files}
+            addresses = await self._store.publish(files, output)
+        for file in done.files:
+            file.uri = addresses[file.name]
+        return InferResult({"result": bytes_tensor(done.model_dump_json())})
+
+    def _process(
+        self, source: Path, results: bytes | Path, folder: Path, options: Options
+    ) -> PostprocessResult:
+        data = results.read_bytes() if isinstance(results, Path) else results
+        return self._postprocessor.process(source, parse_results(data), folder, options)
+
+    async def _fetch(self, request: InferRequest, name: str) -> Path:
+        uri = self._address(request, name)
+        try:
+            return await self._store.fetch(uri)
+        except (InvalidInput, Forbidden, NotFound) as error:
+            raise _named(error, name) from None
+
+    def _address(self, request: InferRequest, name: str, *, write: bool = False) -> str:
+        try:
+            uri = bytes(request.inputs[name].item(0)).decode()
+            self._store.check(uri, write=write)
+        except UnicodeDecodeError:
+            raise InvalidInput("is not text", field=name) from None
+        except (InvalidInput, Forbidden) as error:
+            raise _named(error, name) from None
+        return uri
+
+
+def _named(
+    error: InvalidInput | Forbidden | NotFound, name: str
+) -> InvalidInput | Forbidden | NotFound:
+    """The store's error, with the name of our input in place of its own."""
+    return type(error)(f"{name}: {error.message.removeprefix('uri: ')}")

@@ -1,0 +1,27 @@
+"""Settings of the postprocess service."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from podium.serving.object_store import ObjectStoreSettings
+from podium.serving.settings import ServiceSettings
+
+
+class PostprocessSettings(ServiceSettings):
+    """Read from ``PODIUM_<FIELD>`` in the environment."""
+
+    port: int = Field(default=8005, ge=0, le=65535)
+    """Port to listen on."""
+
+    workers: int = Field(default=1, ge=1, le=64)
+    """Videos that are worked on at the same time; others wait."""
+
+    max_frames: int = Field(default=216_000, ge=1)
+    """Most frames that the results of one video may span; two hours at 30 frames/s."""
+
+    max_pixels: int = Field(default=40_000_000, ge=1)
+    """Largest frames that overlays are drawn on."""
+
+    objects: ObjectStoreSettings = Field(default_factory=ObjectStoreSettings)
+    """Where sources and results may be read and files may be written."""
