@@ -15,7 +15,9 @@ from starlette.responses import JSONResponse
 
 import podium
 from podium.errors import Overloaded, PodiumError
+from podium.serving.admission import Admission, AdmissionControl, retry_headers
 from podium.serving.catalogue import Catalogue
+from podium.serving.disconnect import CancelOnDisconnect
 from podium.serving.oip import oip_router
 from podium.serving.settings import ServiceSettings
 from podium.serving.telemetry import Metrics, RequestTelemetry
@@ -63,8 +65,13 @@ def create_service_app(
         lifespan=lifespan,
         redirect_slashes=False,
     )
+    admission = Admission(settings.max_requests, settings.max_in_flight_bytes)
+    app.state.admission = admission
+    # The last one added is the outermost.
+    app.add_middleware(CancelOnDisconnect)
+    app.add_middleware(AdmissionControl, admission=admission, metrics=metrics)
     app.add_middleware(RequestTelemetry, metrics=metrics, max_body_bytes=settings.max_body_bytes)
-    app.include_router(oip_router(service, catalogue, settings))
+    app.include_router(oip_router(service, catalogue, settings, admission))
     for router in routers:
         app.include_router(router)
 
@@ -86,7 +93,7 @@ def _podium_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, PodiumError)  # noqa: S101 - registered for this class alone
     headers = {}
     if isinstance(error, Overloaded):
-        headers["retry-after"] = str(max(1, round(error.retry_after_s)))
+        headers = retry_headers(error.retry_after_s)
     if error.status >= 500:
         _log.error("%s", error.message)
     return _error(error.status, error.message, headers)

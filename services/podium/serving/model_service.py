@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import orjson
 from fastapi import FastAPI
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from podium.models.adapter import Adapter, load_adapter
 from podium.models.manifest import Manifest, Task
 from podium.models.repository import PULL_COMMAND, ModelRepository
 from podium.serving.app import create_service_app
+from podium.serving.batcher import Batcher, BatchLimits
 from podium.serving.catalogue import Catalogue
 from podium.serving.settings import ServiceSettings
 from podium.serving.telemetry import Metrics
@@ -36,6 +37,18 @@ class ModelServiceSettings(ServiceSettings):
     workers: int = Field(default=1, ge=1, le=64)
     """Engine calls that run at the same time."""
 
+    max_batch: int = Field(default=8, ge=1, le=1024)
+    """Rows (images, crops) per engine call, pooled over requests."""
+
+    max_delay_ms: float = Field(default=0, ge=0, le=1000)
+    """How long an idle engine waits for a fuller batch; 0: never."""
+
+    max_queue_rows: int = Field(default=512, ge=1)
+    """Rows that may wait; beyond, requests are answered with 429."""
+
+    max_queue_bytes: int = Field(default=256 << 20, ge=1)
+    """Bytes of rows that may wait; beyond, requests are answered with 429."""
+
 
 class EngineModel:
     """One model of the repository as a served model; its engine runs off the event loop."""
@@ -46,16 +59,12 @@ class EngineModel:
         self,
         manifest: Manifest,
         adapter: Adapter,
-        executor: ThreadPoolExecutor,
-        service: str,
-        metrics: Metrics,
+        batcher: Batcher,
     ) -> None:
         self.name = manifest.name
         self.version = str(manifest.version)
         self._adapter = adapter
-        self._executor = executor
-        self._service = service
-        self._metrics = metrics
+        self._batcher = batcher
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -73,12 +82,21 @@ class EngineModel:
         return self._adapter.parameters
 
     async def infer(self, request: InferRequest) -> InferResult:
-        """Run the adapter on the whole batch of the request."""
-        with self._metrics.phase(self._service, "infer"):
-            outputs = await asyncio.get_running_loop().run_in_executor(
-                self._executor, self._adapter, request.inputs
-            )
-        return InferResult(outputs)
+        """Run the rows of the request, batched with those of others.
+
+        Rows that the engine refuses are named by the parameters ``failed_rows`` and
+        ``failed_reasons``, both JSON lists; the others are right.
+        """
+        result = await self._batcher.infer(request.inputs)
+        if not result.failed:
+            return InferResult(result.outputs)
+        return InferResult(
+            result.outputs,
+            {
+                "failed_rows": orjson.dumps(list(result.failed)).decode(),
+                "failed_reasons": orjson.dumps(list(result.failed.values())).decode(),
+            },
+        )
 
 
 def create_model_service(task: Task, settings: ModelServiceSettings, *, summary: str) -> FastAPI:
@@ -89,8 +107,25 @@ def create_model_service(task: Task, settings: ModelServiceSettings, *, summary:
     """
     executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="engine")
     metrics = Metrics(task)
+    limits = BatchLimits(
+        settings.max_batch,
+        settings.max_delay_ms,
+        settings.max_queue_rows,
+        settings.max_queue_bytes,
+    )
     models = [
-        EngineModel(manifest, adapter, executor, task, metrics)
+        EngineModel(
+            manifest,
+            adapter,
+            Batcher(
+                adapter,
+                executor,
+                instances=settings.workers,
+                limits=limits,
+                stage=task,
+                metrics=metrics.batches(manifest.name),
+            ),
+        )
         for manifest, adapter in _load(task, settings)
     ]
     if not models:

@@ -14,7 +14,9 @@ from fastapi.responses import Response
 
 import podium
 from podium.errors import InvalidInput, TooLarge, UnsupportedMedia
+from podium.serving.admission import Admission
 from podium.serving.catalogue import Catalogue
+from podium.serving.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.serving.served_model import ServedModel
 from podium.serving.settings import ServiceSettings
 from podium.wire import HEADER_LENGTH, InferRequest, read_raw, read_request, write_response
@@ -42,7 +44,9 @@ _INFER_BODY: dict[str, Any] = {
 }
 
 
-def oip_router(service: str, catalogue: Catalogue, settings: ServiceSettings) -> APIRouter:
+def oip_router(
+    service: str, catalogue: Catalogue, settings: ServiceSettings, admission: Admission
+) -> APIRouter:
     """Routes under ``/v2`` for the models of a catalogue."""
     router = APIRouter(prefix="/v2", tags=["Open Inference Protocol V2"])
 
@@ -61,8 +65,9 @@ def oip_router(service: str, catalogue: Catalogue, settings: ServiceSettings) ->
         return {"live": True}
 
     @router.get("/health/ready", summary="Is the service ready for requests?")
-    async def ready() -> dict[str, bool]:
-        return {"ready": True}
+    async def ready(response: Response) -> dict[str, bool]:
+        response.status_code = 503 if admission.draining else 200
+        return {"ready": not admission.draining}
 
     @router.get("/models/{name}", summary="Model metadata")
     @router.get("/models/{name}/versions/{version}", summary="Model metadata of a version")
@@ -90,7 +95,10 @@ def oip_router(service: str, catalogue: Catalogue, settings: ServiceSettings) ->
         else:
             decoded = read_request(body, header_length)
         _check_inputs(model, decoded)
-        answer = write_response(model.name, model.version, decoded, await model.infer(decoded))
+        budget = budget_s(decoded.parameters, request.headers.get(ENVOY_TIMEOUT))
+        async with time_limit(budget, service):
+            result = await model.infer(decoded)
+        answer = write_response(model.name, model.version, decoded, result)
         return Response(answer.data, headers=answer.headers)
 
     return router

@@ -1,10 +1,13 @@
-"""Runs one service: uvicorn with uvloop and httptools, JSON logs, long keep-alive."""
+"""Runs one service: uvicorn with uvloop and httptools, JSON logs, long keep-alive, drain."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
+import time
 from collections.abc import Callable
+from types import FrameType
 from typing import TypeVar
 
 import uvicorn
@@ -12,10 +15,13 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from podium.errors import SetupError
+from podium.serving.admission import Admission
 from podium.serving.settings import ServiceSettings
 from podium.serving.telemetry import configure_logging
 
 S = TypeVar("S", bound=ServiceSettings)
+
+_log = logging.getLogger("podium.server")
 
 
 def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[S]) -> None:
@@ -31,12 +37,12 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
     except ValidationError as error:
         first = error.errors()[0]
         name = "PODIUM_" + "_".join(str(part) for part in first["loc"]).upper()
-        logging.getLogger("podium.server").critical("%s: %s", name, first["msg"])
+        _log.critical("%s: %s", name, first["msg"])
         sys.exit(1)
     except SetupError as error:
-        logging.getLogger("podium.server").critical("%s", error.message)
+        _log.critical("%s", error.message)
         sys.exit(1)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -47,3 +53,38 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
         date_header=False,
         timeout_keep_alive=settings.keep_alive_s,
     )
+    DrainingServer(config, app.state.admission, settings.drain_s).run()
+
+
+class DrainingServer(uvicorn.Server):
+    """Drains on the first signal and stops on the second.
+
+    Draining: readiness is 503 at once and new work is refused with 503, so that callers go to
+    another replica; what has been taken on is finished; the listener closes last.
+    """
+
+    def __init__(self, config: uvicorn.Config, admission: Admission, drain_s: float) -> None:
+        super().__init__(config)
+        self._admission = admission
+        self._drain_s = drain_s
+        self._draining: asyncio.Task[None] | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._admission.draining:
+            self.should_exit = self.force_exit = True
+            return
+        self._admission.draining = True
+        loop = asyncio.get_running_loop()
+        loop.call_soon_threadsafe(self._start_drain)
+
+    def _start_drain(self) -> None:
+        self._draining = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        _log.info("draining: %d requests in flight", self._admission.requests)
+        until = time.monotonic() + self._drain_s
+        while self._admission.requests and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+        if self._admission.requests:
+            _log.warning("stopping with %d requests in flight", self._admission.requests)
+        self.should_exit = True

@@ -27,5 +27,14 @@ class ServiceSettings(BaseSettings):
     max_body_bytes: int = Field(default=64 << 20, gt=0)
     """Largest request body, compressed or not; larger ones are answered with 413."""
 
+    max_requests: int = Field(default=256, gt=0)
+    """Requests worked on at the same time; beyond, they are answered with 429."""
+
+    max_in_flight_bytes: int = Field(default=512 << 20, gt=0)
+    """Bytes of request bodies held at the same time; beyond, answered with 429."""
+
+    drain_s: float = Field(default=30, ge=0)
+    """Longest wait for requests in flight when the service is told to stop."""
+
     keep_alive_s: int = Field(default=75, gt=0)
     """How long an idle connection stays open; longer than clients keep theirs in their pools."""

@@ -22,6 +22,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from podium.errors import TooLarge
 
 REQUEST_ID = "x-request-id"
+CLIENT_CLOSED = 499
+"""Nginx's status for a client that has gone before the answer; it appears in logs alone."""
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 _log = logging.getLogger("podium.request")
@@ -202,7 +205,7 @@ class RequestTelemetry:
         given = headers.get(REQUEST_ID, "")
         token = request_id.set(given if _SAFE_ID.fullmatch(given) else uuid.uuid4().hex)
         started = time.perf_counter()
-        status, received, sent = 500, 0, 0
+        status, received, sent = CLIENT_CLOSED, 0, 0
         status_sent = False
 
         async def limited_receive() -> Message:
