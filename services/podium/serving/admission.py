@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -29,8 +30,12 @@ class Admission:
     requests: int = 0
     bytes: int = 0
     draining: bool = False
+    idle: asyncio.Event = field(default_factory=asyncio.Event)  # set while nothing is in flight
     _request_s: float = 0.0  # smoothed time between two finished requests while busy
     _last_done: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.idle.set()
 
     def refusal(self, size: int) -> tuple[int, str] | None:
         """Why a request with a body of ``size`` bytes is refused: status and reason."""
@@ -50,6 +55,7 @@ class Admission:
         """Take a request on."""
         if self.requests == 0:
             self._last_done = time.monotonic()
+            self.idle.clear()
         self.requests += 1
         self.bytes += size
 
@@ -61,6 +67,8 @@ class Admission:
         self._request_s = gap if self._request_s == 0 else 0.9 * self._request_s + 0.1 * gap
         self.requests -= 1
         self.bytes -= size
+        if self.requests == 0:
+            self.idle.set()
 
 
 class AdmissionControl:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import time
 from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
@@ -82,9 +81,8 @@ class DrainingServer(uvicorn.Server):
 
     async def _drain(self) -> None:
         _log.info("draining: %d requests in flight", self._admission.requests)
-        until = time.monotonic() + self._drain_s
-        while self._admission.requests and time.monotonic() < until:
-            await asyncio.sleep(0.02)
-        if self._admission.requests:
+        try:
+            await asyncio.wait_for(self._admission.idle.wait(), self._drain_s)
+        except TimeoutError:
             _log.warning("stopping with %d requests in flight", self._admission.requests)
         self.should_exit = True
