@@ -1,1 +1,115 @@
-"""The ``podium`` command: starts the services, runs videos through them, looks after models."""
+"""The ``podium`` command: runs videos, starts the services, looks after models and the machine."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from typing import Any, NoReturn
+
+import click
+
+import podium
+
+_VERBS = {
+    "run": "Run a video through a pipeline and write the results.",
+    "up": "Start the six services on this machine.",
+    "models": "List, get and check the models.",
+    "doctor": "Check that this machine is ready.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a verb when it is asked for, so that ``podium --help`` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        verb = importlib.import_module(f"podium.cli.{cmd_name}").command
+        assert isinstance(verb, click.Command)  # noqa: S101 - every verb module defines one
+        return verb
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_VERBS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(podium.__version__, prog_name="podium")
+@click.option("-v", "--verbose", is_flag=True, help="Show the services' logs and tracebacks.")
+@click.pass_context
+def cli(context: click.Context, verbose: bool) -> None:
+    """Podium: video of athletes in; key points, biomechanics and overlays out.
+
+    \b
+    First steps:
+      podium models pull blazepose     get the default models, once
+      podium doctor                    check that everything is in place
+      podium run sprint.mp4            2D and 3D key points, CSV, overlay, report
+      podium up                        keep the services running for other clients
+
+    Every command explains itself: podium COMMAND --help
+    """  # noqa: D301 - \b is Click's mark for text that keeps its lines
+    context.obj = {"verbose": verbose}
+
+
+def main() -> NoReturn:
+    """Run the command line; errors that Podium raises on purpose become one red line."""
+    # SIGTERM ends a command as Ctrl-C does, and both work in the background of a shell script,
+    # where SIGINT starts out ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        code = cli.main(prog_name="podium", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.secho("stopped", fg="yellow", err=True)
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:  # the reader of our output has gone, as in `podium ... | head`
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        _report(error)
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(error: Exception) -> None:
+    from podium.errors import PodiumError
+
+    if _verbose():
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, PodiumError):
+        message = error.message
+    elif isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        message = f"{where}{error.strerror or error}"
+    else:
+        message = (
+            f"{type(error).__name__}: {error}; this is a fault of Podium's own, "
+            "`podium --verbose ...` shows where"
+        )
+    first, *rest = message.splitlines() or [""]
+    click.secho(f"error: {first}", fg="red", err=True)
+    for line in rest:
+        click.echo(f"  {line}", err=True)
+
+
+def _verbose() -> bool:
+    return any(argument in ("-v", "--verbose") for argument in sys.argv[1:])
+
+
+def verbose(context: click.Context) -> bool:
+    """Whether ``--verbose`` was given."""
+    settings: dict[str, Any] = context.find_object(dict) or {}
+    return bool(settings.get("verbose"))

@@ -1,0 +1,81 @@
+"""A video in batches: several in flight, each answer kept as soon as it is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+
+from podium.cli.run_folder import RunFolder
+from podium.results import PipelineResult
+
+Request = Callable[[int, int], Awaitable[PipelineResult]]
+"""Asks for ``count`` frames from ``start`` on."""
+
+Progress = Callable[[int, int | None], None]
+"""Told how many frames are done and how many there are, once that is known."""
+
+
+@dataclass
+class BatchRun:
+    """Which frames, in which portions.
+
+    Args:
+        folder: Keeps the answers; those that it has are not asked for again.
+        request: Gets one answer.
+        start: First frame.
+        count: How many; None: to the end.
+        batch: Frames per request.
+        in_flight: Requests at the same time.
+        progress: Told of every answer.
+    """
+
+    folder: RunFolder
+    request: Request
+    start: int
+    count: int | None
+    batch: int
+    in_flight: int
+    progress: Progress
+    results: dict[int, PipelineResult] = field(default_factory=dict)
+    frames_done: int = 0
+    frames_resumed: int = 0
+    frames_total: int | None = None
+
+    async def all(self) -> list[PipelineResult]:
+        """The answers of all batches, in order. Raises what a request raises."""
+        first = min(self.batch, self.count) if self.count else self.batch
+        await self._one(self.start, first)  # says how many frames there are
+        available = self.results[self.start].source.frame_count - self.start
+        self.frames_total = min(available, self.count) if self.count else available
+        self.progress(self.frames_done, self.frames_total)
+
+        todo = plan(self.start + first, self.start + self.frames_total, self.batch)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self.in_flight):
+                    group.create_task(self._work(todo))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return [self.results[start] for start in sorted(self.results)]
+
+    async def _work(self, todo: Iterator[tuple[int, int]]) -> None:
+        for start, count in todo:
+            await self._one(start, count)
+
+    async def _one(self, start: int, count: int) -> None:
+        result = self.folder.load(start)
+        if result is None:
+            result = await self.request(start, count)
+            self.folder.save(start, result)
+        else:
+            self.frames_resumed += len(result.frames)
+        self.results[start] = result
+        self.frames_done += len(result.frames)
+        self.progress(self.frames_done, self.frames_total)
+
+
+def plan(start: int, stop: int, batch: int) -> Iterator[tuple[int, int]]:
+    """Cut frames ``start`` to ``stop`` into (start, count) of at most ``batch`` frames."""
+    for first in range(start, stop, batch):
+        yield first, min(batch, stop - first)

@@ -1,0 +1,219 @@
+"""What ``podium doctor`` looks at: each check says how it stands and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import podium
+from podium.cli.stack import taken
+from podium.errors import SetupError
+from podium.models.repository import PULL_COMMAND, ModelRepository
+
+State = Literal["ok", "info", "warn", "fail"]
+
+_PACKAGES = {
+    "aiohttp": "aiohttp",
+    "av": "av",
+    "cv2": "opencv-python-headless",
+    "fastapi": "fastapi",
+    "httptools": "httptools",
+    "numpy": "numpy",
+    "obstore": "obstore",
+    "onnxruntime": "onnxruntime",
+    "scipy": "scipy",
+    "uvicorn": "uvicorn",
+    "uvloop": "uvloop",
+}
+"""Module -> distribution, of everything that the six services need."""
+
+_OPENCV = "4.11."
+_MIN_MEMORY_GIB = 4
+_MIN_CPUS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check."""
+
+    name: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+def python() -> Iterator[Finding]:
+    """Python and Podium themselves."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("python", "ok", f"{version}, podium {podium.__version__}")
+
+
+def packages() -> Iterator[Finding]:
+    """The libraries of the services can be imported."""
+    found, missing = [], []
+    for module, distribution in _PACKAGES.items():
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            missing.append(f"{distribution} ({error})")
+            continue
+        found.append(f"{distribution} {_version(distribution)}")
+    if missing:
+        yield Finding("packages", "fail", f"missing: {', '.join(missing)}", "run `make setup`")
+    else:
+        yield Finding("packages", "ok", ", ".join(found))
+
+
+def opencv() -> Iterator[Finding]:
+    """The one version of OpenCV whose warps are those of the reference."""
+    import cv2
+
+    if cv2.__version__.startswith(_OPENCV):
+        yield Finding("opencv", "ok", cv2.__version__)
+    else:
+        yield Finding(
+            "opencv",
+            "fail",
+            f"{cv2.__version__} rounds warps differently, which moves key points by pixels",
+            "install opencv-python-headless 4.11: run `make setup`",
+        )
+
+
+def codecs() -> Iterator[Finding]:
+    """H.264 goes through the encoder and back through the decoder."""
+    import av
+    import numpy as np
+
+    try:
+        file = io.BytesIO()
+        with av.open(file, "w", format="mp4") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width = stream.height = 64
+            stream.pix_fmt = "yuv420p"
+            grey = np.full((64, 64, 3), 128, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+            container.mux(stream.encode())
+        with av.open(io.BytesIO(file.getvalue()), "r") as made:
+            frames = len(list(made.decode(video=0)))
+    except (av.FFmpegError, ValueError) as error:
+        yield Finding("codecs", "fail", f"H.264: {error}", "install the `av` wheel: `make setup`")
+        return
+    state: State = "ok" if frames == 1 else "fail"
+    yield Finding("codecs", state, f"H.264 encodes (libx264) and decodes, PyAV {av.__version__}")
+
+
+def models(repository: Path) -> Iterator[Finding]:
+    """There are models, and their weights are undamaged."""
+    try:
+        stored = ModelRepository(repository).models()
+        for model in stored:
+            model.verified_weights()
+    except SetupError as error:
+        yield Finding("models", "fail", error.message, f"run `{PULL_COMMAND}`")
+        return
+    if stored:
+        names = ", ".join(model.reference for model in stored)
+        yield Finding("models", "ok", f"{names} in {repository}, verified")
+    else:
+        yield Finding("models", "fail", f"none in {repository}", f"run `{PULL_COMMAND}`")
+
+
+def ports(wanted: dict[str, int]) -> Iterator[Finding]:
+    """The ports of ``podium up`` are free."""
+    numbers = f"{min(wanted.values())}-{max(wanted.values())}"
+    busy = taken(wanted)
+    if not busy:
+        yield Finding("ports", "ok", f"{numbers} are free")
+        return
+    names = ", ".join(f"{port} ({name})" for name, port in busy.items())
+    yield Finding(
+        "ports", "warn", f"taken: {names}", "stop what uses them, or use `podium up --port`"
+    )
+
+
+def gpu() -> Iterator[Finding]:
+    """What ONNX Runtime can run on."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return  # packages() says so
+    available = [
+        provider.removesuffix("ExecutionProvider")
+        for provider in onnxruntime.get_available_providers()
+    ]
+    detail = f"ONNX Runtime offers {', '.join(available)}"
+    card = _graphics_card()
+    if card is None:
+        yield Finding("gpu", "info", f"{detail}; no NVIDIA GPU: the models run on the CPU")
+    elif "CUDA" in available:
+        yield Finding("gpu", "ok", f"{detail}; {card}")
+    else:
+        yield Finding(
+            "gpu", "warn", f"{card}, but {detail}", "install the `engine-gpu` extra to use it"
+        )
+
+
+def folders() -> Iterator[Finding]:
+    """Results and temporary files can be written."""
+    for name, folder in (("results folder", Path.cwd()), ("temporary files", _temporary())):
+        free_gib = shutil.disk_usage(folder).free / 2**30
+        detail = f"{folder}, {free_gib:.1f} GiB free"
+        if not os.access(folder, os.W_OK):
+            yield Finding(
+                name, "fail", f"{folder} cannot be written to", "change to another folder"
+            )
+        elif free_gib < 1:
+            yield Finding(name, "warn", detail, "make room: long videos need more than 1 GiB")
+        else:
+            yield Finding(name, "ok", detail)
+
+
+def machine() -> Iterator[Finding]:
+    """Processors and memory for six services."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    detail = f"{cpus} CPUs, {memory_gib:.1f} GiB memory"
+    if cpus < _MIN_CPUS or memory_gib < _MIN_MEMORY_GIB:
+        remedy = f"{_MIN_CPUS} CPUs and {_MIN_MEMORY_GIB} GiB are the least that is comfortable"
+        yield Finding("machine", "warn", detail, remedy)
+    else:
+        yield Finding("machine", "ok", detail)
+
+
+def _version(distribution: str) -> str:
+    for name in (distribution, f"{distribution}-gpu"):
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return "(version unknown)"
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir())
+
+
+def _graphics_card() -> str | None:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return None
+    try:
+        answer = subprocess.run(  # noqa: S603 - a fixed argument list, no shell
+            [program, "--query-gpu=name,memory.total", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return "; ".join(answer.stdout.split("\n")).strip("; ") or None

@@ -1,0 +1,119 @@
+"""What ``podium run`` shows: a progress bar, a summary, the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from podium.cli.accuracy import Accuracy
+from podium.results import PipelineResult, PostprocessResult
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f} frames/s" if speed else "- frames/s", style="cyan")
+
+
+class FrameBar:
+    """Frames done, frames per second, time left; live while entered."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("frames"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Speed(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task("frames", total=None)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, done: int, total: int | None) -> None:
+        """Move the bar."""
+        self._progress.update(self._task, completed=done, total=total)
+
+
+def summary_table(
+    video: Path,
+    results: list[PipelineResult],
+    outcome: PostprocessResult,
+    *,
+    frames_per_s: float | None,
+    accuracy: Accuracy | None,
+) -> Table:
+    """The headline numbers of a run."""
+    frames = [frame for result in results for frame in result.frames]
+    with_person = sum(frame.status == "ok" for frame in frames)
+    failed = sum(frame.status in ("decode_error", "failed") for frame in frames)
+    table = Table(title=f"{video.name}: {results[0].pipeline}", show_header=False, min_width=50)
+    table.add_column(style="bold")
+    table.add_column()
+    table.add_row("frames", str(len(frames)) + (f" ({failed} failed)" if failed else ""))
+    table.add_row("frames with a person", f"{with_person} ({_share(with_person, len(frames))})")
+    table.add_row("persons", _persons(outcome.summary))
+    if frames_per_s is not None:
+        table.add_row("speed of processing", f"{frames_per_s:.1f} frames/s")
+    table.add_row("peak hip speed", _peak_speed(outcome.summary))
+    if accuracy is not None:
+        table.add_row("against ground truth", f"{accuracy.found} of {accuracy.frames} frames found")
+        table.add_row("  PCK@0.1 (box)", f"{accuracy.pck_10:.3f}")
+        if accuracy.mpjpe_mm is not None:
+            table.add_row("  MPJPE (hip-centred)", f"{accuracy.mpjpe_mm:.0f} mm")
+    return table
+
+
+def files_table(files: list[tuple[str, int]]) -> Table:
+    """Where everything is."""
+    table = Table(title="files", show_header=False, box=None, title_justify="left")
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", no_wrap=True)
+    for place, size in files:
+        table.add_row(Text(place), decimal(size))
+    return table
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "none"
+
+
+def _persons(summary: dict[str, Any]) -> str:
+    found, analysed = summary.get("persons_found", 0), len(summary.get("persons", []))
+    return f"{found} found, {analysed} analysed"
+
+
+def _peak_speed(summary: dict[str, Any]) -> str:
+    persons = summary.get("persons", [])
+    for unit, key in (("m/s", "hip_speed_peak_m_s"), ("px/s", "hip_speed_peak_px_s")):
+        speeds = [person[key] for person in persons if person.get(key) is not None]
+        if speeds:
+            return f"{max(speeds):.2f} {unit}"
+    return "not known"

@@ -1,0 +1,120 @@
+"""The gateway's REST door, with patience: what may pass is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiohttp
+from pydantic import BaseModel, ValidationError
+
+from podium.errors import BY_STATUS, PodiumError, StageFailed, Unavailable
+from podium.results import PipelineResult, PostprocessResult
+from podium.wire import read_error
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+_TRIES = 5
+_RETRYABLE = frozenset({429, 502, 503, 504})
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 30.0
+
+
+class GatewayClient:
+    """A client of one gateway; open while entered.
+
+    Args:
+        url: Base URL of the gateway.
+        batch_timeout_s: Longest wait for the answer to one batch.
+        postprocess_timeout_s: Longest wait for the postprocessing of a video.
+    """
+
+    def __init__(
+        self, url: str, *, batch_timeout_s: float = 600, postprocess_timeout_s: float = 3600
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._batch_timeout = aiohttp.ClientTimeout(total=batch_timeout_s, connect=10)
+        self._postprocess_timeout = aiohttp.ClientTimeout(total=postprocess_timeout_s, connect=10)
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def run_uri(self, pipeline: str, uri: str, options: dict[str, Any]) -> PipelineResult:
+        """Run a pipeline on media that the cluster can read. Raises PodiumError."""
+        return await self._post(
+            f"/v1/pipelines/{pipeline}",
+            PipelineResult,
+            timeout=self._batch_timeout,
+            json={"uri": uri, **options},
+        )
+
+    async def run_media(
+        self, pipeline: str, data: bytes, media_type: str, options: dict[str, Any]
+    ) -> PipelineResult:
+        """Run a pipeline on media that goes with the request. Raises PodiumError."""
+        return await self._post(
+            f"/v1/pipelines/{pipeline}",
+            PipelineResult,
+            timeout=self._batch_timeout,
+            data=data,
+            headers={"content-type": media_type},
+            params={key: str(value) for key, value in options.items()},
+        )
+
+    async def postprocess(
+        self, source: str, results_uri: str, output: str, options: dict[str, Any]
+    ) -> PostprocessResult:
+        """Turn the results of a whole video into files. Raises PodiumError."""
+        body = {"source": source, "results_uri": results_uri, "output": output, **options}
+        return await self._post(
+            "/v1/postprocess", PostprocessResult, timeout=self._postprocess_timeout, json=body
+        )
+
+    async def _post(self, path: str, answer: type[Answer], **request: Any) -> Answer:
+        error: PodiumError
+        for attempt in range(_TRIES):
+            wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt)
+            try:
+                async with self._session.post(f"{self._url}{path}", **request) as response:
+                    body = await response.read()
+                if response.status == 200:
+                    return answer.model_validate_json(body)
+                error = _error(response.status, body)
+                if response.status not in _RETRYABLE:
+                    raise error
+                wait_s = max(wait_s, _seconds(response.headers.get("retry-after")))
+            except TimeoutError:
+                error = Unavailable(f"the gateway at {self._url} did not answer in time")
+            except aiohttp.InvalidURL:
+                raise Unavailable(f"{self._url} is not the address of a gateway") from None
+            except aiohttp.ClientError as reason:
+                error = Unavailable(f"the gateway at {self._url} does not answer ({reason})")
+            except ValidationError:
+                raise StageFailed(f"what answers at {self._url} is no Podium gateway") from None
+            if attempt + 1 < _TRIES:
+                # The jitter keeps clients that failed together from coming back together.
+                await asyncio.sleep(wait_s * random.uniform(1.0, 1.5))  # noqa: S311 - no secret
+        raise error
+
+
+def _error(status: int, body: bytes) -> PodiumError:
+    kind = BY_STATUS.get(status, StageFailed)
+    return kind(read_error(body))
+
+
+def _seconds(retry_after: str | None) -> float:
+    try:
+        return min(_LONGEST_WAIT_S, float(retry_after or 0))
+    except ValueError:  # the date form
+        return _FIRST_WAIT_S
