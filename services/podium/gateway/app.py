@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from podium.gateway.spec import SHIPPED, load_pipelines
 from podium.serving.app import create_service_app
 from podium.serving.catalogue import Catalogue
 from podium.serving.client import OipClient, SessionPool
+from podium.serving.endpoints import read_endpoints
 from podium.serving.remote import (
     RemoteDecode,
     RemoteDetection,
@@ -30,14 +32,20 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     settings = settings or GatewaySettings()
     pool = SessionPool(timeout_s=settings.stage_timeout_s)
     slow_pool = SessionPool(timeout_s=settings.postprocess_timeout_s)
+    clients = {
+        stage: OipClient(
+            slow_pool if stage == "postprocess" else pool,
+            stage,
+            read_endpoints(url, setting=f"PODIUM_{stage.upper()}_URL"),
+        )
+        for stage, url in settings.stage_urls().items()
+    }
     stages = Stages(
-        decode=RemoteDecode(OipClient(pool, "decode", settings.decode_url)),
-        detection=RemoteDetection(OipClient(pool, "detection", settings.detection_url)),
-        pose2d=RemotePose2D(OipClient(pool, "pose2d", settings.pose2d_url)),
-        pose3d=RemotePose3D(OipClient(pool, "pose3d", settings.pose3d_url)),
-        postprocess=RemotePostprocess(
-            OipClient(slow_pool, "postprocess", settings.postprocess_url)
-        ),
+        decode=RemoteDecode(clients["decode"]),
+        detection=RemoteDetection(clients["detection"]),
+        pose2d=RemotePose2D(clients["pose2d"]),
+        pose3d=RemotePose3D(clients["pose3d"]),
+        postprocess=RemotePostprocess(clients["postprocess"]),
     )
     metrics = Metrics("gateway")
     folders = [SHIPPED] if settings.pipelines is None else [SHIPPED, settings.pipelines]
@@ -45,8 +53,14 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def connections(_: FastAPI) -> AsyncIterator[None]:
-        async with pool, slow_pool:
+        async with pool, slow_pool, asyncio.TaskGroup() as watches:
+            tasks = [
+                watches.create_task(client.balancer.endpoints.watch())
+                for client in clients.values()
+            ]
             yield
+            for task in tasks:
+                task.cancel()
 
     return create_service_app(
         "gateway",

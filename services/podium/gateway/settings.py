@@ -16,19 +16,24 @@ class GatewaySettings(ServiceSettings):
     """Port to listen on."""
 
     decode_url: str = "http://127.0.0.1:8001"
-    """Base URL of the decode service."""
+    """Replicas of the decode service: ``http://host:port``, several with commas between, or
+    ``dns://host:port`` for every address of a name."""
 
     detection_url: str = "http://127.0.0.1:8002"
-    """Base URL of the detection service."""
+    """Replicas of the detection service: ``http://host:port``, several with commas between, or
+    ``dns://host:port`` for every address of a name."""
 
     pose2d_url: str = "http://127.0.0.1:8003"
-    """Base URL of the 2D pose service."""
+    """Replicas of the 2D pose service: ``http://host:port``, several with commas between, or
+    ``dns://host:port`` for every address of a name."""
 
     pose3d_url: str = "http://127.0.0.1:8004"
-    """Base URL of the 3D pose service."""
+    """Replicas of the 3D pose service: ``http://host:port``, several with commas between, or
+    ``dns://host:port`` for every address of a name."""
 
     postprocess_url: str = "http://127.0.0.1:8005"
-    """Base URL of the postprocess service."""
+    """Replicas of the postprocess service: ``http://host:port``, several with commas between, or
+    ``dns://host:port`` for every address of a name."""
 
     pipelines: Path | None = None
     """Folder of pipeline YAML files to serve beside the shipped ones; the same name replaces."""
@@ -44,3 +49,13 @@ class GatewaySettings(ServiceSettings):
 
     postprocess_timeout_s: float = Field(default=1800, gt=0)
     """Longest wait for the postprocessing of a whole video."""
+
+    def stage_urls(self) -> dict[str, str]:
+        """Stage -> where its replicas are."""
+        return {
+            "decode": self.decode_url,
+            "detection": self.detection_url,
+            "pose2d": self.pose2d_url,
+            "pose3d": self.pose3d_url,
+            "postprocess": self.postprocess_url,
+        }

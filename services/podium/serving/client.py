@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import asyncio
+import itertools
+import math
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import aiohttp
 import orjson
@@ -17,6 +21,9 @@ from podium.errors import (
     StageFailed,
     Unavailable,
 )
+from podium.serving.balancer import Balancer, Replica, RetryBudget
+from podium.serving.deadline import remaining_s
+from podium.serving.endpoints import Endpoints
 from podium.serving.telemetry import REQUEST_ID, request_id
 from podium.wire import (
     HEADER_LENGTH,
@@ -28,6 +35,12 @@ from podium.wire import (
     write_request,
 )
 
+T = TypeVar("T")
+
+_MAX_ATTEMPTS = 5
+_BACKOFF_S = 0.05
+_MAX_BACKOFF_S = 2.0
+
 
 class SessionPool:
     """The connections of one process to other services; open while entered.
@@ -38,13 +51,12 @@ class SessionPool:
 
     def __init__(self, *, keep_alive_s: float = 30, timeout_s: float = 120) -> None:
         self._keep_alive_s = keep_alive_s
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=5)
+        self._timeout_s = timeout_s
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> SessionPool:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._keep_alive_s),
-            timeout=self._timeout,
             auto_decompress=False,
         )
         return self
@@ -61,20 +73,30 @@ class SessionPool:
             raise Unavailable("the service is shutting down")
         return self._session
 
+    def timeout(self) -> aiohttp.ClientTimeout:
+        """What is left of the request's budget, and no more than the longest wait for a stage."""
+        total = min(self._timeout_s, max(0.001, remaining_s()))
+        return aiohttp.ClientTimeout(total=total, connect=5)
+
 
 class OipClient:
-    """A client of one stage.
+    """A client of one stage, over all its replicas.
+
+    Calls are idempotent. What fails for a reason that another replica, or the same one a little
+    later, need not have (no connection, 429, 502, 503, 504) is tried again with full jitter,
+    within the deadline and the retry budget.
 
     Args:
         pool: Connections, shared by the stages.
         stage: Name that errors carry.
-        url: Base URL of the service.
+        endpoints: Where the replicas are.
     """
 
-    def __init__(self, pool: SessionPool, stage: str, url: str) -> None:
+    def __init__(self, pool: SessionPool, stage: str, endpoints: Endpoints) -> None:
         self._pool = pool
         self.stage = stage
-        self.url = url.rstrip("/")
+        self.balancer = Balancer(stage, endpoints)
+        self._budget = RetryBudget()
 
     async def infer(
         self,
@@ -90,40 +112,100 @@ class OipClient:
             model: ``name`` or ``name@version``.
             inputs: Named arrays.
             parameters: Request parameters.
-            address: Base URL of the one replica that can answer, where that matters.
+            address: Base URL of the one replica that can answer, where that matters; then
+                nothing is tried again.
 
         Raises:
             PodiumError: what the stage answered, or Unavailable when it does not answer.
         """
-        body = write_request(inputs, parameters)
-        url = f"{address or self.url}{_model_path(model)}/infer"
-        status, headers, data = await self._call("POST", url, body.data, body.headers)
-        if status != 200:
-            raise _error(self.stage, status, data, headers)
-        return read_response(data, headers.get(HEADER_LENGTH))
+        path = f"{_model_path(model)}/infer"
+        rows = max(1, max((a.shape[0] if a.ndim else 1 for a in inputs.values()), default=1))
+
+        async def call(base: str) -> InferResult:
+            body = write_request(inputs, {**(parameters or {}), **_timeout()})
+            headers, data = await self._call("POST", base + path, body.data, body.headers)
+            return read_response(data, headers.get(HEADER_LENGTH))
+
+        if address is not None:
+            return await call(address)
+        return await self._on_any_replica(call, rows)
 
     async def metadata(self, model: str) -> dict[str, Any]:
         """The metadata of a model. Raises NotFound or Unavailable."""
-        url = f"{self.url}{_model_path(model)}"
-        status, headers, data = await self._call("GET", url)
-        if status != 200:
-            raise _error(self.stage, status, data, headers)
-        decoded = orjson.loads(data)
-        if not isinstance(decoded, dict):
-            raise StageFailed(f"{self.stage}: metadata of {model} is not an object")
-        return decoded
+
+        async def call(base: str) -> dict[str, Any]:
+            _, data = await self._call("GET", base + _model_path(model))
+            decoded = orjson.loads(data)
+            if not isinstance(decoded, dict):
+                raise StageFailed(f"{self.stage}: metadata of {model} is not an object")
+            return decoded
+
+        return await self._on_any_replica(call, rows=1)
+
+    async def _on_any_replica(self, call: Callable[[str], Awaitable[T]], rows: int) -> T:
+        """Call replicas until one answers, within deadline and budget."""
+        self._budget.first_attempt()
+        tried: set[str] = set()
+        for attempt in itertools.count(1):
+            with self.balancer.pick(rows, avoid=tried) as replica:
+                try:
+                    answer = await call(replica.address)
+                except _RETRYABLE as error:
+                    self._judge(replica, error)
+                    pause_s = _pause_s(attempt, error)
+                    last = attempt == _MAX_ATTEMPTS or pause_s >= remaining_s()
+                    if last or not self._budget.may_retry():
+                        raise
+                    tried.add(replica.address)
+                except PodiumError:
+                    self.balancer.succeeded(replica)
+                    raise
+                else:
+                    self.balancer.succeeded(replica)
+                    return answer
+            await asyncio.sleep(pause_s)
+        raise AssertionError("unreachable")
+
+    def _judge(self, replica: Replica, error: PodiumError) -> None:
+        """A full queue is a sign of health; anything else that is retried is not."""
+        if isinstance(error, Overloaded):
+            self.balancer.succeeded(replica)
+        else:
+            self.balancer.failed(replica)
 
     async def _call(
         self, method: str, url: str, data: bytes | None = None, headers: Mapping[str, str] = {}
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    ) -> tuple[Mapping[str, str], bytes]:
         send = {**headers, "accept-encoding": "identity", REQUEST_ID: request_id.get()}
         try:
-            async with self._pool.session.request(method, url, data=data, headers=send) as response:
-                return response.status, response.headers, await response.read()
+            async with self._pool.session.request(
+                method, url, data=data, headers=send, timeout=self._pool.timeout()
+            ) as response:
+                body = await response.read()
         except TimeoutError:
             raise DeadlineExceeded(f"{self.stage}: no answer in time") from None
         except aiohttp.ClientError as error:
             raise Unavailable(f"{self.stage}: does not answer ({type(error).__name__})") from None
+        if response.status != 200:
+            raise _error(self.stage, response.status, body, response.headers)
+        return response.headers, body
+
+
+_RETRYABLE = (Overloaded, Unavailable, DeadlineExceeded)
+
+
+def _pause_s(attempt: int, error: PodiumError) -> float:
+    """Full jitter (Brooker, 2015); a replica that says when to come back is believed."""
+    ceiling = min(_MAX_BACKOFF_S, _BACKOFF_S * 2**attempt)
+    if isinstance(error, Overloaded):
+        ceiling = max(ceiling, min(error.retry_after_s, _MAX_BACKOFF_S))
+    return random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret
+
+
+def _timeout() -> dict[str, Parameter]:
+    """What is left of the budget, as the protocol's ``timeout`` in microseconds."""
+    left = remaining_s()
+    return {"timeout": max(1, int(left * 1e6))} if math.isfinite(left) else {}
 
 
 def _model_path(model: str) -> str:
@@ -134,8 +216,17 @@ def _model_path(model: str) -> str:
 def _error(stage: str, status: int, data: bytes, headers: Mapping[str, str]) -> PodiumError:
     message = read_error(data)
     kind = BY_STATUS.get(status, StageFailed)
+    if status == 502:  # a proxy did not reach the stage
+        kind = Unavailable
     if kind is Overloaded:
-        return Overloaded(message, retry_after_s=float(headers.get("retry-after", 1)))
+        return Overloaded(message, retry_after_s=_retry_after_s(headers))
     if kind is StageFailed or issubclass(kind, NotFound | Unavailable | DeadlineExceeded):
-        return kind(f"{stage}: {message}")
+        return kind(message if message.startswith(stage) else f"{stage}: {message}")
     return kind(message)  # the caller's mistake: the stage has named the field
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float:
+    for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
+        if headers.get(name, "").isdigit():
+            return int(headers[name]) * unit
+    return 1.0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from podium.errors import FramesGone, InvalidInput, NotFound, StageFailed
+from podium.errors import FramesGone, InvalidInput, NotFound, StageFailed, Unavailable
 from podium.serving.client import OipClient
 from podium.types import (
     Crops,
@@ -97,7 +97,7 @@ class RemoteDecode:
                 },
                 address=frames.address,
             )
-        except NotFound as error:
+        except (NotFound, Unavailable) as error:  # without that replica its frames are lost
             raise FramesGone(error.message) from None
         with _answers_of(self._client.stage):
             return Crops(result.outputs["images"], result.outputs["transforms"])
