@@ -35,6 +35,7 @@ class GatewayClient:
         self, url: str, *, batch_timeout_s: float = 600, postprocess_timeout_s: float = 3600
     ) -> None:
         self._url = url.rstrip("/")
+        self._has_answered = False
         self._batch_timeout = aiohttp.ClientTimeout(total=batch_timeout_s, connect=10)
         self._postprocess_timeout = aiohttp.ClientTimeout(total=postprocess_timeout_s, connect=10)
 
@@ -88,6 +89,7 @@ class GatewayClient:
             try:
                 async with self._session.post(f"{self._url}{path}", **request) as response:
                     body = await response.read()
+                self._has_answered = True
                 if response.status == 200:
                     return answer.model_validate_json(body)
                 error = _error(response.status, body)
@@ -96,10 +98,12 @@ class GatewayClient:
                 wait_s = max(wait_s, _seconds(response.headers.get("retry-after")))
             except TimeoutError:
                 error = Unavailable(f"the gateway at {self._url} did not answer in time")
-            except aiohttp.InvalidURL:
+            except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
                 raise Unavailable(f"{self._url} is not the address of a gateway") from None
             except aiohttp.ClientError as reason:
                 error = Unavailable(f"the gateway at {self._url} does not answer ({reason})")
+                if not self._has_answered:  # a wrong address, rather than a restart
+                    raise error from None
             except ValidationError:
                 raise StageFailed(f"what answers at {self._url} is no Podium gateway") from None
             if attempt + 1 < _TRIES:

@@ -46,8 +46,9 @@ def list_models(repository: Path) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("name", no_wrap=True)
     table.add_column("version", justify="right")
-    for heading in ("family", "tasks", "licence"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("family", overflow="fold")
+    table.add_column("tasks", overflow="fold")
+    table.add_column("licence", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("weights")
     for model in ModelRepository(repository).models():
