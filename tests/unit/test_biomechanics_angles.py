@@ -189,3 +189,11 @@ def test_no_scale_without_height_or_3d():
     positions = np.repeat(pose(COCO17), 3, axis=0)
     found = scale(positions, nothing, np.ones(3), COCO17, box_height_px=150, athlete_height_m=None)
     assert (found.source, found.m_per_px) == ("none", None)
+
+
+def test_height_of_an_athlete_who_crouches_all_the_time_still_gives_a_scale():
+    crouch = np.repeat(pose(ankle=(-38, 28)), 3, axis=0)  # knee beyond 90 degrees
+    nothing = np.full((3, 33, 3), np.nan)
+    found = scale(crouch, nothing, np.ones(3), BLAZEPOSE33, box_height_px=150, athlete_height_m=1.8)
+    shank = np.hypot(38, 12)
+    assert found.m_per_px == pytest.approx(1.8 * ANKLE_TO_SHOULDER / (shank + 40 + 50))

@@ -15,7 +15,7 @@ from scipy.stats import trim_mean
 
 from podium.biomechanics.angles import ANGLES, Angle, angle_in_plane
 from podium.skeletons import Skeleton
-from podium.types import Float64
+from podium.types import Bool, Float64
 
 ScaleSource = Literal["athlete_height", "3d_landmarks", "none"]
 
@@ -79,24 +79,29 @@ def scale(
 
 
 def standing_height_px(positions: Float64, facing: Float64, skeleton: Skeleton) -> float | None:
-    """Height from the shank, thigh and trunk of legs that are not much bent; trimmed mean."""
-    heights = [_height_by_side(positions, facing, skeleton, side) for side in ("left", "right")]
-    known = np.concatenate(heights)
-    known = known[np.isfinite(known)]
-    return float(trim_mean(known, 0.1)) if len(known) else None
+    """Height from shank, thigh and trunk; trimmed mean over frames and sides.
+
+    Legs with the knee or hip bent beyond 90 degrees are left out, unless all are.
+    """
+    sides = [_heights(positions, facing, skeleton, side) for side in ("left", "right")]
+    heights, straight = (np.concatenate(parts) for parts in zip(*sides, strict=True))
+    known = np.isfinite(heights)
+    chosen = heights[known & straight] if (known & straight).any() else heights[known]
+    return float(trim_mean(chosen, 0.1)) if len(chosen) else None
 
 
-def _height_by_side(positions: Float64, facing: Float64, skeleton: Skeleton, side: str) -> Float64:
+def _heights(
+    positions: Float64, facing: Float64, skeleton: Skeleton, side: str
+) -> tuple[Float64, Bool]:
+    """Height (T,) by one side of the body, and whether the leg is not much bent."""
     chain = [f"{side}_{joint}" for joint in ("ankle", "knee", "hip", "shoulder")]
-    if not all(skeleton.has(joint) for joint in chain):
-        return np.empty(0)
     points = np.stack([skeleton.take(positions, joint) for joint in chain], axis=1)
     length = np.linalg.norm(np.diff(points, axis=1), axis=-1).sum(axis=1)
     straight = np.ones(len(length), bool)
     for name in ("knee_flexion", "hip_flexion"):
         bend = angle_in_plane(_named(f"{side}_{name}"), positions, facing, skeleton)
         straight &= np.abs(bend) < _BENT_DEG
-    return np.asarray(length[straight] / ANKLE_TO_SHOULDER)
+    return np.asarray(length / ANKLE_TO_SHOULDER), straight
 
 
 def _named(name: str) -> Angle:
@@ -109,12 +114,11 @@ def _ratio_to_3d(
     """Median over bones and frames of the length across the view, in metres over pixels."""
     ratios = []
     for a, b in _BONES:
-        if skeleton.has(a) and skeleton.has(b):
-            px = skeleton.take(positions, a) - skeleton.take(positions, b)
-            m = skeleton.take(positions_3d, a) - skeleton.take(positions_3d, b)
-            length_px = np.linalg.norm(px, axis=-1)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ratio = np.linalg.norm(m[:, :2], axis=-1) / length_px
-            ratios.append(ratio[(length_px > shortest_px) & (ratio > 0) & np.isfinite(ratio)])
-    known = np.concatenate(ratios) if ratios else np.empty(0)
+        px = skeleton.take(positions, a) - skeleton.take(positions, b)
+        m = skeleton.take(positions_3d, a) - skeleton.take(positions_3d, b)
+        length_px = np.linalg.norm(px, axis=-1)
+        long = length_px > max(shortest_px, 1.0)
+        ratio = np.linalg.norm(m[long, :2], axis=-1) / length_px[long]
+        ratios.append(ratio[ratio > 0])
+    known = np.concatenate(ratios)
     return float(np.median(known)) if len(known) else None

@@ -58,8 +58,8 @@ def _draw_skeleton(picture: UInt8, person: DrawnPerson, unit: float) -> None:
     skeleton, points = person.skeleton, person.keypoints
     inside = np.abs(points - [width / 2, height / 2]) < 4 * max(width, height)  # NaN is not
     shown = inside.all(axis=1)
-    fixed = np.where(shown[:, None], np.round(np.nan_to_num(points) * 2**_SUBPIXEL_BITS), 0)
-    at = [(int(x), int(y)) for x, y in np.clip(fixed, -(2**30), 2**30)]
+    fixed = np.round(np.where(shown[:, None], points, 0.0) * 2**_SUBPIXEL_BITS).astype(int)
+    at = [(int(x), int(y)) for x, y in fixed]
     edges = [edge for edge in skeleton.edges if shown[edge[0]] and shown[edge[1]]]
     for rim in (True, False):
         thickness = max(round((6 if rim else 3) * unit), 2 if rim else 1)

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from html import escape
 
 import matplotlib as mpl
 import numpy as np
@@ -163,4 +164,4 @@ def _svg(figure: Figure, description: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, count=1, flags=re.DOTALL)
     text = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", text)
-    return text.replace("<svg", f'<svg role="img" aria-label="{description}"', 1).strip()
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1).strip()

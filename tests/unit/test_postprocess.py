@@ -1,0 +1,227 @@
+"""Options, reading and merging of frame results, and the tables."""
+
+import csv
+
+import numpy as np
+import orjson
+import pytest
+
+from podium.biomechanics.analysis import AnalysisOptions, analyse
+from podium.biomechanics.trajectories import link
+from podium.errors import InvalidInput, TooLarge
+from podium.postprocess.frame_results import merge, parse_results
+from podium.postprocess.options import read_options
+from podium.postprocess.tables import write_biomechanics, write_keypoints
+from podium.results import FrameResult, PersonResult, PipelineResult, SourceResult
+
+SHAPE = np.random.default_rng(5).uniform([-20, -60], [20, 60], size=(17, 2))
+
+
+def person(x: float, *, track_id: int = 0, joints: int = 17, **changes) -> PersonResult:
+    points = [(x + dx, 200 + dy, 0.9) for dx, dy in SHAPE[:joints].tolist()]
+    given = {"track_id": track_id, "box": (x - 25, 135, x + 25, 265), "score": 0.8}
+    return PersonResult(**(given | {"keypoints": points} | changes))
+
+
+def batch(indexes: range, *, speed: float = 5.0, **changes) -> PipelineResult:
+    given = {
+        "pipeline": "pose-2d",
+        "skeleton": "coco17",
+        "models": {"pose2d": "test@1"},
+        "source": SourceResult(width=640, height=480, fps=50, frame_count=100, duration_s=2),
+        "frames": [
+            FrameResult(index=i, time_s=i / 50, status="ok", persons=[person(100 + speed * i)])
+            for i in indexes
+        ],
+    }
+    return PipelineResult(**(given | changes))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"cutoff_hz": float("nan")}, "cutoff_hz: "),
+        ({"cutoff_hz": 0}, "cutoff_hz: "),
+        ({"cutoff_hz": "6"}, "cutoff_hz: "),
+        ({"max_gap_frames": -1}, "max_gap_frames: "),
+        ({"max_gap_frames": True}, "max_gap_frames: "),
+        ({"filter": "kalman"}, "filter: .*butterworth"),
+        ({"athlete": "fastest"}, "athlete: .*most_displacement"),
+        ({"athlete": "nearest:1"}, "athlete: .*nearest:640,360"),
+        ({"athlete": "nearest:nan,1"}, "athlete: "),
+        ({"athlete_height_m": 180}, "athlete_height_m: "),
+        ({"overlay": "yes"}, "overlay: "),
+        ({"speed": 1}, "speed: is unknown; known are filter,"),
+    ],
+)
+def test_bad_options_are_refused_by_name(parameters, message):
+    with pytest.raises(InvalidInput, match=f"^{message}"):
+        read_options(parameters)
+
+
+def test_options_and_the_parameters_of_the_protocol():
+    options = read_options(
+        {
+            "athlete": "nearest:-3.5,20", "cutoff_hz": 8, "timeout": 5, "priority": 1,
+            "binary_data_output": True, "sequence_id": 3, "triton_final": True,
+        }
+    )  # fmt: skip
+    assert options.selection.point_px == (-3.5, 20.0)
+    assert options.analysis.smoothing.cutoff_hz == 8
+
+
+def test_results_may_be_a_list_a_single_one_or_one_per_line():
+    one, two = (batch(r).model_dump_json().encode() for r in (range(3), range(3, 6)))
+    assert len(parse_results(b"[" + one + b"," + two + b"]")) == 2
+    assert len(parse_results(one)) == 1
+    assert len(parse_results(orjson.dumps(orjson.loads(one), option=orjson.OPT_INDENT_2))) == 1
+    assert len(parse_results(one + b"\n\n" + two + b"\n")) == 2
+    assert parse_results(b"[]") == []
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "results: "),
+        (b"no json", "results: "),
+        (b"{}", "results.pipeline: "),
+        (b'[{"pipeline": 3}]', "results.0.pipeline: "),
+        (b"[" * 5000, "results: "),
+        (b'{"a": NaN}', "results"),
+    ],
+)
+def test_results_that_cannot_be_read_are_refused(data, message):
+    with pytest.raises(InvalidInput, match=f"^{message}"):
+        parse_results(data)
+
+
+def test_not_a_number_in_results_is_refused():
+    text = batch(range(1)).model_dump_json().replace('"time_s":0.0', '"time_s":NaN').encode()
+    with pytest.raises(InvalidInput, match=r"time_s"):
+        parse_results(text)
+
+
+@pytest.mark.parametrize(
+    ("results", "error", "message"),
+    [
+        ([], InvalidInput, "is empty"),
+        ([batch(range(2), skeleton="spider8")], InvalidInput, "known are coco17"),
+        ([batch(range(2)), batch(range(2, 4), skeleton="h36m17")], InvalidInput, "mixes"),
+        (
+            [
+                batch(range(2)),
+                batch(
+                    range(2, 4),
+                    source=SourceResult(width=1, height=1, fps=1, frame_count=1, duration_s=1),
+                ),
+            ],
+            InvalidInput,
+            "different frame sizes",
+        ),
+        (
+            [batch(range(0), frames=[
+                FrameResult(index=4, time_s=0, status="ok", persons=[person(0, joints=5)])
+            ])],
+            InvalidInput,
+            "frame 4: has 5 key points",
+        ),
+        (
+            [batch(range(0), frames=[
+                FrameResult(index=0, time_s=0, status="ok", persons=[person(i) for i in range(101)])
+            ])],
+            TooLarge,
+            "more than 100 persons",
+        ),
+        ([batch(range(2)), batch(range(10**7, 10**7 + 1))], TooLarge, "limit is 1000"),
+        (
+            [batch(range(0), frames=[FrameResult(index=10**17, time_s=0, status="ok")])],
+            InvalidInput,
+            "out of range",
+        ),
+    ],
+)  # fmt: skip
+def test_results_that_do_not_fit_together_are_refused(results, error, message):
+    with pytest.raises(error, match=message):
+        merge(results, max_frames=1000)
+
+
+def test_batches_in_any_order_with_holes_and_overlap_become_one_clip():
+    clip = merge([batch(range(30, 50)), batch(range(20)), batch(range(10, 25))], max_frames=1000)
+    assert len(clip.frames) == 50
+    assert clip.status["ok"] == 45
+    assert (~clip.frames.covered).sum() == 5
+    (found,) = link(clip.tracklets, clip.frames)
+    assert len(found) == 50
+
+
+def test_a_frame_without_coordinates_of_this_world_does_not_break_the_analysis():
+    wild = batch(range(20))
+    wild.frames[9].persons[0].keypoints[3] = (1e300, -1e300, 0.9)
+    wild.frames[12].persons[0].box = (-1e308, 0, 1e308, 1)
+    clip = merge([wild], max_frames=1000)
+    (found,) = link(clip.tracklets, clip.frames)
+    analysis = analyse(found, clip.skeleton, AnalysisOptions())
+    assert np.abs(analysis.plane.positions[:, 3]).max() < 1e3  # rejected as an outlier
+
+
+def read(path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def analyses():
+    clip = merge([batch(range(40))], max_frames=1000)
+    (found,) = link(clip.tracklets, clip.frames)
+    return [analyse(found, clip.skeleton, AnalysisOptions())]
+
+
+def test_keypoint_table_has_a_row_per_frame_and_key_point(analyses, tmp_path):
+    write_keypoints(tmp_path / "k.csv", analyses)
+    rows = read(tmp_path / "k.csv")
+    assert len(rows) == 40 * 17
+    row = rows[17 * 10 + 5]
+    assert (row["frame"], row["person"], row["keypoint"]) == ("10", "0", "left_shoulder")
+    assert float(row["time_s"]) == pytest.approx(0.2)
+    assert float(row["x_px"]) == pytest.approx(100 + 50 + SHAPE[5, 0], abs=1e-3)
+    assert float(row["x_filtered_px"]) == pytest.approx(float(row["x_px"]), abs=0.1)
+    assert (row["score"], row["filled"]) == ("0.9000", "0")
+    assert row["x_m"] == row["z_filtered_m"] == ""
+
+
+def test_biomechanics_table_has_a_row_per_frame_and_joint_or_angle(analyses, tmp_path):
+    write_biomechanics(tmp_path / "b.csv", analyses)
+    rows = read(tmp_path / "b.csv")
+    joints = {row["name"] for row in rows if row["kind"] == "joint"}
+    angles = {row["name"] for row in rows if row["kind"] != "joint"}
+    assert joints >= {"mid_hip", "neck", "left_knee"}
+    assert {"left_knee_flexion", "trunk", "pelvis", "left_thigh"} <= angles
+    assert len(rows) == 40 * (len(joints) + len(angles))
+    hip = next(row for row in rows if row["frame"] == "20" and row["name"] == "mid_hip")
+    assert float(hip["vx_px_s"]) == pytest.approx(
+        250, abs=1
+    )  # 5 pixels a frame, 50 frames a second
+    assert float(hip["speed_px_s"]) == pytest.approx(250, abs=1)
+    assert abs(float(hip["acceleration_px_s2"])) < 50
+    assert hip["speed_m_s"] == hip["angle_deg"] == ""  # neither a height nor 3D key points
+    knee = next(row for row in rows if row["name"] == "left_knee_flexion")
+    assert knee["x_px"] == ""
+    assert -180 < float(knee["angle_deg"]) <= 180
+
+
+def test_metres_are_pixels_times_the_scale(tmp_path):
+    clip = merge([batch(range(40))], max_frames=1000)
+    (found,) = link(clip.tracklets, clip.frames)
+    analysis = analyse(found, clip.skeleton, AnalysisOptions(athlete_height_m=1.8))
+    write_biomechanics(tmp_path / "b.csv", [analysis])
+    hip = next(row for row in read(tmp_path / "b.csv") if row["name"] == "mid_hip")
+    assert analysis.scale.source == "athlete_height"
+    assert float(hip["speed_m_s"]) == pytest.approx(
+        float(hip["speed_px_s"]) * analysis.scale.m_per_px, abs=1e-3
+    )
+
+
+def test_nobody_gives_tables_with_a_head_alone(tmp_path):
+    write_keypoints(tmp_path / "k.csv", [])
+    assert read(tmp_path / "k.csv") == []
+    assert (tmp_path / "k.csv").read_text().startswith("frame,time_s,person,keypoint,")
