@@ -10,6 +10,7 @@ camera axes (x right, y down, z away from the camera), relative to the middle of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,6 +23,9 @@ Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
+
+FailedRows = Mapping[int, str]
+"""Row of the request -> why the engine refused it. Its outputs are NaN, or missing."""
 
 Anchor = Literal["center", "top_left"]
 Border = Literal["constant", "replicate"]
@@ -112,6 +116,7 @@ class Detections:
     scores: Float32  # (K,)
     image_index: Int64  # (K,) row of ``images``
     rois: Float32 | None = None  # (K, 5) cx, cy, w, h, rotation (rad, clockwise as seen)
+    failed: FailedRows = field(default_factory=dict)  # images that the engine refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,7 @@ class Poses2D:
 
     keypoints: Float32  # (M, J, 3) x, y in crop pixels, score 0-1
     presence: Float32 | None = None  # (M,) probability that the crop shows a person at all
+    failed: FailedRows = field(default_factory=dict)  # crops that the engine refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,7 @@ class Poses3D:
     scores: Float32  # (M, J)
     presence: Float32 | None = None  # (M,)
     root_depth: Float32 | None = None  # (M,) metres from the camera
+    failed: FailedRows = field(default_factory=dict)  # crops that the engine refused
 
 
 @dataclass(frozen=True, slots=True)

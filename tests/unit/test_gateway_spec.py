@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from podium.errors import InvalidInput, SetupError
-from podium.gateway.athletes import choose_athletes
+from podium.gateway.athletes import AthleteChoice
+from podium.gateway.persons import Persons
 from podium.gateway.spec import (
     SHIPPED,
     Nearest,
@@ -121,7 +122,15 @@ def tracks():
         if frame > 0:
             rows.append((2, frame, [100 * frame, 0, 100 * frame + 120, 120]))
     ids, frames, boxes = zip(*rows, strict=True)
-    return np.array(ids), np.array(frames), np.array(boxes, np.float32)
+    m = len(rows)
+    return Persons(
+        np.array(frames),
+        np.array(ids),
+        np.array(boxes, np.float32),
+        np.ones(m, np.float32),
+        np.zeros((m, 3, 3), np.float32),
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,15 +144,24 @@ def tracks():
     ],
 )
 def test_athlete_choice(athlete, best):
-    ids, frames, boxes = tracks()
-    kept = choose_athletes(athlete, 1, ids, frames, boxes)
-    assert set(ids[kept]) == {best}
-    assert len(kept) == np.sum(ids == best)
+    persons = tracks()
+    kept = AthleteChoice(athlete, 1).of(persons)
+    assert set(kept.track_ids) == {best}
+    assert len(kept.track_ids) == np.sum(persons.track_ids == best)
 
 
 def test_all_keeps_everybody_up_to_the_limit():
-    ids, frames, boxes = tracks()
-    assert len(choose_athletes("all", 3, ids, frames, boxes)) == len(ids)
-    assert set(ids[choose_athletes("all", 2, ids, frames, boxes)]) == {0, 2}
-    none = choose_athletes("largest", 1, ids[:0], frames[:0], boxes[:0])
-    assert len(none) == 0
+    persons = tracks()
+    assert len(AthleteChoice("all", 3).of(persons).track_ids) == len(persons.track_ids)
+    assert set(AthleteChoice("all", 2).of(persons).track_ids) == {0, 2}
+    nobody = persons.rows(np.zeros(0, np.int64))
+    assert len(AthleteChoice("largest", 1).of(nobody).track_ids) == 0
+
+
+def test_a_stream_chooses_by_what_it_has_seen():
+    persons = tracks()
+    choice = AthleteChoice("largest", 1)
+    early = choice.of(persons.rows(np.flatnonzero(persons.frame_index < 5)))
+    late = choice.of(persons.rows(np.flatnonzero(persons.frame_index >= 5)))
+    assert set(early.track_ids) == {0}
+    assert set(late.track_ids) == {2}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import orjson
 
 from podium.gateway.persons import Persons
 from podium.results import FrameStatus
-from podium.types import Float64, Int64, SourceFacts
+from podium.types import Bool, Float64, Int64, SourceFacts
 from podium.wire import InferResult, TensorSpec, bytes_tensor
 
 OUTPUTS = (
@@ -38,13 +38,65 @@ class Answer:
     height: int
     frame_index: Int64  # (N,)
     time_s: Float64  # (N,)
-    status: list[FrameStatus]  # N
+    frame_ok: Bool  # (N,) False: the frame does not decode
+    failed: dict[int, str]  # frame index -> why an engine refused it
     persons: Persons
     timing_ms: dict[str, dict[str, float]]
-    degraded: list[str]
 
-    def to_json(self) -> bytes:
-        """``podium.results.PipelineResult`` as JSON."""
+    @staticmethod
+    def join(parts: list[Answer]) -> Answer:
+        """Join the answers of consecutive chunks of one request."""
+        return replace(
+            parts[0],
+            frame_index=np.concatenate([p.frame_index for p in parts]),
+            time_s=np.concatenate([p.time_s for p in parts]),
+            frame_ok=np.concatenate([p.frame_ok for p in parts]),
+            failed={index: why for p in parts for index, why in p.failed.items()},
+            persons=Persons.concatenate([p.persons for p in parts]),
+        )
+
+    def with_persons(self, persons: Persons) -> Answer:
+        """The same frames with other persons on them."""
+        return replace(self, persons=persons)
+
+    @property
+    def status(self) -> list[FrameStatus]:
+        """Of each frame (N)."""
+        with_person = np.isin(self.frame_index, self.persons.frame_index)
+        return [
+            "decode_error"
+            if not ok
+            else "ok"
+            if person
+            else "failed"
+            if index in self.failed
+            else "no_person"
+            for index, ok, person in zip(
+                self.frame_index.tolist(), self.frame_ok.tolist(), with_person.tolist(), strict=True
+            )
+        ]
+
+    @property
+    def degraded(self) -> list[str]:
+        """What is missing from the answer, for people."""
+        notes = []
+        if not self.source.complete:
+            notes.append("the source ends before the frames that it declares")
+        if self.failed:
+            notes.append(f"an engine refused {len(self.failed)} frame(s)")
+        return notes
+
+    def head(self) -> dict[str, Any]:
+        """The facts that hold for all frames."""
+        return {
+            "pipeline": self.pipeline,
+            "skeleton": self.skeleton,
+            "models": self.models,
+            "source": {"width": self.width, "height": self.height, **_facts(self.source)},
+        }
+
+    def frames(self) -> list[dict[str, Any]]:
+        """``podium.results.FrameResult`` of each frame, its arrays still numpy."""
         by_frame: dict[int, list[dict[str, Any]]] = {int(i): [] for i in self.frame_index}
         p = self.persons
         for row, frame in enumerate(p.frame_index.tolist()):
@@ -57,29 +109,28 @@ class Answer:
                     "keypoints_3d": None if p.keypoints_3d is None else p.keypoints_3d[row],
                 }
             )
-        frames = [
+        return [
             {
                 "index": index,
                 "time_s": time_s,
                 "status": status,
-                "error": _ERRORS.get(status),
+                "error": _UNDECODABLE if status == "decode_error" else self.failed.get(index),
                 "persons": by_frame[index],
             }
             for index, time_s, status in zip(
                 self.frame_index.tolist(), self.time_s.tolist(), self.status, strict=True
             )
         ]
-        return orjson.dumps(
+
+    def to_json(self) -> bytes:
+        """``podium.results.PipelineResult`` as JSON."""
+        return to_json(
             {
-                "pipeline": self.pipeline,
-                "skeleton": self.skeleton,
-                "models": self.models,
-                "source": {"width": self.width, "height": self.height, **_facts(self.source)},
-                "frames": frames,
+                **self.head(),
+                "frames": self.frames(),
                 "timing_ms": self.timing_ms,
                 "degraded": self.degraded,
-            },
-            option=orjson.OPT_SERIALIZE_NUMPY,
+            }
         )
 
     def to_tensors(self) -> InferResult:
@@ -110,9 +161,12 @@ class Answer:
         )
 
 
-_ERRORS: dict[FrameStatus, str] = {
-    "decode_error": "the source declares this frame, but it does not decode"
-}
+def to_json(value: dict[str, Any]) -> bytes:
+    """JSON of dictionaries that hold numpy arrays."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+_UNDECODABLE = "the source declares this frame, but it does not decode"
 
 
 def _facts(source: SourceFacts) -> dict[str, int | float | bool]:

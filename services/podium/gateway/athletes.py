@@ -4,35 +4,41 @@ from __future__ import annotations
 
 import numpy as np
 
+from podium.gateway.persons import Persons
 from podium.gateway.spec import Athlete, Nearest
 from podium.types import Float32, Int64
 from podium.vision.boxes import area, centers
 
 
-def choose_athletes(
-    athlete: Athlete, max_persons: int, track_ids: Int64, frame_index: Int64, boxes: Float32
-) -> Int64:
-    """The rows of the tracks to keep.
+class AthleteChoice:
+    """Ranks the tracks of a request by all that has been seen of them.
+
+    ``largest`` and ``all`` rank by the box area summed over the frames, so that somebody who
+    passes the camera closely for a moment does not win; ``longest`` by frames in sight;
+    ``most_displacement`` by the extent of the path of the box centre; ``nearest`` by the distance
+    of a point from the box centre where the track begins.
 
     Args:
-        athlete: How to rank the tracks. ``largest`` and ``all``: mean box area over the frames
-            that show anybody, so that a short-lived large box does not win; ``longest``: frames
-            in sight; ``most_displacement``: extent of the path of the box centre; ``nearest``:
-            distance to a point from the box centre where the track begins.
-        max_persons: How many tracks to keep; every choice but ``all`` keeps one by default.
-        track_ids: (M,).
-        frame_index: (M,) ascending.
-        boxes: (M, 4).
-
-    Returns:
-        Kept rows, ascending.
+        athlete: How to rank.
+        max_persons: How many tracks to keep.
     """
-    tracks = np.unique(track_ids)
-    if len(tracks) <= max_persons and athlete == "all":
-        return np.arange(len(track_ids))
-    ranks = [_rank(athlete, frame_index[track_ids == t], boxes[track_ids == t]) for t in tracks]
-    best = tracks[np.argsort(-np.array(ranks), kind="stable")[:max_persons]]
-    return np.flatnonzero(np.isin(track_ids, best))
+
+    def __init__(self, athlete: Athlete, max_persons: int) -> None:
+        self._athlete = athlete
+        self._max_persons = max_persons
+        self._seen: list[Persons] = []
+
+    def of(self, persons: Persons) -> Persons:
+        """Those of ``persons``, the next frames of the request, who are kept."""
+        self._seen.append(persons)
+        everybody = Persons.concatenate(self._seen)
+        tracks = np.unique(everybody.track_ids)
+        ranks = [
+            _rank(self._athlete, everybody.frame_index[rows], everybody.boxes[rows])
+            for rows in (everybody.track_ids == track for track in tracks)
+        ]
+        best = tracks[np.argsort(-np.array(ranks), kind="stable")[: self._max_persons]]
+        return persons.rows(np.flatnonzero(np.isin(persons.track_ids, best)))
 
 
 def _rank(athlete: Athlete, frame_index: Int64, boxes: Float32) -> float:

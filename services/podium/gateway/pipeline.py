@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from podium.errors import FramesGone, TooLarge
+from podium.errors import FramesGone, TooLarge, Unavailable
 from podium.gateway.answer import Answer
-from podium.gateway.athletes import choose_athletes
+from podium.gateway.athletes import AthleteChoice
 from podium.gateway.models import Models, describe
 from podium.gateway.persons import Persons, in_frame_pixels
 from podium.gateway.search import find_persons
 from podium.gateway.spec import Pipeline, PipelineRequest
-from podium.results import FrameStatus
 from podium.stages import Stages
 from podium.types import FrameBatch, FrameRange, Media, Poses2D, Poses3D
 from podium.vision.boxes import suppress
@@ -24,7 +26,25 @@ from podium.vision.interpolation import interpolate_rois
 from podium.vision.tracking import Tracker
 
 _SAME_PERSON_IOU = 0.7
-_DECODE_ATTEMPTS = 2
+_DECODE_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineLimits:
+    """How much one request may have in work."""
+
+    chunk_frames: int = 32  # frames per decode call
+    max_frames: int = 1024  # frames that one request may ask for
+    overlap: int = 2  # chunks in work beyond the one that is answered next, at least 1
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some consecutive frames of the request."""
+
+    batch: FrameBatch
+    persons: Persons
+    failed: dict[int, str]  # frame index -> why an engine refused it
 
 
 @dataclass
@@ -36,56 +56,86 @@ class PipelineRun:
         pipeline: What to do.
         media: To what.
         request: Which frames, and options of the caller.
-        chunk_frames: Frames per decode call.
-        max_frames: Frames that one request may ask for.
+        limits: How much at once.
     """
 
     stages: Stages
     pipeline: Pipeline
     media: Media
     request: PipelineRequest
-    chunk_frames: int
-    max_frames: int
+    limits: PipelineLimits
     timing_ms: dict[str, dict[str, float]] = field(default_factory=dict)
 
     async def answer(self) -> Answer:
-        """Run the pipeline.
+        """The whole answer.
 
         Raises:
             PodiumError: the media or the range is bad, or a stage failed. Frames that do not
-                decode are no error: their status says so.
+                decode or that an engine refuses are no error: their status says so.
         """
+        async with aclosing(self.answers()) as answers:
+            whole = Answer.join([answer async for answer in answers])
+        return whole.with_persons(self._choice().of(whole.persons))
+
+    async def stream(self) -> AsyncGenerator[Answer, None]:
+        """The answer in pieces of consecutive frames, each as soon as it is there.
+
+        Athletes are chosen by what has been seen of them so far. Raises PodiumError.
+        """
+        choice = self._choice()
+        async with aclosing(self.answers()) as answers:
+            async for answer in answers:
+                yield answer.with_persons(choice.of(answer.persons))
+
+    async def answers(self) -> AsyncGenerator[Answer, None]:
+        """Everybody on the frames of each chunk, in order; chunks overlap in the stages."""
         models = await describe(self.stages, self.pipeline.spec)
         tracker = Tracker()
-        batches: list[FrameBatch] = []
-        persons: list[Persons] = []
-        async for frames in self._ranges(batches):
-            batch, found = await self._chunk(models, frames)
-            batches.append(batch)
-            persons.append(_track(tracker, batch, found))
-        return self._assemble(models, batches, Persons.concatenate(persons))
+        chunk = await self._chunk(models, self._first_range())
+        rest = self._other_ranges(chunk.batch)
+        ahead: deque[asyncio.Task[Chunk]] = deque()
+        try:
+            while True:
+                for frames in itertools.islice(rest, self.limits.overlap - len(ahead)):
+                    ahead.append(asyncio.create_task(self._chunk(models, frames)))
+                yield self._answer(models, chunk, _identify(tracker, chunk))
+                if not ahead:
+                    return
+                chunk = await ahead.popleft()
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
 
-    async def _ranges(self, done: list[FrameBatch]) -> AsyncIterator[FrameRange]:
-        """Cut the range into chunks, so that a decode replica keeps few frames at a time.
+    def _first_range(self) -> FrameRange:
+        size = self.limits.chunk_frames
+        count = size if self.request.count is None else min(self.request.count, size)
+        return FrameRange(self.request.start, count, self.request.step)
 
-        How many frames there are is known from the first answer on.
+    def _other_ranges(self, first: FrameBatch) -> Iterator[FrameRange]:
+        """The rest of the request in chunks; the first answer says how many frames there are.
+
+        Raises:
+            TooLarge: the request asks for more frames than one may.
         """
-        start, step, size = self.request.start, self.request.step, self.chunk_frames
-        asked = self.request.count
-        yield FrameRange(start, size if asked is None else min(asked, size), step)
-        declared = max(0, -(-(done[0].source.frame_count - start) // step))
-        total = declared if asked is None else min(asked, declared)
-        if total > self.max_frames:
+        start, step = self.request.start, self.request.step
+        total = max(0, -(-(first.source.frame_count - start) // step))
+        if self.request.count is not None:
+            total = min(self.request.count, total)
+        if total > self.limits.max_frames:
             raise TooLarge(
-                f"{total} frames are more than the {self.max_frames} that one request answers; "
-                "ask for ranges with start and count",
+                f"{total} frames are more than the {self.limits.max_frames} that one request "
+                "answers; ask for ranges with start and count",
                 field="count",
             )
-        for first in range(size, total, size):
-            yield FrameRange(start + first * step, min(size, total - first), step)
+        size = self.limits.chunk_frames
+        return (
+            FrameRange(start + done * step, min(size, total - done), step)
+            for done in range(len(first.frame_index), total, size)
+        )
 
-    async def _chunk(self, models: Models, frames: FrameRange) -> tuple[FrameBatch, Persons]:
-        """Decode and estimate; once more when the replica that held the frames lost them."""
+    async def _chunk(self, models: Models, frames: FrameRange) -> Chunk:
+        """Decode and estimate; again when the replica that kept the frames has lost them."""
         for attempt in range(1, _DECODE_ATTEMPTS + 1):
             with self._timed("decode"):
                 batch = await self.stages.decode.decode(
@@ -95,18 +145,19 @@ class PipelineRun:
                     letterbox=models.letterbox,
                 )
             try:
-                return batch, await self._persons(models, batch)
-            except FramesGone:
+                return await self._estimate(models, batch)
+            except FramesGone as error:
                 if attempt == _DECODE_ATTEMPTS:
-                    raise
+                    raise Unavailable(f"decode: {error.message}") from None
         raise AssertionError("unreachable")
 
-    async def _persons(self, models: Models, batch: FrameBatch) -> Persons:
+    async def _estimate(self, models: Models, batch: FrameBatch) -> Chunk:
         spec = self.pipeline.spec
         with self._timed("detection"):
             found = await find_persons(
                 self.stages, spec.detection, models.letterbox, models.pose, batch
             )
+        failed = {int(batch.image_frame[row]): why for row, why in found.failed.items()}
         position, rois, scores = interpolate_rois(
             np.searchsorted(batch.frame_index, batch.image_frame),
             found.image_index,
@@ -117,7 +168,8 @@ class PipelineRun:
         shown = batch.frame_ok[position]
         frame_index, rois, scores = batch.frame_index[position[shown]], rois[shown], scores[shown]
         if len(rois) == 0:
-            return Persons.nobody(models.joint_count, in_3d=spec.pose.stage == "pose3d")
+            nobody = Persons.nobody(models.joint_count, in_3d=spec.pose.stage == "pose3d")
+            return Chunk(batch, nobody, failed)
         with self._timed("crop"):
             crops = await self.stages.decode.crop(batch.frames, frame_index, rois, models.crop)
         poses: Poses2D | Poses3D
@@ -126,46 +178,40 @@ class PipelineRun:
                 poses = await self.stages.pose2d.estimate(spec.pose.model, crops.images)
             else:
                 poses = await self.stages.pose3d.estimate(spec.pose.model, crops.images)
+        failed |= {int(frame_index[row]): why for row, why in poses.failed.items()}
         persons = in_frame_pixels(frame_index, scores, crops.transforms, poses)
-        persons = persons.rows(np.flatnonzero(persons.scores >= spec.pose.min_presence))
-        return persons.rows(
+        refused = np.isin(np.arange(len(rois)), list(poses.failed))
+        persons = persons.rows(
+            np.flatnonzero(~refused & (persons.scores >= spec.pose.min_presence))
+        )
+        persons = persons.rows(
             suppress(persons.boxes, persons.scores, persons.frame_index, _SAME_PERSON_IOU)
         )
+        return Chunk(batch, persons, failed)
 
-    def _assemble(self, models: Models, batches: list[FrameBatch], persons: Persons) -> Answer:
-        athletes = self.pipeline.spec.athletes
-        choice = self.request.athlete or athletes.select
-        default = athletes.max_persons if choice in ("all", athletes.select) else 1
-        persons = persons.rows(
-            choose_athletes(
-                choice,
-                self.request.max_persons or default,
-                persons.track_ids,
-                persons.frame_index,
-                persons.boxes,
-            )
-        )
-        frame_index = np.concatenate([b.frame_index for b in batches])
-        frame_ok = np.concatenate([b.frame_ok for b in batches])
-        with_person = np.isin(frame_index, persons.frame_index)
-        status: list[FrameStatus] = [
-            "decode_error" if not ok else "ok" if person else "no_person"
-            for ok, person in zip(frame_ok.tolist(), with_person.tolist(), strict=True)
-        ]
-        source = batches[0].source
+    def _choice(self) -> AthleteChoice:
+        default = self.pipeline.spec.athletes
+        if self.request.athlete is None or self.request.athlete == "all":
+            athlete, count = self.request.athlete or default.select, default.max_persons
+        else:
+            athlete, count = self.request.athlete, 1
+        return AthleteChoice(athlete, self.request.max_persons or count)
+
+    def _answer(self, models: Models, chunk: Chunk, persons: Persons) -> Answer:
+        batch = chunk.batch
         return Answer(
             pipeline=self.pipeline.name,
             skeleton=models.skeleton,
             models=models.names(self.pipeline.spec),
-            source=source,
-            width=int(batches[0].frame_size[0]),
-            height=int(batches[0].frame_size[1]),
-            frame_index=frame_index,
-            time_s=np.concatenate([b.time_s for b in batches]),
-            status=status,
+            source=batch.source,
+            width=int(batch.frame_size[0]),
+            height=int(batch.frame_size[1]),
+            frame_index=batch.frame_index,
+            time_s=batch.time_s,
+            frame_ok=batch.frame_ok,
+            failed=chunk.failed,
             persons=persons,
             timing_ms=self.timing_ms,
-            degraded=[] if source.complete else ["the source ends before the frames it declares"],
         )
 
     @contextmanager
@@ -179,7 +225,9 @@ class PipelineRun:
             entry["calls"] += 1
 
 
-def _track(tracker: Tracker, batch: FrameBatch, persons: Persons) -> Persons:
+def _identify(tracker: Tracker, chunk: Chunk) -> Persons:
+    """The persons of a chunk with their track ids; chunks come in order."""
+    persons, batch = chunk.persons, chunk.batch
     track_ids = persons.track_ids.copy()
     for index, time_s in zip(batch.frame_index.tolist(), batch.time_s.tolist(), strict=True):
         rows = np.flatnonzero(persons.frame_index == index)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 
 from podium.errors import InvalidInput, NotFound
 from podium.gateway.answer import OUTPUTS, OUTPUTS_3D, Answer
-from podium.gateway.pipeline import PipelineRun
+from podium.gateway.pipeline import PipelineLimits, PipelineRun
 from podium.gateway.settings import GatewaySettings
 from podium.gateway.spec import Pipeline, PipelineRequest, read_request
 from podium.serving.telemetry import Metrics
@@ -43,17 +44,28 @@ class Pipelines:
 
     async def run(self, pipeline: Pipeline, media: Media, request: PipelineRequest) -> Answer:
         """Run a pipeline over a range of frames. Raises PodiumError."""
-        answer = await PipelineRun(
-            stages=self._stages,
-            pipeline=pipeline,
-            media=media,
-            request=request,
-            chunk_frames=self._settings.chunk_frames,
-            max_frames=self._settings.max_frames,
-        ).answer()
-        for status in answer.status:
-            self._metrics.count_frame(pipeline.name, status)
+        answer = await self._run(pipeline, media, request).answer()
+        self._count(answer)
         return answer
+
+    async def stream(
+        self, pipeline: Pipeline, media: Media, request: PipelineRequest
+    ) -> AsyncGenerator[Answer, None]:
+        """The same, in pieces of consecutive frames. Raises PodiumError."""
+        async with aclosing(self._run(pipeline, media, request).stream()) as answers:
+            async for answer in answers:
+                self._count(answer)
+                yield answer
+
+    def _run(self, pipeline: Pipeline, media: Media, request: PipelineRequest) -> PipelineRun:
+        limits = PipelineLimits(
+            self._settings.chunk_frames, self._settings.max_frames, self._settings.overlap
+        )
+        return PipelineRun(self._stages, pipeline, media, request, limits)
+
+    def _count(self, answer: Answer) -> None:
+        for status in answer.status:
+            self._metrics.count_frame(answer.pipeline, status)
 
 
 class PipelineModel:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from podium.errors import InvalidInput
+from podium.gateway.ndjson import NDJSON, ndjson
 from podium.gateway.pipelines import Pipelines
 from podium.gateway.spec import PipelineRequest, read_request
 from podium.results import PipelineResult, PostprocessResult
+from podium.serving.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.serving.oip import read_body
 from podium.stages import Postprocess
 from podium.types import Media
@@ -90,7 +94,13 @@ def pipeline_router(pipelines: Pipelines, postprocess: Postprocess, max_bytes: i
         pipeline = pipelines.get(name)
         request.state.podium_model = pipeline.name
         media, options = await _read(request, max_bytes)
-        answer = await pipelines.run(pipeline, media, options)
+        budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
+        if NDJSON in request.headers.get("accept", ""):
+            lines = ndjson(pipelines.stream(pipeline, media, options), budget)
+            head = await anext(lines)  # what is wrong with the request is known by now
+            return StreamingResponse(_following(head, lines), media_type=NDJSON)
+        async with time_limit(budget, "gateway"):
+            answer = await pipelines.run(pipeline, media, options)
         return Response(answer.to_json(), media_type="application/json")
 
     @router.post(
@@ -108,6 +118,15 @@ def pipeline_router(pipelines: Pipelines, postprocess: Postprocess, max_bytes: i
         return Response(orjson.dumps(answer), media_type="application/json")
 
     return router
+
+
+async def _following(
+    head: bytes, lines: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
+    async with aclosing(lines):
+        yield head
+        async for line in lines:
+            yield line
 
 
 def _parameters(options: dict[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from podium.gateway.spec import DetectionStep
 from podium.stages import Stages
-from podium.types import CropSpec, Detections, Float32, FrameBatch, Int64, Letterbox, ModelFacts
+from podium.types import (
+    CropSpec,
+    Detections,
+    FailedRows,
+    Float32,
+    FrameBatch,
+    Int64,
+    Letterbox,
+    ModelFacts,
+)
 from podium.vision.boxes import (
     box_of_roi,
     roi_of_box,
@@ -32,6 +41,7 @@ class Found:
     image_index: Int64  # (K,) which of the batch's detector images
     rois: Float32  # (K, 5)
     scores: Float32  # (K,)
+    failed: FailedRows = field(default_factory=dict)  # detector images that were refused
 
 
 async def find_persons(
@@ -47,6 +57,7 @@ async def find_persons(
         batch: Detector images and their place in the frames.
     """
     detections = await stages.detection.detect(step.model, batch.images)
+    failed = detections.failed
     found = _in_frame(detections, batch.transforms, detections.image_index, pose)
     tiles = _tiles(batch, found, letterbox, step)
     if len(tiles.rois):
@@ -61,7 +72,7 @@ async def find_persons(
             detections, crops.transforms, tiles.image_index[detections.image_index], pose
         )
         found = _merge(found, in_tiles)
-    return _best(found, step)
+    return replace(_best(found, step), failed=failed)
 
 
 def _in_frame(

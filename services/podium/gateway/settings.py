@@ -41,6 +41,9 @@ class GatewaySettings(ServiceSettings):
     chunk_frames: int = Field(default=32, ge=1, le=256)
     """Frames that one decode call takes; a longer request is worked off in such chunks."""
 
+    overlap: int = Field(default=2, ge=1, le=16)
+    """Chunks of one request in work beyond the one that is answered next."""
+
     max_frames: int = Field(default=1024, ge=1)
     """Most frames that one request may ask for."""
 

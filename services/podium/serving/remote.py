@@ -15,6 +15,7 @@ from podium.types import (
     Crops,
     CropSpec,
     Detections,
+    FailedRows,
     Float32,
     FrameBatch,
     FrameHandle,
@@ -133,18 +134,26 @@ class RemoteDetection(_RemoteModels):
     """The detection service."""
 
     async def detect(self, model: str, images: UInt8) -> Detections:
-        out = (await self._infer(model, {"images": images})).outputs
+        result = await self._infer(model, {"images": images})
+        out = result.outputs
         with _answers_of(self._client.stage):
-            return Detections(out["boxes"], out["scores"], out["image_index"], out.get("rois"))
+            return Detections(
+                out["boxes"],
+                out["scores"],
+                out["image_index"],
+                out.get("rois"),
+                _failed(result),
+            )
 
 
 class RemotePose2D(_RemoteModels):
     """The 2D pose service."""
 
     async def estimate(self, model: str, images: UInt8) -> Poses2D:
-        out = (await self._infer(model, {"images": images})).outputs
+        result = await self._infer(model, {"images": images})
+        out = result.outputs
         with _answers_of(self._client.stage):
-            return Poses2D(out["keypoints"], out.get("presence"))
+            return Poses2D(out["keypoints"], out.get("presence"), _failed(result))
 
 
 class RemotePose3D(_RemoteModels):
@@ -160,7 +169,8 @@ class RemotePose3D(_RemoteModels):
         optional = {"boxes": boxes, "intrinsics": intrinsics}
         inputs: dict[str, np.ndarray[Any, Any]] = {"images": images}
         inputs |= {name: array for name, array in optional.items() if array is not None}
-        out = (await self._infer(model, inputs)).outputs
+        result = await self._infer(model, inputs)
+        out = result.outputs
         with _answers_of(self._client.stage):
             return Poses3D(
                 out["keypoints_3d"],
@@ -168,6 +178,7 @@ class RemotePose3D(_RemoteModels):
                 out["scores"],
                 out.get("presence"),
                 out.get("root_depth"),
+                _failed(result),
             )
 
 
@@ -192,6 +203,16 @@ class RemotePostprocess:
             if not isinstance(decoded, dict):
                 raise ValueError("not an object")
             return decoded
+
+
+def _failed(result: InferResult) -> FailedRows:
+    """The rows that ``podium.serving.model_service`` says its engine refused."""
+    if "failed_rows" not in result.parameters:
+        return {}
+    rows, reasons = (
+        orjson.loads(str(result.parameters[key])) for key in ("failed_rows", "failed_reasons")
+    )
+    return dict(zip(rows, reasons, strict=True))
 
 
 @contextmanager
