@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-MODELS ?= models
+export PODIUM_MODELS ?= $(CURDIR)/models
 VIDEO  ?= tests/athlete/clips/sprint.mp4
 OUT    ?= results/$(basename $(notdir $(VIDEO)))
 
@@ -15,17 +15,17 @@ help: ## Print this list
 
 ##@ Use
 demo: setup ## Run the 3D pipeline on the bundled clip, or on yours: make demo VIDEO=my.mp4
-	@$(BIN)/podium run "$(VIDEO)" --pipeline pose-3d --models "$(MODELS)" --out "$(OUT)"
+	@$(BIN)/podium run "$(VIDEO)" --pipeline pose-3d --out "$(OUT)"
 
 up: setup ## Start the six services on loopback; Ctrl-C stops them
-	@$(BIN)/podium up --models "$(MODELS)"
+	@$(BIN)/podium up
 
 doctor: setup ## Check Python, models, ports, codecs and GPU
-	@$(BIN)/podium doctor --models "$(MODELS)"
+	@$(BIN)/podium doctor
 
 ##@ Develop
 test: setup-dev models ## Run all tests, against real services over real sockets
-	@PODIUM_MODELS="$(MODELS)" $(BIN)/pytest
+	@$(BIN)/pytest
 
 check: lint types layers spelling ## Lint, types, import layers, spelling
 
@@ -50,7 +50,7 @@ setup: $(VENV)/.local models ## Install what running needs, and pull the default
 setup-dev: $(VENV)/.dev ## Install what developing needs
 
 models: $(VENV)/.local ## Pull the default models; nothing happens when they are there
-	@$(BIN)/podium models pull blazepose --repository "$(MODELS)"
+	@$(BIN)/podium models pull blazepose --repository "$(PODIUM_MODELS)"
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
