@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.athlete.camera import VIEWS
 from tests.athlete.clip import make, write
-from tests.athlete.gait import Gait
+from tests.athlete.posture import Gait
 
 EPILOG = """\
 Writes OUT/NAME.mp4 (H.264) and OUT/NAME.json, the ground truth: 2D and 3D joints, person box,
@@ -26,6 +26,12 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
 def main() -> None:
     """Parses the arguments, renders, and prints what was written."""
     parser = argparse.ArgumentParser(
@@ -35,8 +41,8 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--view", choices=VIEWS, default="side", help="where the camera stands")
-    parser.add_argument("--frames", type=int, default=60, help="number of frames (60)")
-    parser.add_argument("--fps", type=int, default=60, help="frames per second (60)")
+    parser.add_argument("--frames", type=_positive, default=60, help="number of frames (60)")
+    parser.add_argument("--fps", type=_positive, default=60, help="frames per second (60)")
     parser.add_argument("--size", type=_size, default=(1280, 720), help="WIDTHxHEIGHT (1280x720)")
     parser.add_argument("--speed", type=float, default=5.0, help="metres per second (5.0)")
     parser.add_argument("--stride", type=float, default=2.0, help="strides per second (2.0)")
@@ -48,7 +54,9 @@ def main() -> None:
     args = parser.parse_args()
     try:
         gait = Gait(args.speed, args.stride, args.height)
-        clip = make(args.view, args.frames, args.fps, args.size, gait, args.seed)
+        clip = make(
+            gait, args.view, frames=args.frames, fps=args.fps, size_px=args.size, seed=args.seed
+        )
     except ValueError as error:
         parser.error(str(error))
     for path in write(clip, args.out, args.name or args.view, args.crf):

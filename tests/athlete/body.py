@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.athlete.gait import Gait, Motion
+from tests.athlete.gait import Motion
 from tests.athlete.head import head
 from tests.athlete.mesh import Mesh, Profile, capsule, join, loft, paint, stitch, unit
+from tests.athlete.posture import Gait
 
 Floats = NDArray[np.float64]
 
@@ -98,13 +99,13 @@ def _shoe(ankle: Floats, heel: Floats, toe: Floats, size: float) -> Mesh:
     radii = np.stack([widths, heights / 2], axis=1)
     rings, angle = loft(centres, across, up, radii)
     colours = np.where((np.sin(angle) < -0.55)[None, :, None], SOLE, SHOE)
-    # across x up points backward, so the rings are stitched from the toe to the heel.
-    return stitch(rings[::-1], np.repeat(colours, len(rings) - 1, axis=0))
+    return stitch(rings, np.repeat(colours, len(rings) - 1, axis=0))
 
 
 def _trunk(motion: Motion, frame: int, size: float) -> Mesh:
     def middle(joint: str) -> Floats:
-        return (motion.joint(f"left_{joint}")[frame] + motion.joint(f"right_{joint}")[frame]) / 2
+        left, right = (motion.joint(f"{side}_{joint}")[frame] for side in ("left", "right"))
+        return np.asarray((left + right) / 2)
 
     table = np.array(TRUNK)
     place = np.linspace(table[0, 0], table[-1, 0], 44)

@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 VIEWS = {
     "front": (0.0, 24.0, 1.5),
     "three-quarter-front": (45.0, 18.0, 1.5),
-    "side": (90.0, 15.0, 1.3),
+    "side": (90.0, 15.0, 1.1),
     "three-quarter-rear": (135.0, 18.0, 1.5),
 }
 SIDE_MARGIN, TOP_MARGIN = 0.03, 0.08  # free border, as fractions of the frame

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from tests.athlete.body import body
 from tests.athlete.camera import Camera, fit
-from tests.athlete.gait import JOINTS, Gait, Motion, run
+from tests.athlete.gait import JOINTS, Motion, run
 from tests.athlete.ground_truth import GroundTruth
 from tests.athlete.mesh import Mesh
+from tests.athlete.posture import Gait
 from tests.athlete.render import SUPERSAMPLE, draw, outline
 from tests.athlete.scene import background
 
@@ -74,7 +75,7 @@ class Clip:
 
 
 def make(
-    view: str, frames: int, fps: int, size_px: tuple[int, int], gait: Gait, seed: int = 0
+    gait: Gait, view: str, *, frames: int, fps: int, size_px: tuple[int, int], seed: int = 0
 ) -> Clip:
     """Poses the athlete in every frame and fits the camera.
 

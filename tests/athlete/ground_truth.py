@@ -112,20 +112,25 @@ def load(path: Path) -> GroundTruth:
     content = json.loads(path.read_text(encoding="utf-8"))
     if content.get("format") != FORMAT:
         raise ValueError(f"{path.name}: format is {content.get('format')!r}, expected {FORMAT!r}")
-    camera = content["camera"]
+    camera, facts = content["camera"], content["facts"]
     return GroundTruth(
         video=content["video"],
         fps=content["fps"],
         size_px=tuple(content["size_px"]),
         joints=tuple(content["joints"]),
+        keypoints_px=np.array(content["keypoints_px"]),
+        joints_m=np.array(content["joints_m"]),
+        boxes_px=np.array(content["boxes_px"]),
         focal_px=camera["focal_px"],
+        principal_point_px=np.array(camera["principal_point_px"]),
+        rotation=np.array(camera["rotation"]),
+        position_m=np.array(camera["position_m"]),
+        height_m=facts["height_m"],
+        speed_m_s=facts["speed_m_s"],
+        stride_hz=facts["stride_hz"],
+        contact_s=facts["contact_s"],
+        knee_flexion_deg=np.array(content["knee_flexion_deg"]),
         contact=np.array(content["contact"], dtype=np.bool_),
-        **content["facts"],
-        **{key: np.array(camera[key]) for key in ("principal_point_px", "rotation", "position_m")},
-        **{
-            key: np.array(content[key])
-            for key in ("keypoints_px", "joints_m", "boxes_px", "knee_flexion_deg")
-        },
     )
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.athlete.gait import FACE, Motion
+from tests.athlete.gait import Motion
 from tests.athlete.mesh import Mesh, capsule, join, paint, stitch
+from tests.athlete.posture import FACE
 
 Floats = NDArray[np.float64]
 
@@ -69,7 +70,7 @@ def _radius(latitude: Floats, longitude: Floats) -> Floats:
     for side in (-1, 1):
         radius = radius - 0.006 * _bump(latitude, longitude, (6, 20 * side), 8)  # eye socket
         radius = radius + 0.016 * _bump(latitude, longitude, (-2, 97 * side), 7)  # ear
-    return radius
+    return np.asarray(radius)
 
 
 def _face(latitude: Floats, longitude: Floats) -> Floats:

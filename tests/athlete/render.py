@@ -1,5 +1,7 @@
 """Draws a mesh over a picture: painter's algorithm, sun and sky light, cast shadow."""
 
+from itertools import product
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +15,10 @@ Image = NDArray[np.uint8]
 SUPERSAMPLE = 2  # the picture is drawn at twice the size, then averaged
 SUB_BITS = 4  # fractional bits of the corner coordinates
 TO_SUN = np.array([0.42, -0.52, 0.74]) / np.linalg.norm([0.42, -0.52, 0.74])
-SUN, SKY, GROUND = 0.78, 0.42, 0.22  # light from the sun, from above, bounced from below
+SUN, SKY, GROUND = 0.72, 0.48, 0.32  # light from the sun, from above, bounced from below
 SHADOW = 0.55  # how much darker the ground is out of the sun
-SHADOW_CELL_M, SHADOW_BIAS_M = 0.006, 0.03  # resolution and tolerance of the body's own shadow
+SHADOW_CELL_M, SHADOW_BIAS_M = 0.006, 0.04  # resolution and tolerance of the body's own shadow
+PENUMBRA = 3  # half width of its soft edge, cells
 
 
 def draw(background: Image, mesh: Mesh, camera: Camera) -> Image:
@@ -31,7 +34,7 @@ def draw(background: Image, mesh: Mesh, camera: Camera) -> Image:
     at = camera.to_camera(mesh.quads_m)
     corners = _fixed_point(camera.project(at))
     x, y = corners[..., 0].astype(np.float64), corners[..., 1].astype(np.float64)
-    # Diagonals of a quad that turns clockwise on a screen whose y points down.
+    # Negative where a quad turns anticlockwise on a screen whose y points down: it faces us.
     area = (x[:, 2] - x[:, 0]) * (y[:, 3] - y[:, 1]) - (x[:, 3] - x[:, 1]) * (y[:, 2] - y[:, 0])
     order = np.argsort(-at[..., 2].mean(axis=1))
     colours = np.clip(mesh.colours * _light(mesh)[:, None] * 255, 0, 255)
@@ -48,7 +51,7 @@ def outline(mesh: Mesh, camera: Camera) -> Floats:
 
 def _fixed_point(pixels: Floats) -> NDArray[np.int32]:
     # OpenCV puts integer coordinates on pixel centres, we put them on pixel corners.
-    return np.round((pixels * SUPERSAMPLE - 0.5) * 2**SUB_BITS).astype(np.int32)
+    return np.asarray(np.round((pixels * SUPERSAMPLE - 0.5) * 2**SUB_BITS), np.int32)
 
 
 def _light(mesh: Mesh) -> Floats:
@@ -73,9 +76,12 @@ def _in_sun(mesh: Mesh, facing: NDArray[np.bool_]) -> Floats:
     for quad in np.argsort(height):
         if facing[quad]:
             cv2.fillConvexPoly(nearest, cells[quad], (float(height[quad]),))
-    at = cells.mean(axis=1).round().astype(int)
-    hidden_by = nearest[at[:, 1], at[:, 0]] - height
-    return np.asarray(1 - np.clip(hidden_by / SHADOW_BIAS_M - 1, 0, 1))
+    column, row = cells.mean(axis=1).round().astype(int).T
+    lit = np.zeros(len(cells))
+    for down, across in product((-PENUMBRA, 0, PENUMBRA), repeat=2):
+        y, x = np.clip(row + down, 0, length - 1), np.clip(column + across, 0, width - 1)
+        lit += nearest[y, x] - height < SHADOW_BIAS_M
+    return lit / 9
 
 
 def _cast_shadow(canvas: Image, mesh: Mesh, camera: Camera) -> None:

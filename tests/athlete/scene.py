@@ -22,8 +22,7 @@ def background(camera: Camera, supersample: int, seed: int) -> NDArray[np.uint8]
     pixel = np.stack([x, y], axis=-1) / supersample - camera.centre_px
     ray = np.dstack([pixel / camera.focal_px, np.ones_like(x)]) @ camera.rotation
     rng = np.random.default_rng(seed)
-    far = _far(ray, rng)
-    far = cv2.GaussianBlur(far, (0, 0), 2.0 * supersample)  # out of focus
+    far = cv2.GaussianBlur(_far(ray, rng), (0, 0), 2.0 * supersample)  # out of focus
     down = ray[..., 2:] < -1e-3
     reach = camera.position_m[2] / np.where(down, -ray[..., 2:], 1.0)
     ground = _ground(camera.position_m + reach * ray, reach[..., 0], rng)
