@@ -15,7 +15,7 @@ clip makes the athlete smaller. The same arguments give the same clip.
 
 examples:
   python -m tests.athlete --view side --out tests/athlete/clips --name sprint
-  python -m tests.athlete --view front --frames 120 --speed 7 --stride 2.2 --out /tmp/front
+  python -m tests.athlete --view front --frames 120 --speed 7 --stride 2.2 --out results/front
 """
 
 
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--stride", type=float, default=2.0, help="strides per second (2.0)")
     parser.add_argument("--height", type=float, default=1.80, help="body height, metres (1.80)")
     parser.add_argument("--seed", type=int, default=0, help="scenery and noise (0)")
-    parser.add_argument("--crf", type=int, default=23, help="H.264 quality, lower is better (23)")
+    parser.add_argument("--crf", type=int, default=18, help="H.264 quality, lower is better (18)")
     parser.add_argument("--name", help="file name without ending (the view)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the two files")
     args = parser.parse_args()
