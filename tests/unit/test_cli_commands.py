@@ -1,0 +1,155 @@
+"""What the commands say and which exit code they give; no services needed."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import podium
+from podium.cli.stack import HOST, SERVICES, Stack, free_ports, ports_from
+from podium.errors import InvalidInput, SetupError
+
+
+def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "podium", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=60,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "200"},
+    )
+
+
+@pytest.mark.parametrize("verb", [[], ["run"], ["up"], ["models"], ["models", "pull"], ["doctor"]])
+def test_every_command_explains_itself(verb: list[str]) -> None:
+    result = command(*verb, "--help")
+    assert result.returncode == 0
+    assert result.stdout.startswith("Usage: podium " + " ".join(verb))
+    assert "\b" not in result.stdout
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert podium.__version__ in command("--version").stdout
+
+
+def test_help_loads_no_service() -> None:
+    code = "import sys, podium.cli; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"numpy", "av", "cv2", "onnxruntime", "aiohttp", "fastapi"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["run"],
+        ["run", "no-such-file.mp4"],
+        ["run", __file__, "--batch", "0"],
+        ["run", __file__, "--uri", "s3://clips/a.mp4"],
+        ["models", "pull", "something"],
+        ["up", "--port", "70000"],
+    ],
+)
+def test_a_wrong_use_is_exit_code_2(arguments: list[str]) -> None:
+    result = command(*arguments)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_a_wrong_choice_of_athlete_shows_before_anything_is_done(tmp_path: Path) -> None:
+    result = command("run", __file__, "--athlete", "fastest", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: athlete:")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_models_come_with_the_remedy(tmp_path: Path) -> None:
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(b"x")
+    for arguments in (["models", "list", "--repository", "."], ["up", "--models", "."]):
+        result = command(*arguments, cwd=tmp_path)
+        assert result.returncode == 1
+        assert result.stderr.count("\n") == 1
+        assert "podium models pull blazepose" in result.stderr
+
+
+def test_a_ground_truth_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "truth.json").write_text("{}")
+    result = command("run", __file__, "--truth", str(tmp_path / "truth.json"), cwd=tmp_path)
+    assert result.returncode == 1
+    assert "--truth" in result.stderr
+
+
+def test_verify_finds_damaged_weights(model_repository: Path, tmp_path: Path) -> None:
+    good = tmp_path / "models"
+    shutil.copytree(model_repository, good)
+    assert command("models", "verify", "--repository", str(good)).returncode == 0
+    weights = good / "blazepose-detector" / "1" / "model.onnx"
+    data = bytearray(weights.read_bytes())
+    data[1000] ^= 1
+    weights.write_bytes(data)
+    result = command("models", "verify", "--repository", str(good))
+    assert result.returncode == 1
+    assert "damaged" in result.stdout
+    assert "blazepose-landmark@1: ok" in result.stdout
+
+
+def test_list_names_every_model(model_repository: Path) -> None:
+    result = command("models", "list", "--repository", str(model_repository))
+    assert result.returncode == 0
+    for word in ("blazepose-detector", "blazepose-landmark", "Apache-2.0", "verified"):
+        assert word in result.stdout
+
+
+def test_pull_leaves_models_that_are_there_alone(model_repository: Path) -> None:
+    manifest = model_repository / "blazepose-detector" / "1" / "model.yaml"
+    before = manifest.stat().st_mtime_ns
+    result = command("models", "pull", "blazepose", "--repository", str(model_repository))
+    assert result.returncode == 0
+    assert manifest.stat().st_mtime_ns == before
+
+
+def test_the_doctor_finds_this_machine_ready(model_repository: Path) -> None:
+    result = command("doctor", "--json", "--models", str(model_repository))
+    findings = {finding["name"]: finding for finding in json.loads(result.stdout)}
+    assert {"python", "packages", "codecs", "models", "ports", "machine"} <= set(findings)
+    assert findings["models"]["state"] == "ok"
+    assert result.returncode == 0
+
+
+def test_the_doctor_fails_with_a_remedy_without_models(tmp_path: Path) -> None:
+    result = command("doctor", "--models", str(tmp_path))
+    assert result.returncode == 1
+    assert "run `podium models pull blazepose`" in result.stdout
+
+
+def test_a_taken_port_is_named_with_its_service(model_repository: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ports = {**free_ports(), "decode": port}
+        with (
+            pytest.raises(SetupError, match=rf"{port} \(decode\)"),
+            Stack(models=model_repository, ports=ports),
+        ):
+            pass
+
+
+def test_ports_follow_the_gateway() -> None:
+    assert ports_from(8000) == dict(zip(SERVICES, range(8000, 8006), strict=True))
+    assert len(set(free_ports().values())) == len(SERVICES)
+
+
+def test_a_folder_that_settings_cannot_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="comma"):
+        Stack(read_roots=[tmp_path / "a,b"])
