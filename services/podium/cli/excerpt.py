@@ -19,7 +19,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from podium.decode.containers import HEAD_BYTES, open_video
+from podium.decode.containers import HEAD_BYTES, Source
 from podium.decode.video_index import VideoIndex, packet_id, packets_of, scan
 from podium.errors import Unprocessable
 from podium.results import PipelineResult
@@ -50,7 +50,7 @@ class LocalVideo:
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-        self._opened = open_video(path, head, _MAX_PIXELS)
+        self._opened = Source(path, head).open_video(_MAX_PIXELS)
 
     def __enter__(self) -> Self:
         self._stream: VideoStream = self._opened.__enter__()
@@ -109,11 +109,11 @@ class LocalVideo:
 
     def _read(self, first: int, last: int) -> list[tuple[int, Packet[VideoStream]]]:
         container = self._stream.container
-        assert isinstance(container, InputContainer)  # noqa: S101 - open_video opens for reading
+        assert isinstance(container, InputContainer)  # noqa: S101 - it was opened for reading
         for target in (int(self._index.seek_time[first]), int(self._index.seek_time.min())):
             container.seek(target, stream=self._stream, backward=True, any_frame=False)
             found: list[tuple[int, Packet[VideoStream]]] = []
-            for packet in packets_of(self._stream):
+            for packet in packets_of(container, self._stream):
                 number = self._index.packets.get(packet_id(packet), -1)
                 if first <= number <= last:
                     found.append((number, packet))
