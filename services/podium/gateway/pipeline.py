@@ -18,7 +18,7 @@ from podium.gateway.athletes import AthleteChoice
 from podium.gateway.models import Models, describe
 from podium.gateway.persons import Persons, in_frame_pixels
 from podium.gateway.search import find_persons
-from podium.gateway.spec import Pipeline, PipelineRequest
+from podium.gateway.spec import DetectionStep, Pipeline, PipelineRequest
 from podium.stages import Stages
 from podium.types import FrameBatch, FrameRange, Media, Poses2D, Poses3D
 from podium.vision.boxes import suppress
@@ -107,6 +107,13 @@ class PipelineRun:
                 task.cancel()
             await asyncio.gather(*ahead, return_exceptions=True)
 
+    @property
+    def _detection(self) -> DetectionStep:
+        """The pipeline's detection with what the request wants otherwise."""
+        wanted = {"stride": self.request.stride, "tiles": self.request.tiles}
+        update = {name: value for name, value in wanted.items() if value is not None}
+        return self.pipeline.spec.detection.model_copy(update=update)
+
     def _first_range(self) -> FrameRange:
         size = self.limits.chunk_frames
         count = size if self.request.count is None else min(self.request.count, size)
@@ -141,7 +148,7 @@ class PipelineRun:
                 batch = await self.stages.decode.decode(
                     self.media,
                     frames,
-                    stride=self.request.stride or self.pipeline.spec.detection.stride,
+                    stride=self._detection.stride,
                     letterbox=models.letterbox,
                 )
             try:
@@ -155,7 +162,7 @@ class PipelineRun:
         spec = self.pipeline.spec
         with self._timed("detection"):
             found = await find_persons(
-                self.stages, spec.detection, models.letterbox, models.pose, batch
+                self.stages, self._detection, models.letterbox, models.pose, batch
             )
         failed = {int(batch.image_frame[row]): why for row, why in found.failed.items()}
         position, rois, scores = interpolate_rois(

@@ -52,6 +52,9 @@ Athlete = Annotated[
 ``nearest:x,y``, or ``all`` (the largest first)."""
 
 
+Tiles = Literal["never", "auto", "always"]
+
+
 class DetectionStep(_Closed):
     """How persons are found."""
 
@@ -61,7 +64,7 @@ class DetectionStep(_Closed):
     stride: int = Field(default=4, ge=1, le=64)
     """Detect on every Nth frame and interpolate between."""
 
-    tiles: Literal["never", "auto", "always"] = "auto"
+    tiles: Tiles = "auto"
     """Search again in overlapping squares of the frame: when nobody or only a small person is
     found (auto), on every detection frame, or never."""
 
@@ -144,6 +147,9 @@ class PipelineRequest(_Closed):
 
     stride: int | None = Field(default=None, ge=1, le=64)
     """Detect on every Nth of the taken frames."""
+
+    tiles: Tiles | None = None
+    """When to search again in tiles of the frame: never, auto or always."""
 
     athlete: Athlete | None = None
     """Whom to keep: all, largest, longest, most_displacement or nearest:x,y."""
