@@ -70,8 +70,9 @@ def main() -> NoReturn:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as stop:
         click.secho("stopped", fg="yellow", err=True)
+        _print_notes(stop.__cause__ or stop)  # Click wraps the interrupt
         sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output has gone, as in `podium ... | head`
         sys.stderr.close()
@@ -103,6 +104,12 @@ def _report(error: Exception) -> None:
     click.secho(f"error: {first}", fg="red", err=True)
     for line in rest:
         click.echo(f"  {line}", err=True)
+    _print_notes(error)
+
+
+def _print_notes(error: BaseException) -> None:
+    for note in getattr(error, "__notes__", ()):
+        click.echo(note, err=True)
 
 
 def _verbose() -> bool:

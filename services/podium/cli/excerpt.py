@@ -15,7 +15,6 @@ from typing import Self
 
 import av
 import numpy as np
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -53,8 +52,8 @@ class LocalVideo:
         self._opened = Source(path, head).open_video(_MAX_PIXELS)
 
     def __enter__(self) -> Self:
-        self._stream: VideoStream = self._opened.__enter__()
-        self._index: VideoIndex = scan(self._stream)
+        self._container, self._stream = self._opened.__enter__()
+        self._index: VideoIndex = scan(self._container, self._stream)
         return self
 
     def __exit__(
@@ -77,7 +76,7 @@ class LocalVideo:
             Unprocessable: these packets do not make a video of their own.
         """
         frames = np.arange(start, min(start + count, self.frame_count), dtype=np.int64)
-        first = self._index.entry(frames)
+        first = self._index.entries(frames)[0]
         last = int(self._index.packet[frames].max())
         packets = self._read(first, last)
         ordinals = self._index.ordinal[[number for number, _ in packets]]
@@ -108,13 +107,11 @@ class LocalVideo:
         return result.model_copy(update={"frames": frames, "source": source})
 
     def _read(self, first: int, last: int) -> list[tuple[int, Packet[VideoStream]]]:
-        container = self._stream.container
-        assert isinstance(container, InputContainer)  # noqa: S101 - it was opened for reading
         for target in (int(self._index.seek_time[first]), int(self._index.seek_time.min())):
-            container.seek(target, stream=self._stream, backward=True, any_frame=False)
+            self._container.seek(target, stream=self._stream, backward=True, any_frame=False)
             found: list[tuple[int, Packet[VideoStream]]] = []
-            for packet in packets_of(container, self._stream):
-                number = self._index.packets.get(packet_id(packet), -1)
+            for packet in packets_of(self._container, self._stream):
+                number = self._index.number.get(packet_id(packet), -1)
                 if first <= number <= last:
                     found.append((number, packet))
                 if number >= last:

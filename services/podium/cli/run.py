@@ -172,8 +172,9 @@ def command(
         console.print(f"{out} held a run of another video or other options: starting anew")
     try:
         results, outcome, frames_per_s = _run(job, folder, console, verbose(context))
-    except (PodiumError, KeyboardInterrupt):
-        click.secho(f"what is done is kept in {out}; the same command goes on there", err=True)
+    except (PodiumError, KeyboardInterrupt) as error:
+        if folder.has_batches():
+            error.add_note(f"what is done is kept in {out}; the same command goes on from there")
         raise
     accuracy = _accuracy(results, reference)
     console.print(

@@ -76,6 +76,10 @@ class RunFolder:
         except (FileNotFoundError, ValidationError):
             return None
 
+    def has_batches(self) -> bool:
+        """Whether there is anything to go on from."""
+        return any(self._batches.glob("*.json"))
+
     def save(self, start: int, result: PipelineResult) -> None:
         """Keep an answer; the file appears whole or not at all."""
         _write(self._path(start), result.model_dump_json().encode())
