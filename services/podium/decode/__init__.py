@@ -1,0 +1,1 @@
+"""The decode service: media bytes to frames, detector images and person crops."""

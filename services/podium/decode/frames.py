@@ -1,0 +1,69 @@
+"""What decoding gives, and which frames of a source a request gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from podium.errors import InvalidInput, TooLarge
+from podium.types import Bool, Float64, FrameRange, Int64, SourceFacts, UInt8
+
+CHANNELS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may cost; checked before any frame is decoded."""
+
+    max_pixels: int  # per frame
+    max_frames: int
+    max_batch_bytes: int  # of decoded frames
+    max_duration_s: float  # of the whole source
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFrames:
+    """Frames of a source, in presentation order."""
+
+    frame_index: Int64  # (N,)
+    time_s: Float64  # (N,)
+    frame_ok: Bool  # (N,)
+    pixels: dict[int, UInt8]  # frame_index -> (H, W, 3) RGB, of the frames that are ok
+    size: tuple[int, int]  # width, height after rotation
+    source: SourceFacts
+
+
+def check_pixels(width: int, height: int, limits: Limits) -> None:
+    """Raise TooLarge when a frame has too many pixels for the limits."""
+    if width * height > limits.max_pixels:
+        raise TooLarge(
+            f"is {width}x{height}; at most {limits.max_pixels} pixels per frame are allowed",
+            field="media",
+        )
+
+
+def select(frames: FrameRange, frame_count: int, frame_pixels: int, limits: Limits) -> Int64:
+    """The ordinals (N,) that a request gets: those it names, as far as the source has them.
+
+    Without a count the range ends at the limits; with one, the limits are an error.
+
+    Raises:
+        InvalidInput: the range starts beyond the end.
+        TooLarge: more frames are asked for than the limits allow.
+    """
+    if frames.start >= frame_count:
+        raise InvalidInput(
+            f"is {frames.start}, but the media has {frame_count} frame(s), numbered from 0",
+            field="start",
+        )
+    affordable = min(limits.max_frames, limits.max_batch_bytes // (frame_pixels * CHANNELS))
+    available = len(range(frames.start, frame_count, frames.step))
+    wanted = min(available, affordable if frames.count is None else frames.count)
+    if wanted > affordable or affordable == 0:
+        raise TooLarge(
+            f"{wanted} frames are asked for; frames of this size are decoded at most "
+            f"{affordable} at a time: ask for them in several requests",
+            field="count",
+        )
+    return frames.start + frames.step * np.arange(wanted, dtype=np.int64)

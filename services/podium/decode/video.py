@@ -1,0 +1,170 @@
+"""Video: a range of frames costs that range, wherever it lies.
+
+The packets are indexed first (``video_index``); then decoding starts at the key frame before the
+range. Variable frame rates keep their time stamps and rotated recordings are turned upright.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from functools import lru_cache
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from podium.decode.containers import Source
+from podium.decode.frames import DecodedFrames, Limits, check_pixels, select
+from podium.decode.video_index import (
+    VideoIndex,
+    frames_of,
+    packet_id,
+    packets_of,
+    scan,
+)
+from podium.errors import TooLarge, Unprocessable
+from podium.types import FrameRange, Int64, SourceFacts, UInt8
+
+_INDEXES_KEPT = 32
+
+_RECOVERY_KEYS = 4
+"""With intra refresh the picture is whole only some time after a "key frame": where the nearest one
+gives nothing, decoding starts this many earlier."""
+
+
+def decode_video(
+    source: Source, frames: FrameRange, limits: Limits, *, threads: int = 1
+) -> DecodedFrames:
+    """Decode a range of frames.
+
+    Args:
+        source: The media.
+        frames: Which frames.
+        limits: Checked before the first frame is decoded.
+        threads: For the codec.
+
+    Raises:
+        UnsupportedMedia: a container or codec that is not read.
+        Unprocessable: damaged, cut off before its first frame, or without video.
+        TooLarge: over a limit.
+        InvalidInput: the range starts beyond the end.
+    """
+    index = _index(source, limits)
+    if index.duration_s > limits.max_duration_s:
+        raise TooLarge(
+            f"is {index.duration_s:.0f} s long; at most {limits.max_duration_s:.0f} s are read",
+            field="media",
+        )
+    ordinals = select(frames, index.frame_count, index.width * index.height, limits)
+    present = ordinals[ordinals < len(index.packet)]
+    pixels: dict[int, UInt8] = {}
+    entries = index.entries(present)[:_RECOVERY_KEYS]
+    for entry in dict.fromkeys(entries[:1] + entries[-1:]):
+        pixels = dict(_decode(source, index, present, entry, threads))
+        if present[0] in pixels:
+            break
+    return DecodedFrames(
+        frame_index=ordinals,
+        time_s=index.times(ordinals),
+        frame_ok=np.isin(ordinals, list(pixels)),
+        pixels=pixels,
+        size=_shown_size(pixels or dict(_first_frame(source, index))),
+        source=SourceFacts(index.frame_count, index.fps, index.duration_s, index.complete),
+    )
+
+
+def _index(source: Source, limits: Limits) -> VideoIndex:
+    if isinstance(source.data, bytes):
+        return _scan(source, limits)
+    status = source.data.stat()
+    return _file_index(source, limits, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=_INDEXES_KEPT)
+def _file_index(source: Source, limits: Limits, size_bytes: int, mtime_ns: int) -> VideoIndex:
+    """The index of a file as it is now; once it changes, another entry is made."""
+    return _scan(source, limits)
+
+
+def _scan(source: Source, limits: Limits) -> VideoIndex:
+    with source.open_video(limits.max_pixels) as (container, stream):
+        check_pixels(stream.codec_context.width, stream.codec_context.height, limits)
+        return scan(container, stream)
+
+
+def _decode(
+    source: Source, index: VideoIndex, ordinals: Int64, entry: int, threads: int
+) -> Generator[tuple[int, UInt8], None, None]:
+    """Decode the frames ``ordinals`` (ascending) from the packet ``entry`` on."""
+    last = int(index.packet[ordinals].max())
+    wanted = frozenset(index.packet[ordinals].tolist()) - index.damaged
+
+    with source.open_video(index.width * index.height) as (container, stream):
+        codec = stream.codec_context
+        codec.thread_count = threads
+
+        def needed() -> Iterator[tuple[int, Packet[Any]]]:
+            for number, packet in _packets_from(container, stream, source, index, entry):
+                if number > last:
+                    return
+                # A frame that no other refers to is decoded only where it is wanted itself.
+                codec.skip_frame = "DEFAULT" if number in wanted else "NONREF"
+                yield number, packet
+
+        for number, frame in frames_of(codec, needed()):
+            same_size = (frame.width, frame.height) == (index.width, index.height)
+            if number in wanted and same_size and not frame.is_corrupt:
+                yield int(index.ordinal[number]), to_rgb(frame)
+
+
+def _packets_from(
+    container: InputContainer, stream: VideoStream, source: Source, index: VideoIndex, entry: int
+) -> Iterator[tuple[int, Packet[Any]]]:
+    """Numbered packets from ``entry`` on: by seeking, or where that fails by reading past."""
+    if entry:
+        container.seek(int(index.seek_time[entry]), stream=stream)
+    packets = packets_of(container, stream)
+    first = next(packets, None)
+    number = index.number.get(packet_id(first), len(index.ordinal)) if first else entry + 1
+    if first and number <= entry:
+        yield from islice(enumerate(chain([first], packets), number), entry - number, None)
+        return
+    with source.open_video(index.width * index.height) as (again, its_stream):
+        yield from islice(enumerate(packets_of(again, its_stream)), entry, None)
+
+
+def _first_frame(source: Source, index: VideoIndex) -> Iterator[tuple[int, UInt8]]:
+    """The first frame of the source that decodes, if any."""
+    everything = np.arange(len(index.packet))
+    with closing(_decode(source, index, everything, 0, threads=1)) as frames:
+        yield from islice(frames, 1)
+
+
+def _shown_size(pixels: dict[int, UInt8]) -> tuple[int, int]:
+    """Width and height after rotation."""
+    for image in pixels.values():
+        return image.shape[1], image.shape[0]
+    raise Unprocessable("none of its frames can be decoded", field="media")
+
+
+def to_rgb(frame: VideoFrame) -> UInt8:
+    """The pixels (H, W, 3), turned and mirrored as the display matrix says.
+
+    The matrix (ISO/IEC 14496-12, 8.2.2) maps stored x, y to shown ``a x + c y``, ``b x + d y``.
+    """
+    image: UInt8 = frame.to_ndarray(format="rgb24", threads=1).astype(np.uint8, copy=False)
+    side_data: Any = frame.side_data  # a mapping by name; PyAV's type of it says otherwise
+    matrix = side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return image
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
+    if abs(b) > abs(a):
+        image, flip_x, flip_y = image.transpose(1, 0, 2), c < 0, b < 0
+    else:
+        flip_x, flip_y = a < 0, d < 0
+    return np.ascontiguousarray(image[:: -1 if flip_y else 1, :: -1 if flip_x else 1])
