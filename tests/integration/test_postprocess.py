@@ -178,10 +178,12 @@ def test_speed_is_that_of_the_athlete(done, truth, clip, tmp_path):
     (person,) = result.summary["persons"]
     assert person["scale_source"] == "3d_landmarks"
     assert person["hip_speed_mean_m_s"] == pytest.approx(truth.speed_m_s, rel=0.01)
+    assert any("athlete_height_m" in warning for warning in result.warnings)
     by_height = process(
         clip, results_of(truth), tmp_path, athlete_height_m=1.8, overlay=False, overlay_frames=0
     )
     (person,) = by_height.summary["persons"]
+    assert not by_height.warnings
     assert person["scale_source"] == "athlete_height"
     assert person["hip_speed_mean_m_s"] == pytest.approx(truth.speed_m_s, rel=0.03)
     assert [file.name for file in by_height.files] == [

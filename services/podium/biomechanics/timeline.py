@@ -66,7 +66,7 @@ def _without_rounding(index: Int64, time_s: Float64) -> Float64:
         return time_s
     ordinal = (index - index[0]).astype(float)
     slope, offset = np.polyfit(ordinal, time_s, 1)
-    line: Float64 = offset + slope * ordinal
+    line: Float64 = np.round(offset + slope * ordinal, 9) + 0.0  # nanoseconds; no minus zero
     return line if np.abs(line - time_s).max() <= CLOCK_ROUNDING_S else time_s
 
 

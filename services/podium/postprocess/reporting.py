@@ -166,7 +166,7 @@ def _speed_plot(analysis: Analysis) -> str:
 
 
 def _angle_plots(analysis: Analysis) -> list[str]:
-    series = {s.angle.name: s.degrees for s in analysis.angles}
+    series = {s.angle.name: _without_jumps(s.degrees) for s in analysis.angles}
     made = []
     for name in _ANGLE_PLOTS:
         parts = {"left": f"left_{name}", "right": f"right_{name}", name: name}
@@ -175,6 +175,12 @@ def _angle_plots(analysis: Analysis) -> list[str]:
             title = name.replace("_", " ").capitalize()
             made.append(plots.curves(title, "degrees", analysis.trajectory.time_s, known))
     return made
+
+
+def _without_jumps(degrees: Float64) -> Float64:
+    """The curve with a gap where it passes from one end of the range to the other."""
+    jump = np.append(False, np.abs(np.diff(degrees)) > 180)
+    return np.where(jump, np.nan, degrees)
 
 
 def _spread_rows(positions: Float64, count: int) -> Int64:

@@ -95,6 +95,11 @@ def _warnings_of_person(person: dict[str, Any]) -> list[str]:
             f"{name} is not seen from the side: angles in the image plane are not those of the "
             "joints; prefer the 3D angles."
         )
+    if person["scale_source"] == "3d_landmarks":
+        warnings.append(
+            f"{name}: metres come from the size that the 3D model gives the athlete, which can be "
+            "wrong by 15 % and more; give athlete_height_m for better ones."
+        )
     if person["turns"]:
         warnings.append(f"{name} turns round; angles follow the direction that they face.")
     if person["hip_speed_peak_px_s"] is None and person["frames_seen"] > 1:
