@@ -268,7 +268,10 @@ def test_a_range_in_the_middle_and_every_second_frame(clip, truth, tmp_path):
 def test_one_frame_of_a_video(clip, truth, tmp_path):
     (batch,) = results_of(truth, batch=60)
     batch.frames = batch.frames[7:8]
+    (tmp_path / "overlay").mkdir()
+    (tmp_path / "overlay" / "frame_000001.jpg").write_bytes(b"of an earlier run")
     result = process(clip, [batch], tmp_path)
+    assert [p.name for p in (tmp_path / "overlay").iterdir()] == ["frame_000007.jpg"]
     assert result.summary["persons"][0]["hip_speed_peak_px_s"] is None
     assert len(video_facts(tmp_path / "overlay.mp4")[2]) == 1
 

@@ -98,7 +98,8 @@ class Postprocessor:
     ) -> tuple[dict[int, Path], list[str]]:
         """Write ``overlay.mp4`` and pictures; return the pictures and what to warn of."""
         video = output / "overlay.mp4"
-        video.unlink(missing_ok=True)  # of an earlier run
+        for earlier in (video, *(output / "overlay").glob("frame_*.jpg")):
+            earlier.unlink(missing_ok=True)
         rows = _picture_rows(clip, analyses, options.overlay_frames)
         if not len(clip.frames) or not (options.overlay or len(rows)):
             return {}, []
