@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,32 @@ class BatchResult:
 
     outputs: dict[str, NDArray[Any]]
     failed: dict[int, str]  # row -> why
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One batch that the engine has answered."""
+
+    rows: int
+    refused_rows: int
+    requests: int  # that have rows in it
+    new_requests: int  # that have their first row in it
+    engine_calls: int  # more than one where the engine refused rows
+    join_s: float
+    infer_s: float
+    scatter_s: float
+
+
+class BatchObserver(Protocol):
+    """Is told what a batcher does, on the event loop."""
+
+    def queued(self, seconds: float) -> None:
+        """A request has waited so long for its first row to be taken."""
+        ...
+
+    def executed(self, execution: Execution) -> None:
+        """A batch is done; its requests are answered next."""
+        ...
 
 
 @dataclass(eq=False, slots=True)
@@ -84,6 +110,7 @@ class Batcher:
         limits: Sizes of batches and of the queue.
         stage: Name that errors carry.
         metrics: Where to count.
+        observer: Who else is told of waits and batches.
     """
 
     def __init__(
@@ -95,6 +122,7 @@ class Batcher:
         limits: BatchLimits,
         stage: str,
         metrics: BatchMetrics,
+        observer: BatchObserver | None = None,
     ) -> None:
         self._run = run
         self._executor = executor
@@ -103,6 +131,7 @@ class Batcher:
         self._limits = limits
         self._stage = stage
         self._metrics = metrics
+        self._observer = observer
         self._jobs: deque[_Job] = deque()
         self._queued_rows = 0
         self._queued_bytes = 0
@@ -244,18 +273,35 @@ class Batcher:
         for part in batch:
             if part.start == 0:
                 self._metrics.observe_queue(started - part.job.enqueued)
+                if self._observer is not None:
+                    self._observer.queued(started - part.job.enqueued)
         self._running_rows += rows
         inputs = _join(batch)
+        joined = time.monotonic()
         loop = asyncio.get_running_loop()
         try:
             pieces = await loop.run_in_executor(self._executor, _run_or_halve, self._run, inputs, 0)
         finally:
             self._running_rows -= rows
             self._idle += 1
-        took = time.monotonic() - started
+        inferred = time.monotonic()
+        took = inferred - started
         self._row_s = took / rows if self._row_s == 0 else 0.8 * self._row_s + 0.2 * took / rows
         self._metrics.observe_batch(rows, took)
         _scatter(batch, pieces)
+        if self._observer is not None:
+            self._observer.executed(
+                Execution(
+                    rows=rows,
+                    refused_rows=sum(1 for *_, outputs in pieces if isinstance(outputs, str)),
+                    requests=len(batch),
+                    new_requests=sum(1 for part in batch if part.start == 0),
+                    engine_calls=2 * len(pieces) - 1,  # halving makes a binary tree of calls
+                    join_s=joined - started,
+                    infer_s=inferred - joined,
+                    scatter_s=time.monotonic() - inferred,
+                )
+            )
         self._pump()
 
 
