@@ -124,6 +124,25 @@ def test_the_answer_gets_the_numbers_and_times_of_the_video(tmp_path: Path) -> N
     assert restored.source.fps == pytest.approx((FRAMES - 1) / (ticks[-1] / 600), rel=1e-3)
 
 
+def test_a_cut_off_video_has_the_frames_that_are_there(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = BITS * CELL_PX, 64, "yuv420p"
+        for number in range(FRAMES):
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(picture(number), format="rgb24"))
+            )
+        container.mux(stream.encode())
+    data = path.read_bytes()
+    path.write_bytes(data[: -len(data) // 6])
+    with LocalVideo(path) as local:
+        present = local.frame_count
+        part = local.cut(present - 3, 50)
+    assert 5 < present < FRAMES
+    assert part.count == 3
+
+
 def test_the_rotation_of_a_telephone_video_is_kept(tmp_path: Path) -> None:
     name, codec, options, ticks = CASES["b-frames"]
     upright = write(tmp_path / name, codec, options, ticks)

@@ -99,7 +99,7 @@ class LocalVideo:
         source = result.source.model_copy(
             update={
                 "fps": self._index.fps,
-                "frame_count": self._index.frame_count,
+                "frame_count": self.frame_count,  # without those that a cut-off file declares
                 "duration_s": self._index.duration_s,
                 "complete": self._index.complete,
             }

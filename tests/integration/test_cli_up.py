@@ -1,0 +1,118 @@
+"""``podium up`` as a process: it starts six services, watches them and stops them all."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from podium.cli.stack import SERVICES, Stack, ports_from, taken
+
+DEADLINE_S = 120
+
+
+class Up:
+    """``podium up --json-logs``, and what it says."""
+
+    def __init__(self, models: Path) -> None:
+        first = next(
+            port for port in random.sample(range(20000, 60000), 1000) if not taken(ports_from(port))
+        )
+        self.ports = ports_from(first)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "podium", "up", "--json-logs", "--port", str(first)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PODIUM_MODELS": str(models), "COLUMNS": "200", "NO_COLOR": "1"},
+        )
+        self.logs: list[str] = []
+        self.said: list[str] = []
+        self.readers = [
+            threading.Thread(target=lines.extend, args=(stream,), daemon=True)
+            for lines, stream in (
+                (self.logs, self.process.stdout),
+                (self.said, self.process.stderr),
+            )
+        ]
+        for reader in self.readers:
+            reader.start()
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while len(taken(self.ports)) < len(SERVICES) and time.monotonic() < deadline:
+            assert self.process.poll() is None, self.said
+            time.sleep(0.1)
+
+    def pids(self) -> list[int]:
+        """Of the services, children of this process."""
+        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return [int(pid) for path in children for pid in path.read_text().split()]
+
+    def wait(self) -> int:
+        code = self.process.wait(timeout=60)
+        for reader in self.readers:
+            reader.join(timeout=10)
+        return code
+
+
+@pytest.fixture
+def up(model_repository: Path) -> Iterator[Up]:
+    started = Up(model_repository)
+    try:
+        started.wait_until_ready()
+        yield started
+    finally:
+        if started.process.poll() is None:
+            started.process.terminate()
+            started.wait()
+        for stream in (started.process.stdout, started.process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes through /proc")
+@pytest.mark.parametrize("culprit", ["pose2d", "gateway"])
+def test_when_one_service_dies_all_are_stopped(up: Up, culprit: str) -> None:
+    pids = up.pids()
+    assert len(pids) == len(SERVICES)
+    for pid in pids:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if f"podium.{culprit}".encode() in command:
+            os.kill(pid, signal.SIGKILL)
+    assert up.wait() == 1
+    assert taken(up.ports) == {}
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert f"error: {culprit} ended with exit code -9" in "".join(up.said)
+    assert "Traceback" not in "".join(up.said)
+
+
+def test_sigterm_stops_everything_and_the_logs_were_forwarded(up: Up) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while "Ctrl-C" not in "".join(up.said) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    up.process.terminate()
+    assert up.wait() == 130
+    assert taken(up.ports) == {}
+    said = "".join(up.said)
+    for name, port in up.ports.items():
+        assert name in said
+        assert f"http://127.0.0.1:{port}" in said
+    assert {json.loads(line)["service"] for line in up.logs} == set(SERVICES)
+
+
+def test_a_stack_that_cannot_start_leaves_nothing_behind(
+    model_repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PODIUM_MAX_BODY_BYTES", "nonsense")
+    stack = Stack(models=model_repository)
+    with pytest.raises(Exception, match=r"ended with exit code 1; its last lines:\n.*MAX_BODY"):
+        stack.__enter__()
+    assert stack.processes == []
