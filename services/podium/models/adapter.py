@@ -14,6 +14,7 @@ from podium.errors import SetupError
 from podium.models.blazepose_detector import BlazePoseDetector
 from podium.models.blazepose_landmark import BlazePose2D, BlazePose3D
 from podium.models.manifest import Manifest, Task
+from podium.models.noop import NoOpDetector, NoOpPose2D, NoOpPose3D
 from podium.wire import Parameter, TensorSpec
 
 
@@ -45,11 +46,17 @@ class Adapter(Protocol):
         ...
 
 
-FAMILIES: Mapping[tuple[str, Task], Callable[[Manifest, Session], Adapter]] = MappingProxyType(
+Family = Callable[[Manifest, Callable[[], Session]], Adapter]
+"""Makes an adapter of a manifest and of what opens its weights in an engine."""
+
+FAMILIES: Mapping[tuple[str, Task], Family] = MappingProxyType(
     {
-        ("blazepose-detector", "detection"): BlazePoseDetector,
-        ("blazepose-landmark", "pose2d"): BlazePose2D,
-        ("blazepose-landmark", "pose3d"): BlazePose3D,
+        ("blazepose-detector", "detection"): lambda m, engine: BlazePoseDetector(m, engine()),
+        ("blazepose-landmark", "pose2d"): lambda m, engine: BlazePose2D(m, engine()),
+        ("blazepose-landmark", "pose3d"): lambda m, engine: BlazePose3D(m, engine()),
+        ("noop", "detection"): lambda m, _: NoOpDetector(m),
+        ("noop", "pose2d"): lambda m, _: NoOpPose2D(m),
+        ("noop", "pose3d"): lambda m, _: NoOpPose3D(m),
     }
 )
 
@@ -78,8 +85,7 @@ def load_adapter(
         raise SetupError(
             f"{where}: no family {manifest.family!r} serves {task}; those that do: {known}"
         )
-    session = session_factory(weights)
     try:
-        return family(manifest, session)
+        return family(manifest, lambda: session_factory(weights))
     except SetupError as error:
         raise SetupError(f"{where}: {error.message}") from error
