@@ -57,6 +57,13 @@ class TensorSpec:
         """The form that model metadata wants."""
         return {"name": self.name, "datatype": self.datatype, "shape": list(self.shape)}
 
+    def zeros(self, rows: int) -> NDArray[Any]:
+        """A tensor that fits; its first dimension is ``rows`` where that is variable, others 1."""
+        shape = [1 if size == -1 else size for size in self.shape]
+        if self.shape and self.shape[0] == -1:
+            shape[0] = rows
+        return np.zeros(shape, _DTYPES[self.datatype])
+
     def check(self, array: NDArray[Any]) -> None:
         """Raise InvalidInput, naming the tensor, unless dtype and shape fit."""
         if datatype_of(array) != self.datatype:

@@ -64,12 +64,16 @@ class ModelRepository:
         Raises:
             SetupError: a manifest is wrong; the message names the file and the field.
         """
+        return [self.load(name, version) for name, version in self.folders()]
+
+    def folders(self) -> list[tuple[str, int]]:
+        """Name and version of every folder with a manifest, whether that is right or wrong."""
         if not self.root.is_dir():
             return []
         return [
-            self._load(name, version)
-            for name in sorted(path.name for path in self.root.iterdir() if _is_name(path.name))
-            for version in self._versions(name)
+            (name, version)
+            for name in sorted(path.name for path in self.root.iterdir())
+            for version in self.versions(name)
         ]
 
     def resolve(self, reference: str) -> StoredModel:
@@ -83,20 +87,23 @@ class ModelRepository:
         if match is None:
             raise NotFound(f"model: {reference!r} is not of the form name or name@version")
         name, version = match["name"], match["version"]
-        versions = self._versions(name)
+        versions = self.versions(name)
         if not versions:
             raise SetupError(f"{self.root}: holds no model {name!r}; {_remedy(name)}")
         if version is None:
-            return self._load(name, versions[-1])
+            return self.load(name, versions[-1])
         if int(version) not in versions:
             known = ", ".join(map(str, versions))
             raise SetupError(f"{self.root}: model {name!r} has no version {version}, only {known}")
-        return self._load(name, int(version))
+        return self.load(name, int(version))
 
-    def _versions(self, name: str) -> list[int]:
-        """Version folders of a model, ascending; folders that are no number are ignored."""
+    def versions(self, name: str) -> list[int]:
+        """Versions of a model, ascending; none where there is no such model.
+
+        Folders that are no number are ignored, and so are those that have no manifest yet.
+        """
         folder = self.root / name
-        if not folder.is_dir():
+        if not _is_name(name) or not folder.is_dir():
             return []
         return sorted(
             int(path.name)
@@ -104,7 +111,12 @@ class ModelRepository:
             if re.fullmatch(r"[1-9][0-9]{0,8}", path.name) and (path / MANIFEST_FILE).is_file()
         )
 
-    def _load(self, name: str, version: int) -> StoredModel:
+    def load(self, name: str, version: int) -> StoredModel:
+        """Read the manifest of a folder.
+
+        Raises:
+            SetupError: it is missing or wrong; the message names the file and the field.
+        """
         folder = self.root / name / str(version)
         manifest = read_manifest(folder / MANIFEST_FILE)
         if (manifest.name, manifest.version) != (name, version):
