@@ -33,7 +33,9 @@ Prefixes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 class ObjectStoreSettings(BaseSettings):
     """Where objects may be read and written. Lists are separated by commas."""
 
-    model_config = SettingsConfigDict(env_prefix="PODIUM_OBJECTS_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PODIUM_OBJECTS_", frozen=True, use_attribute_docstrings=True
+    )
 
     read_roots: Paths = ()
     """Folders that ``file:`` addresses may be read from."""
