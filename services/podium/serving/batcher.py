@@ -9,6 +9,7 @@ engine refuses is halved until only the rows that it refuses are left out.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 
 from podium.errors import DeadlineExceeded, Overloaded, PodiumError, TooLarge, Unprocessable
 from podium.serving import deadline
+from podium.serving.engine_phases import timed
+from podium.serving.request_context import RequestContext, current_request
 from podium.serving.telemetry import BatchMetrics
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -89,6 +92,7 @@ class _Job:
     parts: list[tuple[int, dict[str, NDArray[Any]]]] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
     finished_rows: int = 0
+    request: RequestContext = field(default_factory=current_request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +277,7 @@ class Batcher:
         for part in batch:
             if part.start == 0:
                 self._metrics.observe_queue(started - part.job.enqueued)
+                part.job.request.add("queue", started - part.job.enqueued)
                 if self._observer is not None:
                     self._observer.queued(started - part.job.enqueued)
         self._running_rows += rows
@@ -280,14 +285,18 @@ class Batcher:
         joined = time.monotonic()
         loop = asyncio.get_running_loop()
         try:
-            pieces = await loop.run_in_executor(self._executor, _run_or_halve, self._run, inputs, 0)
+            pieces, phases = await loop.run_in_executor(
+                self._executor, timed, functools.partial(_run_or_halve, self._run, inputs, 0)
+            )
         finally:
             self._running_rows -= rows
             self._idle += 1
         inferred = time.monotonic()
         took = inferred - started
         self._row_s = took / rows if self._row_s == 0 else 0.8 * self._row_s + 0.2 * took / rows
-        self._metrics.observe_batch(rows, took)
+        self._metrics.observe_batch(rows, phases)
+        for part in batch:
+            phases.add_to(part.job.request)
         _scatter(batch, pieces)
         if self._observer is not None:
             self._observer.executed(

@@ -20,6 +20,7 @@ from podium.models.repository import PULL_COMMAND, ModelRepository
 from podium.serving.app import create_service_app
 from podium.serving.batcher import Batcher, BatchLimits
 from podium.serving.catalogue import Catalogue
+from podium.serving.engine_phases import timed_sessions
 from podium.serving.settings import ServiceSettings
 from podium.serving.telemetry import Metrics
 from podium.wire import InferRequest, InferResult, Parameter, TensorSpec
@@ -142,7 +143,7 @@ def create_model_service(task: Task, settings: ModelServiceSettings, *, summary:
 
 
 def _load(task: Task, settings: ModelServiceSettings) -> Iterator[tuple[Manifest, Adapter]]:
-    open_session = functools.partial(OnnxRuntimeSession, threads=settings.threads)
+    open_session = timed_sessions(functools.partial(OnnxRuntimeSession, threads=settings.threads))
     for stored in ModelRepository(settings.models).models():
         if task in stored.manifest.tasks:
             weights = stored.verified_weights()

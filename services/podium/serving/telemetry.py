@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.errors import TooLarge
+from podium.serving.engine_phases import EnginePhases
 
 REQUEST_ID = "x-request-id"
 CLIENT_CLOSED = 499
@@ -140,7 +141,9 @@ class Metrics:
             queue_rows=self._queue_rows.labels(self._service, model),
             queue_bytes=self._queue_bytes.labels(self._service, model),
             queue_s=self._phase.labels(self._service, "queue"),
+            preprocess_s=self._phase.labels(self._service, "preprocess"),
             infer_s=self._phase.labels(self._service, "infer"),
+            postprocess_s=self._phase.labels(self._service, "postprocess"),
             reject=self.reject,
         )
 
@@ -171,7 +174,9 @@ class BatchMetrics:
     queue_rows: Gauge
     queue_bytes: Gauge
     queue_s: Histogram
+    preprocess_s: Histogram
     infer_s: Histogram
+    postprocess_s: Histogram
     reject: Callable[[str], None]
 
     def set_queue(self, rows: int, size: int) -> None:
@@ -183,10 +188,12 @@ class BatchMetrics:
         """Say how long a request waited for its first row to be taken."""
         self.queue_s.observe(seconds)
 
-    def observe_batch(self, rows: int, seconds: float) -> None:
-        """Say how large an engine call was, and how long it took."""
+    def observe_batch(self, rows: int, phases: EnginePhases) -> None:
+        """Say how large an engine call was, and how long its phases took."""
         self.rows.observe(rows)
-        self.infer_s.observe(seconds)
+        self.preprocess_s.observe(phases.preprocess_s)
+        self.infer_s.observe(phases.infer_s)
+        self.postprocess_s.observe(phases.postprocess_s)
 
 
 class RequestTelemetry:
