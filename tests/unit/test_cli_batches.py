@@ -10,6 +10,7 @@ import pytest
 from podium.cli.batches import BatchRun, plan
 from podium.cli.run_folder import RunFolder, fingerprint
 from podium.errors import InvalidInput, Unavailable
+from podium.postprocess.frame_results import parse_results
 from podium.results import FrameResult, PipelineResult, SourceResult
 
 FRAMES = 50
@@ -50,6 +51,10 @@ def run(folder: RunFolder, gateway: Gateway, **changes: Any) -> BatchRun:
     return BatchRun(folder, gateway, progress=lambda done, total: None, **(settings | changes))
 
 
+def frames_in(folder: RunFolder) -> list[int]:
+    return [frame.index for batch in folder.batches() for frame in batch.frames]
+
+
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     path = tmp_path / "clip.mp4"
@@ -80,8 +85,8 @@ async def test_the_frames_come_in_order_whatever_the_order_of_the_answers(
     folder: RunFolder, start: int, count: int | None, expected: range
 ) -> None:
     batches = run(folder, Gateway(), start=start, count=count)
-    results = await batches.all()
-    assert [frame.index for result in results for frame in result.frames] == list(expected)
+    await batches.all()
+    assert frames_in(folder) == list(expected)
     assert batches.frames_done == batches.frames_total == len(expected)
 
 
@@ -96,15 +101,15 @@ async def test_after_a_failure_only_the_missing_batches_are_asked_for(folder: Ru
         await run(folder, Gateway(fails_at=24), in_flight=1).all()
     again = Gateway()
     batches = run(folder, again)
-    results = await batches.all()
+    await batches.all()
     assert sorted(again.asked) == [(24, 8), (32, 8), (40, 8), (48, 2)]
     assert batches.frames_resumed == 24
-    assert [frame.index for result in results for frame in result.frames] == list(range(FRAMES))
+    assert frames_in(folder) == list(range(FRAMES))
 
 
 async def test_a_damaged_batch_is_asked_for_again(folder: RunFolder) -> None:
     await run(folder, Gateway()).all()
-    (folder.root / "batches" / "00000016.json").write_text('{"pipeline": "po')
+    (folder.root / "batches" / "0000000016.json").write_text('{"pipeline": "po')
     again = Gateway()
     await run(folder, again).all()
     assert again.asked == [(16, 8)]
@@ -124,7 +129,7 @@ def test_another_run_in_the_same_folder_starts_anew(
     folder: RunFolder, tmp_path: Path, video: Path, change: str
 ) -> None:
     folder.save(0, answer(0, 8))
-    folder.save_all([answer(0, FRAMES)])
+    folder.join()
     facts, data = video.stat(), bytearray(video.read_bytes())
     if change == "first byte":
         data[0] ^= 1
@@ -141,6 +146,13 @@ def test_another_run_in_the_same_folder_starts_anew(
     assert other.is_other_run
     assert other.load(0) is None
     assert not other.results.exists()
+
+
+def test_the_joined_results_are_what_postprocessing_reads(folder: RunFolder) -> None:
+    for start in (16, 0, 8):
+        folder.save(start, answer(start, 8))
+    folder.join()
+    assert parse_results(folder.results.read_bytes()) == [answer(start, 8) for start in (0, 8, 16)]
 
 
 def test_a_damaged_run_file_is_no_obstacle(folder: RunFolder, tmp_path: Path, video: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -44,8 +44,7 @@ class _LazyGroup(click.Group):
 )
 @click.version_option(podium.__version__, prog_name="podium")
 @click.option("-v", "--verbose", is_flag=True, help="Show the services' logs and tracebacks.")
-@click.pass_context
-def cli(context: click.Context, verbose: bool) -> None:
+def cli(verbose: bool) -> None:
     """Podium: video of athletes in; key points, biomechanics and overlays out.
 
     \b
@@ -57,7 +56,6 @@ def cli(context: click.Context, verbose: bool) -> None:
 
     Every command explains itself: podium COMMAND --help
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
-    context.obj = {"verbose": verbose}
 
 
 def main() -> NoReturn:
@@ -87,7 +85,7 @@ def main() -> NoReturn:
 def _report(error: Exception) -> None:
     from podium.errors import PodiumError
 
-    if _verbose():
+    if is_verbose():
         import traceback
 
         traceback.print_exception(error)
@@ -113,11 +111,6 @@ def _print_notes(error: BaseException) -> None:
         click.echo(note, err=True)
 
 
-def _verbose() -> bool:
+def is_verbose() -> bool:
+    """Whether ``--verbose`` was given; asked also after the command has failed."""
     return any(argument in ("-v", "--verbose") for argument in sys.argv[1:])
-
-
-def verbose(context: click.Context) -> bool:
-    """Whether ``--verbose`` was given."""
-    settings: dict[str, Any] = context.find_object(dict) or {}
-    return bool(settings.get("verbose"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from podium.cli.run_folder import RunFolder
 from podium.results import PipelineResult
@@ -37,16 +37,15 @@ class BatchRun:
     batch: int
     in_flight: int
     progress: Progress
-    results: dict[int, PipelineResult] = field(default_factory=dict)
     frames_done: int = 0
     frames_resumed: int = 0
     frames_total: int | None = None
 
-    async def all(self) -> list[PipelineResult]:
-        """The answers of all batches, in order. Raises what a request raises."""
+    async def all(self) -> None:
+        """Get the answers of all batches. Raises what a request raises."""
         first = min(self.batch, self.count) if self.count else self.batch
-        await self._one(self.start, first)  # says how many frames there are
-        available = self.results[self.start].source.frame_count - self.start
+        answer = await self._one(self.start, first)  # says how many frames there are
+        available = answer.source.frame_count - self.start
         self.frames_total = min(available, self.count) if self.count else available
         self.progress(self.frames_done, self.frames_total)
 
@@ -57,22 +56,21 @@ class BatchRun:
                     group.create_task(self._work(todo))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        return [self.results[start] for start in sorted(self.results)]
 
     async def _work(self, todo: Iterator[tuple[int, int]]) -> None:
         for start, count in todo:
             await self._one(start, count)
 
-    async def _one(self, start: int, count: int) -> None:
+    async def _one(self, start: int, count: int) -> PipelineResult:
         result = self.folder.load(start)
         if result is None:
             result = await self.request(start, count)
             self.folder.save(start, result)
         else:
             self.frames_resumed += len(result.frames)
-        self.results[start] = result
         self.frames_done += len(result.frames)
         self.progress(self.frames_done, self.frames_total)
+        return result
 
 
 def plan(start: int, stop: int, batch: int) -> Iterator[tuple[int, int]]:

@@ -21,7 +21,6 @@ from rich.table import Table
 from rich.text import Text
 
 from podium.cli.accuracy import Accuracy
-from podium.results import PipelineResult, PostprocessResult
 
 
 class _Speed(ProgressColumn):
@@ -63,26 +62,30 @@ class FrameBar:
 
 
 def summary_table(
-    video: Path,
-    results: list[PipelineResult],
-    outcome: PostprocessResult,
-    *,
-    frames_per_s: float | None,
-    accuracy: Accuracy | None,
+    video: Path, summary: dict[str, Any], *, frames_per_s: float | None, accuracy: Accuracy | None
 ) -> Table:
-    """The headline numbers of a run."""
-    frames = [frame for result in results for frame in result.frames]
-    with_person = sum(frame.status == "ok" for frame in frames)
-    failed = sum(frame.status in ("decode_error", "failed") for frame in frames)
-    table = Table(title=f"{video.name}: {results[0].pipeline}", show_header=False, min_width=50)
+    """The headline numbers of a run.
+
+    Args:
+        video: What was run.
+        summary: As in ``summary.json``.
+        frames_per_s: Speed of the pipeline; None if nothing was left to do.
+        accuracy: Against the ground truth, if there is one.
+    """
+    frames = summary["frames"]
+    lost = frames["undecodable"] + frames["failed"] + frames["missing"]
+    seen = frames["with_person"]
+    table = Table(title=f"{video.name}: {summary['pipeline']}", show_header=False)
     table.add_column(style="bold")
     table.add_column()
-    table.add_row("frames", str(len(frames)) + (f" ({failed} failed)" if failed else ""))
-    table.add_row("frames with a person", f"{with_person} ({_share(with_person, len(frames))})")
-    table.add_row("persons", _persons(outcome.summary))
+    table.add_row("frames", str(frames["count"]) + (f" ({lost} failed)" if lost else ""))
+    table.add_row("frames with a person", f"{seen} ({_share(seen, frames['count'])})")
+    table.add_row(
+        "persons", f"{summary['persons_found']} found, {len(summary['persons'])} analysed"
+    )
     if frames_per_s is not None:
         table.add_row("speed of processing", f"{frames_per_s:.1f} frames/s")
-    table.add_row("peak hip speed", _peak_speed(outcome.summary))
+    table.add_row("peak hip speed", _peak_speed(summary))
     if accuracy is not None:
         table.add_row("against ground truth", f"{accuracy.found} of {accuracy.frames} frames found")
         table.add_row("  PCK@0.1 (box)", f"{accuracy.pck_10:.3f}")
@@ -105,13 +108,8 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:.0%}" if whole else "none"
 
 
-def _persons(summary: dict[str, Any]) -> str:
-    found, analysed = summary.get("persons_found", 0), len(summary.get("persons", []))
-    return f"{found} found, {analysed} analysed"
-
-
 def _peak_speed(summary: dict[str, Any]) -> str:
-    persons = summary.get("persons", [])
+    persons = summary["persons"]
     for unit, key in (("m/s", "hip_speed_peak_m_s"), ("px/s", "hip_speed_peak_px_s")):
         speeds = [person[key] for person in persons if person.get(key) is not None]
         if speeds:

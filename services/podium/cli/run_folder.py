@@ -10,17 +10,18 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 import podium
 from podium.errors import InvalidInput
 from podium.results import PipelineResult
 
 _EDGE_BYTES = 1 << 20
-_RESULTS = TypeAdapter(list[PipelineResult])
 
 
 def fingerprint(video: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -60,10 +61,11 @@ class RunFolder:
             known = _read_json(root / "run.json")
             if known != identity:
                 self.is_other_run = known is not None
-                for path in self._batches.glob("*.json"):
+                for path in self._paths():
                     path.unlink()
                 self.results.unlink(missing_ok=True)
-                _write(root / "run.json", json.dumps(identity, indent=2).encode())
+                with _replacing(root / "run.json") as file:
+                    file.write(json.dumps(identity, indent=2).encode())
         except OSError as error:
             raise InvalidInput(
                 f"cannot write to {root} ({error.strerror})", field="--out"
@@ -78,18 +80,31 @@ class RunFolder:
 
     def has_batches(self) -> bool:
         """Whether there is anything to go on from."""
-        return any(self._batches.glob("*.json"))
+        return bool(self._paths())
 
     def save(self, start: int, result: PipelineResult) -> None:
-        """Keep an answer; the file appears whole or not at all."""
-        _write(self._path(start), result.model_dump_json().encode())
+        """Keep an answer."""
+        with _replacing(self._path(start)) as file:
+            file.write(result.model_dump_json().encode())
 
-    def save_all(self, results: list[PipelineResult]) -> None:
-        """Write ``results.json``."""
-        _write(self.results, _RESULTS.dump_json(results))
+    def batches(self) -> Iterator[PipelineResult]:
+        """The answers that there are, in the order of their frames."""
+        for path in self._paths():
+            yield PipelineResult.model_validate_json(path.read_bytes())
+
+    def join(self) -> None:
+        """Write ``results.json``: a list of all answers. It may be longer than memory allows."""
+        with _replacing(self.results) as file:
+            for number, path in enumerate(self._paths()):
+                file.write(b",\n" if number else b"[")
+                file.write(path.read_bytes())
+            file.write(b"]\n")
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._batches.glob("*.json"))
 
     def _path(self, start: int) -> Path:
-        return self._batches / f"{start:08d}.json"
+        return self._batches / f"{start:010d}.json"
 
 
 def _read_json(path: Path) -> Any:
@@ -99,11 +114,13 @@ def _read_json(path: Path) -> Any:
         return None
 
 
-def _write(path: Path, data: bytes) -> None:
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears whole or not at all."""
     descriptor, partial = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            yield file
         Path(partial).replace(path)
     except BaseException:
         Path(partial).unlink(missing_ok=True)
