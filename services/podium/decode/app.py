@@ -1,0 +1,35 @@
+"""The app of the decode service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import cv2
+from fastapi import FastAPI
+
+from podium.decode.decoder import Decoder
+from podium.decode.served import CropModel, DecodeModel
+from podium.decode.settings import DecodeSettings
+from podium.serving.app import create_service_app
+from podium.serving.catalogue import Catalogue
+
+
+def create_app(settings: DecodeSettings | None = None) -> FastAPI:
+    """Make the decode service."""
+    settings = settings or DecodeSettings()
+    cv2.setNumThreads(1)  # the workers are the parallelism
+    decoder = Decoder(settings, address=settings.address or f"http://127.0.0.1:{settings.port}")
+
+    @asynccontextmanager
+    async def workers(_: FastAPI) -> AsyncIterator[None]:
+        with decoder:
+            yield
+
+    return create_service_app(
+        "decode",
+        Catalogue([DecodeModel(decoder), CropModel(decoder)]),
+        settings,
+        summary="Media in, frames kept; detector images and crops out.",
+        resource=workers,
+    )

@@ -1,0 +1,185 @@
+"""Media to frames, detector images and crops: the decode stage itself, in process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from podium.decode.containers import HEAD_BYTES, Source
+from podium.decode.frame_store import FrameStore
+from podium.decode.frames import DecodedFrames
+from podium.decode.pictures import decode_picture, is_picture
+from podium.decode.settings import DecodeSettings
+from podium.decode.video import decode_video
+from podium.errors import InvalidInput, NotFound, TooLarge, Unprocessable
+from podium.serving.object_store import ObjectStore
+from podium.types import (
+    Crops,
+    CropSpec,
+    Float32,
+    FrameBatch,
+    FrameHandle,
+    FrameRange,
+    Int64,
+    Letterbox,
+    Media,
+    UInt8,
+)
+from podium.vision.affine import crop
+from podium.vision.letterbox import letterbox as make_square
+
+
+class Decoder:
+    """Implements ``podium.stages.Decode``; the work is done in threads of its own.
+
+    Args:
+        settings: Limits, threads and what may be read.
+        address: Base URL of this replica; "" in process.
+    """
+
+    def __init__(self, settings: DecodeSettings, *, address: str = "") -> None:
+        self._settings = settings
+        self._address = address
+        self._store = FrameStore(settings.store_bytes, settings.store_ttl_s)
+        self._objects = ObjectStore(settings.objects)
+        self._executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+    async def decode(
+        self, media: Media, frames: FrameRange, *, stride: int = 1, letterbox: Letterbox | None
+    ) -> FrameBatch:
+        """Decode a range and letterbox every ``stride``-th frame of it (and the last one).
+
+        Frames that do not decode have no image.
+
+        Raises:
+            UnsupportedMedia, Unprocessable, TooLarge, InvalidInput: names the input.
+            Forbidden, NotFound, Unavailable: of the ``uri``.
+        """
+        if (media.data is None) == (media.uri is None):
+            raise InvalidInput("give exactly one of media and uri", field="media")
+        held: bytes | Path
+        if media.uri is not None:
+            held = await self._objects.fetch(media.uri)
+        else:
+            held = media.data or b""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._executor, self._decode, held, frames, stride, letterbox
+        )
+
+    async def crop(
+        self, frames: FrameHandle, frame_index: Int64, rois: Float32, spec: CropSpec
+    ) -> Crops:
+        """Cut M rotated regions out of kept frames.
+
+        Args:
+            frames: The handle that ``decode`` gave.
+            frame_index: (M,) which frame each region is cut out of.
+            rois: (M, 5) cx, cy, w, h in frame pixels, rotation in radians.
+            spec: Size and border of the crops.
+
+        Raises:
+            FramesGone: the handle has expired or was never here.
+            InvalidInput: a frame is not in the batch or a region is not valid.
+            TooLarge: the crops are larger than one answer may be.
+        """
+        if len(rois) != len(frame_index):
+            raise InvalidInput(
+                f"has {len(rois)} rows, but frame_index has {len(frame_index)}", field="rois"
+            )
+        self._check_bytes(len(rois), spec.height, spec.width, field="rois")
+        kept = self._store.get(frames.handle)
+        ordinals = frame_index.tolist()
+        for row, ordinal in enumerate(ordinals):
+            if ordinal not in kept:
+                raise InvalidInput(
+                    f"row {row} is frame {ordinal}, which was not decoded with this handle",
+                    field="frame_index",
+                )
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._executor, crop, [kept[ordinal] for ordinal in ordinals], rois, spec
+        )
+
+    def _decode(
+        self, held: bytes | Path, frames: FrameRange, stride: int, spec: Letterbox | None
+    ) -> FrameBatch:
+        decoded = self._read(held, frames)
+        shown = _detector_frames(decoded, stride) if spec else []
+        squares: list[tuple[UInt8, Float32]] = []
+        size = 0
+        if spec:
+            size = spec.size
+            self._check_bytes(len(shown), size, size, field="letterbox")
+            squares = [make_square(decoded.pixels[ordinal], spec) for ordinal in shown]
+        return FrameBatch(
+            frames=FrameHandle(
+                self._store.put(decoded.pixels),
+                self._address,
+                round(self._settings.store_ttl_s * 1000),
+            ),
+            frame_index=decoded.frame_index,
+            time_s=decoded.time_s,
+            frame_ok=decoded.frame_ok,
+            frame_size=np.array(decoded.size, np.int32),
+            images=np.array([image for image, _ in squares], np.uint8).reshape(-1, size, size, 3),
+            image_frame=np.array(shown, np.int64),
+            transforms=np.array([t for _, t in squares], np.float32).reshape(-1, 2, 3),
+            source=decoded.source,
+        )
+
+    def _read(self, held: bytes | Path, frames: FrameRange) -> DecodedFrames:
+        try:
+            size_bytes = len(held) if isinstance(held, bytes) else held.stat().st_size
+            head = held[:HEAD_BYTES] if isinstance(held, bytes) else _head(held)
+            if size_bytes == 0:
+                raise Unprocessable("is empty", field="media")
+            whole = isinstance(held, bytes) or is_picture(head)
+            if whole and size_bytes > self._settings.max_media_bytes:
+                raise TooLarge(
+                    f"has {size_bytes} bytes; at most {self._settings.max_media_bytes} are read: "
+                    "send long video by uri",
+                    field="media",
+                )
+            if is_picture(head):
+                data = held if isinstance(held, bytes) else held.read_bytes()
+                return decode_picture(data, frames, self._settings.limits)
+        except OSError as error:
+            raise NotFound(f"uri: cannot be read ({error.strerror})") from error
+        return decode_video(
+            Source(held, head), frames, self._settings.limits, threads=self._settings.threads
+        )
+
+    def _check_bytes(self, count: int, height: int, width: int, *, field: str) -> None:
+        limit = self._settings.max_images_bytes
+        if count * height * width * 3 > limit:
+            raise TooLarge(
+                f"{count} images of {width}x{height} are more than {limit} bytes; ask for fewer",
+                field=field,
+            )
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def _detector_frames(decoded: DecodedFrames, stride: int) -> Sequence[int]:
+    """Every ``stride``-th frame of the range that is ok, and the last one that is."""
+    strided = [n for n in decoded.frame_index[::stride].tolist() if n in decoded.pixels]
+    last = max(decoded.pixels, default=-1)
+    return strided if last < 0 or last in strided else [*strided, last]

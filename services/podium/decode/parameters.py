@@ -1,0 +1,89 @@
+"""The parameters of the two decode calls, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from podium.errors import InvalidInput
+from podium.types import Anchor, Border, CropSpec, FrameRange, Letterbox
+
+_RESERVED = re.compile(r"timeout|priority|binary_data_output|(sequence|triton)_.*")
+"""Parameters that the Open Inference Protocol and Triton's clients add to any request."""
+
+_MOST_FRAMES = 1 << 40
+
+Pixels = Annotated[int, Field(ge=1, le=4096)]
+
+
+class _Parameters(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class DecodeParameters(_Parameters):
+    """Which frames, and what the detector wants to see of them."""
+
+    start: int = Field(default=0, ge=0, le=_MOST_FRAMES)
+    """Ordinal of the first frame."""
+    count: int | None = Field(default=None, ge=1, le=_MOST_FRAMES)
+    """Number of frames; without it, to the end or as far as the limits allow."""
+    step: int = Field(default=1, ge=1, le=_MOST_FRAMES)
+    """Distance between the frames."""
+    stride: int = Field(default=1, ge=1, le=_MOST_FRAMES)
+    """Every which of these frames gets a detector image; the last one always does."""
+    letterbox: int = Field(default=0, ge=0, le=4096)
+    """Size of the detector images in pixels; 0: none."""
+    letterbox_anchor: Anchor = "center"
+    """Where the frame lies in them."""
+    letterbox_fill: int = Field(default=0, ge=0, le=255)
+    """Grey level of the rest."""
+
+    @property
+    def frames(self) -> FrameRange:
+        """The range."""
+        return FrameRange(self.start, self.count, self.step)
+
+    @property
+    def spec(self) -> Letterbox | None:
+        """The detector images."""
+        if not self.letterbox:
+            return None
+        return Letterbox(self.letterbox, self.letterbox_anchor, self.letterbox_fill)
+
+
+class CropParameters(_Parameters):
+    """Out of which frames crops are cut, and how."""
+
+    handle: str
+    """From the answer to ``decode``."""
+    height: Pixels
+    """Of the crops."""
+    width: Pixels
+    """Of the crops."""
+    border: Border = "constant"
+    """What lies beyond the edge of the frame: black, or its last pixels."""
+
+    @property
+    def spec(self) -> CropSpec:
+        """The shape of the crops."""
+        return CropSpec(self.height, self.width, self.border)
+
+
+P = TypeVar("P", bound=_Parameters)
+
+
+def read_parameters(kind: type[P], parameters: Mapping[str, Any]) -> P:
+    """Parameters of a request. Raises InvalidInput, naming the parameter."""
+    own = {key: value for key, value in parameters.items() if not _RESERVED.fullmatch(key)}
+    try:
+        return kind.model_validate(own)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(kind.model_fields)
+            raise InvalidInput(f"is unknown; known are {known}", field=name) from None
+        raise InvalidInput(first["msg"], field=name) from None

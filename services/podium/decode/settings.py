@@ -1,0 +1,66 @@
+"""Settings of the decode service."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from podium.decode.frames import Limits
+from podium.serving.object_store import ObjectStoreSettings
+from podium.serving.settings import ServiceSettings
+
+
+class DecodeSettings(ServiceSettings):
+    """Read from ``PODIUM_<FIELD>`` in the environment."""
+
+    port: int = Field(default=8001, ge=0, le=65535)
+    """Port to listen on."""
+
+    address: str = ""
+    """Base URL under which callers reach this very replica, for crops out of the frames it keeps;
+    empty: the loopback address and the port."""
+
+    workers: int = Field(default=2, ge=1, le=64)
+    """Requests that are decoded or cropped at the same time; others wait."""
+
+    threads: int = Field(default=1, ge=1, le=64)
+    """Processor threads of the codec per request."""
+
+    max_media_bytes: int = Field(default=64 << 20, ge=1)
+    """Largest media sent in a request, and largest picture."""
+
+    max_pixels: int = Field(default=40_000_000, ge=1)
+    """Largest frames: 8K video has 33 million pixels."""
+
+    max_duration_s: float = Field(default=7200, gt=0)
+    """Longest video that ranges are decoded from."""
+
+    max_frames: int = Field(default=512, ge=1)
+    """Most frames that one request gets."""
+
+    max_batch_bytes: int = Field(default=512 << 20, ge=1)
+    """Most bytes of decoded frames that one request gets; a 1280x720 frame has 2.8 million."""
+
+    max_images_bytes: int = Field(default=256 << 20, ge=1)
+    """Most bytes of letterboxed images or of crops in one answer."""
+
+    store_bytes: int = Field(default=1 << 30, ge=1)
+    """Decoded frames kept for crops; beyond, the batches not used for longest are dropped."""
+
+    store_ttl_s: float = Field(default=10, gt=0)
+    """How long the frames of a request are kept after their last use."""
+
+    objects: ObjectStoreSettings = Field(default_factory=ObjectStoreSettings)
+    """Where media named by ``uri`` may be read."""
+
+    @model_validator(mode="after")
+    def _one_batch_fits(self) -> Self:
+        if self.store_bytes < self.max_batch_bytes:
+            raise ValueError("store_bytes must be at least max_batch_bytes")
+        return self
+
+    @property
+    def limits(self) -> Limits:
+        """What one request may cost."""
+        return Limits(self.max_pixels, self.max_frames, self.max_batch_bytes, self.max_duration_s)
