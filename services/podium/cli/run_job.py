@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -124,8 +125,10 @@ def _process(
                 return asyncio.run(
                     _postprocess_there(job, folder, services.gateway_url)
                 ), frames_per_s
-        except PodiumError:
+        except PodiumError as error:
             services.check()  # a service that ended is the better explanation
+            if error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR and not job.show_logs:
+                error.add_note("--verbose shows the logs of the services")
             raise
 
 
