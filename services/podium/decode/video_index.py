@@ -28,7 +28,7 @@ _UNTIMED = {("avi", "h264"), ("avi", "hevc")}
 """AVI stores no presentation times, and for these FFmpeg does not restore them: the order of the
 frames is known only after decoding them all."""
 
-_SLACK_S = 0.5
+_SLACK_S = 0.1
 """How much earlier than declared a Matroska file may end: the last packets may lack a duration."""
 
 
@@ -45,6 +45,7 @@ class VideoIndex:
     packet: Int64  # (F,) of each frame, presentation order
     time_s: Float64  # (F,) from the first one
     damaged: frozenset[int]  # packets
+    fps: float  # average frame rate; 0 for a single frame
     missing: int  # frames that the container declares beyond the end of the file
     complete: bool  # whether the file holds all that it declares
 
@@ -52,11 +53,6 @@ class VideoIndex:
     def frame_count(self) -> int:
         """All frames, the missing ones too."""
         return len(self.packet) + self.missing
-
-    @property
-    def fps(self) -> float:
-        """Average frame rate; 0 for a single frame."""
-        return float((len(self.time_s) - 1) / self.time_s[-1]) if self.time_s[-1] > 0 else 0.0
 
     @property
     def duration_s(self) -> float:
@@ -95,7 +91,7 @@ def packets_of(container: InputContainer, *streams: VideoStream) -> Iterator[Pac
         for packet in container.demux(*streams):
             if packet.size:
                 yield packet
-    except av.FFmpegError:
+    except (av.FFmpegError, IndexError):  # PyAV stumbles at the end if streams appeared meanwhile
         return
 
 
@@ -152,6 +148,7 @@ def scan(container: InputContainer, stream: VideoStream) -> VideoIndex:
         raise Unprocessable("has no frames in it", field="media")
     ordinal = np.full(len(pts), -1, np.int64)
     ordinal[shown_order] = np.arange(len(shown_order))
+    time_s = (times - times[0]) * float(stream.time_base or 0)
 
     declared = len(stream.index_entries) if "mp4" in container.format.name else len(pts)
     missing = max(0, declared - len(pts))
@@ -165,7 +162,8 @@ def scan(container: InputContainer, stream: VideoStream) -> VideoIndex:
         is_key=np.array(seen.is_key),
         ordinal=ordinal,
         packet=shown_order,
-        time_s=(times - times[0]) * float(stream.time_base or 0),
+        time_s=time_s,
+        fps=_frame_rate(stream, time_s, missing),
         damaged=frozenset(np.flatnonzero(seen.is_damaged).tolist()),
         missing=missing,
         complete=not (missing or ends_early or seen.is_damaged[-1]),
@@ -194,6 +192,12 @@ class _Seen:
             self.is_damaged.append(packet.is_corrupt)
             self.is_hidden.append(packet.is_discard)
             yield packet
+
+
+def _frame_rate(stream: VideoStream, time_s: Float64, missing: int) -> float:
+    if missing:  # B-frames are among them, so that the times have gaps at the end
+        return float(stream.average_rate or 0)
+    return float((len(time_s) - 1) / time_s[-1]) if time_s[-1] > 0 else 0.0
 
 
 def _filled(times: list[int | None]) -> Int64:
