@@ -18,9 +18,11 @@ from podium.errors import Overloaded, PodiumError
 from podium.serving.admission import Admission, AdmissionControl, retry_headers
 from podium.serving.catalogue import Catalogue
 from podium.serving.disconnect import CancelOnDisconnect
+from podium.serving.model_control import BuiltInModels, ModelControl
 from podium.serving.oip import oip_router
 from podium.serving.settings import ServiceSettings
 from podium.serving.telemetry import Metrics, RequestTelemetry
+from podium.serving.triton_extensions import triton_router
 
 _log = logging.getLogger("podium.app")
 
@@ -36,6 +38,7 @@ def create_service_app(
     routers: Sequence[APIRouter] = (),
     resource: Resource | None = None,
     metrics: Metrics | None = None,
+    control: ModelControl | None = None,
 ) -> FastAPI:
     """Make the app of one service.
 
@@ -47,6 +50,7 @@ def create_service_app(
         routers: Routes beyond the Open Inference Protocol.
         resource: Opened before the first request, closed after the last (client pools, stores).
         metrics: The service's metrics, where its models observe into them.
+        control: Loads and unloads models, where that can be done.
     """
     metrics = metrics or Metrics(service)
 
@@ -71,7 +75,9 @@ def create_service_app(
     app.add_middleware(CancelOnDisconnect)
     app.add_middleware(AdmissionControl, admission=admission, metrics=metrics)
     app.add_middleware(RequestTelemetry, metrics=metrics, max_body_bytes=settings.max_body_bytes)
-    app.include_router(oip_router(service, catalogue, settings, admission))
+    control = control or BuiltInModels(catalogue)
+    app.include_router(triton_router(catalogue, control, settings.max_body_bytes))
+    app.include_router(oip_router(service, catalogue, control, settings, admission))
     for router in routers:
         app.include_router(router)
 

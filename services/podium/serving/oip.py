@@ -13,13 +13,17 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 import podium
-from podium.errors import InvalidInput, TooLarge, UnsupportedMedia
+from podium.errors import InvalidInput, NotFound, TooLarge, UnsupportedMedia
 from podium.serving.admission import Admission
 from podium.serving.catalogue import Catalogue
 from podium.serving.deadline import ENVOY_TIMEOUT, budget_s, time_limit
+from podium.serving.model_control import ModelControl
 from podium.serving.served_model import ServedModel
 from podium.serving.settings import ServiceSettings
 from podium.wire import HEADER_LENGTH, InferRequest, read_raw, read_request, write_response
+
+EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration", "statistics")
+"""The last three are in ``triton_extensions``."""
 
 _INFER_BODY: dict[str, Any] = {
     "requestBody": {
@@ -45,16 +49,28 @@ _INFER_BODY: dict[str, Any] = {
 
 
 def oip_router(
-    service: str, catalogue: Catalogue, settings: ServiceSettings, admission: Admission
+    service: str,
+    catalogue: Catalogue,
+    control: ModelControl,
+    settings: ServiceSettings,
+    admission: Admission,
 ) -> APIRouter:
-    """Routes under ``/v2`` for the models of a catalogue."""
+    """Routes under ``/v2`` for the models of a catalogue.
+
+    Args:
+        service: Name in the metadata and in errors.
+        catalogue: The models that are served.
+        control: Knows which could be.
+        settings: Limits.
+        admission: Knows whether the service is draining.
+    """
     router = APIRouter(prefix="/v2", tags=["Open Inference Protocol V2"])
 
     async def server_metadata() -> dict[str, Any]:
         return {
             "name": f"podium-{service}",
             "version": podium.__version__,
-            "extensions": ["binary_tensor_data"],
+            "extensions": list(EXTENSIONS),
         }
 
     router.add_api_route("", server_metadata, summary="Server metadata")
@@ -72,12 +88,23 @@ def oip_router(
     @router.get("/models/{name}", summary="Model metadata")
     @router.get("/models/{name}/versions/{version}", summary="Model metadata of a version")
     async def model_metadata(name: str, version: str | None = None) -> dict[str, Any]:
-        return _metadata(catalogue, catalogue.get(name, version))
+        return _metadata(catalogue, catalogue.get(name, version).model)
 
     @router.get("/models/{name}/ready", summary="Is the model ready?")
     @router.get("/models/{name}/versions/{version}/ready", summary="Is this version ready?")
-    async def model_ready(name: str, version: str | None = None) -> dict[str, Any]:
-        return {"name": catalogue.get(name, version).name, "ready": True}
+    async def model_ready(
+        response: Response, name: str, version: str | None = None
+    ) -> dict[str, Any]:
+        ready = not admission.draining
+        try:
+            catalogue.get(name, version)
+        except NotFound:
+            known = await control.index()
+            if not any(e.name == name and version in (None, e.version) for e in known):
+                raise
+            ready = False
+        response.status_code = 200 if ready else 503
+        return {"name": name, "ready": ready}
 
     @router.post("/models/{name}/infer", summary="Infer", openapi_extra=_INFER_BODY)
     @router.post(
@@ -86,7 +113,8 @@ def oip_router(
         openapi_extra=_INFER_BODY,
     )
     async def infer(request: Request, name: str, version: str | None = None) -> Response:
-        model = catalogue.get(name, version)
+        entry = catalogue.get(name, version)
+        model = entry.model
         request.state.podium_model = model.name
         body = await read_body(request, settings.max_body_bytes)
         header_length = request.headers.get(HEADER_LENGTH)
@@ -97,7 +125,8 @@ def oip_router(
         _check_inputs(model, decoded)
         budget = budget_s(decoded.parameters, request.headers.get(ENVOY_TIMEOUT))
         async with time_limit(budget, service):
-            result = await model.infer(decoded)
+            with entry.statistics.request():
+                result = await model.infer(decoded)
         answer = write_response(model.name, model.version, decoded, result)
         return Response(answer.data, headers=answer.headers)
 

@@ -1,0 +1,131 @@
+"""A model of the repository as a served model: an adapter behind a batcher."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from concurrent.futures import Executor
+
+import orjson
+
+from podium.engines.session import SessionFactory
+from podium.errors import SetupError
+from podium.models.adapter import Adapter, load_adapter
+from podium.models.manifest import Manifest, Task
+from podium.models.repository import StoredModel
+from podium.serving.batcher import Batcher, BatchLimits
+from podium.serving.catalogue import Entry
+from podium.serving.model_stats import ModelStatistics
+from podium.serving.telemetry import Metrics
+from podium.wire import InferRequest, InferResult, Parameter, TensorSpec
+
+_log = logging.getLogger("podium.models")
+
+
+class EngineModel:
+    """One model of the repository as a served model; its engine runs off the event loop."""
+
+    platform = "onnxruntime_onnx"
+
+    def __init__(self, manifest: Manifest, adapter: Adapter, batcher: Batcher) -> None:
+        self.name = manifest.name
+        self.version = str(manifest.version)
+        self._adapter = adapter
+        self._batcher = batcher
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """What the adapter takes."""
+        return self._adapter.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """What the adapter gives."""
+        return self._adapter.outputs
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """What callers need to know of the model."""
+        return self._adapter.parameters
+
+    async def infer(self, request: InferRequest) -> InferResult:
+        """Run the rows of the request, batched with those of others.
+
+        Rows that the engine refuses are named by the parameters ``failed_rows`` and
+        ``failed_reasons``, both JSON lists; the others are right.
+        """
+        result = await self._batcher.infer(request.inputs)
+        if not result.failed:
+            return InferResult(result.outputs)
+        return InferResult(
+            result.outputs,
+            {
+                "failed_rows": orjson.dumps(list(result.failed)).decode(),
+                "failed_reasons": orjson.dumps(list(result.failed.values())).decode(),
+            },
+        )
+
+
+class EngineModelLoader:
+    """Makes served models out of stored ones.
+
+    Args:
+        task: Which stage they are for.
+        open_session: Loads weights into an engine.
+        executor: Threads that all engines share.
+        instances: Engine calls of one model at the same time.
+        limits: Sizes of batches and queues.
+        metrics: Where to count.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        open_session: SessionFactory,
+        executor: Executor,
+        *,
+        instances: int,
+        limits: BatchLimits,
+        metrics: Metrics,
+    ) -> None:
+        self._task = task
+        self._open_session = open_session
+        self._executor = executor
+        self._instances = instances
+        self._limits = limits
+        self._metrics = metrics
+
+    def __call__(self, stored: StoredModel) -> Entry:
+        """Load a model and run it once; takes as long as that takes.
+
+        Raises:
+            SetupError: it is damaged, does not fit its family, or does not run.
+        """
+        started = time.monotonic()
+        manifest = stored.manifest
+        weights = stored.verified_weights()
+        adapter = load_adapter(manifest, weights, self._task, self._open_session)
+        _warm_up(adapter, stored.reference, self._limits.max_batch)
+        _log.info("%s is warm after %.2f s", stored.reference, time.monotonic() - started)
+        statistics = ModelStatistics(batched=True)
+        batcher = Batcher(
+            adapter,
+            self._executor,
+            instances=self._instances,
+            limits=self._limits,
+            stage=self._task,
+            metrics=self._metrics.batches(manifest.name),
+            observer=statistics,
+        )
+        return Entry(EngineModel(manifest, adapter, batcher), statistics, self._limits)
+
+
+def _warm_up(adapter: Adapter, reference: str, rows: int) -> None:
+    """Compute a full batch of zeros, so that no request pays for the engine's first allocations."""
+    zeros = {spec.name: spec.zeros(rows) for spec in adapter.inputs if not spec.optional}
+    try:
+        adapter(zeros)
+    except Exception as error:  # engines raise what they like
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SetupError(f"model {reference} does not run: {reason}") from error
