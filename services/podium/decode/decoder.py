@@ -136,9 +136,11 @@ class Decoder:
             time_s=decoded.time_s,
             frame_ok=decoded.frame_ok,
             frame_size=np.array(decoded.size, np.int32),
-            images=np.array([image for image, _ in squares], np.uint8).reshape(-1, size, size, 3),
+            images=np.array([image for image, _ in squares], np.uint8).reshape(
+                len(squares), size, size, 3
+            ),
             image_frame=np.array(shown, np.int64),
-            transforms=np.array([t for _, t in squares], np.float32).reshape(-1, 2, 3),
+            transforms=np.array([t for _, t in squares], np.float32).reshape(len(squares), 2, 3),
             source=decoded.source,
         )
 
