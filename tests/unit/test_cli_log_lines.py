@@ -7,7 +7,7 @@ import re
 import pytest
 
 from podium.cli.log_lines import level_of, readable
-from podium.serving.telemetry import JsonFormatter
+from podium.serving.logs import JsonFormatter
 
 
 def line(message: str, level: int = logging.INFO, **fields: object) -> str:

@@ -30,6 +30,7 @@ from podium.stages import Stages
 def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     """Make the gateway. Raises SetupError when a pipeline file is not valid."""
     settings = settings or GatewaySettings()
+    metrics = Metrics("gateway")
     pool = SessionPool(timeout_s=settings.stage_timeout_s)
     slow_pool = SessionPool(timeout_s=settings.postprocess_timeout_s)
     clients = {
@@ -37,6 +38,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
             slow_pool if stage == "postprocess" else pool,
             stage,
             read_endpoints(url, setting=f"PODIUM_{stage.upper()}_URL"),
+            metrics.calls(stage),
         )
         for stage, url in settings.stage_urls().items()
     }
@@ -47,7 +49,6 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         pose3d=RemotePose3D(clients["pose3d"]),
         postprocess=RemotePostprocess(clients["postprocess"]),
     )
-    metrics = Metrics("gateway")
     folders = [SHIPPED] if settings.pipelines is None else [SHIPPED, settings.pipelines]
     pipelines = Pipelines(load_pipelines(folders), stages, settings, metrics)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 
 import podium
@@ -20,8 +22,10 @@ from podium.serving.catalogue import Catalogue
 from podium.serving.disconnect import CancelOnDisconnect
 from podium.serving.model_control import BuiltInModels, ModelControl
 from podium.serving.oip import oip_router
+from podium.serving.request_telemetry import QUIET_PATHS, RequestTelemetry
 from podium.serving.settings import ServiceSettings
-from podium.serving.telemetry import Metrics, RequestTelemetry
+from podium.serving.telemetry import Metrics
+from podium.serving.tracing import Tracing, spans_of
 from podium.serving.triton_extensions import triton_router
 
 _log = logging.getLogger("podium.app")
@@ -38,6 +42,7 @@ def create_service_app(
     routers: Sequence[APIRouter] = (),
     resource: Resource | None = None,
     metrics: Metrics | None = None,
+    middleware: Sequence[Middleware] = (),
     control: ModelControl | None = None,
 ) -> FastAPI:
     """Make the app of one service.
@@ -51,15 +56,21 @@ def create_service_app(
         resource: Opened before the first request, closed after the last (client pools, stores).
         metrics: The service's metrics, where its models observe into them.
         control: Loads and unloads models, where that can be done.
+        middleware: Sees a request before it is admitted, the first one first.
+
+    Raises:
+        SetupError: traces are asked for but cannot be exported.
     """
     metrics = metrics or Metrics(service)
+    tracing = Tracing(service, settings.otlp_endpoint) if settings.otlp_endpoint else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if resource is None:
-            yield
-            return
-        async with resource(app):
+        async with AsyncExitStack() as open_resources:
+            if tracing is not None:
+                open_resources.push_async_callback(asyncio.to_thread, tracing.close)
+            if resource is not None:
+                await open_resources.enter_async_context(resource(app))
             yield
 
     app = FastAPI(
@@ -68,13 +79,20 @@ def create_service_app(
         version=podium.__version__,
         lifespan=lifespan,
         redirect_slashes=False,
+        telemetry=spans_of(tracing, quiet=QUIET_PATHS),
     )
     admission = Admission(settings.max_requests, settings.max_in_flight_bytes)
     app.state.admission = admission
     # The last one added is the outermost.
     app.add_middleware(CancelOnDisconnect)
     app.add_middleware(AdmissionControl, admission=admission, metrics=metrics)
-    app.add_middleware(RequestTelemetry, metrics=metrics, max_body_bytes=settings.max_body_bytes)
+    app.user_middleware[:0] = middleware
+    app.add_middleware(
+        RequestTelemetry,
+        metrics=metrics,
+        max_body_bytes=settings.max_body_bytes,
+        tracing=tracing,
+    )
     control = control or BuiltInModels(catalogue)
     app.include_router(triton_router(catalogue, control, settings.max_body_bytes))
     app.include_router(oip_router(service, catalogue, control, settings, admission))

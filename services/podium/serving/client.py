@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import math
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -24,7 +25,8 @@ from podium.errors import (
 from podium.serving.balancer import Balancer, Replica, RetryBudget
 from podium.serving.deadline import remaining_s
 from podium.serving.endpoints import Endpoints
-from podium.serving.telemetry import REQUEST_ID, request_id
+from podium.serving.request_context import current_request, read_server_timing
+from podium.serving.telemetry import CallMetrics
 from podium.wire import (
     HEADER_LENGTH,
     InferResult,
@@ -91,10 +93,15 @@ class OipClient:
         pool: Connections, shared by the stages.
         stage: Name that errors carry.
         endpoints: Where the replicas are.
+        metrics: Where to count.
     """
 
-    def __init__(self, pool: SessionPool, stage: str, endpoints: Endpoints) -> None:
+    def __init__(
+        self, pool: SessionPool, stage: str, endpoints: Endpoints, metrics: CallMetrics
+    ) -> None:
         self._pool = pool
+        self._metrics = metrics
+        metrics.watch_replicas(lambda: len(endpoints.addresses()))
         self.stage = stage
         self.balancer = Balancer(stage, endpoints)
         self._budget = RetryBudget()
@@ -106,6 +113,7 @@ class OipClient:
         parameters: Mapping[str, Parameter] | None = None,
         *,
         address: str | None = None,
+        call: str | None = None,
     ) -> InferResult:
         """Run a model.
 
@@ -115,6 +123,7 @@ class OipClient:
             parameters: Request parameters.
             address: Base URL of the one replica that can answer, where that matters; then
                 nothing is tried again.
+            call: Name in metrics and timings, where a stage answers several; None: the stage's.
 
         Raises:
             PodiumError: what the stage answered, or Unavailable when it does not answer.
@@ -122,20 +131,42 @@ class OipClient:
         path = f"{_model_path(model)}/infer"
         rows = max(1, max((a.shape[0] if a.ndim else 1 for a in inputs.values()), default=1))
 
-        async def call(base: str) -> InferResult:
-            body = write_request(inputs, {**(parameters or {}), **_timeout()})
-            headers, data = await self._call("POST", base + path, body.data, body.headers)
-            return read_response(data, headers.get(HEADER_LENGTH))
+        name = call or self.stage
 
-        if address is not None:
-            return await call(address)
-        return await self._on_any_replica(call, rows)
+        async def attempt(base: str) -> InferResult:
+            body = write_request(inputs, {**(parameters or {}), **_timeout()})
+            started = time.perf_counter()
+            with current_request().call(self.stage, model) as headers:
+                answer_headers, data = await self._call(
+                    "POST", base + path, body.data, {**body.headers, **headers}
+                )
+            self._note_transfer(name, time.perf_counter() - started, answer_headers)
+            return read_response(data, answer_headers.get(HEADER_LENGTH))
+
+        started = time.perf_counter()
+        try:
+            if address is not None:
+                return await attempt(address)
+            return await self._on_any_replica(attempt, rows)
+        finally:
+            seconds = time.perf_counter() - started
+            self._metrics.observe_call(name, seconds)
+            current_request().add_call(name, seconds)
+
+    def _note_transfer(self, call: str, seconds: float, headers: Mapping[str, str]) -> None:
+        """What the stage did not spend on a call, it spent on the way."""
+        phases = read_server_timing(headers.get("server-timing", ""))
+        if "total" in phases:
+            transfer_s = max(0.0, seconds - phases["total"] + phases.get("receive", 0.0))
+            self._metrics.observe_transfer(call, transfer_s)
+            current_request().add_transfer(transfer_s)
 
     async def metadata(self, model: str) -> dict[str, Any]:
         """The metadata of a model. Raises NotFound or Unavailable."""
 
         async def call(base: str) -> dict[str, Any]:
-            _, data = await self._call("GET", base + _model_path(model))
+            with current_request().call(self.stage, model) as headers:
+                _, data = await self._call("GET", base + _model_path(model), None, headers)
             decoded = orjson.loads(data)
             if not isinstance(decoded, dict):
                 raise StageFailed(f"{self.stage}: metadata of {model} is not an object")
@@ -158,6 +189,7 @@ class OipClient:
                     if last or not self._budget.may_retry():
                         raise
                     tried.add(replica.address)
+                    self._metrics.retries.inc()
                 except PodiumError:
                     self.balancer.succeeded(replica)
                     raise
@@ -172,12 +204,15 @@ class OipClient:
         if isinstance(error, Overloaded):
             self.balancer.succeeded(replica)
         else:
+            ejected_until = replica.ejected_until
             self.balancer.failed(replica)
+            if replica.ejected_until != ejected_until:
+                self._metrics.ejections.inc()
 
     async def _call(
-        self, method: str, url: str, data: bytes | None = None, headers: Mapping[str, str] = {}
+        self, method: str, url: str, data: bytes | None, headers: Mapping[str, str]
     ) -> tuple[Mapping[str, str], bytes]:
-        send = {**headers, "accept-encoding": "identity", REQUEST_ID: request_id.get()}
+        send = {**headers, "accept-encoding": "identity"}
         try:
             async with self._pool.session.request(
                 method, url, data=data, headers=send, timeout=self._pool.timeout()

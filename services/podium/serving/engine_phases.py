@@ -26,11 +26,10 @@ class EnginePhases(NamedTuple):
 
     def add_to(self, request: RequestContext) -> None:
         """Let a request know; batches are shared, so each of their requests took this long."""
-        if self.preprocess_s:
-            request.add("preprocess", self.preprocess_s)
-        request.add("infer", self.infer_s)
-        if self.postprocess_s:
-            request.add("postprocess", self.postprocess_s)
+        since_s = self.infer_s + self.postprocess_s
+        request.add("preprocess", self.preprocess_s, ended_s_ago=since_s)
+        request.add("infer", self.infer_s, ended_s_ago=self.postprocess_s)
+        request.add("postprocess", self.postprocess_s)
 
 
 class _EngineClock(threading.local):

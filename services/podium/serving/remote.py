@@ -97,6 +97,7 @@ class RemoteDecode:
                     "border": spec.border,
                 },
                 address=frames.address,
+                call="crop",
             )
         except (NotFound, Unavailable) as error:  # without that replica its frames are lost
             raise FramesGone(error.message) from None

@@ -47,14 +47,19 @@ class RequestContext:
         self.phases: dict[str, float] = {}  # seconds
         self.calls: dict[str, int] = {}  # of the phases that are calls of a stage
 
-    def add(self, phase: str, seconds: float) -> None:
-        """Add to a phase of this service's own work; it has just ended."""
+    def add(self, phase: str, seconds: float, *, ended_s_ago: float = 0.0) -> None:
+        """Add to a phase of this service's own work."""
+        del ended_s_ago  # of interest to spans alone
         self.phases[phase] = self.phases.get(phase, 0.0) + seconds
 
     def add_call(self, stage: str, seconds: float) -> None:
-        """Count an answered call of a stage."""
+        """Count a call of a stage, with all its attempts."""
         self.phases[stage] = self.phases.get(stage, 0.0) + seconds
         self.calls[stage] = self.calls.get(stage, 0) + 1
+
+    def add_transfer(self, seconds: float) -> None:
+        """Add the time that calls spent on the way rather than in their stages."""
+        self.phases["transfer"] = self.phases.get("transfer", 0.0) + seconds
 
     def call(self, stage: str, model: str) -> AbstractContextManager[dict[str, str]]:
         """The block calls a model of a stage, with these headers."""

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from podium.errors import SetupError
 from podium.serving.admission import Admission
+from podium.serving.logs import configure_logging
 from podium.serving.settings import ServiceSettings
-from podium.serving.telemetry import configure_logging
 
 S = TypeVar("S", bound=ServiceSettings)
 

@@ -36,5 +36,9 @@ class ServiceSettings(BaseSettings):
     drain_s: float = Field(default=30, ge=0)
     """Longest wait for requests in flight when the service is told to stop."""
 
+    otlp_endpoint: str | None = None
+    """Base URL of an OTLP/HTTP collector for traces, such as ``http://collector:4318``; unset: no
+    traces. The standard ``OTEL_*`` variables say the rest."""
+
     keep_alive_s: int = Field(default=75, gt=0)
     """How long an idle connection stays open; longer than clients keep theirs in their pools."""

@@ -1,113 +1,52 @@
-"""One JSON log line and one set of metrics per request; a request id that follows the work."""
+"""The Prometheus metrics of a service."""
 
 from __future__ import annotations
 
-import logging
-import re
-import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-import orjson
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from podium.errors import TooLarge
 from podium.serving.engine_phases import EnginePhases
+from podium.serving.request_context import current_request
 
-REQUEST_ID = "x-request-id"
-CLIENT_CLOSED = 499
-"""Nginx's status for a client that has gone before the answer; it appears in logs alone."""
-
-request_id: ContextVar[str] = ContextVar("request_id", default="")
-
-_log = logging.getLogger("podium.request")
-_SAFE_ID = re.compile(r"[\w.:/+=-]{1,128}")
-_QUIET_PATHS = ("/v2/health/", "/metrics")
 _BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-
-
-class JsonFormatter(logging.Formatter):
-    """Formats a record, its ``extra={"fields": {...}}`` and the request id as one JSON line."""
-
-    def __init__(self, service: str) -> None:
-        super().__init__()
-        self.service = service
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "service": self.service,
-            "message": record.getMessage(),
-        }
-        if request_id.get():
-            line["request_id"] = request_id.get()
-        line.update(getattr(record, "fields", {}))
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
-
-
-def configure_logging(service: str, level: str) -> None:
-    """Send every log record of this process to stdout as JSON."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonFormatter(service))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("uvicorn.access").disabled = True  # the request line says more
 
 
 class Metrics:
     """The Prometheus metrics of one service, in a registry of their own."""
 
     def __init__(self, service: str) -> None:
+        self._service = service
         self.registry = CollectorRegistry()
-        constant = {"service": service}
-        self._requests = Counter(
-            "podium_requests_total",
-            "Requests by model and status.",
-            ("service", "model", "code"),
-            registry=self.registry,
+        self.in_flight = 0
+        ProcessCollector(registry=self.registry)
+        self._requests = self._counter(
+            "podium_requests_total", "Requests by model and status.", "service", "model", "code"
         )
-        self._duration = Histogram(
+        self._duration = self._histogram_s(
             "podium_request_duration_seconds",
             "Time from the first byte of the request to the last of the answer.",
-            ("service", "model"),
-            buckets=_BUCKETS_S,
-            registry=self.registry,
+            "service",
+            "model",
         )
-        self._phase = Histogram(
+        self._phase = self._histogram_s(
             "podium_stage_duration_seconds",
-            "Time per call by stage and phase.",
-            ("stage", "phase"),
-            buckets=_BUCKETS_S,
-            registry=self.registry,
+            "Time per call by stage and phase; total and transfer as the gateway sees them.",
+            "stage",
+            "phase",
         )
-        self.in_flight = Gauge(
-            "podium_in_flight_requests",
-            "Requests being worked on.",
-            ("service",),
-            registry=self.registry,
-        ).labels(**constant)
-        self._frames = Counter(
-            "podium_frames_total",
-            "Frames answered, by pipeline and status.",
-            ("pipeline", "status"),
-            registry=self.registry,
+        self._gauge("podium_in_flight_requests", "Requests being worked on.", "service").labels(
+            service
+        ).set_function(lambda: self.in_flight)
+        self._frames = self._counter(
+            "podium_frames_total", "Frames answered, by pipeline and status.", "pipeline", "status"
         )
-        self._rejections = Counter(
-            "podium_rejections_total",
-            "Requests refused before any work, by reason.",
-            ("service", "reason"),
-            registry=self.registry,
+        self._rejections = self._counter(
+            "podium_rejections_total", "Requests refused, by reason.", "service", "reason"
         )
         self._batch_rows = Histogram(
             "podium_batch_rows",
@@ -116,19 +55,25 @@ class Metrics:
             buckets=_BUCKETS_ROWS,
             registry=self.registry,
         )
-        self._queue_rows = Gauge(
-            "podium_queue_rows",
-            "Rows that wait for an engine.",
-            ("stage", "model"),
-            registry=self.registry,
+        self._queue_rows = self._gauge(
+            "podium_queue_rows", "Rows that wait for an engine.", "stage", "model"
         )
-        self._queue_bytes = Gauge(
-            "podium_queue_bytes",
-            "Bytes that wait for an engine.",
-            ("stage", "model"),
-            registry=self.registry,
+        self._queue_bytes = self._gauge(
+            "podium_queue_bytes", "Bytes that wait for an engine.", "stage", "model"
         )
-        self._service = service
+        self._retries = self._counter(
+            "podium_stage_retries_total", "Calls of a stage that were tried again.", "stage"
+        )
+        self._ejections = self._counter(
+            "podium_stage_ejections_total", "Times that a failing replica was left alone.", "stage"
+        )
+        self._replicas = self._gauge(
+            "podium_stage_replicas", "Replicas of a stage that the gateway knows.", "stage"
+        )
+        # Looking a label up costs more than counting.
+        self._request_children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._phase_children: dict[tuple[str, str], Histogram] = {}
+        self._frame_children: dict[tuple[str, str], Counter] = {}
 
     def reject(self, reason: str) -> None:
         """Count one refused request."""
@@ -140,30 +85,66 @@ class Metrics:
             rows=self._batch_rows.labels(self._service, model),
             queue_rows=self._queue_rows.labels(self._service, model),
             queue_bytes=self._queue_bytes.labels(self._service, model),
-            queue_s=self._phase.labels(self._service, "queue"),
-            preprocess_s=self._phase.labels(self._service, "preprocess"),
-            infer_s=self._phase.labels(self._service, "infer"),
-            postprocess_s=self._phase.labels(self._service, "postprocess"),
+            queue_s=self._phase_of(self._service, "queue"),
+            preprocess_s=self._phase_of(self._service, "preprocess"),
+            infer_s=self._phase_of(self._service, "infer"),
+            postprocess_s=self._phase_of(self._service, "postprocess"),
             reject=self.reject,
+        )
+
+    def calls(self, stage: str) -> CallMetrics:
+        """The metrics of the client of one stage."""
+        return CallMetrics(
+            retries=self._retries.labels(stage),
+            ejections=self._ejections.labels(stage),
+            replicas=self._replicas.labels(stage),
+            phase=self._phase_of,
         )
 
     def observe_request(self, model: str, code: int, seconds: float) -> None:
         """Count one finished request."""
-        self._requests.labels(self._service, model, str(code)).inc()
-        self._duration.labels(self._service, model).observe(seconds)
+        key = (model, code)
+        if key not in self._request_children:
+            self._request_children[key] = (
+                self._requests.labels(self._service, model, str(code)),
+                self._duration.labels(self._service, model),
+            )
+        requests, duration = self._request_children[key]
+        requests.inc()
+        duration.observe(seconds)
 
     def count_frame(self, pipeline: str, status: str) -> None:
         """Count one frame of an answer."""
-        self._frames.labels(pipeline, status).inc()
+        key = (pipeline, status)
+        if key not in self._frame_children:
+            self._frame_children[key] = self._frames.labels(pipeline, status)
+        self._frame_children[key].inc()
 
     @contextmanager
     def phase(self, stage: str, phase: str) -> Iterator[None]:
-        """Time a block as one phase of a stage."""
+        """Time a block as one phase of a stage, also for the request that it works for."""
         started = time.perf_counter()
         try:
             yield
         finally:
-            self._phase.labels(stage, phase).observe(time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._phase_of(stage, phase).observe(seconds)
+            current_request().add(phase, seconds)
+
+    def _phase_of(self, stage: str, phase: str) -> Histogram:
+        key = (stage, phase)
+        if key not in self._phase_children:
+            self._phase_children[key] = self._phase.labels(stage, phase)
+        return self._phase_children[key]
+
+    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
+        return Counter(name, help_text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, help_text: str, *labels: str) -> Gauge:
+        return Gauge(name, help_text, labels, registry=self.registry)
+
+    def _histogram_s(self, name: str, help_text: str, *labels: str) -> Histogram:
+        return Histogram(name, help_text, labels, buckets=_BUCKETS_S, registry=self.registry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,71 +177,23 @@ class BatchMetrics:
         self.postprocess_s.observe(phases.postprocess_s)
 
 
-class RequestTelemetry:
-    """Outermost ASGI middleware: request id, body limit, one log line, request metrics."""
+@dataclass(frozen=True, slots=True)
+class CallMetrics:
+    """What the client of a stage reports."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, max_body_bytes: int) -> None:
-        self.app = app
-        self.metrics = metrics
-        self.max_body_bytes = max_body_bytes
+    retries: Counter
+    ejections: Counter
+    replicas: Gauge
+    phase: Callable[[str, str], Histogram]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        given = headers.get(REQUEST_ID, "")
-        token = request_id.set(given if _SAFE_ID.fullmatch(given) else uuid.uuid4().hex)
-        started = time.perf_counter()
-        status, received, sent = CLIENT_CLOSED, 0, 0
-        status_sent = False
+    def watch_replicas(self, count: Callable[[], int]) -> None:
+        """Ask ``count`` for the number of replicas whenever the metrics are read."""
+        self.replicas.set_function(count)
 
-        async def limited_receive() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if max(received, int(headers.get("content-length", 0))) > self.max_body_bytes:
-                raise TooLarge(f"is over the limit of {self.max_body_bytes} bytes", field="body")
-            return message
+    def observe_call(self, call: str, seconds: float) -> None:
+        """Say how long a call took, with all its attempts."""
+        self.phase(call, "total").observe(seconds)
 
-        async def counted_send(message: Message) -> None:
-            nonlocal status, status_sent, sent
-            if message["type"] == "http.response.start":
-                status_sent = True
-                status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id.get()
-            sent += len(message.get("body", b""))
-            await send(message)
-
-        self.metrics.in_flight.inc()
-        try:
-            await self.app(scope, limited_receive, counted_send)
-        except Exception:
-            _log.exception("unexpected error")
-            if status_sent:
-                raise
-            message = f"internal error; the log has it under request id {request_id.get()}"
-            await JSONResponse({"error": message}, 500)(scope, receive, counted_send)
-        finally:
-            seconds = time.perf_counter() - started
-            self.metrics.in_flight.dec()
-            # The route fills in the model; only known names become labels.
-            model = scope.get("state", {}).get("podium_model", "")
-            self.metrics.observe_request(model, status, seconds)
-            quiet = scope["path"].startswith(_QUIET_PATHS)
-            _log.log(
-                logging.DEBUG if quiet else logging.INFO,
-                "request",
-                extra={
-                    "fields": {
-                        "method": scope["method"],
-                        "path": scope["path"],
-                        "status": status,
-                        "duration_ms": round(seconds * 1e3, 2),
-                        "bytes_in": received,
-                        "bytes_out": sent,
-                        **({"model": model} if model else {}),
-                    }
-                },
-            )
-            request_id.reset(token)
+    def observe_transfer(self, call: str, seconds: float) -> None:
+        """Say how much of an attempt the stage did not spend on it."""
+        self.phase(call, "transfer").observe(seconds)
