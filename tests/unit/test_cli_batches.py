@@ -48,7 +48,7 @@ class Gateway:
 
 def run(folder: RunFolder, gateway: Gateway, **changes: Any) -> BatchRun:
     settings: dict[str, Any] = {"start": 0, "count": None, "batch": 8, "in_flight": 3}
-    return BatchRun(folder, gateway, progress=lambda done, total: None, **(settings | changes))
+    return BatchRun(folder, gateway, progress=lambda *_: None, **(settings | changes))
 
 
 def frames_in(folder: RunFolder) -> list[int]:
@@ -88,6 +88,21 @@ async def test_the_frames_come_in_order_whatever_the_order_of_the_answers(
     await batches.all()
     assert frames_in(folder) == list(expected)
     assert batches.frames_done == batches.frames_total == len(expected)
+
+
+async def test_the_first_request_is_short(folder: RunFolder) -> None:
+    gateway = Gateway()
+    await run(folder, gateway, batch=30).all()
+    assert sorted(gateway.asked) == [(0, 16), (16, 30), (46, 4)]
+
+
+async def test_progress_tells_what_was_done_before(folder: RunFolder) -> None:
+    folder.save(0, answer(0, 8))
+    told: list[tuple[int, int, int | None]] = []
+    await BatchRun(folder, Gateway(), 0, None, 8, 1, lambda *each: told.append(each)).all()
+    assert told[0] == (8, 8, None)
+    assert told[-1] == (FRAMES, 8, FRAMES)
+    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
 
 
 async def test_no_more_requests_are_in_flight_than_allowed(folder: RunFolder) -> None:

@@ -12,8 +12,11 @@ from podium.results import PipelineResult
 Request = Callable[[int, int], Awaitable[PipelineResult]]
 """Asks for ``count`` frames from ``start`` on."""
 
-Progress = Callable[[int, int | None], None]
-"""Told how many frames are done and how many there are, once that is known."""
+Progress = Callable[[int, int, int | None], None]
+"""Told how many frames are done, how many of them were before, and how many there are, if known."""
+
+_FIRST_FRAMES = 16
+"""The first request is short: a mistake shows at once, and it says how many frames there are."""
 
 
 @dataclass
@@ -43,11 +46,11 @@ class BatchRun:
 
     async def all(self) -> None:
         """Get the answers of all batches. Raises what a request raises."""
-        first = min(self.batch, self.count) if self.count else self.batch
+        first = min(_FIRST_FRAMES, self.batch, self.count or self.batch)
         answer = await self._one(self.start, first)  # says how many frames there are
         available = answer.source.frame_count - self.start
         self.frames_total = min(available, self.count) if self.count else available
-        self.progress(self.frames_done, self.frames_total)
+        self._show()
 
         todo = plan(self.start + first, self.start + self.frames_total, self.batch)
         try:
@@ -69,8 +72,11 @@ class BatchRun:
         else:
             self.frames_resumed += len(result.frames)
         self.frames_done += len(result.frames)
-        self.progress(self.frames_done, self.frames_total)
+        self._show()
         return result
+
+    def _show(self) -> None:
+        self.progress(self.frames_done, self.frames_resumed, self.frames_total)
 
 
 def plan(start: int, stop: int, batch: int) -> Iterator[tuple[int, int]]:

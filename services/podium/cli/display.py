@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from podium.cli.accuracy import Accuracy
-
-
-class _Speed(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f} frames/s" if speed else "- frames/s", style="cyan")
 
 
 class FrameBar:
@@ -37,12 +24,10 @@ class FrameBar:
             TextColumn("frames"),
             BarColumn(),
             MofNCompleteColumn(),
-            _Speed(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[speed]}", style="cyan"),
             console=console,
         )
-        self._task = self._progress.add_task("frames", total=None)
+        self._task = self._progress.add_task("frames", total=None, speed="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -56,9 +41,16 @@ class FrameBar:
     ) -> None:
         self._progress.stop()
 
-    def show(self, done: int, total: int | None) -> None:
-        """Move the bar."""
-        self._progress.update(self._task, completed=done, total=total)
+    def show(self, done: int, resumed: int, total: int | None) -> None:
+        """Move the bar; the speed is that of the frames that were not done before."""
+        elapsed_s = self._progress.tasks[self._task].elapsed or 0.0
+        speed = ""
+        if done > resumed and elapsed_s > 0:
+            per_s = (done - resumed) / elapsed_s
+            speed = f"{per_s:.1f} frames/s"
+            if total is not None and done < total:
+                speed += f", {timedelta(seconds=round((total - done) / per_s))} left"
+        self._progress.update(self._task, completed=done, total=total, speed=speed)
 
 
 def summary_table(
