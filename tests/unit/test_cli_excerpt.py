@@ -67,6 +67,7 @@ CASES = {
     "late start": ("clip.mkv", "libx264", {"bf": "2", "g": "9"}, [t + 3000 for t in STEADY]),
     "transport stream": ("clip.ts", "libx264", {"bf": "2", "g": "10"}, STEADY),
     "mpeg-4 in avi": ("clip.avi", "mpeg4", {"g": "8"}, STEADY),
+    "h.264 in avi": ("clip.avi", "libx264", {"bf": "2", "g": "10"}, STEADY),
     "only key frames": ("clip.avi", "mjpeg", {}, STEADY),
 }
 
