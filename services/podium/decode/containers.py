@@ -58,7 +58,7 @@ def container_format(head: bytes) -> str:
 def _is_transport_stream(head: bytes) -> bool:
     """Sync bytes at the packet distance of MPEG-TS (188) or M2TS (192, after a time code)."""
     return any(
-        len(head) > first and not head[first::distance].strip(b"G")
+        len(head) > first + distance and not head[first::distance].strip(b"G")
         for first, distance in ((0, 188), (4, 192))
     )
 

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Protocol, Self
-from weakref import WeakValueDictionary
 
 from pydantic import BeforeValidator, PositiveInt, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -77,8 +78,8 @@ class ObjectStore:
     def __init__(self, settings: ObjectStoreSettings) -> None:
         folder = settings.cache_dir
         if folder is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="podium-objects-")
-            folder = Path(self._temporary.name)
+            folder = Path(tempfile.mkdtemp(prefix="podium-objects-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self._schemes: dict[str, _Objects] = {
             "file": FileObjects(
                 settings.read_roots, settings.write_roots, settings.max_object_bytes
@@ -93,7 +94,9 @@ class ObjectStore:
                 allow_http=settings.s3_allow_http,
             ),
         }
-        self._fetching: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._fetching: weakref.WeakValueDictionary[str, asyncio.Lock] = (
+            weakref.WeakValueDictionary()
+        )
 
     def check(self, uri: str, *, write: bool = False) -> None:
         """Say whether ``uri`` may be read (or written), without asking for the object.
