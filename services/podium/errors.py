@@ -5,6 +5,7 @@
     │   ├── UnsupportedMedia       415  bytes that are not a picture or a video that Podium reads
     │   ├── TooLarge               413  over a size, length or count limit
     │   └── Unprocessable          422  well-formed, but there is nothing in it to work on
+    ├── Unauthorized               401  no API key, or one that is not known
     ├── Forbidden                  403  a path, address or option outside the allow-list
     ├── NotFound                   404  no such pipeline, model or file
     │   └── FramesGone             404  the frame handle has expired or was never here
@@ -67,6 +68,12 @@ class Unprocessable(InvalidInput):
     status = 422
 
 
+class Unauthorized(PodiumError):
+    """The request has no API key, or one that is not known."""
+
+    status = 401
+
+
 class Forbidden(PodiumError):
     """A path, address or option is outside the allow-list."""
 
@@ -117,6 +124,7 @@ class SetupError(PodiumError):
 
 BY_STATUS: dict[int, type[PodiumError]] = {
     400: InvalidInput,
+    401: Unauthorized,
     403: Forbidden,
     404: NotFound,
     413: TooLarge,

@@ -15,6 +15,7 @@ _VERBS = {
     "run": "Run a video through a pipeline and write the results.",
     "up": "Start the six services on this machine.",
     "models": "List, get and check the models.",
+    "keys": "Make API keys for a gateway.",
     "doctor": "Check that this machine is ready.",
     "settings": "Print every setting of every service.",
 }

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
+from podium.gateway.auth import RequireApiKey, load_keys
 from podium.gateway.pipelines import PipelineModel, Pipelines
 from podium.gateway.routes import pipeline_router
 from podium.gateway.settings import GatewaySettings
@@ -26,9 +30,11 @@ from podium.serving.remote import (
 from podium.serving.telemetry import Metrics
 from podium.stages import Stages
 
+_log = logging.getLogger("podium.gateway")
+
 
 def create_app(settings: GatewaySettings | None = None) -> FastAPI:
-    """Make the gateway. Raises SetupError when a pipeline file is not valid."""
+    """Make the gateway. Raises SetupError when a file of pipelines or keys is not valid."""
     settings = settings or GatewaySettings()
     metrics = Metrics("gateway")
     pool = SessionPool(timeout_s=settings.stage_timeout_s)
@@ -71,4 +77,25 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         routers=[pipeline_router(pipelines, stages.postprocess, settings.max_body_bytes)],
         resource=connections,
         metrics=metrics,
+        middleware=_door(settings, metrics),
     )
+
+
+def _door(settings: GatewaySettings, metrics: Metrics) -> list[Middleware]:
+    """Who is let in: everybody, or holders of an API key."""
+    if settings.api_keys is not None:
+        return [Middleware(RequireApiKey, keys=load_keys(settings.api_keys), metrics=metrics)]
+    if not _is_loopback(settings.host):
+        _log.warning(
+            "anybody who reaches %s:%d may use this gateway; PODIUM_API_KEYS asks for keys",
+            settings.host,
+            settings.port,
+        )
+    return []
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -53,6 +53,9 @@ class GatewaySettings(ServiceSettings):
     postprocess_timeout_s: float = Field(default=1800, gt=0)
     """Longest wait for the postprocessing of a whole video."""
 
+    api_keys: Path | None = None
+    """File of API keys, usually a mounted secret; unset: everybody may use the gateway."""
+
     def stage_urls(self) -> dict[str, str]:
         """Stage -> where its replicas are."""
         return {

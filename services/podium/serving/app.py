@@ -73,6 +73,7 @@ def create_service_app(
                 await open_resources.enter_async_context(resource(app))
             yield
 
+    admission = Admission(settings.max_requests, settings.max_in_flight_bytes)
     app = FastAPI(
         title=f"Podium {service}",
         summary=summary,
@@ -80,19 +81,19 @@ def create_service_app(
         lifespan=lifespan,
         redirect_slashes=False,
         telemetry=spans_of(tracing, quiet=QUIET_PATHS),
+        middleware=[  # the first one is the outermost
+            Middleware(
+                RequestTelemetry,
+                metrics=metrics,
+                max_body_bytes=settings.max_body_bytes,
+                tracing=tracing,
+            ),
+            *middleware,
+            Middleware(AdmissionControl, admission=admission, metrics=metrics),
+            Middleware(CancelOnDisconnect),
+        ],
     )
-    admission = Admission(settings.max_requests, settings.max_in_flight_bytes)
     app.state.admission = admission
-    # The last one added is the outermost.
-    app.add_middleware(CancelOnDisconnect)
-    app.add_middleware(AdmissionControl, admission=admission, metrics=metrics)
-    app.user_middleware[:0] = middleware
-    app.add_middleware(
-        RequestTelemetry,
-        metrics=metrics,
-        max_body_bytes=settings.max_body_bytes,
-        tracing=tracing,
-    )
     control = control or BuiltInModels(catalogue)
     app.include_router(triton_router(catalogue, control, settings.max_body_bytes))
     app.include_router(oip_router(service, catalogue, control, settings, admission))

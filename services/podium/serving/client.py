@@ -26,7 +26,7 @@ from podium.serving.balancer import Balancer, Replica, RetryBudget
 from podium.serving.deadline import remaining_s
 from podium.serving.endpoints import Endpoints
 from podium.serving.request_context import current_request, read_server_timing
-from podium.serving.telemetry import CallMetrics
+from podium.serving.telemetry import CallMetrics, Metrics
 from podium.wire import (
     HEADER_LENGTH,
     InferResult,
@@ -93,15 +93,19 @@ class OipClient:
         pool: Connections, shared by the stages.
         stage: Name that errors carry.
         endpoints: Where the replicas are.
-        metrics: Where to count.
+        metrics: Where to count; None: nowhere that anybody looks.
     """
 
     def __init__(
-        self, pool: SessionPool, stage: str, endpoints: Endpoints, metrics: CallMetrics
+        self,
+        pool: SessionPool,
+        stage: str,
+        endpoints: Endpoints,
+        metrics: CallMetrics | None = None,
     ) -> None:
         self._pool = pool
-        self._metrics = metrics
-        metrics.watch_replicas(lambda: len(endpoints.addresses()))
+        self._metrics = metrics or Metrics("client").calls(stage)
+        self._metrics.watch_replicas(lambda: len(endpoints.addresses()))
         self.stage = stage
         self.balancer = Balancer(stage, endpoints)
         self._budget = RetryBudget()
