@@ -60,13 +60,15 @@ class Bench:
             **{"enabled": True, **settings},
         )
 
-    def load_model(self, stored):
-        self.loads.append(stored.reference)
+    def load_model(self, manifest, weights):
+        assert weights.is_file()
+        reference = f"{manifest.name}@{manifest.version}"
+        self.loads.append(reference)
         self.loading.set()
         assert self.go_on.wait(10)
-        if stored.reference == self.refuse:
-            raise SetupError(f"model {stored.reference} does not run: no")
-        adapter = self.adapters[stored.reference] = Doubler()
+        if reference == self.refuse:
+            raise SetupError(f"model {reference} does not run: no")
+        adapter = self.adapters[reference] = Doubler()
         batcher = Batcher(
             adapter,
             self.executor,
@@ -75,7 +77,7 @@ class Bench:
             stage="test",
             metrics=Metrics("test").batches("m"),
         )
-        return Entry(EngineModel(stored.manifest, adapter, batcher))
+        return Entry(EngineModel(manifest, adapter, batcher))
 
     async def states(self):
         return {

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from pathlib import Path
 
 import orjson
 
@@ -13,7 +14,6 @@ from podium.engines.session import SessionFactory
 from podium.errors import SetupError
 from podium.models.adapter import Adapter, load_adapter
 from podium.models.manifest import Manifest, Task
-from podium.models.repository import StoredModel
 from podium.serving.batcher import Batcher, BatchLimits
 from podium.serving.catalogue import Entry
 from podium.serving.model_stats import ModelStatistics
@@ -68,7 +68,7 @@ class EngineModel:
 
 
 class EngineModelLoader:
-    """Makes served models out of stored ones.
+    """Makes served models out of weights.
 
     Args:
         task: Which stage they are for.
@@ -96,18 +96,17 @@ class EngineModelLoader:
         self._limits = limits
         self._metrics = metrics
 
-    def __call__(self, stored: StoredModel) -> Entry:
-        """Load a model and run it once; takes as long as that takes.
+    def __call__(self, manifest: Manifest, weights: Path) -> Entry:
+        """Load verified weights and run them once; takes as long as that takes.
 
         Raises:
-            SetupError: it is damaged, does not fit its family, or does not run.
+            SetupError: they do not fit their family, or do not run.
         """
         started = time.monotonic()
-        manifest = stored.manifest
-        weights = stored.verified_weights()
+        reference = f"{manifest.name}@{manifest.version}"
         adapter = load_adapter(manifest, weights, self._task, self._open_session)
-        _warm_up(adapter, stored.reference, self._limits.max_batch)
-        _log.info("%s is warm after %.2f s", stored.reference, time.monotonic() - started)
+        _warm_up(adapter, reference, self._limits.max_batch)
+        _log.info("%s is warm after %.2f s", reference, time.monotonic() - started)
         statistics = ModelStatistics(batched=True)
         batcher = Batcher(
             adapter,

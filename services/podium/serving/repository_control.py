@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from podium.errors import Forbidden, NotFound, SetupError
 from podium.models.manifest import Manifest, Task
@@ -14,8 +15,8 @@ from podium.models.repository import ModelRepository, StoredModel
 from podium.serving.catalogue import Catalogue, Entry
 from podium.serving.model_control import IndexEntry
 
-LoadModel = Callable[[StoredModel], Entry]
-"""Loads and warms up a model; slow, so not on the event loop. Raises SetupError."""
+LoadModel = Callable[[Manifest, Path], Entry]
+"""Loads verified weights and warms the model up; not for the event loop. Raises SetupError."""
 
 _Key = tuple[str, str]  # name, version
 
@@ -40,7 +41,7 @@ class RepositoryControl:
         catalogue: What is served; only this class changes it.
         repository: Where the models are.
         task: Which of them are served.
-        load_model: Loads one whose weights have been verified.
+        load_model: Loads one.
         enabled: Whether ``load`` and ``unload`` are allowed.
     """
 
@@ -155,12 +156,12 @@ class RepositoryControl:
             raise
 
     def _load_or_keep(self, stored: StoredModel) -> _Loaded:
-        stored.verified_weights()
+        weights = stored.verified_weights()
         name, version = _key(stored)
         current = self._served.get(name, {}).get(version)
         if current is not None and current.manifest == stored.manifest:
             return current
-        return _Loaded(stored.manifest, self._load_model(stored))
+        return _Loaded(stored.manifest, self._load_model(stored.manifest, weights))
 
     def _find(self, name: str, version: str | None) -> list[StoredModel]:
         there = self._repository.versions(name)
