@@ -38,6 +38,7 @@ def write_video(
     rate: int = 25,
     ticks: Sequence[int] | None = None,
     pix_fmt: str = "yuv420p",
+    size: tuple[int, int] = (WIDTH, HEIGHT),
     rotation: int = 0,
     container_options: dict[str, str] | None = None,
     **options: str,
@@ -51,18 +52,19 @@ def write_video(
         rate: Frames per second; the clock ticks once per frame.
         ticks: When each frame is shown, in ticks; None: one after the other.
         pix_fmt: Pixel format.
+        size: Width and height.
         rotation: Degrees counter-clockwise that players are told to turn the video by.
         container_options: For the muxer.
         options: For the encoder.
     """
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=options)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pix_fmt
+        stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
         stream.codec_context.time_base = Fraction(1, rate)
         if rotation:
             stream.set_display_rotation(rotation)
         for number in range(count):
-            frame = av.VideoFrame.from_ndarray(numbered_picture(number), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(numbered_picture(number, *size), format="rgb24")
             frame.pts = number if ticks is None else ticks[number]
             frame.time_base = Fraction(1, rate)
             container.mux(stream.encode(frame))

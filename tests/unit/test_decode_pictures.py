@@ -1,0 +1,133 @@
+"""Pictures: videos of one frame, refused by their header alone where they are too large."""
+
+from __future__ import annotations
+
+import struct
+import tracemalloc
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from podium.decode.frames import Limits
+from podium.decode.pictures import decode_picture, is_picture
+from podium.errors import InvalidInput, TooLarge, Unprocessable
+from podium.types import FrameRange
+
+LIMITS = Limits(max_pixels=10_000_000, max_frames=100, max_batch_bytes=1 << 30, max_duration_s=3600)
+LOSSLESS_WEBP = [cv2.IMWRITE_WEBP_QUALITY, 101]
+
+
+def decode(data: bytes, **changed: int):
+    return decode_picture(data, FrameRange(**changed), LIMITS)
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    """RGB, 60 wide and 40 high, all four corners different."""
+    y, x = np.mgrid[:40, :60]
+    return np.stack([x * 4, y * 6, np.full_like(x, 30)], -1).astype(np.uint8)
+
+
+def encoded(picture: np.ndarray, suffix: str, *options: int) -> bytes:
+    return cv2.imencode(suffix, picture[..., ::-1], options)[1].tobytes()
+
+
+def with_orientation(jpeg: bytes, orientation: int) -> bytes:
+    """A JPEG with an EXIF segment (TIFF tag 0x0112)."""
+    tiff = b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x112, 3, 1, orientation, 0, 0)
+    segment = b"Exif\0\0" + tiff
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + jpeg[2:]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "tolerance"),
+    [(".png", (), 0), (".webp", LOSSLESS_WEBP, 0), (".webp", (), 12), (".jpg", (), 12)],
+)
+def test_pictures_are_frames_in_rgb(picture, suffix, options, tolerance):
+    data = encoded(picture, suffix, *options)
+    assert is_picture(data[:12])
+    decoded = decode(data)
+    assert decoded.size == (60, 40)
+    assert decoded.frame_index.tolist() == [0]
+    assert decoded.time_s.tolist() == [0.0]
+    assert decoded.frame_ok.tolist() == [True]
+    assert (decoded.source.frame_count, decoded.source.fps, decoded.source.duration_s) == (1, 0, 0)
+    difference = np.abs(decoded.pixels[0].astype(int) - picture)
+    assert difference.max() <= max(tolerance * 2, 0)
+    assert difference.mean() <= tolerance / 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_honoured(picture, orientation):
+    upright = {
+        1: picture,
+        2: picture[:, ::-1],
+        3: picture[::-1, ::-1],
+        4: picture[::-1],
+        5: picture.transpose(1, 0, 2),
+        6: np.rot90(picture, -1),
+        7: np.rot90(picture, 2).transpose(1, 0, 2),
+        8: np.rot90(picture, 1),
+    }[orientation]
+    decoded = decode(with_orientation(encoded(picture, ".jpg"), orientation))
+    assert decoded.size == (upright.shape[1], upright.shape[0])
+    assert np.abs(decoded.pixels[0].astype(int) - upright).mean() < 5
+
+
+def test_grey_and_16_bit_and_alpha_become_rgb(picture):
+    for other in (
+        picture[..., 0],
+        picture.astype(np.uint16) * 256,
+        np.dstack([picture, picture[..., 0]]),
+    ):
+        data = cv2.imencode(".png", other)[1].tobytes()
+        assert decode(data).pixels[0].shape == (40, 60, 3)
+        assert decode(data).pixels[0].dtype == np.uint8
+
+
+def png_header(width: int, height: int) -> bytes:
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + header
+        + struct.pack(">I", zlib.crc32(header))
+    )
+
+
+def jpeg_header(width: int, height: int) -> bytes:
+    frame = struct.pack(">BHH", 8, height, width) + b"\3" + bytes(9)
+    return b"\xff\xd8\xff\xe0\0\4\0\0\xff\xff\xc2" + struct.pack(">H", len(frame) + 2) + frame
+
+
+def webp_header(width: int, height: int) -> bytes:
+    canvas = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+    chunk = b"VP8X" + struct.pack("<I", 10) + bytes(4) + canvas
+    return b"RIFF" + struct.pack("<I", len(chunk) + 4) + b"WEBP" + chunk
+
+
+@pytest.mark.parametrize("header", [png_header, jpeg_header, webp_header])
+def test_large_pictures_are_refused_by_their_header(header):
+    tracemalloc.start()
+    with pytest.raises(TooLarge, match="media: is 20000x15000"):
+        decode(header(20000, 15000))
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_cut_off_pictures_are_refused(picture, suffix, capfd):
+    data = encoded(picture, suffix)
+    for length in range(12, len(data) - 3, 7):
+        with pytest.raises(Unprocessable, match="media: is a picture"):
+            decode(data[:length])
+    capfd.readouterr()  # OpenCV complains on stderr
+
+
+def test_the_one_frame_is_number_0(picture):
+    data = encoded(picture, ".png")
+    assert decode(data, start=0, count=10, step=3).frame_index.tolist() == [0]
+    with pytest.raises(InvalidInput, match="start: is 1, but the media has 1 frame"):
+        decode(data, start=1)

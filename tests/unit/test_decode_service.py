@@ -1,0 +1,246 @@
+"""The two models of the decode service, as a service calls them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from podium.decode.decoder import Decoder
+from podium.decode.served import CropModel, DecodeModel
+from podium.decode.settings import DecodeSettings
+from podium.errors import (
+    Forbidden,
+    FramesGone,
+    InvalidInput,
+    NotFound,
+    TooLarge,
+    Unprocessable,
+    UnsupportedMedia,
+)
+from podium.serving.object_store import ObjectStoreSettings
+from podium.vision.affine import apply
+from podium.wire import InferRequest, bytes_tensor
+from tests.videos import HEIGHT, WIDTH, number_of, write_video
+
+X264 = {"g": "12", "bf": "3"}
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("clips") / "clip.mp4", 40, **X264)
+
+
+@pytest.fixture
+def decoder(video):
+    settings = DecodeSettings(
+        max_media_bytes=1 << 20,
+        max_images_bytes=1 << 20,
+        objects=ObjectStoreSettings(read_roots=(video.parent,)),
+    )
+    with Decoder(settings, address="http://replica:8001") as decoder:
+        yield decoder
+
+
+async def decode(decoder, media=None, /, uri=None, **parameters):
+    inputs = {} if media is None else {"media": bytes_tensor(media)}
+    inputs |= {} if uri is None else {"uri": bytes_tensor(uri)}
+    model = DecodeModel(decoder)
+    result = await model.infer(InferRequest(inputs, parameters))
+    for spec in model.outputs:
+        spec.check(result.outputs[spec.name])
+    return result
+
+
+async def crop(decoder, handle, /, frame_index, rois, **parameters):
+    inputs = {
+        "frame_index": np.array(frame_index, np.int64),
+        "rois": np.array(rois, np.float32).reshape(-1, 5),
+    }
+    model = CropModel(decoder)
+    parameters = {"handle": handle, "height": 48, "width": 32} | parameters
+    result = await model.infer(InferRequest(inputs, parameters))
+    for spec in model.outputs:
+        spec.check(result.outputs[spec.name])
+    return result.outputs
+
+
+WHOLE = (WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT, 0)
+
+
+async def test_decode_answers_with_facts_and_images(decoder, video):
+    result = await decode(
+        decoder, video.read_bytes(), start=5, count=10, step=2, stride=4, letterbox=96
+    )
+    out = result.outputs
+    assert out["frame_index"].tolist() == list(range(5, 25, 2))
+    assert out["image_frame"].tolist() == [5, 13, 21, 23]
+    np.testing.assert_allclose(out["time_s"], np.arange(5, 25, 2) / 25, atol=1e-6)
+    assert out["frame_ok"].all()
+    assert out["frame_size"].tolist() == [WIDTH, HEIGHT]
+    assert out["images"].shape == (4, 96, 96, 3)
+    corners = apply(out["transforms"][:1], np.array([[[0, 0], [96, 96]]], np.float32))[0]
+    np.testing.assert_allclose(corners, [[0, -32], [160, 128]], atol=0.01)
+    facts = result.parameters
+    assert facts["address"] == "http://replica:8001"
+    assert facts["expires_ms"] == 10_000
+    assert facts["frame_count"] == 40
+    assert facts["fps"] == pytest.approx(25)
+    assert facts["duration_s"] == pytest.approx(1.6)
+    assert facts["complete"] is True
+
+
+async def test_without_letterbox_there_are_no_images(decoder, video):
+    out = (await decode(decoder, uri=video.as_uri())).outputs
+    assert len(out["frame_index"]) == 40
+    assert len(out["images"]) == len(out["image_frame"]) == len(out["transforms"]) == 0
+
+
+async def test_crops_come_from_the_frames_they_name(decoder, video):
+    handle = (await decode(decoder, video.read_bytes(), start=10, count=8)).parameters["handle"]
+    order = [17, 10, 12, 12]
+    out = await crop(decoder, handle, order, [WHOLE] * 4, height=HEIGHT, width=WIDTH)
+    assert [number_of(image) for image in out["images"]] == order
+    np.testing.assert_allclose(out["transforms"][0], [[1, 0, 0], [0, 1, 0]], atol=1e-5)
+    none = await crop(decoder, handle, [], [])
+    assert none["images"].shape == (0, 48, 32, 3)
+    replicated = await crop(decoder, handle, [10], [(-50, 5, 20, 20, 0)], border="replicate")
+    black = await crop(decoder, handle, [10], [(-50, 5, 20, 20, 0)])
+    assert replicated["images"].any()
+    assert not black["images"].any()
+
+
+async def test_damaged_frames_have_no_image_and_no_crop(decoder, tmp_path):
+    faststart = {"movflags": "faststart"}
+    whole = write_video(tmp_path / "clip.mp4", 40, container_options=faststart, **X264)
+    data = whole.read_bytes()
+    result = await decode(decoder, data[: len(data) // 2], stride=8, letterbox=32)
+    ok = result.outputs["frame_index"][result.outputs["frame_ok"]]
+    assert 5 < len(ok) < 40
+    assert result.outputs["image_frame"].tolist() == sorted({*range(0, ok[-1], 8), ok[-1]} & {*ok})
+    assert result.parameters["complete"] is False
+    with pytest.raises(InvalidInput, match="frame_index: row 1 is frame 39"):
+        await crop(decoder, result.parameters["handle"], [0, 39], [WHOLE] * 2)
+
+
+async def test_a_picture_decodes_and_crops_like_a_video(decoder):
+    picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    data = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+    result = await decode(decoder, data, letterbox=80)
+    assert result.outputs["image_frame"].tolist() == [0]
+    np.testing.assert_array_equal(result.outputs["images"][0, 10:70], picture)
+    out = await crop(
+        decoder, result.parameters["handle"], [0], [(40, 30, 80, 60, 0)], height=60, width=80
+    )
+    np.testing.assert_array_equal(out["images"][0], picture)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"start": -1}, "start: "),
+        ({"start": 1.5}, "start: "),
+        ({"start": "0"}, "start: "),
+        ({"start": True}, "start: "),
+        ({"start": float("nan")}, "start: "),
+        ({"start": 1 << 70}, "start: "),
+        ({"count": 0}, "count: "),
+        ({"step": 0}, "step: "),
+        ({"stride": 0}, "stride: "),
+        ({"letterbox": 5000}, "letterbox: "),
+        ({"letterbox_anchor": "middle"}, "letterbox_anchor: "),
+        ({"letterbox_fill": 256}, "letterbox_fill: "),
+        ({"colour": 1}, "colour: is unknown; known are start, count"),
+        ({"start": 40}, "start: is 40, but the media has 40 frame"),
+    ],
+)
+async def test_wrong_parameters_are_named(decoder, video, parameters, message):
+    with pytest.raises(InvalidInput, match=message):
+        await decode(decoder, video.read_bytes(), **parameters)
+
+
+async def test_parameters_of_the_protocol_are_left_alone(decoder, video):
+    reserved = {"timeout": 5_000_000, "priority": 1, "sequence_id": 7, "triton_x": "y"}
+    assert await decode(decoder, video.read_bytes(), count=1, **reserved)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"height": 0}, "height: "),
+        ({"width": 5000}, "width: "),
+        ({"width": 32.0}, "width: "),
+        ({"border": "mirror"}, "border: "),
+        ({"handle": 7}, "handle: "),
+        ({"size": 7}, "size: is unknown; known are handle, height"),
+    ],
+)
+async def test_wrong_crop_parameters_are_named(decoder, parameters, message):
+    with pytest.raises(InvalidInput, match=message):
+        await crop(decoder, "x", [0], [WHOLE], **parameters)
+
+
+async def test_wrong_crop_inputs_are_named(decoder, video):
+    handle = (await decode(decoder, video.read_bytes(), count=4)).parameters["handle"]
+    with pytest.raises(InvalidInput, match="frame_index: row 0 is frame 4"):
+        await crop(decoder, handle, [4], [WHOLE])
+    with pytest.raises(InvalidInput, match="rois: has 1 rows"):
+        await crop(decoder, handle, [0, 1], [WHOLE])
+    with pytest.raises(InvalidInput, match="rois: row 1"):
+        await crop(decoder, handle, [0, 1], [WHOLE, (np.nan, 0, 1, 1, 0)])
+    with pytest.raises(TooLarge, match="rois: 100 images"):
+        await crop(decoder, handle, [0] * 100, [WHOLE] * 100, height=100, width=100)
+    with pytest.raises(FramesGone):
+        await crop(decoder, "not-a-handle", [0], [WHOLE])
+    with pytest.raises(InvalidInput, match="handle: Field required"):
+        await CropModel(decoder).infer(
+            InferRequest(
+                {"frame_index": np.zeros(0, np.int64), "rois": np.zeros((0, 5), np.float32)}
+            )
+        )
+
+
+async def test_wrong_media_are_named(decoder, video, tmp_path):
+    data = video.read_bytes()
+    with pytest.raises(InvalidInput, match="exactly one of media and uri"):
+        await decode(decoder)
+    with pytest.raises(InvalidInput, match="exactly one of media and uri"):
+        await decode(decoder, data, uri=video.as_uri())
+    with pytest.raises(InvalidInput, match="uri: is not text"):
+        await decode(decoder, uri=b"\xff\xfe")
+    with pytest.raises(Unprocessable, match="media: is empty"):
+        await decode(decoder, b"")
+    with pytest.raises(UnsupportedMedia, match="media: is not media"):
+        await decode(decoder, b"hello")
+    with pytest.raises(TooLarge, match="media: has 1048577 bytes"):
+        await decode(decoder, data.ljust((1 << 20) + 1, b"\0"))
+    with pytest.raises(TooLarge, match="letterbox: 40 images"):
+        await decode(decoder, data, letterbox=1000)
+    with pytest.raises(NotFound):
+        await decode(decoder, uri=f"{video.parent.as_uri()}/missing.mp4")
+    for uri in ("file:///etc/passwd", "http://127.0.0.1/clip.mp4", "s3://bucket/clip.mp4"):
+        with pytest.raises(Forbidden, match="uri: "):
+            await decode(decoder, uri=uri)
+
+
+async def test_the_event_loop_stays_free(decoder, video):
+    longest, last = 0.0, time.perf_counter()
+    data = video.read_bytes()
+    work = asyncio.gather(*(decode(decoder, data, letterbox=64) for _ in range(6)))
+    while not work.done():
+        await asyncio.sleep(0.001)
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
+    await work
+    assert longest < 0.1
+
+
+async def test_real_person(decoder, shared_data):
+    data = (shared_data / "real" / "balance_beam_cam01.mp4").read_bytes()
+    result = await decode(decoder, data, start=90, letterbox=128, stride=5)
+    assert result.outputs["frame_index"].tolist() == list(range(90, 100))
+    assert result.outputs["frame_size"].tolist() == [1080, 1920]
+    assert result.parameters["fps"] == pytest.approx(60)
