@@ -7,11 +7,12 @@ range. Variable frame rates keep their time stamps and rotated recordings are tu
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import lru_cache
 from itertools import chain, islice
 from typing import Any
 
+import av
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
@@ -65,7 +66,8 @@ def decode_video(
     pixels: dict[int, UInt8] = {}
     entries = index.entries(present)[:_RECOVERY_KEYS]
     for entry in dict.fromkeys(entries[:1] + entries[-1:]):
-        pixels = dict(_decode(source, index, present, entry, threads))
+        pixels.clear()
+        pixels.update(_decode(source, index, present, entry, threads))
         if present[0] in pixels:
             break
     return DecodedFrames(
@@ -127,7 +129,8 @@ def _packets_from(
 ) -> Iterator[tuple[int, Packet[Any]]]:
     """Numbered packets from ``entry`` on: by seeking, or where that fails by reading past."""
     if entry:
-        container.seek(int(index.seek_time[entry]), stream=stream)
+        with suppress(av.FFmpegError):
+            container.seek(int(index.seek_time[entry]), stream=stream)
     packets = packets_of(container, stream)
     first = next(packets, None)
     number = index.number.get(packet_id(first), len(index.ordinal)) if first else entry + 1

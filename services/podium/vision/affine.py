@@ -80,8 +80,11 @@ def roi_transforms(rois: Float32, height: int, width: int) -> NDArray[np.float64
 
 def apply(transforms: NDArray[np.floating], points: NDArray[np.floating]) -> Float32:
     """Map ``points`` (M, J, 2) through ``transforms`` (M, 2, 3), row by row."""
-    mapped = np.einsum("mij,mkj->mki", transforms[:, :, :2], points, dtype=np.float64)
-    return (mapped + transforms[:, None, :, 2]).astype(np.float32)
+    linear, shift = np.split(transforms.astype(np.float64), [2], axis=2)
+    mapped: Float32 = (points @ linear.transpose(0, 2, 1) + shift.transpose(0, 2, 1)).astype(
+        np.float32
+    )
+    return mapped
 
 
 def invert(transforms: NDArray[np.floating]) -> NDArray[np.float64]:
