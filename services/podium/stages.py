@@ -55,8 +55,10 @@ class Decode(Protocol):
         frame_index: Int64,  # (M,)
         rois: Float32,  # (M, 5) cx, cy, w, h in frame pixels, rotation in radians
         spec: CropSpec,
+        *,
+        release: bool = False,
     ) -> Crops:
-        """Cut M rotated regions out of kept frames.
+        """Cut M rotated regions out of kept frames; ``release`` says that they were the last.
 
         Raises:
             FramesGone: the replica no longer holds the frames; decode again.

@@ -16,6 +16,7 @@ _VERBS = {
     "up": "Start the six services on this machine.",
     "models": "List, get and check the models.",
     "keys": "Make API keys for a gateway.",
+    "bench": "Measure what the services cost.",
     "doctor": "Check that this machine is ready.",
     "settings": "Print every setting of every service.",
 }

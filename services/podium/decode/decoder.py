@@ -82,7 +82,13 @@ class Decoder:
         )
 
     async def crop(
-        self, frames: FrameHandle, frame_index: Int64, rois: Float32, spec: CropSpec
+        self,
+        frames: FrameHandle,
+        frame_index: Int64,
+        rois: Float32,
+        spec: CropSpec,
+        *,
+        release: bool = False,
     ) -> Crops:
         """Cut M rotated regions out of kept frames.
 
@@ -91,6 +97,7 @@ class Decoder:
             frame_index: (M,) which frame each region is cut out of.
             rois: (M, 5) cx, cy, w, h in frame pixels, rotation in radians.
             spec: Size and border of the crops.
+            release: Let go of the frames, unless the call fails.
 
         Raises:
             FramesGone: the handle has expired or was never here.
@@ -111,9 +118,12 @@ class Decoder:
                     field="frame_index",
                 )
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
+        crops = await loop.run_in_executor(
             self._executor, crop, [kept[ordinal] for ordinal in ordinals], rois, spec
         )
+        if release:
+            self._store.drop(frames.handle)
+        return crops
 
     def _decode(
         self, held: bytes | Path, frames: FrameRange, stride: int, spec: Letterbox | None

@@ -60,6 +60,11 @@ class FrameStore:
             batch.expires_s = time.monotonic() + self._ttl_s
             return batch.pixels
 
+    def drop(self, handle: str) -> None:
+        """Let go of a batch, if it is still here."""
+        with self._lock:
+            self._batches.pop(handle, None)
+
     @property
     def bytes(self) -> int:
         """Bytes of the frames that are kept."""

@@ -65,6 +65,8 @@ class CropParameters(_Parameters):
     """Of the crops."""
     border: Border = "constant"
     """What lies beyond the edge of the frame: black, or its last pixels."""
+    release: bool = False
+    """Whether the frames are not needed after this call."""
 
     @property
     def spec(self) -> CropSpec:

@@ -86,6 +86,7 @@ class CropModel:
             request.inputs["frame_index"],
             request.inputs["rois"],
             parameters.spec,
+            release=parameters.release,
         )
         return InferResult({"images": crops.images, "transforms": crops.transforms})
 

@@ -178,7 +178,9 @@ class PipelineRun:
             nobody = Persons.nobody(models.joint_count, in_3d=spec.pose.stage == "pose3d")
             return Chunk(batch, nobody, failed)
         with self._timed("crop"):
-            crops = await self.stages.decode.crop(batch.frames, frame_index, rois, models.crop)
+            crops = await self.stages.decode.crop(
+                batch.frames, frame_index, rois, models.crop, release=True
+            )
         poses: Poses2D | Poses3D
         with self._timed(spec.pose.stage):
             if spec.pose.stage == "pose2d":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,6 +32,9 @@ from podium.types import (
     UInt8,
 )
 from podium.wire import InferResult, Parameter, Tensors, bytes_tensor
+
+_FACTS_TTL_S = 5.0
+"""How long a model that was swapped may still be described as before."""
 
 
 class RemoteDecode:
@@ -84,7 +89,13 @@ class RemoteDecode:
             )
 
     async def crop(
-        self, frames: FrameHandle, frame_index: Int64, rois: Float32, spec: CropSpec
+        self,
+        frames: FrameHandle,
+        frame_index: Int64,
+        rois: Float32,
+        spec: CropSpec,
+        *,
+        release: bool = False,
     ) -> Crops:
         try:
             result = await self._client.infer(
@@ -95,6 +106,7 @@ class RemoteDecode:
                     "height": spec.height,
                     "width": spec.width,
                     "border": spec.border,
+                    "release": release,
                 },
                 address=frames.address,
                 call="crop",
@@ -110,19 +122,21 @@ class _RemoteModels:
 
     def __init__(self, client: OipClient) -> None:
         self._client = client
-        self._facts: dict[str, ModelFacts] = {}
+        self._facts: dict[str, tuple[float, ModelFacts]] = {}  # model -> when asked, answer
 
     async def describe(self, model: str) -> ModelFacts:
-        if model not in self._facts:
+        asked_s, _ = self._facts.get(model, (-math.inf, None))
+        if time.monotonic() - asked_s > _FACTS_TTL_S:
             metadata = await self._client.metadata(model)
             with _answers_of(self._client.stage):
                 _, _, pinned = model.partition("@")
-                self._facts[model] = ModelFacts(
+                facts = ModelFacts(
                     name=metadata["name"],
                     version=pinned or metadata["versions"][-1],
                     parameters=metadata.get("parameters", {}),
                 )
-        return self._facts[model]
+            self._facts[model] = time.monotonic(), facts
+        return self._facts[model][1]
 
     async def _infer(self, model: str, inputs: Tensors) -> InferResult:
         try:

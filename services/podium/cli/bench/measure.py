@@ -1,0 +1,71 @@
+"""Runs requests at a concurrency and says what they cost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from podium.cli.bench.compositions import Composition
+from podium.cli.bench.workloads import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What was compared; its measurements are repeated in every round."""
+
+    models: str
+    composition: str
+    workload: str
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One round of one cell."""
+
+    frames_per_s: float
+    p50_ms: float  # per request
+    p99_ms: float
+    cpu_ms_per_frame: float  # of the whole process tree, the client included
+    received_mb_per_frame: float  # by all services together
+    rss_mb: float
+
+
+async def measure(
+    composition: Composition, workload: Workload, concurrency: int, seconds: float
+) -> Measurement:
+    """Keep ``concurrency`` requests in flight for about ``seconds``."""
+    latencies_ms: list[float] = []
+    bytes_before = await composition.received_bytes()
+    cpu_before = composition.cpu_s()
+    started = time.perf_counter()
+
+    async def client() -> None:
+        while time.perf_counter() - started < seconds:
+            sent = time.perf_counter()
+            await composition.ask(workload)
+            latencies_ms.append((time.perf_counter() - sent) * 1e3)
+
+    await asyncio.gather(*(client() for _ in range(concurrency)))
+    wall_s = time.perf_counter() - started
+    cpu_s = composition.cpu_s() - cpu_before
+    received = await composition.received_bytes() - bytes_before
+    frames = len(latencies_ms) * workload.frames
+    return Measurement(
+        frames_per_s=frames / wall_s,
+        p50_ms=float(np.percentile(latencies_ms, 50)),
+        p99_ms=float(np.percentile(latencies_ms, 99)),
+        cpu_ms_per_frame=cpu_s * 1e3 / frames,
+        received_mb_per_frame=received / 1e6 / frames,
+        rss_mb=composition.rss_mb(),
+    )
+
+
+def median(rounds: list[Measurement]) -> Measurement:
+    """The median of each figure over the rounds."""
+    rows: list[dict[str, Any]] = [asdict(m) for m in rounds]
+    return Measurement(**{key: float(np.median([row[key] for row in rows])) for key in rows[0]})
