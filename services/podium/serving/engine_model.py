@@ -16,6 +16,7 @@ from podium.models.adapter import Adapter, load_adapter
 from podium.models.manifest import Manifest, Task
 from podium.serving.batcher import Batcher, BatchLimits
 from podium.serving.catalogue import Entry
+from podium.serving.engine_phases import timed_sessions
 from podium.serving.model_stats import ModelStatistics
 from podium.serving.telemetry import Metrics
 from podium.wire import InferRequest, InferResult, Parameter, TensorSpec
@@ -90,7 +91,7 @@ class EngineModelLoader:
         metrics: Metrics,
     ) -> None:
         self._task = task
-        self._open_session = open_session
+        self._open_session = timed_sessions(open_session)
         self._executor = executor
         self._instances = instances
         self._limits = limits
