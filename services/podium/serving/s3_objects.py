@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import (
@@ -23,6 +24,9 @@ from obstore.store import S3Store
 
 from podium.errors import Forbidden, InvalidInput, NotFound, TooLarge, Unavailable
 from podium.serving.object_cache import ObjectCache
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 
 class S3Objects:
@@ -76,8 +80,8 @@ class S3Objects:
             if cached is not None:
                 return cached
             # A version that replaces this one meanwhile fails the condition, not the checksum.
-            options = {"if_match": facts["e_tag"]} if facts["e_tag"] else {}
-            stream = obstore.get(store, key, options=options).stream(min_chunk_size=1 << 20)
+            found = obstore.get(store, key, options={"if_match": facts["e_tag"]})
+            stream = found.stream(min_chunk_size=1 << 20)
             return self._cache.put(name, stream, size)
 
     def write(self, source: Path, prefix: str, name: str) -> str:
@@ -92,10 +96,12 @@ class S3Objects:
 
     def _bucket(self, name: str) -> S3Store:
         if name not in self._buckets:
+            config: S3Config = {"region": self._region}
+            if self._endpoint:
+                config["endpoint"] = self._endpoint
             self._buckets[name] = S3Store(
                 name,
-                config={"region": self._region}
-                | ({"endpoint": self._endpoint} if self._endpoint else {}),
+                config=config,
                 client_options={
                     "allow_http": self._allow_http,
                     "connect_timeout": timedelta(seconds=5),
