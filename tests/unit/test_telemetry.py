@@ -1,0 +1,235 @@
+"""What is noted of a request, outside of the services that the integration tests run."""
+
+import asyncio
+import json
+import logging
+import sys
+import time
+from contextlib import contextmanager
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from podium.errors import SetupError, Unavailable
+from podium.serving.app import create_service_app
+from podium.serving.catalogue import Catalogue
+from podium.serving.client import OipClient, SessionPool
+from podium.serving.endpoints import StaticEndpoints
+from podium.serving.engine_phases import TimedSession, timed
+from podium.serving.logs import JsonFormatter
+from podium.serving.request_context import (
+    RequestContext,
+    current_request,
+    enter_request,
+    leave_request,
+    read_server_timing,
+)
+from podium.serving.settings import ServiceSettings
+from podium.serving.telemetry import Metrics
+from podium.wire import InferResult, TensorSpec
+from tests.service_thread import serving
+
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+NOWHERE = "http://127.0.0.1:9"
+
+
+@contextmanager
+def working_for(request):
+    token = enter_request(request)
+    try:
+        yield request
+    finally:
+        leave_request(token)
+
+
+def test_server_timing_is_written_and_read():
+    request = RequestContext()
+    request.add("queue", 0.0003)
+    request.add("infer", 0.012)
+    request.add("infer", 0.0001)
+    request.add_call("crop", 0.002)
+    request.add_call("crop", 0.003)
+    header = request.server_timing(0.013)
+    assert (
+        header == 'queue;dur=0.30, infer;dur=12.10, crop;dur=5.00;desc="2 calls", total;dur=13.00'
+    )
+    assert read_server_timing(header) == pytest.approx(
+        {"queue": 0.0003, "infer": 0.0121, "crop": 0.005, "total": 0.013}
+    )
+
+
+@pytest.mark.parametrize("header", ["", "cache", "miss, db;desc=x", "db;dur=", "total;dur=abc"])
+def test_what_others_say_of_their_time_does_no_harm(header):
+    assert read_server_timing(header) == {}
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "taken"),
+    [
+        (TRACEPARENT, True),
+        (TRACEPARENT.upper(), False),
+        (TRACEPARENT + "-x", False),
+        ("00-" + "0" * 32 + TRACEPARENT[35:], False),
+        (TRACEPARENT[:36] + "0" * 16 + "-01", False),
+        ("00-\r\nx: y", False),
+        ("", False),
+    ],
+)
+def test_only_a_valid_trace_is_passed_on(traceparent, taken):
+    request = RequestContext("id", traceparent, "vendor=1")
+    with request.call("pose2d", "model") as headers:
+        expected = {"traceparent": TRACEPARENT, "tracestate": "vendor=1"} if taken else {}
+        assert headers == {"x-request-id": "id", **expected}
+    assert request.trace_id == (TRACEPARENT[3:35] if taken else "")
+
+
+def test_a_log_line_has_the_ids_of_its_request():
+    record = logging.LogRecord("podium", logging.WARNING, "", 0, "odd %s", ("thing",), None)
+    with working_for(RequestContext("id-1", TRACEPARENT)):
+        line = json.loads(JsonFormatter("decode").format(record))
+    assert line["message"] == "odd thing"
+    assert (line["service"], line["level"]) == ("decode", "warning")
+    assert (line["request_id"], line["trace_id"]) == ("id-1", TRACEPARENT[3:35])
+    assert "request_id" not in json.loads(JsonFormatter("decode").format(record))
+
+
+class SlowSession:
+    inputs = outputs = ()
+
+    def run(self, feeds):
+        time.sleep(0.02)
+        return dict(feeds)
+
+
+def test_engine_phases_are_told_apart():
+    session = TimedSession(SlowSession())
+
+    def adapter():
+        time.sleep(0.01)
+        session.run({})
+        session.run({})
+        time.sleep(0.005)
+        return "done"
+
+    result, phases = timed(adapter)
+    assert result == "done"
+    assert 0.01 <= phases.preprocess_s < 0.02
+    assert 0.04 <= phases.infer_s < 0.055
+    assert 0.005 <= phases.postprocess_s < 0.015
+
+
+def test_without_a_timed_session_all_is_inference():
+    _, phases = timed(lambda: time.sleep(0.01))
+    assert phases.preprocess_s == phases.postprocess_s == 0
+    assert phases.infer_s >= 0.01
+
+
+def test_a_phase_counts_for_metrics_and_request():
+    metrics = Metrics("decode")
+    with working_for(RequestContext()) as request:
+        for _ in range(2):
+            with metrics.phase("decode", "read"):
+                time.sleep(0.005)
+    labels = {"stage": "decode", "phase": "read"}
+    name = "podium_stage_duration_seconds"
+    assert metrics.registry.get_sample_value(f"{name}_count", labels) == 2
+    total_s = metrics.registry.get_sample_value(f"{name}_sum", labels)
+    assert request.phases["read"] == pytest.approx(total_s)
+    assert total_s >= 0.01
+
+
+class Witness:
+    """Answers with its input and remembers who asked."""
+
+    name, version, platform = "witness", "1", "test"
+    inputs = outputs = (TensorSpec("x", "FP32", (-1,)),)
+    parameters = MappingProxyType({})
+
+    def __init__(self, wait_s=0.0):
+        self.wait_s = wait_s
+        self.seen = []
+
+    async def infer(self, request):
+        self.seen.append(current_request())
+        await asyncio.sleep(self.wait_s)
+        return InferResult(dict(request.inputs))
+
+
+@contextmanager
+def stage(model):
+    app = create_service_app("test", Catalogue([model]), ServiceSettings(), summary="For tests.")
+    with serving(app) as url:
+        yield url
+
+
+ROW = {"x": np.zeros(1, np.float32)}
+
+
+async def test_a_call_passes_trace_and_id_on_and_is_timed():
+    model, metrics = Witness(wait_s=0.05), Metrics("gateway")
+    with stage(model) as url, working_for(RequestContext("id-1", TRACEPARENT, "v=1")) as request:
+        async with SessionPool() as pool:
+            client = OipClient(pool, "pose2d", StaticEndpoints([url]), metrics.calls("pose2d"))
+            await client.infer("witness", ROW)
+            await client.infer("witness", ROW, call="crop")
+    for seen in model.seen:
+        assert (seen.request_id, seen.traceparent, seen.tracestate) == ("id-1", TRACEPARENT, "v=1")
+    assert request.calls == {"pose2d": 1, "crop": 1}
+    assert request.phases["pose2d"] >= 0.05
+    assert 0 < request.phases["transfer"] < 0.05
+    for call in ("pose2d", "crop"):
+        for phase in ("total", "transfer"):
+            assert (
+                metrics.registry.get_sample_value(
+                    "podium_stage_duration_seconds_count", {"stage": call, "phase": phase}
+                )
+                == 1
+            )
+
+
+async def test_retries_ejections_and_replicas_are_counted():
+    metrics = Metrics("gateway")
+    with stage(Witness()) as url:
+        async with SessionPool() as pool:
+            client = OipClient(
+                pool, "pose2d", StaticEndpoints([NOWHERE, url]), metrics.calls("pose2d")
+            )
+            for _ in range(40):  # at each, the dead replica has a chance of a half to come first
+                await client.infer("witness", ROW)
+
+    def counted(name):
+        return metrics.registry.get_sample_value(f"podium_stage_{name}", {"stage": "pose2d"})
+
+    assert counted("replicas") == 2
+    assert counted("retries_total") >= 3
+    assert counted("ejections_total") >= 1
+    assert counted("ejections_total") == counted("retries_total") - 2  # from the third in a row on
+
+
+async def test_a_failed_call_is_timed_too():
+    metrics = Metrics("gateway")
+    async with SessionPool() as pool:
+        client = OipClient(pool, "pose2d", StaticEndpoints([NOWHERE]), metrics.calls("pose2d"))
+        with pytest.raises(Unavailable):
+            await client.infer("witness", ROW, address=NOWHERE)
+    labels = {"stage": "pose2d", "phase": "total"}
+    count = metrics.registry.get_sample_value("podium_stage_duration_seconds_count", labels)
+    assert count == 1
+
+
+@pytest.mark.parametrize("endpoint", ["collector:4318", "grpc://collector:4317"])
+def test_a_wrong_collector(endpoint):
+    with pytest.raises(SetupError, match="PODIUM_OTLP_ENDPOINT"):
+        create_service_app(
+            "test", Catalogue([]), ServiceSettings(otlp_endpoint=endpoint), summary=""
+        )
+
+
+def test_traces_without_the_exporter(monkeypatch):
+    module = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
+    monkeypatch.setitem(sys.modules, module, None)
+    settings = ServiceSettings(otlp_endpoint="http://127.0.0.1:4318")
+    with pytest.raises(SetupError, match=r"install podium\[tracing\]") as error:
+        create_service_app("test", Catalogue([]), settings, summary="")
+    assert "\n" not in error.value.message
