@@ -18,8 +18,8 @@ from podium.gateway.ndjson import NDJSON, ndjson
 from podium.gateway.pipelines import Pipelines
 from podium.gateway.spec import PipelineRequest, read_request
 from podium.results import PipelineResult, PostprocessResult
+from podium.serving.bodies import read_body
 from podium.serving.deadline import ENVOY_TIMEOUT, budget_s, time_limit
-from podium.serving.oip import read_body
 from podium.stages import Postprocess
 from podium.types import Media
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-from fastapi import APIRouter, FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse
 
 import podium
-from podium.errors import Overloaded, PodiumError
-from podium.serving.admission import Admission, AdmissionControl, retry_headers
+from podium.serving.admission import Admission, AdmissionControl
 from podium.serving.catalogue import Catalogue
 from podium.serving.disconnect import CancelOnDisconnect
+from podium.serving.error_responses import answer_errors
+from podium.serving.infer_door import InferDoor
 from podium.serving.model_control import BuiltInModels, ModelControl
 from podium.serving.oip import oip_router
 from podium.serving.request_telemetry import QUIET_PATHS, RequestTelemetry
@@ -27,8 +24,6 @@ from podium.serving.settings import ServiceSettings
 from podium.serving.telemetry import Metrics
 from podium.serving.tracing import Tracing, spans_of
 from podium.serving.triton_extensions import triton_router
-
-_log = logging.getLogger("podium.app")
 
 Resource = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -91,12 +86,18 @@ def create_service_app(
             *middleware,
             Middleware(AdmissionControl, admission=admission, metrics=metrics),
             Middleware(CancelOnDisconnect),
+            Middleware(
+                InferDoor,
+                service=service,
+                catalogue=catalogue,
+                max_body_bytes=settings.max_body_bytes,
+            ),
         ],
     )
     app.state.admission = admission
     control = control or BuiltInModels(catalogue)
     app.include_router(triton_router(catalogue, control, settings.max_body_bytes))
-    app.include_router(oip_router(service, catalogue, control, settings, admission))
+    app.include_router(oip_router(service, catalogue, control, admission))
     for router in routers:
         app.include_router(router)
 
@@ -104,38 +105,5 @@ def create_service_app(
     async def prometheus() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    app.add_exception_handler(PodiumError, _podium_error)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
+    answer_errors(app)
     return app
-
-
-def _error(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": message}, status, headers)
-
-
-def _podium_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, PodiumError)  # noqa: S101 - registered for this class alone
-    headers = {}
-    if isinstance(error, Overloaded):
-        headers = retry_headers(error.retry_after_s)
-    if error.status >= 500:
-        _log.error("%s", error.message)
-    return _error(error.status, error.message, headers)
-
-
-def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
-    message = str(error.detail)
-    if error.status_code == 404:
-        message = f"there is nothing at {request.url.path}; see /docs for what there is"
-    elif error.status_code == 405:
-        message = f"{request.method} is not allowed at {request.url.path}; see /docs"
-    return _error(error.status_code, message, dict(error.headers or {}))
-
-
-def _validation_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:]) or "body"
-    return _error(400, f"{where}: {first['msg']}")

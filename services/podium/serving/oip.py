@@ -1,26 +1,24 @@
 """The routes of the Open Inference Protocol V2 (REST), the same in every service.
 
 Source: the OIP V2 REST specification with the binary tensor data extension. Bodies are read raw:
-OIP clients send no content type, and binary tensors are not JSON.
+OIP clients send no content type, and binary tensors are not JSON. The infer route is documented
+here and answered by ``infer_door``.
 """
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import Response
 
 import podium
-from podium.errors import InvalidInput, NotFound, TooLarge, UnsupportedMedia
+from podium.errors import InvalidInput, NotFound
 from podium.serving.admission import Admission
 from podium.serving.catalogue import Catalogue
-from podium.serving.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.serving.model_control import ModelControl
 from podium.serving.served_model import ServedModel
-from podium.serving.settings import ServiceSettings
-from podium.wire import HEADER_LENGTH, InferRequest, read_raw, read_request, write_response
+from podium.wire import InferRequest
 
 EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration", "statistics")
 """The last three are in ``triton_extensions``."""
@@ -52,7 +50,6 @@ def oip_router(
     service: str,
     catalogue: Catalogue,
     control: ModelControl,
-    settings: ServiceSettings,
     admission: Admission,
 ) -> APIRouter:
     """Routes under ``/v2`` for the models of a catalogue.
@@ -61,7 +58,6 @@ def oip_router(
         service: Name in the metadata and in errors.
         catalogue: The models that are served.
         control: Knows which could be.
-        settings: Limits.
         admission: Knows whether the service is draining.
     """
     router = APIRouter(prefix="/v2", tags=["Open Inference Protocol V2"])
@@ -112,50 +108,10 @@ def oip_router(
         summary="Infer with a version",
         openapi_extra=_INFER_BODY,
     )
-    async def infer(request: Request, name: str, version: str | None = None) -> Response:
-        entry = catalogue.get(name, version)
-        model = entry.model
-        request.state.podium_model = model.name
-        body = await read_body(request, settings.max_body_bytes)
-        header_length = request.headers.get(HEADER_LENGTH)
-        if header_length == "0":
-            decoded = read_raw(body, model.inputs)
-        else:
-            decoded = read_request(body, header_length)
-        _check_inputs(model, decoded)
-        budget = budget_s(decoded.parameters, request.headers.get(ENVOY_TIMEOUT))
-        async with time_limit(budget, service):
-            with entry.statistics.request():
-                result = await model.infer(decoded)
-        answer = write_response(model.name, model.version, decoded, result)
-        return Response(answer.data, headers=answer.headers)
+    async def infer(name: str, version: str | None = None) -> Response:
+        raise AssertionError("InferDoor answers this route; here it is documented")
 
     return router
-
-
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The body, decompressed where the client compressed it.
-
-    Raises:
-        TooLarge: over ``max_bytes`` before or after decompression.
-        InvalidInput: not what its ``Content-Encoding`` says.
-    """
-    body = await request.body()
-    encoding = request.headers.get("content-encoding", "identity").lower()
-    if encoding == "identity":
-        return body
-    if encoding not in {"gzip", "deflate"}:
-        raise UnsupportedMedia(f"{encoding!r} is not read; use gzip", field="content-encoding")
-    inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: gzip or zlib, by its header
-    try:
-        body = inflate.decompress(body, max_bytes + 1)
-    except zlib.error as error:
-        raise InvalidInput(f"does not decompress ({error})", field="body") from None
-    if len(body) > max_bytes:
-        raise TooLarge(f"decompresses to more than {max_bytes} bytes", field="body")
-    if not inflate.eof:
-        raise InvalidInput("ends in the middle of the compressed data", field="body")
-    return body
 
 
 def _metadata(catalogue: Catalogue, model: ServedModel) -> dict[str, Any]:
@@ -169,7 +125,8 @@ def _metadata(catalogue: Catalogue, model: ServedModel) -> dict[str, Any]:
     }
 
 
-def _check_inputs(model: ServedModel, request: InferRequest) -> None:
+def check_inputs(model: ServedModel, request: InferRequest) -> None:
+    """Raise InvalidInput for an input that is missing, unknown, or of another type or shape."""
     specs = {spec.name: spec for spec in model.inputs}
     for name, array in request.inputs.items():
         if name not in specs:

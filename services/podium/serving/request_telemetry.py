@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
 import time
+from contextlib import suppress
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,8 +31,11 @@ _log = logging.getLogger("podium.request")
 _SAFE_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 QUIET_PATHS = ("/v2/health/", "/metrics")
 """Asked every few seconds: logged for debugging alone, and not traced."""
+_DISCARD_S = 10.0
+_DISCARD_LIMITS = 4
+"""How long, and how many times the limit, a body that is too large is read and thrown away."""
 _HEADERS = frozenset(
-    name.encode() for name in (REQUEST_ID, TRACEPARENT, TRACESTATE, "content-length")
+    name.encode() for name in (REQUEST_ID, TRACEPARENT, TRACESTATE, "content-length", "expect")
 )
 
 
@@ -77,6 +82,7 @@ class RequestTelemetry:
             send,
             declared_bytes=int(declared) if declared.isdigit() else 0,
             max_body_bytes=self.max_body_bytes,
+            waits_for_continue=b"expect" in headers,
         )
         token = enter_request(request)
         self.metrics.in_flight += 1
@@ -131,6 +137,7 @@ class _Exchange:
         "_receive",
         "_send",
         "_waited_s",
+        "_waits_for_continue",
         "received_bytes",
         "request",
         "sent_bytes",
@@ -146,6 +153,7 @@ class _Exchange:
         *,
         declared_bytes: int,
         max_body_bytes: int,
+        waits_for_continue: bool,
     ) -> None:
         self.request = request
         self.status = CLIENT_CLOSED
@@ -157,8 +165,12 @@ class _Exchange:
         self._declared_bytes = declared_bytes
         self._max_body_bytes = max_body_bytes
         self._waited_s = 0.0
+        self._waits_for_continue = waits_for_continue
 
     async def receive(self) -> Message:
+        if self._declared_bytes > self._max_body_bytes:
+            await self._discard()
+            raise self._too_large()
         waiting_since = time.perf_counter()
         message = await self._receive()
         if message["type"] == "http.request":
@@ -166,9 +178,24 @@ class _Exchange:
             if not message.get("more_body", False):
                 self.request.phases["receive"] = self._waited_s
             self.received_bytes += len(message.get("body", b""))
-            if max(self.received_bytes, self._declared_bytes) > self._max_body_bytes:
-                raise TooLarge(f"is over the limit of {self._max_body_bytes} bytes", field="body")
+            if self.received_bytes > self._max_body_bytes:
+                raise self._too_large()
         return message
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"is over the limit of {self._max_body_bytes} bytes", field="body")
+
+    async def _discard(self) -> None:
+        """Read on for a while, so that a client that sends first gets to see the answer."""
+        if self._waits_for_continue:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DISCARD_S):
+                more = True
+                while more and self.received_bytes < _DISCARD_LIMITS * self._max_body_bytes:
+                    message = await self._receive()
+                    self.received_bytes += len(message.get("body", b""))
+                    more = message.get("more_body", False)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -47,6 +47,7 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
         port=settings.port,
         http="httptools",
         log_config=None,
+        proxy_headers=False,
         access_log=False,
         server_header=False,
         date_header=False,

@@ -13,10 +13,10 @@ import orjson
 from fastapi import APIRouter, Request
 
 from podium.errors import InvalidInput
+from podium.serving.bodies import read_body
 from podium.serving.catalogue import Catalogue, Entry
 from podium.serving.model_config import model_config
 from podium.serving.model_control import IndexEntry, ModelControl
-from podium.serving.oip import read_body
 
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 

@@ -1,0 +1,56 @@
+"""Errors in the Open Inference Protocol's shape: ``{"error": "<message>"}``."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from podium.errors import Overloaded, PodiumError
+from podium.serving.admission import retry_headers
+
+_log = logging.getLogger("podium.errors")
+
+
+def error_response(error: PodiumError) -> JSONResponse:
+    """The answer that says what is wrong; Podium's own faults are logged."""
+    headers = retry_headers(error.retry_after_s) if isinstance(error, Overloaded) else None
+    if error.status >= 500:
+        _log.error("%s", error.message)
+    return _response(error.status, error.message, headers)
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Let the framework's errors have the same shape."""
+
+    def podium_error(_: Request, error: Exception) -> Response:
+        assert isinstance(error, PodiumError)  # noqa: S101 - registered for this class alone
+        return error_response(error)
+
+    app.add_exception_handler(PodiumError, podium_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+
+
+def _response(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": message}, status, headers)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+    message = str(error.detail)
+    if error.status_code == 404:
+        message = f"there is nothing at {request.url.path}; see /docs for what there is"
+    elif error.status_code == 405:
+        message = f"{request.method} is not allowed at {request.url.path}; see /docs"
+    return _response(error.status_code, message, dict(error.headers or {}))
+
+
+def _validation_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    return _response(400, f"{where}: {first['msg']}")
