@@ -185,6 +185,15 @@ def test_metrics_of_a_model_service(observed, clip):
     assert value(found, "process_cpu_seconds_total") > 0
 
 
+def test_metrics_of_decode(observed, clip):
+    observed.run(clip)
+    found = samples(observed.stack.urls["decode"])
+    name = "podium_stage_duration_seconds_sum"
+    assert value(found, name, stage="decode", phase="infer") > 0
+    assert value(found, name, stage="crop", phase="infer") > 0
+    assert value(found, name, stage="crop", phase="queue") > 0
+
+
 def test_one_log_line_per_request(observed, clip):
     _, headers, body = observed.run(clip, **{"x-request-id": "line-1"}, **CALLER)
     assert headers["x-request-id"] == "line-1"
@@ -198,6 +207,8 @@ def test_one_log_line_per_request(observed, clip):
     stage = observed.request_line("pose3d", "line-1")
     assert stage["trace_id"] == TRACE_ID
     assert set(stage["timing_ms"]) == {"receive", "queue", "preprocess", "infer", "postprocess"}
+    stage = observed.request_line("decode", "line-1")
+    assert set(stage["timing_ms"]) == {"receive", "queue", "infer"}
 
 
 def test_one_trace_over_all_services(observed, clip):

@@ -13,13 +13,16 @@ from podium.decode.served import CropModel, DecodeModel
 from podium.decode.settings import DecodeSettings
 from podium.serving.app import create_service_app
 from podium.serving.catalogue import Catalogue
+from podium.serving.telemetry import Metrics
 
 
 def create_app(settings: DecodeSettings | None = None) -> FastAPI:
     """Make the decode service."""
     settings = settings or DecodeSettings()
     cv2.setNumThreads(1)  # the workers are the parallelism
-    decoder = Decoder(settings, address=settings.address or f"http://127.0.0.1:{settings.port}")
+    metrics = Metrics("decode")
+    address = settings.address or f"http://127.0.0.1:{settings.port}"
+    decoder = Decoder(settings, address=address, metrics=metrics)
 
     @asynccontextmanager
     async def workers(_: FastAPI) -> AsyncIterator[None]:
@@ -32,4 +35,5 @@ def create_app(settings: DecodeSettings | None = None) -> FastAPI:
         settings,
         summary="Media in, frames kept; detector images and crops out.",
         resource=workers,
+        metrics=metrics,
     )

@@ -18,7 +18,9 @@ from podium.decode.pictures import decode_picture, is_picture
 from podium.decode.settings import DecodeSettings
 from podium.decode.video import decode_video
 from podium.errors import InvalidInput, NotFound, TooLarge, Unprocessable
+from podium.serving.metered_executor import MeteredExecutor
 from podium.serving.object_store import ObjectStore
+from podium.serving.telemetry import Metrics
 from podium.types import (
     Crops,
     CropSpec,
@@ -41,14 +43,20 @@ class Decoder:
     Args:
         settings: Limits, threads and what may be read.
         address: Base URL of this replica; "" in process.
+        metrics: Where to count; None: nowhere that anybody looks.
     """
 
-    def __init__(self, settings: DecodeSettings, *, address: str = "") -> None:
+    def __init__(
+        self, settings: DecodeSettings, *, address: str = "", metrics: Metrics | None = None
+    ) -> None:
         self._settings = settings
         self._address = address
         self._store = FrameStore(settings.store_bytes, settings.store_ttl_s)
         self._objects = ObjectStore(settings.objects)
         self._executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
+        metrics = metrics or Metrics("decode")
+        self._decoding = MeteredExecutor(self._executor, "decode", metrics)
+        self._cropping = MeteredExecutor(self._executor, "crop", metrics)
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +86,7 @@ class Decoder:
             held = media.data or b""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._executor, self._decode, held, frames, stride, letterbox
+            self._decoding, self._decode, held, frames, stride, letterbox
         )
 
     async def crop(
@@ -119,7 +127,7 @@ class Decoder:
                 )
         loop = asyncio.get_running_loop()
         crops = await loop.run_in_executor(
-            self._executor, crop, [kept[ordinal] for ordinal in ordinals], rois, spec
+            self._cropping, crop, [kept[ordinal] for ordinal in ordinals], rois, spec
         )
         if release:
             self._store.drop(frames.handle)

@@ -13,17 +13,20 @@ from podium.postprocess.served import PostprocessModel
 from podium.postprocess.settings import PostprocessSettings
 from podium.serving.app import create_service_app
 from podium.serving.catalogue import Catalogue
+from podium.serving.metered_executor import MeteredExecutor
 from podium.serving.object_store import ObjectStore
+from podium.serving.telemetry import Metrics
 
 
 def create_app(settings: PostprocessSettings | None = None) -> FastAPI:
     """Make the postprocess service."""
     settings = settings or PostprocessSettings()
     executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="postprocess")
+    metrics = Metrics("postprocess")
     model = PostprocessModel(
         Postprocessor(max_frames=settings.max_frames, max_pixels=settings.max_pixels),
         ObjectStore(settings.objects),
-        executor,
+        MeteredExecutor(executor, "postprocess", metrics),
     )
 
     @asynccontextmanager
@@ -37,4 +40,5 @@ def create_app(settings: PostprocessSettings | None = None) -> FastAPI:
         settings,
         summary="Frame results of a whole video in, tables, overlays and a report out.",
         resource=workers,
+        metrics=metrics,
     )

@@ -77,7 +77,7 @@ class RequestContext:
     def server_timing(self, total_s: float) -> str:
         """The value of the ``Server-Timing`` header, in milliseconds as the standard has it."""
         parts = []
-        for phase, seconds in self.phases.items():
+        for phase, seconds in list(self.phases.items()):  # threads may still add
             calls = self.calls.get(phase, 1)
             desc = f';desc="{calls} calls"' if calls > 1 else ""
             parts.append(f"{phase};dur={seconds * 1e3:.2f}{desc}")
@@ -86,7 +86,7 @@ class RequestContext:
 
     def timing_ms(self) -> dict[str, float]:
         """Milliseconds by phase and stage."""
-        return {phase: round(seconds * 1e3, 2) for phase, seconds in self.phases.items()}
+        return {phase: round(seconds * 1e3, 2) for phase, seconds in list(self.phases.items())}
 
 
 def read_server_timing(value: str) -> dict[str, float]:

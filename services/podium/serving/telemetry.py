@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from podium.serving.engine_phases import EnginePhases
-from podium.serving.request_context import current_request
+from podium.serving.request_context import RequestContext, current_request
 
 _BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -128,8 +128,14 @@ class Metrics:
             yield
         finally:
             seconds = time.perf_counter() - started
-            self._phase_of(stage, phase).observe(seconds)
-            current_request().add(phase, seconds)
+            self.observe_phase(stage, phase, seconds, current_request())
+
+    def observe_phase(
+        self, stage: str, phase: str, seconds: float, request: RequestContext
+    ) -> None:
+        """Count a phase that has just ended, also for its request."""
+        self._phase_of(stage, phase).observe(seconds)
+        request.add(phase, seconds)
 
     def _phase_of(self, stage: str, phase: str) -> Histogram:
         key = (stage, phase)
