@@ -65,14 +65,14 @@ $(VENV)/.local $(VENV)/.dev: $(VENV)/.%: services/requirements/%.txt pyproject.t
 	@touch $@
 
 ##@ Maintain
-EXTRAS.gateway     := gateway
-EXTRAS.decode      := decode
-EXTRAS.engine-cpu  := engine-cpu
-EXTRAS.engine-gpu  := engine-gpu
-EXTRAS.postprocess := postprocess
+EXTRAS.gateway     := gateway tracing
+EXTRAS.decode      := decode tracing
+EXTRAS.engine-cpu  := engine-cpu tracing
+EXTRAS.engine-gpu  := engine-gpu tracing
+EXTRAS.postprocess := postprocess tracing
 EXTRAS.networks    := networks
 EXTRAS.local       := build gateway decode engine-cpu postprocess convert cli
-EXTRAS.dev         := $(EXTRAS.local) dev
+EXTRAS.dev         := $(EXTRAS.local) tracing dev
 
 lock: setup-dev ## Resolve the dependencies of every image anew
 	@$(foreach lock,gateway decode engine-cpu engine-gpu postprocess networks local dev, \
