@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -44,20 +45,43 @@ def test_frames_are_kept_for_a_term_after_their_last_use(clock):
     assert store.bytes == 0
 
 
-def test_the_least_recently_used_batch_makes_room(clock):
-    store = FrameStore(10_000, ttl_s=10)
-    first, second, third = (store.put(batch(3)) for _ in range(3))
-    store.get(first)
-    fourth = store.put(batch(4))
-    assert store.bytes == 10_000
-    store.get(first)
-    with pytest.raises(FramesGone):
-        store.get(second)
-    store.get(third)
-    store.put(batch(10))
-    for handle in (first, third, fourth):
-        with pytest.raises(FramesGone):
-            store.get(handle)
+def test_who_wants_to_decode_waits_until_frames_are_let_go():
+    store = FrameStore(10_000, ttl_s=30)
+    handles = [store.put(batch(4)), store.put(batch(4))]
+    decoding = threading.Event()
+
+    def decode() -> str:
+        with store.room() as room:
+            room.claim(5_000)
+            decoding.set()
+            return room.keep(batch(5))
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(decode)
+        assert not decoding.wait(0.05)
+        store.get(handles[0])  # nobody is pushed out
+        store.drop(handles[1])
+        assert store.get(waiting.result(5))
+    assert store.bytes == 9_000
+
+
+def test_frames_that_nobody_asks_for_make_room_in_time():
+    store = FrameStore(10_000, ttl_s=0.1)
+    store.put(batch(9))
+    with store.room() as room:
+        room.claim(9_000)
+        assert store.bytes == 0
+
+
+def test_one_batch_always_fits_and_room_is_given_back():
+    store = FrameStore(1_000, ttl_s=30)
+    with suppress(ValueError), store.room() as room:
+        room.claim(50_000)
+        raise ValueError("damaged")
+    with store.room() as room:
+        room.claim(50_000)
+        handle = room.keep(batch(50))
+    assert store.get(handle)
 
 
 def test_handles_are_unguessable():
@@ -70,13 +94,16 @@ def test_handles_are_unguessable():
 
 
 def test_threads_share_it():
-    store = FrameStore(50_000, ttl_s=10)
+    store = FrameStore(20_000, ttl_s=30)
 
     def work(_: int) -> None:
-        handle = store.put(batch(5))
-        with suppress(FramesGone):  # the others may have pushed it out
-            store.get(handle)
-        assert store.bytes <= 50_000
+        with store.room() as room:
+            room.claim(5_000)
+            assert store.bytes <= 20_000
+            handle = room.keep(batch(5))
+        store.get(handle)
+        store.drop(handle)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(400)))
+    assert store.bytes == 0

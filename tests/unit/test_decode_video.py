@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -244,17 +245,18 @@ def test_limits_are_checked_before_decoding(clips, monkeypatch):
         decode(path, limits=limits(max_pixels=WIDTH * HEIGHT - 1))
     with pytest.raises(TooLarge, match="media: is 2 s long"):
         decode(path, limits=limits(max_duration_s=2))
-    with pytest.raises(TooLarge, match="count: 11 frames"):
-        decode(path, 0, 11, limits=limits(max_frames=10))
-    with pytest.raises(TooLarge, match="count: 11 frames"):
-        decode(path, 0, 11, limits=limits(max_batch_bytes=10 * frame_bytes))
+    with pytest.raises(TooLarge, match="media: one frame of 15360 pixels"):
+        decode(path, limits=limits(max_batch_bytes=frame_bytes - 1))
     with pytest.raises(InvalidInput, match=r"start: is 60, but the media has 60 frame"):
         decode(path, 60)
 
 
-def test_without_a_count_the_limits_end_the_range(clips):
-    limits = Limits(LIMITS.max_pixels, 7, LIMITS.max_batch_bytes, LIMITS.max_duration_s)
-    decoded = decode(clip_of(clips, "b-frames.mp4"), 10, limits=limits)
+@pytest.mark.parametrize("count", [None, 8])
+@pytest.mark.parametrize("limited", ["max_frames", "max_batch_bytes"])
+def test_the_limits_end_the_range(clips, count, limited):
+    most = {"max_frames": 7, "max_batch_bytes": 7 * WIDTH * HEIGHT * 3}[limited]
+    limits = dataclasses.replace(LIMITS, **{limited: most})
+    decoded = decode(clip_of(clips, "b-frames.mp4"), 10, count, limits=limits)
     assert decoded.frame_index.tolist() == list(range(10, 17))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from podium.decode.containers import HEAD_BYTES, Source
 from podium.decode.frame_store import FrameStore
-from podium.decode.frames import DecodedFrames
+from podium.decode.frames import Claim, DecodedFrames
 from podium.decode.pictures import decode_picture, is_picture
 from podium.decode.settings import DecodeSettings
 from podium.decode.video import decode_video
@@ -53,10 +53,12 @@ class Decoder:
         self._address = address
         self._store = FrameStore(settings.store_bytes, settings.store_ttl_s)
         self._objects = ObjectStore(settings.objects)
-        self._executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
+        # Decoding waits for room in the store, and only crops make some: each has its threads.
+        self._decoders = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
+        self._croppers = ThreadPoolExecutor(settings.workers, thread_name_prefix="crop")
         metrics = metrics or Metrics("decode")
-        self._decoding = MeteredExecutor(self._executor, "decode", metrics)
-        self._cropping = MeteredExecutor(self._executor, "crop", metrics)
+        self._decoding = MeteredExecutor(self._decoders, "decode", metrics)
+        self._cropping = MeteredExecutor(self._croppers, "crop", metrics)
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +66,8 @@ class Decoder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        self._executor.shutdown(cancel_futures=True)
+        self._decoders.shutdown(cancel_futures=True)
+        self._croppers.shutdown(cancel_futures=True)
 
     async def decode(
         self, media: Media, frames: FrameRange, *, stride: int = 1, letterbox: Letterbox | None
@@ -136,33 +139,37 @@ class Decoder:
     def _decode(
         self, held: bytes | Path, frames: FrameRange, stride: int, spec: Letterbox | None
     ) -> FrameBatch:
-        decoded = self._read(held, frames)
-        shown = _detector_frames(decoded, stride) if spec else []
-        squares: list[tuple[UInt8, Float32]] = []
-        size = 0
-        if spec:
-            size = spec.size
-            self._check_bytes(len(shown), size, size, field="letterbox")
-            squares = [make_square(decoded.pixels[ordinal], spec) for ordinal in shown]
+        with self._store.room() as room:
+            decoded = self._read(held, frames, room.claim)
+            images, transforms, shown = self._squares(decoded, stride, spec)
+            handle = room.keep(decoded.pixels)
         return FrameBatch(
-            frames=FrameHandle(
-                self._store.put(decoded.pixels),
-                self._address,
-                round(self._settings.store_ttl_s * 1000),
-            ),
+            frames=FrameHandle(handle, self._address, round(self._settings.store_ttl_s * 1000)),
             frame_index=decoded.frame_index,
             time_s=decoded.time_s,
             frame_ok=decoded.frame_ok,
             frame_size=np.array(decoded.size, np.int32),
-            images=np.array([image for image, _ in squares], np.uint8).reshape(
-                len(squares), size, size, 3
-            ),
+            images=images,
             image_frame=np.array(shown, np.int64),
-            transforms=np.array([t for _, t in squares], np.float32).reshape(len(squares), 2, 3),
+            transforms=transforms,
             source=decoded.source,
         )
 
-    def _read(self, held: bytes | Path, frames: FrameRange) -> DecodedFrames:
+    def _squares(
+        self, decoded: DecodedFrames, stride: int, spec: Letterbox | None
+    ) -> tuple[UInt8, Float32, Sequence[int]]:
+        """The detector images, their transforms, and the frames that they show."""
+        if spec is None:
+            return np.zeros((0, 0, 0, 3), np.uint8), np.zeros((0, 2, 3), np.float32), []
+        shown = _detector_frames(decoded, stride)
+        self._check_bytes(len(shown), spec.size, spec.size, field="letterbox")
+        images = np.empty((len(shown), spec.size, spec.size, 3), np.uint8)
+        transforms = np.empty((len(shown), 2, 3), np.float32)
+        for row, ordinal in enumerate(shown):
+            images[row], transforms[row] = make_square(decoded.pixels[ordinal], spec)
+        return images, transforms, shown
+
+    def _read(self, held: bytes | Path, frames: FrameRange, claim: Claim) -> DecodedFrames:
         try:
             size_bytes = len(held) if isinstance(held, bytes) else held.stat().st_size
             head = held[:HEAD_BYTES] if isinstance(held, bytes) else _head(held)
@@ -177,11 +184,15 @@ class Decoder:
                 )
             if is_picture(head):
                 data = held if isinstance(held, bytes) else held.read_bytes()
-                return decode_picture(data, frames, self._settings.limits)
+                return decode_picture(data, frames, self._settings.limits, claim=claim)
         except OSError as error:
             raise NotFound(f"uri: cannot be read ({error.strerror})") from error
         return decode_video(
-            Source(held, head), frames, self._settings.limits, threads=self._settings.threads
+            Source(held, head),
+            frames,
+            self._settings.limits,
+            threads=self._settings.threads,
+            claim=claim,
         )
 
     def _check_bytes(self, count: int, height: int, width: int, *, field: str) -> None:

@@ -1,12 +1,16 @@
-"""Decoded frames kept for a few seconds, until their crops have been asked for."""
+"""Decoded frames kept for a few seconds, until their crops have been asked for.
+
+Frames that somebody still waits for are never pushed out: whoever wants to decode more waits for
+room instead, so memory stays bounded and no work is done twice under load.
+"""
 
 from __future__ import annotations
 
 import secrets
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from podium.errors import FramesGone
@@ -23,61 +27,101 @@ class _Batch:
     expires_s: float
 
 
+class Room:
+    """Bytes set aside in a store for frames that are about to be decoded."""
+
+    def __init__(self, store: FrameStore) -> None:
+        self._store = store
+        self.bytes = 0
+
+    def claim(self, size: int) -> None:
+        """Wait until ``size`` more bytes fit, or everything else has gone."""
+        self._store.wait_for(size)
+        self.bytes += size
+
+    def keep(self, pixels: Pixels) -> str:
+        """Keep the decoded frames and return their handle."""
+        return self._store.put(pixels)
+
+
 class FrameStore:
     """Batches of frames by an unguessable handle. Thread-safe.
 
     Args:
-        max_bytes: The least recently used batches are dropped beyond this.
+        max_bytes: What batches and claimed room may hold together; one batch always fits.
         ttl_s: Batches are dropped this long after their last use.
     """
 
     def __init__(self, max_bytes: int, ttl_s: float) -> None:
         self._max_bytes = max_bytes
         self._ttl_s = ttl_s
-        self._batches: OrderedDict[str, _Batch] = OrderedDict()  # least recently used first
-        self._lock = threading.Lock()
+        self._batches: dict[str, _Batch] = {}
+        self._claimed = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def room(self) -> Iterator[Room]:
+        """Room for one batch; what was claimed is given back at the end of the block."""
+        room = Room(self)
+        try:
+            yield room
+        finally:
+            with self._changed:
+                self._claimed -= room.bytes
+                self._changed.notify_all()
+
+    def wait_for(self, size: int) -> None:
+        """Claim ``size`` bytes as soon as they fit."""
+        with self._changed:
+            while True:
+                expiry_s = self._drop_expired()
+                held = self._claimed + self._held()
+                if held == 0 or held + size <= self._max_bytes:
+                    self._claimed += size
+                    return
+                self._changed.wait(expiry_s)
 
     def put(self, pixels: Pixels) -> str:
-        """Keep a batch, which must fit the cap, and return its handle."""
+        """Keep a batch and return its handle."""
         size = sum(image.nbytes for image in pixels.values())
         handle = secrets.token_urlsafe(16)
-        with self._lock:
-            self._drop_for(size)
+        with self._changed:
             self._batches[handle] = _Batch(pixels, size, time.monotonic() + self._ttl_s)
         return handle
 
     def get(self, handle: str) -> Pixels:
         """The frames behind a handle, kept for a full term from now. Raises FramesGone."""
-        with self._lock:
-            self._drop_for(0)
+        with self._changed:
+            self._drop_expired()
             batch = self._batches.get(handle)
             if batch is None:
                 raise FramesGone(
                     f"handle: the frames are no longer here; they are kept for {self._ttl_s:g} s "
                     "after their last use, by the replica that decoded them: decode again"
                 )
-            self._batches.move_to_end(handle)
             batch.expires_s = time.monotonic() + self._ttl_s
             return batch.pixels
 
     def drop(self, handle: str) -> None:
         """Let go of a batch, if it is still here."""
-        with self._lock:
+        with self._changed:
             self._batches.pop(handle, None)
+            self._changed.notify_all()
 
     @property
     def bytes(self) -> int:
         """Bytes of the frames that are kept."""
-        with self._lock:
-            return sum(batch.bytes for batch in self._batches.values())
+        with self._changed:
+            self._drop_expired()
+            return self._held()
 
-    def _drop_for(self, size: int) -> None:
-        """Drop what has expired, then the least recently used until ``size`` bytes fit."""
+    def _held(self) -> int:
+        return sum(batch.bytes for batch in self._batches.values())
+
+    def _drop_expired(self) -> float | None:
+        """Drop what nobody has asked for in time; seconds until the next one, if there is one."""
         now = time.monotonic()
-        held = size + sum(batch.bytes for batch in self._batches.values())
-        while self._batches:
-            handle, oldest = next(iter(self._batches.items()))
-            if oldest.expires_s > now and held <= self._max_bytes:
-                return
-            held -= oldest.bytes
+        for handle in [h for h, batch in self._batches.items() if batch.expires_s <= now]:
             del self._batches[handle]
+        expiries = [batch.expires_s - now for batch in self._batches.values()]
+        return min(expiries, default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,14 +44,18 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
         )
 
 
-def select(frames: FrameRange, frame_count: int, frame_pixels: int, limits: Limits) -> Int64:
-    """The ordinals (N,) that a request gets: those it names, as far as the source has them.
+Claim = Callable[[int], None]
+"""Told how many bytes of frames are about to be decoded; may wait until there is room."""
 
-    Without a count the range ends at the limits; with one, the limits are an error.
+
+def select(frames: FrameRange, frame_count: int, frame_pixels: int, limits: Limits) -> Int64:
+    """The ordinals (N,) that a request gets: those it names, as far as source and limits go.
+
+    A caller that gets fewer than it asked for, though the source has more, asks again from there.
 
     Raises:
         InvalidInput: the range starts beyond the end.
-        TooLarge: more frames are asked for than the limits allow.
+        TooLarge: not even one frame fits the limits.
     """
     if frames.start >= frame_count:
         raise InvalidInput(
@@ -59,11 +64,7 @@ def select(frames: FrameRange, frame_count: int, frame_pixels: int, limits: Limi
         )
     affordable = min(limits.max_frames, limits.max_batch_bytes // (frame_pixels * CHANNELS))
     available = len(range(frames.start, frame_count, frames.step))
-    wanted = min(available, affordable if frames.count is None else frames.count)
-    if wanted > affordable or affordable == 0:
-        raise TooLarge(
-            f"{wanted} frames are asked for; frames of this size are decoded at most "
-            f"{affordable} at a time: ask for them in several requests",
-            field="count",
-        )
+    wanted = min(available, affordable, frames.count or affordable)
+    if affordable == 0:
+        raise TooLarge(f"one frame of {frame_pixels} pixels is over the limits", field="media")
     return frames.start + frames.step * np.arange(wanted, dtype=np.int64)

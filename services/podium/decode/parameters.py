@@ -29,7 +29,7 @@ class DecodeParameters(_Parameters):
     start: int = Field(default=0, ge=0, le=_MOST_FRAMES)
     """Ordinal of the first frame."""
     count: int | None = Field(default=None, ge=1, le=_MOST_FRAMES)
-    """Number of frames; without it, to the end or as far as the limits allow."""
+    """Most frames to answer; fewer where the source or the limits end."""
     step: int = Field(default=1, ge=1, le=_MOST_FRAMES)
     """Distance between the frames."""
     stride: int = Field(default=1, ge=1, le=_MOST_FRAMES)

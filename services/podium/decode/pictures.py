@@ -8,7 +8,7 @@ from contextlib import suppress
 import cv2
 import numpy as np
 
-from podium.decode.frames import DecodedFrames, Limits, check_pixels, select
+from podium.decode.frames import CHANNELS, Claim, DecodedFrames, Limits, check_pixels, select
 from podium.errors import Unprocessable
 from podium.types import FrameRange, SourceFacts
 
@@ -21,7 +21,9 @@ def is_picture(head: bytes) -> bool:
     return head.startswith((_JPEG, _PNG)) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 
 
-def decode_picture(data: bytes, frames: FrameRange, limits: Limits) -> DecodedFrames:
+def decode_picture(
+    data: bytes, frames: FrameRange, limits: Limits, *, claim: Claim = lambda _: None
+) -> DecodedFrames:
     """Decode a picture, turned upright as its EXIF data says (JPEG and PNG).
 
     Raises:
@@ -37,6 +39,7 @@ def decode_picture(data: bytes, frames: FrameRange, limits: Limits) -> DecodedFr
         raise Unprocessable("is a picture without a readable header", field="media")
     check_pixels(width, height, limits)
     frame_index = select(frames, 1, width * height, limits)
+    claim(width * height * CHANNELS)
     image = None
     with suppress(cv2.error):
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)

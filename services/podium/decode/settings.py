@@ -22,7 +22,7 @@ class DecodeSettings(ServiceSettings):
     empty: the loopback address and the port."""
 
     workers: int = Field(default=2, ge=1, le=64)
-    """Requests that are decoded or cropped at the same time; others wait."""
+    """Requests that are decoded, and as many that are cropped, at the same time; others wait."""
 
     threads: int = Field(default=1, ge=1, le=64)
     """Processor threads of the codec per request."""
@@ -37,16 +37,17 @@ class DecodeSettings(ServiceSettings):
     """Longest video that ranges are decoded from."""
 
     max_frames: int = Field(default=512, ge=1)
-    """Most frames that one request gets."""
+    """Most frames that one request gets; a longer range ends there."""
 
-    max_batch_bytes: int = Field(default=512 << 20, ge=1)
-    """Most bytes of decoded frames that one request gets; a 1280x720 frame has 2.8 million."""
+    max_batch_bytes: int = Field(default=256 << 20, ge=1)
+    """Most bytes of decoded frames that one request gets; a longer range ends there. A 1280x720
+    frame has 2.8 million."""
 
     max_images_bytes: int = Field(default=256 << 20, ge=1)
     """Most bytes of letterboxed images or of crops in one answer."""
 
-    store_bytes: int = Field(default=1 << 30, ge=1)
-    """Decoded frames kept for crops; beyond, the batches not used for longest are dropped."""
+    store_bytes: int = Field(default=384 << 20, ge=1)
+    """Bytes of decoded frames kept for crops; beyond, decoding waits until some are let go."""
 
     store_ttl_s: float = Field(default=10, gt=0)
     """How long the frames of a request are kept after their last use."""

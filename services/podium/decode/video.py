@@ -20,7 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from podium.decode.containers import Source
-from podium.decode.frames import DecodedFrames, Limits, check_pixels, select
+from podium.decode.frames import CHANNELS, Claim, DecodedFrames, Limits, check_pixels, select
 from podium.decode.video_index import (
     VideoIndex,
     frames_of,
@@ -39,7 +39,12 @@ gives nothing, decoding starts this many earlier."""
 
 
 def decode_video(
-    source: Source, frames: FrameRange, limits: Limits, *, threads: int = 1
+    source: Source,
+    frames: FrameRange,
+    limits: Limits,
+    *,
+    threads: int = 1,
+    claim: Claim = lambda _: None,
 ) -> DecodedFrames:
     """Decode a range of frames.
 
@@ -48,6 +53,7 @@ def decode_video(
         frames: Which frames.
         limits: Checked before the first frame is decoded.
         threads: For the codec.
+        claim: Told how many bytes the frames will have, before they are decoded.
 
     Raises:
         UnsupportedMedia: a container or codec that is not read.
@@ -63,6 +69,7 @@ def decode_video(
         )
     ordinals = select(frames, index.frame_count, index.width * index.height, limits)
     present = ordinals[ordinals < len(index.packet)]
+    claim(len(present) * index.width * index.height * CHANNELS)
     pixels: dict[int, UInt8] = {}
     entries = index.entries(present)[:_RECOVERY_KEYS]
     for entry in dict.fromkeys(entries[:1] + entries[-1:]):

@@ -135,7 +135,7 @@ class PipelineRun:
                 "answers; ask for ranges with start and count",
                 field="count",
             )
-        size = self.limits.chunk_frames
+        size = min(self.limits.chunk_frames, len(first.frame_index))  # large frames: fewer
         return (
             FrameRange(start + done * step, min(size, total - done), step)
             for done in range(len(first.frame_index), total, size)
