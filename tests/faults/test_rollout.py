@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 
-import orjson
 import pytest
 
 from tests.faults.load import Load
@@ -46,11 +45,10 @@ async def test_a_rollout_of_postprocess_fails_no_request(replicas, client, batch
                 "source": f"file:{replicas.folder}/clip.mp4",
                 "results": [results],
                 "output": f"file:{replicas.folder}/{name}",
-                "overlay": "none",
+                "overlay": False,
+                "overlay_frames": 0,
             }
-            async with client.session.post(
-                f"{url}/v1/postprocess", data=orjson.dumps(request)
-            ) as response:
+            async with client.session.post(f"{url}/v1/postprocess", json=request) as response:
                 done.append((response.status, await response.text()))
 
     running = asyncio.gather(*(worker(name) for name in "ab"))
