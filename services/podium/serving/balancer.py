@@ -14,6 +14,7 @@ from podium.serving.endpoints import Endpoints
 _EJECT_AFTER = 3  # failures in a row
 _EJECT_S = 1.0  # doubles with every ejection in a row
 _MAX_EJECT_S = 30.0
+_HUNG_S = 1.0  # without an answer to anybody
 
 
 @dataclass(eq=False, slots=True)
@@ -24,6 +25,7 @@ class Replica:
     in_flight_rows: int = 0
     failures: int = 0  # in a row
     ejected_until: float = 0.0
+    answered_at: float = 0.0
 
 
 class Balancer:
@@ -44,17 +46,23 @@ class Balancer:
         self._replicas: dict[str, Replica] = {}
 
     @contextmanager
-    def pick(self, rows: int, avoid: Collection[str] = ()) -> Iterator[Replica]:
+    def pick(
+        self, rows: int, avoid: Collection[str] = (), only: str | None = None
+    ) -> Iterator[Replica]:
         """Choose a replica for a call of ``rows`` rows, which count as in flight in the block.
 
         Args:
             rows: Weight of the call.
             avoid: Addresses that have just failed; taken only if there is no other.
+            only: The one address that will do, known or not.
 
         Raises:
             Unavailable: there is no replica at all.
         """
-        replica = self._choose(avoid)
+        if only is None:
+            replica = self._choose(avoid)
+        else:
+            replica = self._replicas.get(only) or Replica(only)
         replica.in_flight_rows += rows
         try:
             yield replica
@@ -70,13 +78,16 @@ class Balancer:
         replicas = [self._replicas.setdefault(a, Replica(a)) for a in addresses]
         now = time.monotonic()
         healthy = [r for r in replicas if r.ejected_until <= now]
-        candidates = [r for r in healthy if r.address not in avoid] or healthy or replicas
+        untried = [r for r in replicas if r.address not in avoid]
+        # An ejected replica may be back; one that has just failed this very call is not.
+        candidates = [r for r in healthy if r in untried] or untried or healthy or replicas
         pair = random.sample(candidates, min(2, len(candidates)))
         return min(pair, key=lambda r: r.in_flight_rows)
 
     @staticmethod
     def succeeded(replica: Replica) -> None:
         """The replica has answered, whatever it said."""
+        replica.answered_at = time.monotonic()
         replica.failures = 0
         replica.ejected_until = 0.0
 
@@ -87,6 +98,16 @@ class Balancer:
         if replica.failures >= _EJECT_AFTER:
             backoff = _EJECT_S * 2 ** min(replica.failures - _EJECT_AFTER, 10)
             replica.ejected_until = time.monotonic() + min(backoff, _MAX_EJECT_S)
+
+    @classmethod
+    def silent(cls, replica: Replica, since: float) -> None:
+        """A call that began at ``since`` has got no answer in its time.
+
+        A replica that meanwhile answers others is slow, and may be so because of its load, which
+        would only move to the rest; and a short time says nothing.
+        """
+        if time.monotonic() - max(since, replica.answered_at) >= _HUNG_S:
+            cls.failed(replica)
 
 
 class RetryBudget:

@@ -222,6 +222,7 @@ class OipClient:
                 method, url, data=data, headers=send, timeout=self._pool.timeout()
             ) as response:
                 body = await response.read()
+                self._metrics.received_bytes.inc(len(body))
         except TimeoutError:
             raise DeadlineExceeded(f"{self.stage}: no answer in time") from None
         except aiohttp.ClientError as error:

@@ -103,7 +103,7 @@ class RequestTelemetry:
         request = exchange.request
         # The route fills in the model; only known names become labels.
         model = scope.get("state", {}).get("podium_model", "")
-        self.metrics.observe_request(model, exchange.status, seconds)
+        self.metrics.observe_request(model, exchange.status, seconds, exchange.received_bytes)
         level = logging.DEBUG if scope["path"].startswith(QUIET_PATHS) else logging.INFO
         if not _log.isEnabledFor(level):
             return

@@ -70,6 +70,11 @@ class Metrics:
         self._replicas = self._gauge(
             "podium_stage_replicas", "Replicas of a stage that the gateway knows.", "stage"
         )
+        self.received_bytes = self._counter(
+            "podium_received_bytes_total",
+            "Bodies received: requests, and at the gateway the answers of its stages.",
+            "service",
+        ).labels(service)
         # Looking a label up costs more than counting.
         self._request_children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._phase_children: dict[tuple[str, str], Histogram] = {}
@@ -98,11 +103,13 @@ class Metrics:
             retries=self._retries.labels(stage),
             ejections=self._ejections.labels(stage),
             replicas=self._replicas.labels(stage),
+            received_bytes=self.received_bytes,
             phase=self._phase_of,
         )
 
-    def observe_request(self, model: str, code: int, seconds: float) -> None:
-        """Count one finished request."""
+    def observe_request(self, model: str, code: int, seconds: float, received: int) -> None:
+        """Count one finished request, with the bytes of its body."""
+        self.received_bytes.inc(received)
         key = (model, code)
         if key not in self._request_children:
             self._request_children[key] = (
@@ -190,6 +197,7 @@ class CallMetrics:
     retries: Counter
     ejections: Counter
     replicas: Gauge
+    received_bytes: Counter
     phase: Callable[[str, str], Histogram]
 
     def watch_replicas(self, count: Callable[[], int]) -> None:
