@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 
 from podium.gateway.auth import RequireApiKey, load_keys
 from podium.gateway.pipelines import PipelineModel, Pipelines
-from podium.gateway.routes import pipeline_router
+from podium.gateway.routes import pipeline_door, pipeline_router
 from podium.gateway.settings import GatewaySettings
 from podium.gateway.spec import SHIPPED, load_pipelines
 from podium.serving.app import create_service_app
@@ -74,7 +74,8 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         Catalogue(PipelineModel(pipelines, pipeline) for pipeline in pipelines.all()),
         settings,
         summary="Video of athletes in, key points out: pipelines over the other services.",
-        routers=[pipeline_router(pipelines, stages.postprocess, settings.max_body_bytes)],
+        routers=[pipeline_router(pipelines, stages.postprocess)],
+        doors=[pipeline_door(pipelines, settings.max_body_bytes)],
         resource=connections,
         metrics=metrics,
         middleware=_door(settings, metrics),

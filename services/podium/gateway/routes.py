@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -20,10 +21,13 @@ from podium.gateway.spec import PipelineRequest, read_request
 from podium.results import PipelineResult, PostprocessResult
 from podium.serving.bodies import read_body
 from podium.serving.deadline import ENVOY_TIMEOUT, budget_s, time_limit
+from podium.serving.door import DoorRoute, answered_at_the_door
 from podium.stages import Postprocess
 from podium.types import Media
 
+_PIPELINE_PATH = re.compile(r"/v1/pipelines/([^/]+)")
 _REQUEST_BODY: dict[str, Any] = {
+    "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
     "requestBody": {
         "required": True,
         "description": "The media itself, with options in the query; or a form with the media in "
@@ -49,7 +53,7 @@ _REQUEST_BODY: dict[str, Any] = {
             "video/mp4": {"schema": {"type": "string", "format": "binary"}},
             "image/jpeg": {"schema": {"type": "string", "format": "binary"}},
         },
-    }
+    },
 }
 
 
@@ -68,7 +72,7 @@ class PostprocessRequest(BaseModel):
     )
 
 
-def pipeline_router(pipelines: Pipelines, postprocess: Postprocess, max_bytes: int) -> APIRouter:
+def pipeline_router(pipelines: Pipelines, postprocess: Postprocess) -> APIRouter:
     """Routes for pipelines and postprocessing."""
     router = APIRouter(prefix="/v1", tags=["Pipelines"])
 
@@ -84,24 +88,14 @@ def pipeline_router(pipelines: Pipelines, postprocess: Postprocess, max_bytes: i
     async def show_pipeline(name: str) -> dict[str, Any]:
         return pipelines.get(name).model_dump(mode="json", by_alias=True)
 
-    @router.post(
+    router.add_api_route(
         "/pipelines/{name}",
+        answered_at_the_door,
+        methods=["POST"],
         summary="Media in, key points out",
         response_model=PipelineResult,
         openapi_extra=_REQUEST_BODY,
     )
-    async def run_pipeline(request: Request, name: str) -> Response:
-        pipeline = pipelines.get(name)
-        request.state.podium_model = pipeline.name
-        media, options = await _read(request, max_bytes)
-        budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
-        if NDJSON in request.headers.get("accept", ""):
-            lines = ndjson(pipelines.stream(pipeline, media, options), budget)
-            head = await anext(lines)  # what is wrong with the request is known by now
-            return StreamingResponse(_following(head, lines), media_type=NDJSON)
-        async with time_limit(budget, "gateway"):
-            answer = await pipelines.run(pipeline, media, options)
-        return Response(answer.to_json(), media_type="application/json")
 
     @router.post(
         "/postprocess",
@@ -118,6 +112,25 @@ def pipeline_router(pipelines: Pipelines, postprocess: Postprocess, max_bytes: i
         return Response(orjson.dumps(answer), media_type="application/json")
 
     return router
+
+
+def pipeline_door(pipelines: Pipelines, max_bytes: int) -> DoorRoute:
+    """``POST /v1/pipelines/{name}``."""
+
+    async def run_pipeline(request: Request, name: str) -> Response:
+        pipeline = pipelines.get(name)
+        request.state.podium_model = pipeline.name
+        media, options = await _read(request, max_bytes)
+        budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
+        if NDJSON in request.headers.get("accept", ""):
+            lines = ndjson(pipelines.stream(pipeline, media, options), budget)
+            head = await anext(lines)  # what is wrong with the request is known by now
+            return StreamingResponse(_following(head, lines), media_type=NDJSON)
+        async with time_limit(budget, "gateway"):
+            answer = await pipelines.run(pipeline, media, options)
+        return Response(answer.to_json(), media_type="application/json")
+
+    return DoorRoute(_PIPELINE_PATH, run_pipeline)
 
 
 async def _following(

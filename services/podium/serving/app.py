@@ -15,8 +15,9 @@ import podium
 from podium.serving.admission import Admission, AdmissionControl
 from podium.serving.catalogue import Catalogue
 from podium.serving.disconnect import CancelOnDisconnect
+from podium.serving.door import Door, DoorRoute
 from podium.serving.error_responses import answer_errors
-from podium.serving.infer_door import InferDoor
+from podium.serving.infer import infer_route
 from podium.serving.model_control import BuiltInModels, ModelControl
 from podium.serving.oip import oip_router
 from podium.serving.request_telemetry import QUIET_PATHS, RequestTelemetry
@@ -37,6 +38,7 @@ def create_service_app(
     routers: Sequence[APIRouter] = (),
     resource: Resource | None = None,
     metrics: Metrics | None = None,
+    doors: Sequence[DoorRoute] = (),
     middleware: Sequence[Middleware] = (),
     control: ModelControl | None = None,
 ) -> FastAPI:
@@ -50,6 +52,7 @@ def create_service_app(
         routers: Routes beyond the Open Inference Protocol.
         resource: Opened before the first request, closed after the last (client pools, stores).
         metrics: The service's metrics, where its models observe into them.
+        doors: Routes that are answered before those.
         control: Loads and unloads models, where that can be done.
         middleware: Sees a request before it is admitted, the first one first.
 
@@ -68,6 +71,7 @@ def create_service_app(
                 await open_resources.enter_async_context(resource(app))
             yield
 
+    infer = infer_route(service, catalogue, settings.max_body_bytes)
     admission = Admission(settings.max_requests, settings.max_in_flight_bytes)
     app = FastAPI(
         title=f"Podium {service}",
@@ -86,12 +90,7 @@ def create_service_app(
             *middleware,
             Middleware(AdmissionControl, admission=admission, metrics=metrics),
             Middleware(CancelOnDisconnect),
-            Middleware(
-                InferDoor,
-                service=service,
-                catalogue=catalogue,
-                max_body_bytes=settings.max_body_bytes,
-            ),
+            Middleware(Door, routes=[infer, *doors]),
         ],
     )
     app.state.admission = admission

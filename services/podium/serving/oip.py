@@ -2,7 +2,7 @@
 
 Source: the OIP V2 REST specification with the binary tensor data extension. Bodies are read raw:
 OIP clients send no content type, and binary tensors are not JSON. The infer route is documented
-here and answered by ``infer_door``.
+here and answered by ``infer``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import podium
 from podium.errors import InvalidInput, NotFound
 from podium.serving.admission import Admission
 from podium.serving.catalogue import Catalogue
+from podium.serving.door import answered_at_the_door
 from podium.serving.model_control import ModelControl
 from podium.serving.served_model import ServedModel
 from podium.wire import InferRequest
@@ -102,16 +103,26 @@ def oip_router(
         response.status_code = 200 if ready else 503
         return {"name": name, "ready": ready}
 
-    @router.post("/models/{name}/infer", summary="Infer", openapi_extra=_INFER_BODY)
-    @router.post(
-        "/models/{name}/versions/{version}/infer",
-        summary="Infer with a version",
-        openapi_extra=_INFER_BODY,
-    )
-    async def infer(name: str, version: str | None = None) -> Response:
-        raise AssertionError("InferDoor answers this route; here it is documented")
-
+    for path, summary in (
+        ("/models/{name}/infer", "Infer"),
+        ("/models/{name}/versions/{version}/infer", "Infer with a version"),
+    ):
+        router.add_api_route(
+            path,
+            answered_at_the_door,
+            methods=["POST"],
+            summary=summary,
+            openapi_extra={**_INFER_BODY, "parameters": _path_parameters(path)},
+        )
     return router
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in ("name", "version")
+        if f"{{{name}}}" in path
+    ]
 
 
 def _metadata(catalogue: Catalogue, model: ServedModel) -> dict[str, Any]:

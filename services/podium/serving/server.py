@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 from collections.abc import Callable
@@ -41,6 +42,8 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
     except SetupError as error:
         _log.critical("%s", error.message)
         sys.exit(1)
+    gc.collect()
+    gc.freeze()  # what lives as long as the process need not be looked at again
     config = uvicorn.Config(
         app,
         host=settings.host,
