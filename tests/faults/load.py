@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,7 +76,7 @@ class Client:
 
 
 @asynccontextmanager
-async def client_of(urls: Sequence[str], media: bytes):
+async def client_of(urls: Sequence[str], media: bytes) -> AsyncIterator[Client]:
     """A client with connections of its own."""
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
     async with aiohttp.ClientSession(connector=connector) as session:
@@ -100,12 +100,19 @@ class Load:
     async def until(self, count: int) -> None:
         """Wait for so many more answers."""
         target = len(self.answers) + count
-        while len(self.answers) < target:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(self.answers) >= target)
 
     async def _worker(self) -> None:
         while not self.stopping.is_set():
             self.answers.append(await self.client.ask(next(self.batches)))
+
+
+async def until(condition: Callable[[], bool], within_s: float = 120.0) -> None:
+    """Wait for a condition, and fail if it does not come."""
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.005)
 
 
 def poses(body: dict[str, Any]) -> dict[int, list[np.ndarray]]:

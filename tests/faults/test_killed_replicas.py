@@ -66,9 +66,7 @@ async def run_under_kills(
     return load, kills
 
 
-async def stages_die(
-    replicas: Replicas, client: Client, batches: list[Batch], count: int
-) -> None:
+async def stages_die(replicas: Replicas, client: Client, batches: list[Batch], count: int) -> None:
     load, kills = await run_under_kills(replicas, client, batches, STAGES, count)
     assert kills >= 2 * len(STAGES)
     assert sum(answer.moves for answer in load.answers) == 0

@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from tests.faults.load import Load
+from tests.faults.load import Load, until
 from tests.faults.replicas import STAGES, named
 
 CONCURRENCY = 6
@@ -53,9 +53,8 @@ async def test_a_rollout_of_postprocess_fails_no_request(replicas, client, batch
 
     running = asyncio.gather(*(worker(name) for name in "ab"))
     for service, number in named(["postprocess"]):
-        seen = len(done)
-        while len(done) < seen + 2:
-            await asyncio.sleep(0.01)
+        target = len(done) + 2
+        await until(lambda target=target: len(done) >= target)
         assert await replicas.drain(service, number) == 0
         replicas.start(service, number)
         await replicas.ready(service, number)

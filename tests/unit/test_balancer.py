@@ -68,6 +68,33 @@ def test_when_all_fail_all_are_tried():
         pass
 
 
+def test_an_ejected_replica_is_tried_before_one_that_has_just_failed():
+    balancer = Balancer("pose2d", StaticEndpoints([A, B]))
+    for _ in range(3):
+        with balancer.pick(1, avoid=[B]) as replica:
+            balancer.failed(replica)
+    assert {balancer._choose(()).address for _ in range(20)} == {B}
+    assert {balancer._choose([B]).address for _ in range(20)} == {A}
+
+
+def test_a_slow_replica_is_not_a_hung_one(monkeypatch):
+    balancer = Balancer("pose2d", StaticEndpoints([A, B]))
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with balancer.pick(1, avoid=[B]) as replica:
+        for _ in range(5):
+            balancer.silent(replica, since=now - 0.5)
+        assert replica.failures == 0  # a short budget says nothing of the replica
+        balancer.succeeded(replica)
+        for _ in range(5):
+            balancer.silent(replica, since=now - 60)
+        assert replica.failures == 0  # it has just answered somebody
+        now += 2
+        for _ in range(3):
+            balancer.silent(replica, since=now - 1.5)
+    assert {balancer._choose(()).address for _ in range(20)} == {B}
+
+
 def test_retries_are_a_share_of_the_calls():
     budget = RetryBudget(share=0.1, burst=5)
     assert sum(budget.may_retry() for _ in range(100)) == 5

@@ -59,10 +59,7 @@ class Balancer:
         Raises:
             Unavailable: there is no replica at all.
         """
-        if only is None:
-            replica = self._choose(avoid)
-        else:
-            replica = self._replicas.get(only) or Replica(only)
+        replica = self._replicas.get(only) or Replica(only) if only else self._choose(avoid)
         replica.in_flight_rows += rows
         try:
             yield replica

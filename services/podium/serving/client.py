@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from podium.errors import (
     BY_STATUS,
@@ -39,6 +40,9 @@ from podium.wire import (
 
 T = TypeVar("T")
 
+_READ_BYTES = 4 << 20
+"""An answer of a stage is read to its end, so pausing the socket in between gains nothing."""
+
 _MAX_ATTEMPTS = 5
 _BACKOFF_S = 0.05
 _MAX_BACKOFF_S = 2.0
@@ -59,6 +63,9 @@ class SessionPool:
     async def __aenter__(self) -> SessionPool:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._keep_alive_s),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("user-agent", "accept"),
+            read_bufsize=_READ_BYTES,
             auto_decompress=False,
         )
         return self
@@ -87,7 +94,8 @@ class OipClient:
 
     Calls are idempotent. What fails for a reason that another replica, or the same one a little
     later, need not have (no connection, 429, 502, 503, 504) is tried again with full jitter,
-    within the deadline and the retry budget.
+    within the deadline and the retry budget. Lost connections are outside the budget: a replica
+    that dies fails all its calls at once, and has done no work for them.
 
     Args:
         pool: Connections, shared by the stages.
@@ -126,7 +134,7 @@ class OipClient:
             inputs: Named arrays.
             parameters: Request parameters.
             address: Base URL of the one replica that can answer, where that matters; then
-                nothing is tried again.
+                only 429 is tried again.
             call: Name in metrics and timings, where a stage answers several; None: the stage's.
 
         Raises:
@@ -149,9 +157,7 @@ class OipClient:
 
         started = time.perf_counter()
         try:
-            if address is not None:
-                return await attempt(address)
-            return await self._on_any_replica(attempt, rows)
+            return await self._with_retries(attempt, rows, address)
         finally:
             seconds = time.perf_counter() - started
             self._metrics.observe_call(name, seconds)
@@ -176,21 +182,26 @@ class OipClient:
                 raise StageFailed(f"{self.stage}: metadata of {model} is not an object")
             return decoded
 
-        return await self._on_any_replica(call, rows=1)
+        return await self._with_retries(call, rows=1)
 
-    async def _on_any_replica(self, call: Callable[[str], Awaitable[T]], rows: int) -> T:
+    async def _with_retries(
+        self, call: Callable[[str], Awaitable[T]], rows: int, only: str | None = None
+    ) -> T:
         """Call replicas until one answers, within deadline and budget."""
         self._budget.first_attempt()
         tried: set[str] = set()
         for attempt in itertools.count(1):
-            with self.balancer.pick(rows, avoid=tried) as replica:
+            with self.balancer.pick(rows, avoid=tried, only=only) as replica:
+                started = time.monotonic()
                 try:
                     answer = await call(replica.address)
                 except _RETRYABLE as error:
-                    self._judge(replica, error)
+                    self._judge(replica, error, started)
                     pause_s = _pause_s(attempt, error)
-                    last = attempt == _MAX_ATTEMPTS or pause_s >= remaining_s()
-                    if last or not self._budget.may_retry():
+                    curable = only is None or isinstance(error, Overloaded)
+                    if not curable or attempt == _MAX_ATTEMPTS or pause_s >= remaining_s():
+                        raise
+                    if not (isinstance(error, _ConnectionLost) or self._budget.may_retry()):
                         raise
                     tried.add(replica.address)
                     self._metrics.retries.inc()
@@ -203,15 +214,17 @@ class OipClient:
             await asyncio.sleep(pause_s)
         raise AssertionError("unreachable")
 
-    def _judge(self, replica: Replica, error: PodiumError) -> None:
+    def _judge(self, replica: Replica, error: PodiumError, started: float) -> None:
         """A full queue is a sign of health; anything else that is retried is not."""
-        if isinstance(error, Overloaded):
+        ejected_until = replica.ejected_until
+        if isinstance(error, _NoAnswer):
+            self.balancer.silent(replica, started)
+        elif isinstance(error, Overloaded | DeadlineExceeded):
             self.balancer.succeeded(replica)
         else:
-            ejected_until = replica.ejected_until
             self.balancer.failed(replica)
-            if replica.ejected_until != ejected_until:
-                self._metrics.ejections.inc()
+        if replica.ejected_until > ejected_until:
+            self._metrics.ejections.inc()
 
     async def _call(
         self, method: str, url: str, data: bytes | None, headers: Mapping[str, str]
@@ -219,17 +232,31 @@ class OipClient:
         send = {**headers, "accept-encoding": "identity"}
         try:
             async with self._pool.session.request(
-                method, url, data=data, headers=send, timeout=self._pool.timeout()
+                method,
+                URL(url, encoded=True),
+                data=data,
+                headers=send,
+                timeout=self._pool.timeout(),
             ) as response:
                 body = await response.read()
                 self._metrics.received_bytes.inc(len(body))
-        except TimeoutError:
-            raise DeadlineExceeded(f"{self.stage}: no answer in time") from None
-        except aiohttp.ClientError as error:
-            raise Unavailable(f"{self.stage}: does not answer ({type(error).__name__})") from None
+        except (TimeoutError, aiohttp.ClientError) as error:
+            connected = not isinstance(error, aiohttp.ConnectionTimeoutError)
+            if connected and isinstance(error, TimeoutError):
+                raise _NoAnswer(f"{self.stage}: no answer in time") from None
+            reason = type(error).__name__
+            raise _ConnectionLost(f"{self.stage}: does not answer ({reason})") from None
         if response.status != 200:
             raise _error(self.stage, response.status, body, response.headers)
         return response.headers, body
+
+
+class _ConnectionLost(Unavailable):
+    """There was no connection, or it ended before the answer."""
+
+
+class _NoAnswer(DeadlineExceeded):
+    """The replica was still silent when the time was up."""
 
 
 _RETRYABLE = (Overloaded, Unavailable, DeadlineExceeded)

@@ -1,0 +1,114 @@
+"""The gateway's client and replicas that die, are full, or are slow, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+
+from podium.errors import DeadlineExceeded
+from podium.serving.client import OipClient, SessionPool
+from podium.serving.deadline import time_limit
+from podium.serving.endpoints import StaticEndpoints
+from podium.wire import InferRequest, InferResult, read_request, write_response
+from tests.faults.load import until
+
+CALLS = 200
+
+
+class Replica:
+    """An OIP server in a few lines that can die, hold its answers, or refuse."""
+
+    def __init__(self) -> None:
+        self.waiting: list[asyncio.StreamWriter] = []
+        self.held = asyncio.Event()
+        self.held.set()
+        self.refusals = 0
+        self.answered = 0
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> str:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def die(self) -> None:
+        """Every connection is reset and none is accepted any more."""
+        self._server.close()
+        for writer in self.waiting:
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.waiting.append(writer)
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                fields = dict(
+                    line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if line
+                )
+                body = await reader.readexactly(int(fields[b"content-length"]))
+                await self.held.wait()
+                length = fields[b"inference-header-content-length"].decode()
+                writer.write(self._answer(read_request(body, length)))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    def _answer(self, request: InferRequest) -> bytes:
+        if self.refusals:
+            self.refusals -= 1
+            return b"HTTP/1.1 429 Full\r\nretry-after-ms: 1\r\ncontent-length: 0\r\n\r\n"
+        self.answered += 1
+        answer = write_response("m", "1", request, InferResult(dict(request.inputs)))
+        head = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+        return (
+            f"HTTP/1.1 200 OK\r\n{head}content-length: {len(answer.data)}\r\n\r\n".encode()
+            + answer.data
+        )
+
+
+@asynccontextmanager
+async def two_replicas():
+    replicas = [Replica(), Replica()]
+    urls = [await replica.start() for replica in replicas]
+    async with SessionPool() as pool:
+        yield replicas, urls, OipClient(pool, "pose2d", StaticEndpoints(urls))
+    for replica in replicas:
+        replica.die()
+
+
+async def ask(client: OipClient, number: float, address: str | None = None) -> float:
+    result = await client.infer("m", {"x": np.full(1, number, np.float32)}, address=address)
+    return float(result.outputs["x"][0])
+
+
+async def test_however_many_calls_a_dying_replica_has_none_is_lost():
+    async with two_replicas() as (replicas, _, client):
+        for replica in replicas:
+            replica.held.clear()
+        calls = [asyncio.create_task(ask(client, number)) for number in range(CALLS)]
+        await until(lambda: sum(len(replica.waiting) for replica in replicas) == CALLS)
+        replicas[0].die()
+        replicas[1].held.set()
+        assert await asyncio.gather(*calls) == list(range(CALLS))
+        assert replicas[1].answered == CALLS
+
+
+async def test_a_call_that_only_one_replica_can_answer_waits_while_that_one_is_full():
+    async with two_replicas() as (replicas, urls, client):
+        replicas[1].refusals = 2
+        assert await ask(client, 7, address=urls[1]) == 7
+        assert (replicas[0].answered, replicas[1].answered) == (0, 1)
+
+
+async def test_short_budgets_do_not_make_healthy_replicas_look_hung():
+    async with two_replicas() as (replicas, urls, client):
+        for replica in replicas:
+            replica.held.clear()
+        for number in range(6):
+            with pytest.raises(DeadlineExceeded, match=r"^pose2d"):
+                async with time_limit(0.05, "caller"):
+                    await ask(client, number)
+        for replica in replicas:
+            replica.held.set()
+        both = [client.balancer._choose([url]).address for url in urls]
+        assert sorted(both) == sorted(urls)
