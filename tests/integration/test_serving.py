@@ -321,6 +321,7 @@ async def test_drain_refuses_new_work_finishes_what_is_there_then_stops():
                 assert live.status == 200
             async with session.post(f"{url}/v2/models/echo/infer", data=body(1)) as refused:
                 assert refused.status == 503
+                assert refused.headers["connection"] == "close"  # the next call goes elsewhere
             assert not stopped.done()
             model.gate.set()
             assert (await call).status == 200

@@ -107,8 +107,11 @@ _MESSAGES = {
 
 
 def refuse(status: int, reason: str, retry_after_s: float) -> JSONResponse:
-    """The answer to a request that is not taken on."""
-    return JSONResponse({"error": _MESSAGES[reason]}, status, retry_headers(retry_after_s))
+    """The answer to a request that is not taken on; one that drains also lets the caller go."""
+    headers = retry_headers(retry_after_s)
+    if reason == "draining":
+        headers["connection"] = "close"
+    return JSONResponse({"error": _MESSAGES[reason]}, status, headers)
 
 
 def retry_headers(retry_after_s: float) -> dict[str, str]:
