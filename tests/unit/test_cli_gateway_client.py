@@ -29,9 +29,11 @@ class Script:
     def __init__(self) -> None:
         self.answers: list[web.Response] = []
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.keys: list[str | None] = []
 
     async def answer(self, request: web.Request) -> web.Response:
         self.requests.append((request.path, dict(request.query), await request.read()))
+        self.keys.append(request.headers.get("x-api-key"))
         status, body, headers = self.answers[min(len(self.requests), len(self.answers)) - 1]
         return web.Response(status=status, text=body, headers=headers)
 
@@ -61,6 +63,16 @@ async def test_a_request_by_address_is_json(script: Script) -> None:
     path, _, body = script.requests[0]
     assert path == "/v1/pipelines/pose-2d"
     assert json.loads(body) == {"uri": "file:///clip.mp4", "start": 3, "count": 4}
+
+
+async def test_the_api_key_comes_from_the_environment(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.then(200, RESULT.model_dump())
+    await ask(script.url)
+    monkeypatch.setenv("PODIUM_API_KEY", "secret")
+    await ask(script.url)
+    assert script.keys == [None, "secret"]
 
 
 async def test_media_goes_as_the_body_with_options_in_the_query(script: Script) -> None:

@@ -13,10 +13,15 @@ from podium.gateway.spec import (
     SHIPPED,
     Nearest,
     Pipeline,
+    PipelineRequest,
     load_pipelines,
     read_pipeline,
-    read_request,
 )
+from podium.serving.parameters import read_parameters
+
+
+def read_request(values):
+    return read_parameters(PipelineRequest, values)
 
 
 def document(**spec):

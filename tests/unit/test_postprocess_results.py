@@ -10,9 +10,10 @@ from podium.biomechanics.analysis import AnalysisOptions, analyse
 from podium.biomechanics.trajectories import link
 from podium.errors import InvalidInput, TooLarge
 from podium.postprocess.frame_results import merge, parse_results
-from podium.postprocess.options import read_options
+from podium.postprocess.options import Options
 from podium.postprocess.tables import write_biomechanics, write_keypoints
 from podium.results import FrameResult, PersonResult, PipelineResult, SourceResult
+from podium.serving.parameters import read_parameters
 
 SHAPE = np.random.default_rng(5).uniform([-20, -60], [20, 60], size=(17, 2))
 
@@ -56,11 +57,11 @@ def batch(indexes: range, *, speed: float = 5.0, **changes) -> PipelineResult:
 )
 def test_bad_options_are_refused_by_name(parameters, message):
     with pytest.raises(InvalidInput, match=f"^{message}"):
-        read_options(parameters)
+        read_parameters(Options, parameters)
 
 
 def test_options_and_the_parameters_of_the_protocol():
-    options = read_options(
+    options = read_parameters(Options,
         {
             "athlete": "nearest:-3.5,20", "cutoff_hz": 8, "timeout": 5, "priority": 1,
             "binary_data_output": True, "sequence_id": 3, "triton_final": True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -15,6 +16,9 @@ from podium.results import PipelineResult, PostprocessResult
 from podium.wire import read_error
 
 Answer = TypeVar("Answer", bound=BaseModel)
+
+API_KEY = "PODIUM_API_KEY"
+"""Where the key comes from: arguments of a command can be read by every user of a machine."""
 
 _TRIES = 5
 _RETRYABLE = frozenset({429, 502, 503, 504})
@@ -40,7 +44,8 @@ class GatewayClient:
         self._postprocess_timeout = aiohttp.ClientTimeout(total=postprocess_timeout_s, connect=10)
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession()
+        key = os.environ.get(API_KEY)
+        self._session = aiohttp.ClientSession(headers={"x-api-key": key} if key else None)
         return self
 
     async def __aexit__(

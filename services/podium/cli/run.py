@@ -48,6 +48,12 @@ _PERSONS_PER_FRAME = 8
     help="Standing height of the athlete: makes metres out of pixels.",
 )
 @click.option(
+    "--cutoff-hz",
+    type=click.FloatRange(0.1, 1000),
+    help="Cut-off of the Butterworth filter: 6 suits walking; sprints lose about 5 degrees of knee "
+    "angle with it and 2 with 10. [default: 6]",
+)
+@click.option(
     "--stride",
     type=click.IntRange(1, 64),
     help="Search for persons on every Nth frame. [default: the pipeline's]",
@@ -85,6 +91,7 @@ def command(
     athlete: str,
     max_persons: int,
     height_m: float | None,
+    cutoff_hz: float | None,
     stride: int | None,
     start: int,
     count: int | None,
@@ -104,7 +111,7 @@ def command(
       podium run sprint.mp4
       podium run sprint.mp4 --height-m 1.82 --athlete nearest:640,360
       podium run long.mp4 --start 600 --count 300 --out results/last-steps
-      podium run sprint.mp4 --gateway http://podium.example:8000
+      PODIUM_API_KEY=... podium run sprint.mp4 --gateway http://podium.example:8000
       podium run sprint.mp4 --gateway http://podium.example:8000 --uri s3://clips/sprint.mp4
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
     if uri and not gateway:
@@ -117,6 +124,8 @@ def command(
     postprocess_options: dict[str, Any] = {"athlete": athlete, "overlay": overlay}
     if height_m is not None:
         postprocess_options["athlete_height_m"] = height_m
+    if cutoff_hz is not None:
+        postprocess_options["cutoff_hz"] = cutoff_hz
     run(
         Job(
             video=video.absolute(),

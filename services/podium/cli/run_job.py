@@ -24,8 +24,9 @@ from podium.cli.run_folder import RunFolder, fingerprint
 from podium.cli.stack import Stack
 from podium.decode.pictures import is_picture
 from podium.errors import InvalidInput, PodiumError
-from podium.postprocess.options import read_options
+from podium.postprocess.options import Options
 from podium.results import PostprocessResult
+from podium.serving.parameters import read_parameters
 from podium.skeletons import skeleton
 
 
@@ -66,7 +67,7 @@ class Job:
 
 def run(job: Job, console: Console) -> None:
     """Do a job and show how it goes. Raises PodiumError."""
-    read_options(job.postprocess_options)  # a mistake shows now, not after an hour
+    read_parameters(Options, job.postprocess_options)  # a mistake shows now, not after an hour
     truth = _ground_truth(job)
     folder = RunFolder(job.out, fingerprint(job.video, _identity(job)))
     if folder.is_other_run:
@@ -177,7 +178,7 @@ async def _postprocess_there(job: Job, folder: RunFolder, url: str) -> Postproce
 def _postprocess_here(job: Job, folder: RunFolder) -> PostprocessResult:
     from podium.postprocess.postprocessor import Postprocessor
 
-    options = read_options(job.postprocess_options)
+    options = read_parameters(Options, job.postprocess_options)
     return Postprocessor().process(job.video, list(folder.batches()), folder.root, options)
 
 

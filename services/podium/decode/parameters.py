@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from podium.errors import InvalidInput
 from podium.types import Anchor, Border, CropSpec, FrameRange, Letterbox
-
-_RESERVED = re.compile(r"timeout|priority|binary_data_output|(sequence|triton)_.*")
-"""Parameters that the Open Inference Protocol and Triton's clients add to any request."""
 
 _MOST_FRAMES = 1 << 40
 
@@ -72,20 +66,3 @@ class CropParameters(_Parameters):
     def spec(self) -> CropSpec:
         """The shape of the crops."""
         return CropSpec(self.height, self.width, self.border)
-
-
-P = TypeVar("P", bound=_Parameters)
-
-
-def read_parameters(kind: type[P], parameters: Mapping[str, Any]) -> P:
-    """Parameters of a request. Raises InvalidInput, naming the parameter."""
-    own = {key: value for key, value in parameters.items() if not _RESERVED.fullmatch(key)}
-    try:
-        return kind.model_validate(own)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(kind.model_fields)
-            raise InvalidInput(f"is unknown; known are {known}", field=name) from None
-        raise InvalidInput(first["msg"], field=name) from None

@@ -9,11 +9,12 @@ from podium.errors import InvalidInput, NotFound
 from podium.gateway.answer import OUTPUTS, OUTPUTS_3D, Answer
 from podium.gateway.pipeline import PipelineLimits, PipelineRun
 from podium.gateway.settings import GatewaySettings
-from podium.gateway.spec import Pipeline, PipelineRequest, read_request
+from podium.gateway.spec import Pipeline, PipelineRequest
+from podium.serving.parameters import read_parameters
 from podium.serving.telemetry import Metrics
 from podium.stages import Stages
 from podium.types import Media
-from podium.wire import InferRequest, InferResult, Parameter, TensorSpec, without_reserved
+from podium.wire import InferRequest, InferResult, Parameter, TensorSpec
 
 
 class Pipelines:
@@ -95,7 +96,7 @@ class PipelineModel:
                 raise InvalidInput("is empty", field="media")
         elif uri is not None:
             media = Media(uri=_text(uri.item(0)))
-        options = read_request(without_reserved(request.parameters))
+        options = read_parameters(PipelineRequest, request.parameters)
         answer = await self._pipelines.run(self._pipelines.get(self.name), media, options)
         return answer.to_tensors()
 

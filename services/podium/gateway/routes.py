@@ -17,11 +17,12 @@ from starlette.exceptions import HTTPException
 from podium.errors import InvalidInput
 from podium.gateway.ndjson import NDJSON, ndjson
 from podium.gateway.pipelines import Pipelines
-from podium.gateway.spec import PipelineRequest, read_request
+from podium.gateway.spec import PipelineRequest
 from podium.results import PipelineResult, PostprocessResult
 from podium.serving.bodies import read_body
 from podium.serving.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.serving.door import DoorRoute, answered_at_the_door
+from podium.serving.parameters import read_parameters
 from podium.stages import Postprocess
 from podium.types import Media
 
@@ -161,13 +162,13 @@ async def _read(request: Request, max_bytes: int) -> tuple[Media, PipelineReques
         uri = options.pop("uri", None)
         if not isinstance(uri, str) or not uri:
             raise InvalidInput("is missing: the address of the media", field="uri")
-        return Media(uri=uri), read_request(options)
+        return Media(uri=uri), read_parameters(PipelineRequest, options)
     if not body:
         raise InvalidInput(
             "is empty; send a video or a picture, a form with the field media, or JSON with uri",
             field="body",
         )
-    return Media(data=body), read_request(query)
+    return Media(data=body), read_parameters(PipelineRequest, query)
 
 
 async def _read_form(request: Request, query: dict[str, Any]) -> tuple[Media, PipelineRequest]:
@@ -182,7 +183,7 @@ async def _read_form(request: Request, query: dict[str, Any]) -> tuple[Media, Pi
         raise InvalidInput(str(error.detail), field="body") from None
     if not data:
         raise InvalidInput("is empty", field="media")
-    return Media(data=data), read_request(fields | query)
+    return Media(data=data), read_parameters(PipelineRequest, fields | query)
 
 
 def _read_json(body: bytes) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,7 +10,8 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from podium.errors import InvalidInput, SetupError
+from podium.errors import SetupError
+from podium.serving.parameters import explain
 
 API_VERSION: Literal["podium.dev/v1alpha1"] = "podium.dev/v1alpha1"
 SHIPPED = Path(__file__).parent / "pipelines"
@@ -158,14 +158,6 @@ class PipelineRequest(_Closed):
     """Most persons to keep."""
 
 
-def read_request(values: dict[str, Any]) -> PipelineRequest:
-    """Check the options of a request. Raises InvalidInput naming the option."""
-    try:
-        return PipelineRequest.model_validate(values)
-    except ValidationError as error:
-        raise InvalidInput(_explain(error), field=_where(error)) from None
-
-
 def load_pipelines(folders: Iterable[Path]) -> dict[str, Pipeline]:
     """Read every ``*.yaml`` of some folders; later folders win.
 
@@ -189,19 +181,4 @@ def read_pipeline(text: str, *, source: str) -> Pipeline:
     except yaml.YAMLError as error:
         raise SetupError(f"{source}: is not valid YAML ({error})") from None
     except ValidationError as error:
-        raise SetupError(f"{source}: {_where(error)}: {_explain(error)}") from None
-
-
-def _where(error: ValidationError) -> str:
-    parts = [str(part) for part in error.errors()[0]["loc"]]
-    variants = {"Nearest"}  # pydantic names the branches of a union; people do not
-    return ".".join(p for p in parts if p not in variants and "[" not in p) or "pipeline"
-
-
-def _explain(error: ValidationError) -> str:
-    first = error.errors()[0]
-    given = first["input"]
-    shown = f", not {given!r}" if isinstance(given, str | int | float) else ""
-    if isinstance(given, float) and not math.isfinite(given):
-        shown = f", not {given}"
-    return f"{first['msg'][:200]}{shown[:80]}"
+        raise SetupError(f"{source}: {': '.join(explain(error))}") from None

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from podium.biomechanics.analysis import AnalysisOptions
 from podium.biomechanics.filters import Method, Smoothing
 from podium.biomechanics.selection import Athlete
-from podium.errors import InvalidInput
 
 _RESERVED = re.compile(r"timeout|priority|binary_data_output|(sequence|triton)_\w+")
 """Parameters that the Open Inference Protocol and its servers define; not ours to refuse."""
@@ -73,17 +70,3 @@ class Options(BaseModel):
             max_gap_frames=self.max_gap_frames,
             athlete_height_m=self.athlete_height_m,
         )
-
-
-def read_options(parameters: Mapping[str, Any]) -> Options:
-    """Options from request parameters. Raises InvalidInput, naming the parameter."""
-    own = {key: value for key, value in parameters.items() if not _RESERVED.fullmatch(key)}
-    try:
-        return Options.model_validate(own)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(Options.model_fields)
-            raise InvalidInput(f"is unknown; known are {known}", field=name) from None
-        raise InvalidInput(first["msg"], field=name) from None

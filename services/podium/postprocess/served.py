@@ -11,10 +11,11 @@ from pathlib import Path
 import podium
 from podium.errors import Forbidden, InvalidInput, NotFound
 from podium.postprocess.frame_results import parse_results
-from podium.postprocess.options import Options, read_options
+from podium.postprocess.options import Options
 from podium.postprocess.postprocessor import Postprocessor
 from podium.results import PostprocessResult
 from podium.serving.object_store import ObjectStore
+from podium.serving.parameters import read_parameters
 from podium.wire import InferRequest, InferResult, Parameter, TensorSpec, bytes_tensor
 
 
@@ -56,7 +57,7 @@ class PostprocessModel:
         Raises:
             InvalidInput, Forbidden, NotFound, TooLarge: names the input or the parameter.
         """
-        options = read_options(request.parameters)
+        options = read_parameters(Options, request.parameters)
         given = request.inputs.keys() & {"results", "results_uri"}
         if len(given) != 1:
             raise InvalidInput("give exactly one of results and results_uri", field="results")

@@ -17,7 +17,7 @@ from podium.cli.bench.workloads import Workload
 from podium.cli.stack import Stack
 from podium.errors import StageFailed
 from podium.gateway.pipeline import PipelineLimits, PipelineRun
-from podium.gateway.spec import SHIPPED, load_pipelines, read_request
+from podium.gateway.spec import SHIPPED, PipelineRequest, load_pipelines
 from podium.types import Media
 
 Ask = Callable[[Workload], Awaitable[None]]
@@ -63,7 +63,7 @@ async def in_process(models: Path, pipeline: str) -> AsyncIterator[Composition]:
     with local_stages(models) as stages:
 
         async def ask(workload: Workload) -> None:
-            options = read_request({"count": workload.frames, "stride": workload.stride})
+            options = PipelineRequest(count=workload.frames, stride=workload.stride)
             media = Media(data=workload.media)
             run = PipelineRun(stages, spec, media, options, PipelineLimits())
             (await run.answer()).to_json()

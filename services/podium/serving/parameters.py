@@ -1,0 +1,46 @@
+"""Parameters of requests, checked against a closed model; the error names the parameter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from podium.errors import InvalidInput
+from podium.wire import without_reserved
+
+M = TypeVar("M", bound=BaseModel)
+
+_SHOWN_CHARACTERS = 80
+
+
+def read_parameters(kind: type[M], values: Mapping[str, Any]) -> M:
+    """Values as a model wants them; those that are the protocol's own are left out.
+
+    Raises:
+        InvalidInput: a value is wrong or unknown.
+    """
+    try:
+        return kind.model_validate(without_reserved(values))
+    except ValidationError as error:
+        field, message = explain(error)
+        if error.errors()[0]["type"] == "extra_forbidden":
+            message = f"is unknown; known are {', '.join(kind.model_fields)}"
+        raise InvalidInput(message, field=field) from None
+
+
+def explain(error: ValidationError) -> tuple[str, str]:
+    """The field of the first mistake, and what is wrong with it."""
+    first = error.errors()[0]
+    # Pydantic names the branches of a union too; people do not.
+    parts = [str(part) for part in first["loc"]]
+    field = ".".join(p for p in parts if "[" not in p and not p[:1].isupper()) or "value"
+    given = first["input"]
+    shown = ""
+    if isinstance(given, float) and not math.isfinite(given):
+        shown = f", not {given}"
+    elif isinstance(given, str | int | float):
+        shown = f", not {given!r}"
+    return field, f"{first['msg'][:200]}{shown[:_SHOWN_CHARACTERS]}"
