@@ -7,7 +7,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,8 +17,10 @@ from podium.gateway.answer import Answer
 from podium.gateway.athletes import AthleteChoice
 from podium.gateway.models import Models, describe
 from podium.gateway.persons import Persons, in_frame_pixels
+from podium.gateway.release import release_soon
 from podium.gateway.search import find_persons
 from podium.gateway.spec import DetectionStep, Pipeline, PipelineRequest
+from podium.serving.request_context import current_request
 from podium.stages import Stages
 from podium.types import FrameBatch, FrameRange, Media, Poses2D, Poses3D
 from podium.vision.boxes import suppress
@@ -36,6 +38,10 @@ class PipelineLimits:
     chunk_frames: int = 32  # frames per decode call
     max_frames: int = 1024  # frames that one request may ask for
     overlap: int = 2  # chunks in work beyond the one that is answered next, at least 1
+
+
+Turns = AbstractAsyncContextManager[object]
+"""Entered around the work on one chunk: lets so many chunks into the stages at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class PipelineRun:
         media: To what.
         request: Which frames, and options of the caller.
         limits: How much at once.
+        turns: Shared by all requests; chunks beyond wait here, where they hold nothing.
     """
 
     stages: Stages
@@ -64,6 +71,7 @@ class PipelineRun:
     media: Media
     request: PipelineRequest
     limits: PipelineLimits
+    turns: Turns = field(default_factory=nullcontext)
     timing_ms: dict[str, dict[str, float]] = field(default_factory=dict)
 
     async def answer(self) -> Answer:
@@ -142,7 +150,14 @@ class PipelineRun:
         )
 
     async def _chunk(self, models: Models, frames: FrameRange) -> Chunk:
-        """Decode and estimate; again when the replica that kept the frames has lost them."""
+        """Decode and estimate, when it is this chunk's turn."""
+        arrived = time.perf_counter()
+        async with self.turns:
+            current_request().add("queue", time.perf_counter() - arrived)
+            return await self._decode_and_estimate(models, frames)
+
+    async def _decode_and_estimate(self, models: Models, frames: FrameRange) -> Chunk:
+        """The same; again when the replica that kept the frames has lost them."""
         for attempt in range(1, _DECODE_ATTEMPTS + 1):
             with self._timed("decode"):
                 batch = await self.stages.decode.decode(
@@ -156,6 +171,9 @@ class PipelineRun:
             except FramesGone as error:
                 if attempt == _DECODE_ATTEMPTS:
                     raise Unavailable(f"decode: {error.message}") from None
+            except BaseException:  # a stage failed, or the client has gone
+                release_soon(self.stages.decode, batch.frames, models.crop)
+                raise
         raise AssertionError("unreachable")
 
     async def _estimate(self, models: Models, batch: FrameBatch) -> Chunk:
@@ -175,6 +193,7 @@ class PipelineRun:
         shown = batch.frame_ok[position]
         frame_index, rois, scores = batch.frame_index[position[shown]], rois[shown], scores[shown]
         if len(rois) == 0:
+            release_soon(self.stages.decode, batch.frames, models.crop)
             nobody = Persons.nobody(models.joint_count, in_3d=spec.pose.stage == "pose3d")
             return Chunk(batch, nobody, failed)
         with self._timed("crop"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
@@ -31,6 +32,7 @@ class Pipelines:
         self._stages = stages
         self._settings = settings
         self._metrics = metrics
+        self._turns = asyncio.Semaphore(settings.max_chunks)
 
     def all(self) -> list[Pipeline]:
         """Every pipeline, by name."""
@@ -62,7 +64,7 @@ class Pipelines:
         limits = PipelineLimits(
             self._settings.chunk_frames, self._settings.max_frames, self._settings.overlap
         )
-        return PipelineRun(self._stages, pipeline, media, request, limits)
+        return PipelineRun(self._stages, pipeline, media, request, limits, self._turns)
 
     def _count(self, answer: Answer) -> None:
         for status in answer.status:

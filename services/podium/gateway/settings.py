@@ -44,6 +44,13 @@ class GatewaySettings(ServiceSettings):
     overlap: int = Field(default=2, ge=1, le=16)
     """Chunks of one request in work beyond the one that is answered next."""
 
+    max_chunks: int = Field(default=16, ge=1, le=4096)
+    """Chunks of all requests in the stages at the same time; others wait their turn here, where
+    they hold nothing but their media. Raise it with the number of replicas behind the gateway."""
+
+    max_requests: int = Field(default=64, gt=0)
+    """Requests worked on at the same time; beyond, they are answered with 429."""
+
     max_frames: int = Field(default=1024, ge=1)
     """Most frames that one request may ask for."""
 
