@@ -7,15 +7,13 @@ import asyncio
 import pytest
 
 from tests.faults.load import difference
-from tests.faults.replicas import STAGES
 
 BUDGET_MS = 1500
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", ["decode", "pose3d"])
 async def test_a_hung_replica_costs_no_more_than_the_deadline(replicas, client, batches, stage):
-    pipeline = "pose-2d" if stage == "pose2d" else "pose-3d"
-    wanted = [batch for batch in batches if batch.pipeline == pipeline][:4]
+    wanted = [batch for batch in batches if batch.pipeline == "pose-3d"][:4]
     expected = {batch: (await client.ask(batch)).body for batch in wanted}
     budget = {"x-envoy-expected-rq-timeout-ms": str(BUDGET_MS)}
     replicas.freeze(stage, 0)

@@ -95,7 +95,7 @@ class OipClient:
     Calls are idempotent. What fails for a reason that another replica, or the same one a little
     later, need not have (no connection, 429, 502, 503, 504) is tried again with full jitter,
     within the deadline and the retry budget. Lost connections are outside the budget: a replica
-    that dies fails all its calls at once, and has done no work for them.
+    that dies fails all its calls at once, and works on them no more.
 
     Args:
         pool: Connections, shared by the stages.
