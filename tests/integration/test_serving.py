@@ -301,6 +301,29 @@ async def test_the_door_limits_requests_and_bytes_but_never_health():
     held.pool.shutdown()
 
 
+async def test_bodies_of_undeclared_length_are_limited_as_they_come():
+    async def chunks():
+        data = body(150).encode()
+        for start in range(0, len(data), 100):
+            yield data[start : start + 100]
+
+    held = Held()
+    with serving(held, max_in_flight_bytes=1000) as (url, app):
+        async with aiohttp.ClientSession() as session:
+            infer = f"{url}/v2/models/echo/infer"
+            first = asyncio.create_task(session.post(infer, data=chunks()))
+            await until(lambda: held.batcher._running_rows > 0)
+            assert app.state.admission.bytes == len(body(150))
+            async with session.post(infer, data=chunks()) as refused:
+                assert refused.status == 429
+                assert "retry-after" in refused.headers
+                assert "too many bytes" in (await refused.json())["error"]
+            held.gate.set()
+            assert (await first).status == 200
+        await until(lambda: app.state.admission.bytes == 0)
+    held.pool.shutdown()
+
+
 async def test_drain_refuses_new_work_finishes_what_is_there_then_stops():
     model = Held()
     app = create_service_app("test", Catalogue([model]), ServiceSettings(), summary="For tests.")

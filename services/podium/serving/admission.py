@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from podium.errors import Overloaded
 from podium.serving.telemetry import Metrics
 
 _WORK = ("POST", "PUT")
@@ -22,7 +23,7 @@ class Admission:
 
     Args:
         max_requests: Requests at the same time; health, metadata and metrics do not count.
-        max_bytes: Bodies at the same time, by their declared lengths.
+        max_bytes: Bodies at the same time, by their declared lengths, or as they come.
     """
 
     max_requests: int
@@ -59,6 +60,16 @@ class Admission:
         self.requests += 1
         self.bytes += size
 
+    def grow(self, size: int) -> None:
+        """Count bytes of a body that came without a declared length.
+
+        Raises:
+            Overloaded: the bodies of all requests together are over the limit.
+        """
+        if self.requests > 1 and self.bytes + size > self.max_bytes:
+            raise Overloaded(_MESSAGES["bytes"], retry_after_s=self.retry_after_s())
+        self.bytes += size
+
     def leave(self, size: int) -> None:
         """Let it go, and learn the rate from it."""
         now = time.monotonic()
@@ -83,7 +94,7 @@ class AdmissionControl:
         if scope["type"] != "http" or scope["method"] not in _WORK:
             await self.app(scope, receive, send)
             return
-        length = Headers(scope=scope).get("content-length", "0")
+        length = Headers(scope=scope).get("content-length", "")
         size = int(length) if length.isdigit() else 0
         refusal = self.admission.refusal(size)
         if refusal is not None:
@@ -92,9 +103,22 @@ class AdmissionControl:
             response = refuse(status, reason, self.admission.retry_after_s())
             await response(scope, receive, send)
             return
+
+        async def counted_receive() -> Message:
+            nonlocal size
+            message = await receive()
+            come = len(message.get("body", b""))
+            try:
+                self.admission.grow(come)
+            except Overloaded:
+                self.metrics.reject("bytes")
+                raise
+            size += come
+            return message
+
         self.admission.enter(size)
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive if length else counted_receive, send)
         finally:
             self.admission.leave(size)
 
