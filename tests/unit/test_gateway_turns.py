@@ -1,0 +1,57 @@
+"""Only so many chunks are in the stages at once, over all requests; the others wait in order."""
+
+from __future__ import annotations
+
+import asyncio
+
+from podium.errors import StageFailed
+from podium.gateway.pipelines import Pipelines
+from podium.gateway.settings import GatewaySettings
+from podium.gateway.spec import SHIPPED, PipelineRequest, load_pipelines
+from podium.serving.telemetry import Metrics
+from podium.stages import Stages
+from podium.types import Media, ModelFacts
+
+REQUESTS = 12
+MAX_CHUNKS = 3
+
+
+class Models:
+    async def describe(self, model: str) -> ModelFacts:
+        return ModelFacts(model, "1", {"letterbox_size": 224})
+
+
+class Decode:
+    """Notes who is in at the same time, then fails: a turn must end however the work ends."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.most = 0
+        self.order: list[str | None] = []
+
+    async def decode(self, media: Media, *_: object, **__: object) -> None:
+        self.order.append(media.uri)
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        await asyncio.sleep(0.001)
+        self.inside -= 1
+        raise StageFailed("decode: broken")
+
+
+async def test_chunks_take_turns():
+    decode, models = Decode(), Models()
+    known = load_pipelines([SHIPPED])
+    pipelines = Pipelines(
+        known,
+        Stages(decode, models, models, models, None),
+        GatewaySettings(max_chunks=MAX_CHUNKS),
+        Metrics("gateway"),
+    )
+    uris = [str(number) for number in range(REQUESTS)]
+    outcomes = await asyncio.gather(
+        *(pipelines.run(known["pose-3d"], Media(uri=uri), PipelineRequest()) for uri in uris),
+        return_exceptions=True,
+    )
+    assert all(isinstance(outcome, StageFailed) for outcome in outcomes)
+    assert decode.most == MAX_CHUNKS
+    assert decode.order == uris
