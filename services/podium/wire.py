@@ -9,6 +9,7 @@ JSON. Arrays are views into the received body: nothing is copied between socket 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,12 +37,17 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "BYTES": np.dtype(object),
 }
 _DATATYPES = {dtype: name for name, dtype in _DTYPES.items()}
+DATATYPES = tuple(_DTYPES)
+"""Open Inference names of the element types."""
 
 _RESERVED = frozenset({"timeout", "priority", "headers", "binary_data_output"})
 
 MAX_RANK = 16
 MAX_HEADER_BYTES = 256 << 20
 """JSON tensors may be large; a header beyond this is refused unread."""
+MAX_ELEMENTS = 1 << 48
+"""Product of the sizes that are not 0; numpy makes no array beyond, not even an empty one."""
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +227,7 @@ def _split(body: bytes, header_length: str | None) -> tuple[dict[str, Any], memo
     view = memoryview(body)
     length = len(view)
     if header_length is not None:
-        if not (header_length.isascii() and header_length.isdigit()):
+        if _LENGTH.fullmatch(header_length) is None:
             raise InvalidInput("must be a whole number of bytes", field=HEADER_LENGTH)
         length = int(header_length)
         if length > len(view):
@@ -300,10 +306,12 @@ def _dtype(tensor: dict[str, Any], name: str) -> np.dtype[Any]:
 def _shape(tensor: dict[str, Any], name: str) -> tuple[int, ...]:
     shape = tensor.get("shape")
     valid = isinstance(shape, list) and all(
-        isinstance(n, int) and not isinstance(n, bool) and 0 <= n < 1 << 48 for n in shape
+        isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape
     )
     if not valid or not isinstance(shape, list) or len(shape) > MAX_RANK:
         raise InvalidInput("shape must be a list of non-negative whole numbers", field=name)
+    if math.prod(n or 1 for n in shape) >= MAX_ELEMENTS:
+        raise InvalidInput(f"shape {shape} is beyond any tensor", field=name)
     return tuple(shape)
 
 
