@@ -15,6 +15,9 @@ from podium.wire import Parameter
 ENVOY_TIMEOUT = "x-envoy-expected-rq-timeout-ms"
 """Envoy and Istio tell the upstream how long they will wait for it."""
 
+_LONGEST_S = 365 * 86_400.0
+"""A longer budget is none: it would not fit the protocol's whole numbers on the way on."""
+
 _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 """On the clock of ``time.monotonic``, so that changes of the wall clock do not matter."""
 
@@ -32,7 +35,7 @@ def deadline() -> float:
 def budget_s(parameters: dict[str, Parameter], header: str | None) -> float:
     """The tighter of the OIP ``timeout`` parameter (microseconds) and Envoy's header (ms).
 
-    Zero and absent mean no limit, as Triton reads them. Raises InvalidInput.
+    Zero, absent and over a year mean no limit, the first as Triton reads it. Raises InvalidInput.
     """
     budgets = [math.inf]
     timeout_us = parameters.get("timeout", 0)
@@ -43,9 +46,10 @@ def budget_s(parameters: dict[str, Parameter], header: str | None) -> float:
     if header:
         if not (header.isascii() and header.isdigit()):
             raise InvalidInput("must be a whole number of milliseconds", field=ENVOY_TIMEOUT)
-        if int(header):
-            budgets.append(int(header) / 1e3)
-    return min(budgets)
+        if timeout_ms := float(header):
+            budgets.append(timeout_ms / 1e3)
+    budget = min(budgets)
+    return budget if budget <= _LONGEST_S else math.inf
 
 
 @asynccontextmanager
