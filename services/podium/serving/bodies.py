@@ -37,4 +37,6 @@ def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
         raise TooLarge(f"decompresses to more than {max_bytes} bytes", field="body")
     if not inflate.eof:
         raise InvalidInput("ends in the middle of the compressed data", field="body")
+    if inflate.unused_data:
+        raise InvalidInput("goes on after the end of the compressed data", field="body")
     return body
