@@ -13,7 +13,8 @@ from podium.models.manifest import MANIFEST_FILE, Manifest, read_manifest
 
 PULL_COMMAND = "podium models pull blazepose"
 
-_REFERENCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)(@(?P<version>[1-9][0-9]{0,8}))?")
+_NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+_REFERENCE = re.compile(rf"(?P<name>{_NAME})(@(?P<version>[1-9][0-9]{{0,8}}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class ModelRepository:
 
 
 def _is_name(name: str) -> bool:
-    return re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name) is not None
+    return re.fullmatch(_NAME, name) is not None
 
 
 def _remedy(name: str) -> str:
