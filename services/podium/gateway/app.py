@@ -74,7 +74,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         Catalogue(PipelineModel(pipelines, pipeline) for pipeline in pipelines.all()),
         settings,
         summary="Video of athletes in, key points out: pipelines over the other services.",
-        routers=[pipeline_router(pipelines, stages.postprocess)],
+        routers=[pipeline_router(pipelines, stages.postprocess, settings.max_body_bytes)],
         doors=[pipeline_door(pipelines, settings.max_body_bytes)],
         resource=connections,
         metrics=metrics,

@@ -27,8 +27,12 @@ from podium.stages import Postprocess
 from podium.types import Media
 
 _PIPELINE_PATH = re.compile(r"/v1/pipelines/([^/]+)")
+_OPTIONS: dict[str, Any] = PipelineRequest.model_json_schema()["properties"]
 _REQUEST_BODY: dict[str, Any] = {
-    "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
+    "parameters": [
+        {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}},
+        *({"name": name, "in": "query", "schema": schema} for name, schema in _OPTIONS.items()),
+    ],
     "requestBody": {
         "required": True,
         "description": "The media itself, with options in the query; or a form with the media in "
@@ -40,7 +44,7 @@ _REQUEST_BODY: dict[str, Any] = {
                     "required": ["uri"],
                     "properties": {
                         "uri": {"type": "string", "examples": ["s3://clips/sprint.mp4"]},
-                        **PipelineRequest.model_json_schema()["properties"],
+                        **_OPTIONS,
                     },
                 }
             },
@@ -48,7 +52,7 @@ _REQUEST_BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["media"],
-                    "properties": {"media": {"type": "string", "format": "binary"}},
+                    "properties": {"media": {"type": "string", "format": "binary"}, **_OPTIONS},
                 }
             },
             "video/mp4": {"schema": {"type": "string", "format": "binary"}},
@@ -73,7 +77,18 @@ class PostprocessRequest(BaseModel):
     )
 
 
-def pipeline_router(pipelines: Pipelines, postprocess: Postprocess) -> APIRouter:
+_POSTPROCESS_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "Addresses, and the options of postprocessing beside them.",
+        "content": {"application/json": {"schema": PostprocessRequest.model_json_schema()}},
+    }
+}
+
+
+def pipeline_router(
+    pipelines: Pipelines, postprocess: Postprocess, max_body_bytes: int
+) -> APIRouter:
     """Routes for pipelines and postprocessing."""
     router = APIRouter(prefix="/v1", tags=["Pipelines"])
 
@@ -95,6 +110,7 @@ def pipeline_router(pipelines: Pipelines, postprocess: Postprocess) -> APIRouter
         methods=["POST"],
         summary="Media in, key points out",
         response_model=PipelineResult,
+        responses={200: {"content": {NDJSON: {"schema": {"type": "string"}}}}},
         openapi_extra=_REQUEST_BODY,
     )
 
@@ -102,14 +118,18 @@ def pipeline_router(pipelines: Pipelines, postprocess: Postprocess) -> APIRouter
         "/postprocess",
         summary="Frame results of a whole video to CSV, biomechanics, overlay and report",
         response_model=PostprocessResult,
+        openapi_extra=_POSTPROCESS_BODY,
     )
-    async def run_postprocess(body: PostprocessRequest) -> Response:
+    async def run_postprocess(request: Request) -> Response:
+        values = _read_json(await read_body(request, max_body_bytes))
+        body = read_parameters(PostprocessRequest, values)
+        budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
         if (body.results is None) == (body.results_uri is None):
             raise InvalidInput("give exactly one of results and results_uri", field="results")
-        results = body.results_uri or orjson.dumps(body.results).decode()
-        answer = await postprocess.postprocess(
-            body.source, results, body.output, _parameters(body.model_extra or {})
-        )
+        results = body.results_uri or _as_text(body.results)
+        options = _parameters(body.model_extra or {})
+        async with time_limit(budget, "gateway"):
+            answer = await postprocess.postprocess(body.source, results, body.output, options)
         return Response(orjson.dumps(answer), media_type="application/json")
 
     return router
@@ -141,6 +161,13 @@ async def _following(
         yield head
         async for line in lines:
             yield line
+
+
+def _as_text(results: object) -> str:
+    try:
+        return orjson.dumps(results).decode()
+    except orjson.JSONEncodeError:  # it writes less deep than it reads
+        raise InvalidInput("is nested too deeply", field="results") from None
 
 
 def _parameters(options: dict[str, Any]) -> dict[str, Any]:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 from podium.errors import SetupError
@@ -44,9 +51,20 @@ def _read_athlete(value: Any) -> Any:
     return value
 
 
+Rule = Literal["all", "largest", "longest", "most_displacement"]
+
 Athlete = Annotated[
-    Literal["all", "largest", "longest", "most_displacement"] | Nearest,
+    Rule | Nearest,
     BeforeValidator(_read_athlete),
+    WithJsonSchema(  # without references, which would lead nowhere in an OpenAPI document
+        {
+            "anyOf": [
+                {"enum": list(get_args(Rule))},
+                {"type": "string", "pattern": "^nearest:[^,]+,[^,]+$"},
+                Nearest.model_json_schema(),
+            ]
+        }
+    ),
 ]
 """Whom to keep: ``largest`` (mean box), ``longest`` (in sight), ``most_displacement``,
 ``nearest:x,y``, or ``all`` (the largest first)."""

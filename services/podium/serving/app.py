@@ -16,7 +16,7 @@ from podium.serving.admission import Admission, AdmissionControl
 from podium.serving.catalogue import Catalogue
 from podium.serving.disconnect import CancelOnDisconnect
 from podium.serving.door import Door, DoorRoute
-from podium.serving.error_responses import answer_errors
+from podium.serving.error_responses import ERROR_RESPONSES, answer_errors
 from podium.serving.infer import infer_route
 from podium.serving.model_control import BuiltInModels, ModelControl
 from podium.serving.oip import oip_router
@@ -79,6 +79,7 @@ def create_service_app(
         version=podium.__version__,
         lifespan=lifespan,
         redirect_slashes=False,
+        responses=ERROR_RESPONSES,
         telemetry=spans_of(tracing, quiet=QUIET_PATHS),
         middleware=[  # the first one is the outermost
             Middleware(
@@ -100,7 +101,13 @@ def create_service_app(
     for router in routers:
         app.include_router(router)
 
-    @app.get("/metrics", tags=["operations"], summary="Prometheus metrics")
+    @app.get(
+        "/metrics",
+        tags=["operations"],
+        summary="Prometheus metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     async def prometheus() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

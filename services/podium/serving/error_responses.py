@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -13,6 +15,27 @@ from podium.errors import Overloaded, PodiumError
 from podium.serving.admission import retry_headers
 
 _log = logging.getLogger("podium.errors")
+
+
+class ErrorBody(BaseModel):
+    """What every error is answered with."""
+
+    error: str
+
+
+ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "model": ErrorBody,
+        "description": "Refused; the message names what is wrong and the remedy. "
+        "429 comes with `Retry-After`.",
+    },
+    "5XX": {
+        "model": ErrorBody,
+        "description": "A stage has failed (502), nobody can answer now (503), or the time "
+        "budget has run out (504).",
+    },
+}
+"""For the OpenAPI page of a service; every route may answer these."""
 
 
 def error_response(error: PodiumError) -> JSONResponse:

@@ -19,29 +19,73 @@ from podium.serving.catalogue import Catalogue
 from podium.serving.door import answered_at_the_door
 from podium.serving.model_control import ModelControl
 from podium.serving.served_model import ServedModel
-from podium.wire import InferRequest
+from podium.wire import BINARY_TYPE, DATATYPES, JSON_TYPE, InferRequest
 
 EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration", "statistics")
 """The last three are in ``triton_extensions``."""
+
+_PARAMETERS: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {"type": ["string", "number", "boolean"]},
+}
+_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+
+
+def _tensors(*required: str) -> dict[str, Any]:
+    """The schema of a list of tensors, of which some fields are required."""
+    tensor = {
+        "type": "object",
+        "required": list(required),
+        "properties": {
+            "name": {"type": "string", "minLength": 1},
+            "datatype": {"enum": list(DATATYPES)},
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+            "data": {"type": "array", "items": {}},
+            "parameters": _PARAMETERS,
+        },
+    }
+    return {"type": "array", "items": tensor}
+
 
 _INFER_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "An OIP V2 infer request: JSON, or JSON followed by binary tensors.",
         "content": {
-            "application/json": {
+            JSON_TYPE: {
                 "schema": {
                     "type": "object",
                     "required": ["inputs"],
                     "properties": {
                         "id": {"type": "string"},
-                        "parameters": {"type": "object"},
-                        "inputs": {"type": "array", "items": {"type": "object"}},
-                        "outputs": {"type": "array", "items": {"type": "object"}},
+                        "parameters": _PARAMETERS,
+                        "inputs": _tensors("name", "datatype", "shape"),
+                        "outputs": _tensors("name"),
                     },
                 }
             },
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            BINARY_TYPE: _BINARY,
+        },
+    }
+}
+_INFER_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "JSON, or JSON followed by binary tensors where some were asked for.",
+        "content": {
+            JSON_TYPE: {
+                "schema": {
+                    "type": "object",
+                    "required": ["model_name", "model_version", "outputs"],
+                    "properties": {
+                        "model_name": {"type": "string"},
+                        "model_version": {"type": "string"},
+                        "id": {"type": "string"},
+                        "parameters": _PARAMETERS,
+                        "outputs": _tensors("name", "datatype", "shape"),
+                    },
+                }
+            },
+            BINARY_TYPE: _BINARY,
         },
     }
 }
@@ -77,7 +121,11 @@ def oip_router(
     async def live() -> dict[str, bool]:
         return {"live": True}
 
-    @router.get("/health/ready", summary="Is the service ready for requests?")
+    @router.get(
+        "/health/ready",
+        summary="Is the service ready for requests?",
+        responses=_not_ready({"ready": {"const": False}}),
+    )
     async def ready(response: Response) -> dict[str, bool]:
         response.status_code = 503 if admission.draining else 200
         return {"ready": not admission.draining}
@@ -87,8 +135,14 @@ def oip_router(
     async def model_metadata(name: str, version: str | None = None) -> dict[str, Any]:
         return _metadata(catalogue, catalogue.get(name, version).model)
 
-    @router.get("/models/{name}/ready", summary="Is the model ready?")
-    @router.get("/models/{name}/versions/{version}/ready", summary="Is this version ready?")
+    model_not_ready = _not_ready({"name": {"type": "string"}, "ready": {"const": False}})
+
+    @router.get("/models/{name}/ready", summary="Is the model ready?", responses=model_not_ready)
+    @router.get(
+        "/models/{name}/versions/{version}/ready",
+        summary="Is this version ready?",
+        responses=model_not_ready,
+    )
     async def model_ready(
         response: Response, name: str, version: str | None = None
     ) -> dict[str, Any]:
@@ -112,9 +166,16 @@ def oip_router(
             answered_at_the_door,
             methods=["POST"],
             summary=summary,
+            response_class=Response,
+            responses=_INFER_ANSWER,
             openapi_extra={**_INFER_BODY, "parameters": _path_parameters(path)},
         )
     return router
+
+
+def _not_ready(properties: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    schema = {"type": "object", "required": list(properties), "properties": properties}
+    return {503: {"description": "No", "content": {JSON_TYPE: {"schema": schema}}}}
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
