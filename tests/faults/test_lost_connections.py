@@ -28,6 +28,7 @@ class Replica:
         self.refusals = 0
         self.answered = 0
         self._server: asyncio.Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> str:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -39,7 +40,14 @@ class Replica:
         for writer in self.waiting:
             writer.transport.abort()
 
+    async def stop(self) -> None:
+        """Die, and let every handler end."""
+        self.die()
+        self.held.set()
+        await asyncio.gather(*self._tasks)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.append(asyncio.current_task())
         self.waiting.append(writer)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
@@ -73,7 +81,7 @@ async def two_replicas():
     async with SessionPool() as pool:
         yield replicas, urls, OipClient(pool, "pose2d", StaticEndpoints(urls))
     for replica in replicas:
-        replica.die()
+        await replica.stop()
 
 
 async def ask(client: OipClient, number: float, address: str | None = None) -> float:

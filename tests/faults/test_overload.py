@@ -1,7 +1,8 @@
 """Ten times more than the services can do: what is accepted is answered as fast as at full load.
 
-Other work on the machine must not decide the outcome: rates are per second of processor time that
-the test could have (its own and idle time), and latencies are in such seconds.
+Other work on the machine, that of the test's own client too, must not decide the outcome: rates are
+per second of processor time that the services had or could have had (idle time), and latencies are
+in such seconds.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ LONG_SECONDS = float(os.environ.get("PODIUM_OVERLOAD_S", "60"))
 class Phase:
     """Some seconds of load."""
 
-    processes: list[psutil.Process]  # the services' and the test's own
+    services: list[psutil.Process]
     answers: list[Answer] = field(default_factory=list)
     wall_s: float = 0.0
-    available_s: float = 0.0  # of processor time, that the processes had or could have had
+    available_s: float = 0.0  # processor time that the services had or could have had
     rss_mb: list[float] = field(default_factory=list)
 
     @contextmanager
@@ -52,8 +53,7 @@ class Phase:
 
         async def watch() -> None:
             while True:
-                services = self.processes[1:]
-                self.rss_mb.append(sum(p.memory_info().rss for p in services) / 1e6)
+                self.rss_mb.append(sum(p.memory_info().rss for p in self.services) / 1e6)
                 await asyncio.sleep(0.25)
 
         watching = asyncio.create_task(watch())
@@ -61,7 +61,7 @@ class Phase:
         watching.cancel()
 
     def _cpu_s(self) -> float:
-        own = sum(t.user + t.system for t in (p.cpu_times() for p in self.processes))
+        own = sum(t.user + t.system for t in (p.cpu_times() for p in self.services))
         return own + psutil.cpu_times().idle
 
     @property
@@ -98,7 +98,7 @@ class Phase:
 
 
 def phase(replicas: Replicas) -> Phase:
-    return Phase([psutil.Process(), *(psutil.Process(pid) for pid in replicas.pids().values())])
+    return Phase([psutil.Process(pid) for pid in replicas.pids().values()])
 
 
 async def full_load(
