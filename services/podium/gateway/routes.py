@@ -27,7 +27,20 @@ from podium.stages import Postprocess
 from podium.types import Media
 
 _PIPELINE_PATH = re.compile(r"/v1/pipelines/([^/]+)")
-_OPTIONS: dict[str, Any] = PipelineRequest.model_json_schema()["properties"]
+
+
+def _option_schemas() -> dict[str, dict[str, Any]]:
+    """Of each option; without null, which a query cannot say: leaving it out says the same."""
+    schemas = {}
+    for name, schema in PipelineRequest.model_json_schema()["properties"].items():
+        choices = [c for c in schema.pop("anyOf", []) if c != {"type": "null"}]
+        if choices:
+            del schema["default"]
+        schemas[name] = {**schema, **(choices[0] if choices else {})}
+    return schemas
+
+
+_OPTIONS = _option_schemas()
 _REQUEST_BODY: dict[str, Any] = {
     "parameters": [
         {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -51,24 +51,18 @@ def _read_athlete(value: Any) -> Any:
     return value
 
 
-Rule = Literal["all", "largest", "longest", "most_displacement"]
-
 Athlete = Annotated[
-    Rule | Nearest,
+    Literal["all", "largest", "longest", "most_displacement"] | Nearest,
     BeforeValidator(_read_athlete),
-    WithJsonSchema(  # without references, which would lead nowhere in an OpenAPI document
-        {
-            "anyOf": [
-                {"enum": list(get_args(Rule))},
-                {"type": "string", "pattern": "^nearest:[^,]+,[^,]+$"},
-                Nearest.model_json_schema(),
-            ]
-        }
-    ),
 ]
 """Whom to keep: ``largest`` (mean box), ``longest`` (in sight), ``most_displacement``,
 ``nearest:x,y``, or ``all`` (the largest first)."""
 
+
+_NUMBER = r"-?[0-9]+(\.[0-9]+)?"
+_RULES = rf"all|largest|longest|most_displacement|nearest:{_NUMBER},{_NUMBER}"
+_ATHLETE_AS_TEXT = WithJsonSchema({"type": "string", "pattern": f"^({_RULES})$"})
+"""The form that a query can have too."""
 
 Tiles = Literal["never", "auto", "always"]
 
@@ -169,7 +163,7 @@ class PipelineRequest(_Closed):
     tiles: Tiles | None = None
     """When to search again in tiles of the frame: never, auto or always."""
 
-    athlete: Athlete | None = None
+    athlete: Annotated[Athlete, _ATHLETE_AS_TEXT] | None = None
     """Whom to keep: all, largest, longest, most_displacement or nearest:x,y."""
 
     max_persons: int | None = Field(default=None, ge=1, le=64)

@@ -32,9 +32,10 @@ _CONTROL_BODY = _json_body(
         "parameters": {
             "type": "object",
             "properties": {
-                "version": {"type": "string", "pattern": _VERSION.pattern},
+                "version": {"type": "string", "pattern": f"^{_VERSION.pattern}$"},
                 "unload_dependents": {"type": "boolean"},
             },
+            "additionalProperties": False,
         }
     }
 )
