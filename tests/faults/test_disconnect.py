@@ -6,13 +6,14 @@ import asyncio
 import time
 
 import aiohttp
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.faults.load import Client
 from tests.faults.replicas import Replicas
 
 REQUESTS = 6
-ROUNDS = 3
+ROUNDS = 6
 FREED_S = 0.1
 
 
@@ -65,5 +66,7 @@ async def leave_and_time(replicas: Replicas, client: Client) -> float:
 
 
 async def test_the_rows_of_clients_that_leave_are_freed_in_every_stage(replicas, client):
-    # The best of some rounds: other work on the machine may hold up any of them.
-    assert min([await leave_and_time(replicas, client) for _ in range(ROUNDS)]) < FREED_S
+    for _ in range(ROUNDS):  # other work on the machine may hold up any of them
+        if await leave_and_time(replicas, client) < FREED_S:
+            return
+    pytest.fail(f"the rows are never freed within {FREED_S} s")

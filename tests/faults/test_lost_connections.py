@@ -113,7 +113,7 @@ async def test_short_budgets_do_not_make_healthy_replicas_look_hung():
         for replica in replicas:
             replica.held.clear()
         for number in range(6):
-            with pytest.raises(DeadlineExceeded, match=r"^pose2d"):
+            with pytest.raises(DeadlineExceeded):
                 async with time_limit(0.05, "caller"):
                     await ask(client, number)
         for replica in replicas:

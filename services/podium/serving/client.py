@@ -85,7 +85,8 @@ class SessionPool:
     def timeout(self) -> aiohttp.ClientTimeout:
         """What is left of the request's budget, and no more than the longest wait for a stage."""
         # A little less than the budget, so that the error names the stage that was slow.
-        total = min(self._timeout_s, max(0.001, remaining_s() - 0.005))
+        left = remaining_s()
+        total = min(self._timeout_s, max(0.001, left - min(0.05, 0.1 * left)))
         return aiohttp.ClientTimeout(total=total, connect=5, ceil_threshold=math.inf)
 
 
