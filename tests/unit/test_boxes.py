@@ -147,6 +147,21 @@ def test_ids_stay_with_two_runners_who_cross():
 def test_a_track_is_forgotten_after_its_time():
     tracker = Tracker(forget_after_s=1.0)
     keypoints, box = person(0)
+    other, far = person(4000)
     first = tracker.update(box[None], keypoints[None], 0.0)[0]
-    assert tracker.update(box[None], keypoints[None], 0.9)[0] == first
-    assert tracker.update(box[None], keypoints[None], 2.0)[0] != first
+    for frame in range(1, 60):
+        tracker.update(far[None], other[None], frame / 60)
+    assert tracker.update(box[None], keypoints[None], 0.99)[0] == first
+    for frame in range(60, 180):
+        tracker.update(far[None], other[None], frame / 60)
+    assert tracker.update(box[None], keypoints[None], 3.1)[0] != first
+
+
+def test_one_person_on_frames_far_apart_is_one_track():
+    for gap_s, metres_per_s in ((1.5, 0.0), (0.43, 5.0), (1.0, 9.0)):
+        tracker = Tracker()
+        ids = set()
+        for frame in range(20):
+            keypoints, box = person(frame * gap_s * metres_per_s * 50)  # 100 px are 2 m
+            ids |= set(tracker.update(box[None], keypoints[None], frame * gap_s).tolist())
+        assert ids == {0}, (gap_s, metres_per_s)

@@ -13,14 +13,15 @@ from podium.vision.boxes import area, centers
 class AthleteChoice:
     """Ranks the tracks of a request by all that has been seen of them.
 
-    ``largest`` and ``all`` rank by the box area summed over the frames, so that somebody who
-    passes the camera closely for a moment does not win; ``longest`` by frames in sight;
+    ``largest`` ranks by the box area summed over the frames, so that somebody who passes the
+    camera closely for a moment does not win; ``longest`` by frames in sight;
     ``most_displacement`` by the extent of the path of the box centre; ``nearest`` by the distance
-    of a point from the box centre where the track begins.
+    of a point from the box centre where the track begins. ``all`` keeps everybody, on each frame
+    the largest boxes first.
 
     Args:
         athlete: How to rank.
-        max_persons: How many tracks to keep.
+        max_persons: How many tracks to keep; with ``all``, how many persons per frame.
     """
 
     def __init__(self, athlete: Athlete, max_persons: int) -> None:
@@ -30,6 +31,8 @@ class AthleteChoice:
 
     def of(self, persons: Persons) -> Persons:
         """Those of ``persons``, the next frames of the request, who are kept."""
+        if self._athlete == "all":
+            return persons.rows(_largest(persons, self._max_persons))
         self._seen.append(persons)
         everybody = Persons.concatenate(self._seen)
         tracks = np.unique(everybody.track_ids)
@@ -39,6 +42,14 @@ class AthleteChoice:
         ]
         best = tracks[np.argsort(-np.array(ranks), kind="stable")[: self._max_persons]]
         return persons.rows(np.flatnonzero(np.isin(persons.track_ids, best)))
+
+
+def _largest(persons: Persons, count: int) -> Int64:
+    """The rows of the largest boxes of each frame, ascending."""
+    order = np.lexsort((-area(persons.boxes), persons.frame_index))
+    frames = persons.frame_index[order]
+    place = np.arange(len(frames)) - np.searchsorted(frames, frames)  # within its frame
+    return np.sort(order[place < count])
 
 
 def _rank(athlete: Athlete, frame_index: Int64, boxes: Float32) -> float:

@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from podium.errors import FramesGone, TooLarge, Unavailable
+from podium.errors import FramesGone, TooLarge, Unavailable, Unprocessable
 from podium.gateway.answer import Answer
 from podium.gateway.athletes import AthleteChoice
 from podium.gateway.models import Models, describe
 from podium.gateway.persons import Persons, in_frame_pixels
 from podium.gateway.release import release_soon
 from podium.gateway.search import find_persons
+from podium.gateway.slices import slices
 from podium.gateway.spec import DetectionStep, Pipeline, PipelineRequest
 from podium.serving.request_context import current_request
 from podium.stages import Stages
-from podium.types import FrameBatch, FrameRange, Media, Poses2D, Poses3D
+from podium.types import Float32, FrameBatch, FrameRange, Int64, Media, Poses2D, Poses3D
 from podium.vision.boxes import suppress
 from podium.vision.interpolation import interpolate_rois
 from podium.vision.tracking import Tracker
@@ -196,26 +197,51 @@ class PipelineRun:
             release_soon(self.stages.decode, batch.frames, models.crop)
             nobody = Persons.nobody(models.joint_count, in_3d=spec.pose.stage == "pose3d")
             return Chunk(batch, nobody, failed)
-        with self._timed("crop"):
-            crops = await self.stages.decode.crop(
-                batch.frames, frame_index, rois, models.crop, release=True
+        parts: list[Persons] = []
+        cuts = list(slices(len(rois), models.crop.height * models.crop.width * 3))
+        for rows in cuts:
+            persons, refused = await self._poses(
+                models, batch, frame_index[rows], rois[rows], scores[rows], release=rows is cuts[-1]
             )
-        poses: Poses2D | Poses3D
-        with self._timed(spec.pose.stage):
-            if spec.pose.stage == "pose2d":
-                poses = await self.stages.pose2d.estimate(spec.pose.model, crops.images)
-            else:
-                poses = await self.stages.pose3d.estimate(spec.pose.model, crops.images)
-        failed |= {int(frame_index[row]): why for row, why in poses.failed.items()}
-        persons = in_frame_pixels(frame_index, scores, crops.transforms, poses)
-        refused = np.isin(np.arange(len(rois)), list(poses.failed))
-        persons = persons.rows(
-            np.flatnonzero(~refused & (persons.scores >= spec.pose.min_presence))
-        )
+            parts.append(persons)
+            failed |= refused
+        persons = Persons.concatenate(parts)
         persons = persons.rows(
             suppress(persons.boxes, persons.scores, persons.frame_index, _SAME_PERSON_IOU)
         )
         return Chunk(batch, persons, failed)
+
+    async def _poses(
+        self,
+        models: Models,
+        batch: FrameBatch,
+        frame_index: Int64,
+        rois: Float32,
+        scores: Float32,
+        *,
+        release: bool,
+    ) -> tuple[Persons, dict[int, str]]:
+        """The persons in some regions, and the frames whose crops the engine refused."""
+        pose = self.pipeline.spec.pose
+        with self._timed("crop"):
+            crops = await self.stages.decode.crop(
+                batch.frames, frame_index, rois, models.crop, release=release
+            )
+        poses: Poses2D | Poses3D
+        try:
+            with self._timed(pose.stage):
+                if pose.stage == "pose2d":
+                    poses = await self.stages.pose2d.estimate(pose.model, crops.images)
+                else:
+                    poses = await self.stages.pose3d.estimate(pose.model, crops.images)
+        except Unprocessable as error:  # not one of them can be processed
+            nobody = Persons.nobody(models.joint_count, in_3d=pose.stage == "pose3d")
+            return nobody, dict.fromkeys(frame_index.tolist(), error.message)
+        persons = in_frame_pixels(frame_index, scores, crops.transforms, poses)
+        refused = np.isin(np.arange(len(rois)), list(poses.failed))
+        shown = ~refused & (persons.scores >= pose.min_presence)
+        failed = {int(frame_index[row]): why for row, why in poses.failed.items()}
+        return persons.rows(np.flatnonzero(shown)), failed
 
     def _choice(self) -> AthleteChoice:
         default = self.pipeline.spec.athletes

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from podium.errors import Unprocessable
+from podium.gateway.slices import slices
 from podium.gateway.spec import DetectionStep
 from podium.stages import Stages
 from podium.types import (
@@ -18,6 +20,7 @@ from podium.types import (
     Int64,
     Letterbox,
     ModelFacts,
+    UInt8,
 )
 from podium.vision.boxes import (
     box_of_roi,
@@ -32,6 +35,9 @@ _SMALL = 0.3
 quarter of a landscape frame's height in tiles, and places small ones badly without."""
 
 _SAME_PERSON_IOU = 0.5
+
+_MIN_ASPECT, _MAX_ASPECT = 1.2, 4.0
+"""Tiles of a nearly square frame are the frame; those of a ribbon would be very many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,8 @@ async def find_persons(
         pose: Says how to make a region of a plain box.
         batch: Detector images and their place in the frames.
     """
-    detections = await stages.detection.detect(step.model, batch.images)
-    failed = detections.failed
+    detections = await _detect(stages, step.model, batch.images)
+    failed = dict(detections.failed)
     found = _in_frame(detections, batch.transforms, detections.image_index, pose)
     tiles = _tiles(batch, found, letterbox, step)
     if len(tiles.rois):
@@ -67,12 +73,31 @@ async def find_persons(
             tiles.rois,
             CropSpec(letterbox.size, letterbox.size, "constant"),
         )
-        detections = await stages.detection.detect(step.model, crops.images)
+        detections = await _detect(stages, step.model, crops.images)
+        failed |= {int(tiles.image_index[row]): reason for row, reason in detections.failed.items()}
         in_tiles = _in_frame(
             detections, crops.transforms, tiles.image_index[detections.image_index], pose
         )
         found = _merge(found, in_tiles)
     return replace(_best(found, step), failed=failed)
+
+
+async def _detect(stages: Stages, model: str, images: UInt8) -> Detections:
+    """Detect in calls of bounded size; images that the engine refuses are named."""
+    parts: list[Detections] = []
+    for rows in slices(len(images), images[:1].nbytes):
+        try:
+            part = await stages.detection.detect(model, images[rows])
+        except Unprocessable as error:  # not one of them can be processed
+            part = _nothing(dict.fromkeys(range(rows.stop - rows.start), error.message))
+        parts.append(
+            replace(
+                part,
+                image_index=part.image_index + rows.start,
+                failed={row + rows.start: reason for row, reason in part.failed.items()},
+            )
+        )
+    return _join(parts)
 
 
 def _in_frame(
@@ -91,10 +116,10 @@ def _in_frame(
 
 
 def _tiles(batch: FrameBatch, found: Found, letterbox: Letterbox, step: DetectionStep) -> Found:
-    """The tiles to search, as square regions; none where the frame is nearly square itself."""
+    """The tiles to search, as square regions; none in frames nearly square or very long."""
     width, height = (int(side) for side in batch.frame_size)
     short, long = min(width, height), max(width, height)
-    if step.tiles == "never" or long < 1.2 * short:
+    if step.tiles == "never" or not _MIN_ASPECT < long / short < _MAX_ASPECT:
         images = np.zeros(0, np.int64)
     elif step.tiles == "always":
         images = np.arange(len(batch.image_frame))
@@ -113,6 +138,26 @@ def _tiles(batch: FrameBatch, found: Found, letterbox: Letterbox, step: Detectio
         np.repeat(images, count),
         np.tile(rois, (len(images), 1)),
         np.ones(len(images) * count, np.float32),
+    )
+
+
+def _nothing(failed: FailedRows) -> Detections:
+    """No persons."""
+    none = np.zeros(0, np.float32)
+    return Detections(none.reshape(0, 4), none, np.zeros(0, np.int64), none.reshape(0, 5), failed)
+
+
+def _join(parts: list[Detections]) -> Detections:
+    """Detections of consecutive images."""
+    if not parts:
+        return _nothing({})
+    rois = [p.rois for p in parts if p.rois is not None]
+    return Detections(
+        np.concatenate([p.boxes for p in parts]),
+        np.concatenate([p.scores for p in parts]),
+        np.concatenate([p.image_index for p in parts]),
+        np.concatenate(rois) if len(rois) == len(parts) else None,
+        {row: reason for p in parts for row, reason in p.failed.items()},
     )
 
 

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from podium.errors import FramesGone, InvalidInput, NotFound, StageFailed, Unavailable
+from podium.errors import (
+    FramesGone,
+    InvalidInput,
+    NotFound,
+    StageFailed,
+    Unavailable,
+    Unprocessable,
+)
 from podium.serving.client import OipClient
 from podium.types import (
     Crops,
@@ -141,6 +148,8 @@ class _RemoteModels:
     async def _infer(self, model: str, inputs: Tensors) -> InferResult:
         try:
             return await self._client.infer(model, inputs)
+        except Unprocessable:  # rows that the engine refuses
+            raise
         except InvalidInput as error:  # the pipeline's mistake, not that of its caller
             raise StageFailed(f"{self._client.stage}: {model}: {error.message}") from None
 

@@ -1,0 +1,103 @@
+"""A pipeline over stages in this process, with models that compute nothing or refuse rows."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from podium.cli.bench.local_stages import local_stages
+from podium.cli.bench.workloads import no_op_repository
+from podium.errors import Unprocessable
+from podium.gateway import slices as slicing
+from podium.gateway.pipeline import PipelineLimits, PipelineRun
+from podium.gateway.spec import SHIPPED, PipelineRequest, load_pipelines
+from podium.types import Media
+
+
+@pytest.fixture
+def stages(model_repository, tmp_path):
+    with local_stages(no_op_repository(model_repository, tmp_path)) as stages:
+        yield stages
+
+
+async def run(stages, data, **options):
+    return await PipelineRun(
+        stages,
+        load_pipelines([SHIPPED])["pose-2d"],
+        Media(data=data),
+        PipelineRequest(**options),
+        PipelineLimits(chunk_frames=16),
+    ).answer()
+
+
+class Refusing:
+    """A stage whose engine refuses some rows, as ``rows`` says of the images of a call."""
+
+    def __init__(self, stage, method, rows):
+        self._stage, self._method, self._rows = stage, method, rows
+        self.calls = 0
+
+    async def describe(self, model):
+        return await self._stage.describe(model)
+
+    async def _call(self, model, images):
+        self.calls += 1
+        rows = self._rows(self.calls, len(images))
+        if len(rows) == len(images):
+            raise Unprocessable("row 0: the engine refuses it (poison)")
+        answer = await getattr(self._stage, self._method)(model, images)
+        return dataclasses.replace(answer, failed=dict.fromkeys(rows, "poison"))
+
+    estimate = detect = _call
+
+
+async def test_only_the_frames_that_are_refused_fail(stages, clip):
+    poison = Refusing(stages.pose2d, "estimate", lambda call, _: [3, 7] if call == 2 else [])
+    answer = await run(dataclasses.replace(stages, pose2d=poison), clip.read_bytes())
+    failed = [i for i, status in enumerate(answer.status) if status == "failed"]
+    assert failed == [16 + 3, 16 + 7]
+    assert answer.status.count("ok") == 58
+    assert {frame["error"] for frame in answer.frames() if frame["status"] == "failed"} == {
+        "poison"
+    }
+    assert answer.degraded == ["an engine refused 2 frame(s)"]
+
+
+async def test_a_chunk_that_is_refused_whole_leaves_the_others(stages, clip):
+    poison = Refusing(stages.pose2d, "estimate", lambda call, n: range(n) if call == 1 else [])
+    answer = await run(dataclasses.replace(stages, pose2d=poison), clip.read_bytes(), count=32)
+    assert answer.status.count("failed") == 16
+    assert answer.status.count("ok") == 16
+    blind = Refusing(stages.detection, "detect", lambda _, n: range(n))
+    answer = await run(dataclasses.replace(stages, detection=blind), clip.read_bytes(), count=8)
+    assert answer.status == ["failed", *["no_person"] * 3, "failed", *["no_person"] * 2, "failed"]
+
+
+async def test_large_calls_are_cut(stages, clip, monkeypatch):
+    whole = await run(stages, clip.read_bytes(), stride=1)
+    monkeypatch.setattr(slicing, "_MAX_CALL_BYTES", 5 * 256 * 256 * 3)
+    counting = Refusing(stages.pose2d, "estimate", lambda _, n: [])
+    cut = await run(dataclasses.replace(stages, pose2d=counting), clip.read_bytes(), stride=1)
+    assert counting.calls == 3 * 4 + 3  # chunks of 16, 16, 16 and 12 frames, five at a time
+    np.testing.assert_array_equal(cut.persons.keypoints, whole.persons.keypoints)
+    assert cut.status == whole.status == ["ok"] * 60
+
+
+@pytest.mark.parametrize(("width", "height"), [(4000, 10), (10, 4000), (8000, 40), (64, 64)])
+async def test_pictures_of_any_shape(stages, width, height):
+    _, png = cv2.imencode(".png", np.zeros((height, width, 3), np.uint8))
+    counting = Refusing(stages.detection, "detect", lambda _, n: [])
+    answer = await run(
+        dataclasses.replace(stages, detection=counting), png.tobytes(), tiles="always"
+    )
+    assert answer.status == ["ok"]
+    assert counting.calls == 1  # no tiles
+
+
+async def test_frames_far_apart_are_kept(stages, clip):
+    answer = await run(stages, clip.read_bytes(), step=13, athlete="largest")
+    assert answer.frame_index.tolist() == [0, 13, 26, 39, 52]
+    assert answer.status == ["ok"] * 5
