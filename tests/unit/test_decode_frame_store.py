@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import suppress
 
 import numpy as np
@@ -82,6 +82,26 @@ def test_one_batch_always_fits_and_room_is_given_back():
         room.claim(50_000)
         handle = room.keep(batch(50))
     assert store.get(handle)
+
+
+def test_who_leaves_waits_no_longer_and_keeps_nothing():
+    store = FrameStore(10_000, ttl_s=30)
+    store.put(batch(9))
+    room = store.room()
+
+    def decode() -> None:
+        with room:
+            room.claim(5_000)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(decode)
+        assert not waiting.done()
+        room.abandon()
+        with pytest.raises(CancelledError):
+            waiting.result(5)
+    with pytest.raises(CancelledError):
+        room.keep(batch(1))
+    assert store.bytes == 9_000
 
 
 def test_handles_are_unguessable():

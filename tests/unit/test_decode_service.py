@@ -22,6 +22,7 @@ from podium.errors import (
     UnsupportedMedia,
 )
 from podium.serving.object_store import ObjectStoreSettings
+from podium.types import FrameRange, Media
 from podium.vision.affine import apply
 from podium.wire import InferRequest, bytes_tensor
 from tests.videos import HEIGHT, WIDTH, number_of, write_video
@@ -236,6 +237,19 @@ async def test_the_event_loop_stays_free(decoder, video):
         longest, last = max(longest, now - last), now
     await work
     assert longest < 0.1
+
+
+async def test_a_decode_that_nobody_waits_for_keeps_no_frames(clip):
+    with Decoder(DecodeSettings()) as decoder:
+        decoding = asyncio.create_task(
+            decoder.decode(Media(data=clip.read_bytes()), FrameRange(), letterbox=None)
+        )
+        await asyncio.sleep(0.02)
+        assert not decoding.done()
+        decoding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await decoding
+    assert decoder._store.bytes == 0  # the threads have ended
 
 
 async def test_real_person(decoder, shared_data):

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from podium.decode.containers import HEAD_BYTES, Source
-from podium.decode.frame_store import FrameStore
+from podium.decode.frame_store import FrameStore, Room
 from podium.decode.frames import Claim, DecodedFrames
 from podium.decode.pictures import decode_picture, is_picture
 from podium.decode.settings import DecodeSettings
@@ -88,9 +88,14 @@ class Decoder:
         else:
             held = media.data or b""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._decoding, self._decode, held, frames, stride, letterbox
-        )
+        room = self._store.room()
+        try:
+            return await loop.run_in_executor(
+                self._decoding, self._decode, room, held, frames, stride, letterbox
+            )
+        except asyncio.CancelledError:
+            room.abandon()
+            raise
 
     async def crop(
         self,
@@ -137,9 +142,14 @@ class Decoder:
         return crops
 
     def _decode(
-        self, held: bytes | Path, frames: FrameRange, stride: int, spec: Letterbox | None
+        self,
+        room: Room,
+        held: bytes | Path,
+        frames: FrameRange,
+        stride: int,
+        spec: Letterbox | None,
     ) -> FrameBatch:
-        with self._store.room() as room:
+        with room:
             decoded = self._read(held, frames, room.claim)
             images, transforms, shown = self._squares(decoded, stride, spec)
             handle = room.keep(decoded.pixels)

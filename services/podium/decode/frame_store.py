@@ -9,9 +9,11 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 from podium.errors import FramesGone
 from podium.types import UInt8
@@ -28,20 +30,47 @@ class _Batch:
 
 
 class Room:
-    """Bytes set aside in a store for frames that are about to be decoded."""
+    """Bytes set aside in a store for one batch; what was claimed is given back on leaving."""
 
     def __init__(self, store: FrameStore) -> None:
         self._store = store
-        self.bytes = 0
+        self._bytes = 0
+        self._handle = ""
+        self._abandoned = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._store.give_back(self._bytes)
 
     def claim(self, size: int) -> None:
-        """Wait until ``size`` more bytes fit, or everything else has gone."""
-        self._store.wait_for(size)
-        self.bytes += size
+        """Wait until ``size`` more bytes fit, or everything else has gone.
+
+        Raises:
+            CancelledError: the room was abandoned.
+        """
+        self._store.wait_for(size, self._abandoned)
+        self._bytes += size
 
     def keep(self, pixels: Pixels) -> str:
-        """Keep the decoded frames and return their handle."""
-        return self._store.put(pixels)
+        """Keep the decoded frames and return their handle.
+
+        Raises:
+            CancelledError: the room was abandoned.
+        """
+        self._handle = self._store.put(pixels)
+        if self._abandoned.is_set():  # whichever thread comes second sees what the first did
+            self._store.drop(self._handle)
+            raise CancelledError
+        return self._handle
+
+    def abandon(self) -> None:
+        """Nobody will ask for the frames: claim and keep no more, drop what is kept."""
+        self._abandoned.set()
+        self._store.drop(self._handle)
 
 
 class FrameStore:
@@ -59,27 +88,27 @@ class FrameStore:
         self._claimed = 0
         self._changed = threading.Condition()
 
-    @contextmanager
-    def room(self) -> Iterator[Room]:
-        """Room for one batch; what was claimed is given back at the end of the block."""
-        room = Room(self)
-        try:
-            yield room
-        finally:
-            with self._changed:
-                self._claimed -= room.bytes
-                self._changed.notify_all()
+    def room(self) -> Room:
+        """Room for one batch, entered while it is decoded."""
+        return Room(self)
 
-    def wait_for(self, size: int) -> None:
-        """Claim ``size`` bytes as soon as they fit."""
+    def wait_for(self, size: int, abandoned: threading.Event) -> None:
+        """Claim ``size`` bytes as soon as they fit; CancelledError once ``abandoned``."""
         with self._changed:
-            while True:
+            while not abandoned.is_set():
                 expiry_s = self._drop_expired()
                 held = self._claimed + self._held()
                 if held == 0 or held + size <= self._max_bytes:
                     self._claimed += size
                     return
                 self._changed.wait(expiry_s)
+        raise CancelledError
+
+    def give_back(self, size: int) -> None:
+        """Let go of claimed bytes."""
+        with self._changed:
+            self._claimed -= size
+            self._changed.notify_all()
 
     def put(self, pixels: Pixels) -> str:
         """Keep a batch and return its handle."""
@@ -103,7 +132,7 @@ class FrameStore:
             return batch.pixels
 
     def drop(self, handle: str) -> None:
-        """Let go of a batch, if it is still here."""
+        """Let go of a batch, if it is still here, and wake who waits."""
         with self._changed:
             self._batches.pop(handle, None)
             self._changed.notify_all()
