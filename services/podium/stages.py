@@ -6,7 +6,7 @@ A pipeline is one short async function over these five protocols (``gateway/pipe
     detections = await stages.detection.detect(model, batch.images)
     crops      = await stages.decode.crop(batch.frames, frame_index, rois, spec)
     poses      = await stages.pose2d.estimate(model, crops.images)      # or stages.pose3d
-    outputs    = await stages.postprocess.postprocess(source, results, ...)
+    outputs    = await stages.postprocess.postprocess(source, output, options, results=...)
 
 ``podium.serving.remote`` implements them over the Open Inference Protocol; a test or a benchmark
 can put in-process implementations in their place. Stages never call each other.
@@ -112,15 +112,22 @@ class Postprocess(Protocol):
     """The frame results of a whole video to files."""
 
     async def postprocess(
-        self, source: str, results: str, output: str, options: dict[str, Any]
+        self,
+        source: str,
+        output: str,
+        options: dict[str, Any],
+        *,
+        results: str | None = None,
+        results_uri: str | None = None,
     ) -> dict[str, Any]:
         """Write CSV, biomechanics, overlays and the report; return what was written.
 
         Args:
             source: ``uri`` of the video.
-            results: ``uri`` of the frame results, or the results themselves as JSON.
             output: ``uri`` of the folder to write to.
             options: see ``podium.postprocess``.
+            results: The frame results as JSON; or else
+            results_uri: where they are.
         """
         ...
 

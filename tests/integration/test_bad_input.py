@@ -162,6 +162,7 @@ def test_a_truncated_video_gives_the_frames_that_exist(stack, clip):
         ("athlete=nearest:nan,0", "athlete"),
         ("max_persons=-1", "max_persons"),
         ("frames=3", "frames"),
+        ("timeout=1", "timeout"),
     ],
 )
 def test_bad_options(stack, clip, query, field):

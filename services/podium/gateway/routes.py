@@ -139,10 +139,12 @@ def pipeline_router(
         budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
         if (body.results is None) == (body.results_uri is None):
             raise InvalidInput("give exactly one of results and results_uri", field="results")
-        results = body.results_uri or _as_text(body.results)
+        results = None if body.results is None else _as_text(body.results)
         options = _parameters(body.model_extra or {})
         async with time_limit(budget, "gateway"):
-            answer = await postprocess.postprocess(body.source, results, body.output, options)
+            answer = await postprocess.postprocess(
+                body.source, body.output, options, results=results, results_uri=body.results_uri
+            )
         return Response(orjson.dumps(answer), media_type="application/json")
 
     return router
@@ -202,13 +204,13 @@ async def _read(request: Request, max_bytes: int) -> tuple[Media, PipelineReques
         uri = options.pop("uri", None)
         if not isinstance(uri, str) or not uri:
             raise InvalidInput("is missing: the address of the media", field="uri")
-        return Media(uri=uri), read_parameters(PipelineRequest, options)
+        return Media(uri=uri), read_parameters(PipelineRequest, options, reserved=False)
     if not body:
         raise InvalidInput(
             "is empty; send a video or a picture, a form with the field media, or JSON with uri",
             field="body",
         )
-    return Media(data=body), read_parameters(PipelineRequest, query)
+    return Media(data=body), read_parameters(PipelineRequest, query, reserved=False)
 
 
 async def _read_form(request: Request, query: dict[str, Any]) -> tuple[Media, PipelineRequest]:
@@ -223,7 +225,7 @@ async def _read_form(request: Request, query: dict[str, Any]) -> tuple[Media, Pi
         raise InvalidInput(str(error.detail), field="body") from None
     if not data:
         raise InvalidInput("is empty", field="media")
-    return Media(data=data), read_parameters(PipelineRequest, fields | query)
+    return Media(data=data), read_parameters(PipelineRequest, fields | query, reserved=False)
 
 
 def _read_json(body: bytes) -> dict[str, Any]:

@@ -55,8 +55,8 @@ Athlete = Annotated[
     Literal["all", "largest", "longest", "most_displacement"] | Nearest,
     BeforeValidator(_read_athlete),
 ]
-"""Whom to keep: ``largest`` (mean box), ``longest`` (in sight), ``most_displacement``,
-``nearest:x,y``, or ``all`` (the largest first)."""
+"""Whom to keep: ``largest`` (box area over all frames), ``longest`` (in sight),
+``most_displacement``, ``nearest:x,y``, or ``all`` (on each frame the largest first)."""
 
 
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?"

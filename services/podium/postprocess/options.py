@@ -10,9 +10,6 @@ from podium.biomechanics.analysis import AnalysisOptions
 from podium.biomechanics.filters import Method, Smoothing
 from podium.biomechanics.selection import Athlete
 
-_RESERVED = re.compile(r"timeout|priority|binary_data_output|(sequence|triton)_\w+")
-"""Parameters that the Open Inference Protocol and its servers define; not ours to refuse."""
-
 _NUMBER = r"-?\d+(\.\d+)?"
 _ATHLETE = rf"all|largest|longest|most_displacement|nearest:{_NUMBER},{_NUMBER}"
 

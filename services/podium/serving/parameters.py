@@ -16,14 +16,19 @@ M = TypeVar("M", bound=BaseModel)
 _SHOWN_CHARACTERS = 80
 
 
-def read_parameters(kind: type[M], values: Mapping[str, Any]) -> M:
-    """Values as a model wants them; those that are the protocol's own are left out.
+def read_parameters(kind: type[M], values: Mapping[str, Any], *, reserved: bool = True) -> M:
+    """Values as a model wants them.
+
+    Args:
+        kind: The closed model.
+        values: What a request says.
+        reserved: Whether they may hold the protocol's own parameters, which are then left out.
 
     Raises:
         InvalidInput: a value is wrong or unknown.
     """
     try:
-        return kind.model_validate(without_reserved(values))
+        return kind.model_validate(without_reserved(values) if reserved else values)
     except ValidationError as error:
         field, message = explain(error)
         if error.errors()[0]["type"] == "extra_forbidden":

@@ -213,14 +213,21 @@ class RemotePostprocess:
         self._client = client
 
     async def postprocess(
-        self, source: str, results: str, output: str, options: dict[str, Any]
+        self,
+        source: str,
+        output: str,
+        options: dict[str, Any],
+        *,
+        results: str | None = None,
+        results_uri: str | None = None,
     ) -> dict[str, Any]:
-        by_uri = results.startswith(("file:", "s3:"))
-        inputs = {
-            "source": bytes_tensor(source),
-            "results_uri" if by_uri else "results": bytes_tensor(results),
-            "output": bytes_tensor(output),
+        texts = {
+            "source": source,
+            "output": output,
+            "results": results,
+            "results_uri": results_uri,
         }
+        inputs = {name: bytes_tensor(text) for name, text in texts.items() if text is not None}
         result = await self._client.infer("postprocess", inputs, options)
         with _answers_of(self._client.stage):
             decoded = orjson.loads(result.outputs["result"].item(0))

@@ -81,7 +81,13 @@ class _NoPostprocess:
     """Pipelines of frames do not postprocess."""
 
     async def postprocess(
-        self, source: str, results: str, output: str, options: dict[str, Any]
+        self,
+        source: str,
+        output: str,
+        options: dict[str, Any],
+        *,
+        results: str | None = None,
+        results_uri: str | None = None,
     ) -> dict[str, Any]:
         raise AssertionError("the benchmark does not postprocess")
 
