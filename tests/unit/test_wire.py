@@ -7,17 +7,19 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from podium.errors import InvalidInput, StageFailed
 from podium.wire import (
+    DATATYPES,
     HEADER_LENGTH,
     InferRequest,
     InferResult,
     TensorSpec,
     bytes_tensor,
+    datatype_of,
     read_error,
     read_raw,
     read_request,
@@ -78,6 +80,35 @@ def test_json_round_trip(tensor):
 def test_any_bytes_are_read_or_refused(body, header_length):
     with suppress(InvalidInput):
         assert isinstance(read_request(body, header_length), InferRequest)
+
+
+SIZES = st.sampled_from([0, 1, 2, 3, -1, 1 << 31, 1 << 47, 1 << 63, 1.0, True, None])
+VALUES = st.sampled_from([0, -1, 256, 1 << 63, -(1 << 63), 1e308, 0.5, True, None, "", [], [1], {}])
+TENSORS = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from(["x", "y", "z", "", None]),
+        "datatype": st.sampled_from([*DATATYPES, "FLOAT", None]),
+        "shape": st.lists(SIZES, max_size=3) | st.lists(st.integers(0, 2), max_size=20) | SIZES,
+    },
+    optional={
+        "data": st.lists(VALUES | st.lists(VALUES, max_size=2), max_size=3) | VALUES,
+        "parameters": st.fixed_dictionaries({"binary_data_size": st.integers(0, 16) | SIZES}),
+    },
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(TENSORS, max_size=3), st.binary(max_size=16))
+def test_any_tensors_are_read_as_declared_or_refused(tensors, blobs):
+    head = json.dumps({"inputs": tensors}).encode()
+    try:
+        inputs = read_request(head + blobs, str(len(head))).inputs
+    except InvalidInput:
+        return
+    for tensor in tensors:
+        array = inputs[tensor["name"]]
+        assert datatype_of(array) == tensor["datatype"]
+        assert list(array.shape) == tensor["shape"]
 
 
 def request(**changes):
