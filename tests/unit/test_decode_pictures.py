@@ -117,6 +117,23 @@ def test_large_pictures_are_refused_by_their_header(header):
     tracemalloc.stop()
 
 
+SMALL_FRAME = b"\xc0" + struct.pack(">HBHH", 17, 8, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "false",
+    [
+        SMALL_FRAME,  # without the 0xFF of a marker
+        b"\xff\0\0\6\xff\xfe\0\x0a\xff" + SMALL_FRAME,  # a comment to decoders
+    ],
+)
+def test_a_false_header_does_not_hide_the_size(picture, false):
+    jpeg = encoded(picture, ".jpg")
+    end = 4 + struct.unpack_from(">H", jpeg, 4)[0]  # of the first segment
+    with pytest.raises(Unprocessable, match="media: is a picture without a readable header"):
+        decode(jpeg[:end] + false + jpeg[end:])
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
 def test_cut_off_pictures_are_refused(picture, suffix, capfd):
     data = encoded(picture, suffix)

@@ -43,7 +43,7 @@ def decode_picture(
     image = None
     with suppress(cv2.error):
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    if image is None:
+    if image is None or sorted(image.shape[:2]) != sorted((height, width)):  # EXIF turns it
         raise Unprocessable("is a picture that is damaged or cut off", field="media")
     return DecodedFrames(
         frame_index=frame_index,
@@ -66,17 +66,23 @@ def _size(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
-    """From the frame header SOF0-SOF15 (ITU-T T.81, B.2.2)."""
+    """From the frame header SOF0-SOF15 (ITU-T T.81, B.2.2).
+
+    Decoders look for the next marker in bytes that are none: they would find another header.
+    """
     at = 2
-    while True:
+    while data[at] == 0xFF:
         while data[at] == 0xFF:
             at += 1
         marker, at = data[at], at + 1
+        if marker == 0x00:
+            break
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, at + 3)
             return width, height
         if not 0xD0 <= marker <= 0xD9 and marker != 0x01:  # those have no length
             at += max(2, struct.unpack_from(">H", data, at)[0])
+    return 0, 0
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
