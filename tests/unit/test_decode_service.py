@@ -23,7 +23,7 @@ from podium.errors import (
 )
 from podium.serving.object_store import ObjectStoreSettings
 from podium.types import FrameRange, Media
-from podium.vision.affine import apply
+from podium.vision.boxes import transform_points
 from podium.wire import InferRequest, bytes_tensor
 from tests.videos import HEIGHT, WIDTH, number_of, write_video
 
@@ -83,7 +83,7 @@ async def test_decode_answers_with_facts_and_images(decoder, video):
     assert out["frame_ok"].all()
     assert out["frame_size"].tolist() == [WIDTH, HEIGHT]
     assert out["images"].shape == (4, 96, 96, 3)
-    corners = apply(out["transforms"][:1], np.array([[[0, 0], [96, 96]]], np.float32))[0]
+    corners = transform_points(np.array([[[0, 0], [96, 96]]], np.float32), out["transforms"][:1])[0]
     np.testing.assert_allclose(corners, [[0, -32], [160, 128]], atol=0.01)
     facts = result.parameters
     assert facts["address"] == "http://replica:8001"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from podium.types import Float32, Int64, Poses2D, Poses3D
-from podium.vision.boxes import box_of_keypoints
+from podium.vision.boxes import box_of_keypoints, transform_points
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +70,15 @@ def in_frame_pixels(
         transforms: (M, 2, 3) crop -> frame.
         poses: Of the crops. 3D key points lie in the axes of the crop and are turned with it.
     """
-    linear, shift = transforms[:, :, :2], transforms[:, :, 2]
     keypoints = poses.keypoints.copy()
-    keypoints[..., :2] = np.einsum("mij,mnj->mni", linear, keypoints[..., :2]) + shift[:, None]
+    keypoints[..., :2] = transform_points(keypoints[..., :2], transforms)
     keypoints_3d = None
     if isinstance(poses, Poses3D):
-        angle = np.arctan2(linear[:, 1, 0], linear[:, 0, 0])
-        cos, sin = np.cos(angle), np.sin(angle)
-        turn = np.stack([np.stack([cos, -sin], axis=1), np.stack([sin, cos], axis=1)], axis=1)
+        angle = np.arctan2(transforms[:, 1, 0], transforms[:, 0, 0])
+        cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros_like(angle)
+        turn = np.stack([cos, -sin, zero, sin, cos, zero], axis=1).reshape(-1, 2, 3)
         keypoints_3d = poses.keypoints_3d.copy()
-        keypoints_3d[..., :2] = np.einsum("mij,mnj->mni", turn, keypoints_3d[..., :2])
+        keypoints_3d[..., :2] = transform_points(keypoints_3d[..., :2], turn)
     return Persons(
         frame_index,
         np.full(len(frame_index), -1, np.int64),

@@ -76,19 +76,3 @@ def roi_transforms(rois: Float32, height: int, width: int) -> NDArray[np.float64
     linear = turn * (size / (width, height))[:, None, :]
     shift = centre - np.einsum("mij,mj->mi", turn, size / 2)
     return np.concatenate([linear, shift[:, :, None]], axis=2)
-
-
-def apply(transforms: NDArray[np.floating], points: NDArray[np.floating]) -> Float32:
-    """Map ``points`` (M, J, 2) through ``transforms`` (M, 2, 3), row by row."""
-    linear, shift = np.split(transforms.astype(np.float64), [2], axis=2)
-    mapped: Float32 = (points @ linear.transpose(0, 2, 1) + shift.transpose(0, 2, 1)).astype(
-        np.float32
-    )
-    return mapped
-
-
-def invert(transforms: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The inverse transforms (M, 2, 3), for instance frame pixels -> crop pixels."""
-    linear = np.linalg.inv(transforms[:, :, :2].astype(np.float64))
-    shift = -np.einsum("mij,mj->mi", linear, transforms[:, :, 2])
-    return np.concatenate([linear, shift[:, :, None]], axis=2)

@@ -104,11 +104,14 @@ def transform_rois(rois: Float32, transforms: Float32) -> Float32:
 
 def transform_boxes(boxes: Float32, transforms: Float32) -> Float32:
     """Move boxes (K, 4) through transforms (K, 2, 3) that do not rotate."""
+    return transform_points(boxes.reshape(-1, 2, 2), transforms).reshape(-1, 4)
+
+
+def transform_points(points: Float32, transforms: Float32) -> Float32:
+    """Move points (K, N, 2) through affine transforms (K, 2, 3), row by row."""
     linear, shift = transforms[:, :, :2], transforms[:, :, 2]
-    corners = boxes.reshape(-1, 2, 2)
-    moved = np.einsum("kij,knj->kni", linear, corners) + shift[:, None, :]
-    moved_boxes: Float32 = moved.reshape(-1, 4).astype(np.float32)
-    return moved_boxes
+    moved: Float32 = (points @ linear.transpose(0, 2, 1) + shift[:, None]).astype(np.float32)
+    return moved
 
 
 def suppress(boxes: Float32, scores: Float32, groups: Int64, max_iou: float) -> Int64:
