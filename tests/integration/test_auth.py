@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import logging
@@ -116,6 +117,17 @@ def test_the_limit_of_bytes(tmp_path, chunked):
         assert status == 429
         assert 5 <= int(answered["retry-after"]) <= 10  # 1000 bytes of debt at 100 per second
         assert "bytes per minute" in body["error"]
+
+
+def test_the_limit_of_bytes_counts_what_a_body_decompresses_to(tmp_path):
+    key, sha256 = new_key()
+    path = tmp_path / "keys.yaml"
+    path.write_text(yaml.safe_dump([{"id": "a", "sha256": sha256, "bytes_per_minute": 6000}]))
+    with serving(create_app(GatewaySettings(api_keys=path))) as url:
+        infer = "/v2/models/pose-2d/infer"
+        headers = {"x-api-key": key, "content-encoding": "gzip"}
+        assert call(url, infer, gzip.compress(b" " * 7000), **headers)[0] == 400
+        assert call(url, infer, gzip.compress(b"{}"), **headers)[0] == 429
 
 
 def test_refusals_are_counted_and_keys_are_logged_by_id_alone(gateway, caplog):

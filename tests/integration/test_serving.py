@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
 import threading
@@ -315,6 +316,27 @@ async def test_bodies_of_undeclared_length_are_limited_as_they_come():
             await until(lambda: held.batcher._running_rows > 0)
             assert app.state.admission.bytes == len(body(150))
             async with session.post(infer, data=chunks()) as refused:
+                assert refused.status == 429
+                assert "retry-after" in refused.headers
+                assert "too many bytes" in (await refused.json())["error"]
+            held.gate.set()
+            assert (await first).status == 200
+        await until(lambda: app.state.admission.bytes == 0)
+    held.pool.shutdown()
+
+
+async def test_compressed_bodies_count_with_what_they_become():
+    data = body(1).encode() + b" " * 2_000_000
+    packed = gzip.compress(data)
+    assert len(data) > 1 << 20 > 100 * len(packed)  # more than a piece
+    held = Held()
+    with serving(held, max_in_flight_bytes=len(data) * 3 // 2) as (url, app):
+        async with aiohttp.ClientSession(headers={"content-encoding": "gzip"}) as session:
+            infer = f"{url}/v2/models/echo/infer"
+            first = asyncio.create_task(session.post(infer, data=packed))
+            await until(lambda: held.batcher._running_rows > 0)
+            assert app.state.admission.bytes == len(data) + len(packed)
+            async with session.post(infer, data=packed) as refused:
                 assert refused.status == 429
                 assert "retry-after" in refused.headers
                 assert "too many bytes" in (await refused.json())["error"]

@@ -6,7 +6,7 @@ key itself is shown once and stored nowhere. The file of keys is a list::
     - id: club-a                  # appears in logs
       sha256: 9f86d081884c7d65... # of the key
       requests_per_minute: 600    # optional
-      bytes_per_minute: 500000000 # optional, of request bodies
+      bytes_per_minute: 500000000 # optional, of request bodies, decompressed ones too
 
 Limits hold per replica of the gateway.
 """
@@ -152,8 +152,10 @@ class RequireApiKey:
         except PodiumError as error:
             await _refuse(error)(scope, receive, send)
             return
-        if holder.bytes is not None and b"content-length" not in headers:
-            receive = _charging(receive, holder.bytes)
+        if holder.bytes is not None:
+            current_request().body_charges.append(holder.bytes.take)
+            if b"content-length" not in headers:
+                receive = _charging(receive, holder.bytes)
         await self._app(scope, receive, send)
 
     def _identify(self, headers: dict[bytes, bytes]) -> _Holder:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.errors import Overloaded
+from podium.serving.request_context import current_request
 from podium.serving.telemetry import Metrics
 
 _WORK = ("POST", "PUT")
@@ -23,7 +24,8 @@ class Admission:
 
     Args:
         max_requests: Requests at the same time; health, metadata and metrics do not count.
-        max_bytes: Bodies at the same time, by their declared lengths, or as they come.
+        max_bytes: Bodies at the same time, by their declared lengths, or as they come;
+            and what they decompress to.
     """
 
     max_requests: int
@@ -61,7 +63,7 @@ class Admission:
         self.bytes += size
 
     def grow(self, size: int) -> None:
-        """Count bytes of a body that came without a declared length.
+        """Count bytes of a body beyond its declared length.
 
         Raises:
             Overloaded: the bodies of all requests together are over the limit.
@@ -104,18 +106,21 @@ class AdmissionControl:
             await response(scope, receive, send)
             return
 
-        async def counted_receive() -> Message:
+        def charge(more: int) -> None:
             nonlocal size
-            message = await receive()
-            come = len(message.get("body", b""))
             try:
-                self.admission.grow(come)
+                self.admission.grow(more)
             except Overloaded:
                 self.metrics.reject("bytes")
                 raise
-            size += come
+            size += more
+
+        async def counted_receive() -> Message:
+            message = await receive()
+            charge(len(message.get("body", b"")))
             return message
 
+        current_request().body_charges.append(charge)
         self.admission.enter(size)
         try:
             await self.app(scope, receive if length else counted_receive, send)

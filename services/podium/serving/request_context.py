@@ -7,6 +7,7 @@ is passed on in the headers of W3C Trace Context (https://www.w3.org/TR/trace-co
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 
@@ -29,6 +30,7 @@ class RequestContext:
 
     __slots__ = (
         "api_key",
+        "body_charges",
         "calls",
         "phases",
         "request_id",
@@ -44,8 +46,14 @@ class RequestContext:
         self.tracestate = tracestate if valid else ""
         self.trace_id = traceparent[3:35] if valid else ""
         self.api_key = ""  # id of the key that the request came with
+        self.body_charges: list[Callable[[int], None]] = []  # take bytes, or raise Overloaded
         self.phases: dict[str, float] = {}  # seconds
         self.calls: dict[str, int] = {}  # of the phases that are calls of a stage
+
+    def charge_body(self, size: int) -> None:
+        """Count bytes that the body takes up beyond those that came. Raises Overloaded."""
+        for charge in self.body_charges:
+            charge(size)
 
     def add(self, phase: str, seconds: float, *, ended_s_ago: float = 0.0) -> None:
         """Add to a phase of this service's own work."""
