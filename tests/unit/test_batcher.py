@@ -115,6 +115,54 @@ def test_every_request_gets_its_own_rows(sizes, max_batch, instances, grouped):
             np.testing.assert_array_equal(result.outputs["y"], x * 2)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.lists(st.booleans(), min_size=1, max_size=6), min_size=1, max_size=8),
+    st.sets(st.integers(0, 7)),
+    st.integers(1, 8),
+    st.integers(1, 2),
+)
+def test_poison_and_cancellation_touch_nobody_else(poison, cancelled, max_batch, instances):
+    engine = Engine()
+    engine.gate.clear()
+    inputs = [
+        np.where(bad, -1, 1).astype(np.float32)[:, None] * (np.arange(len(bad))[:, None] + 1 + i)
+        for i, bad in enumerate(poison)
+    ]
+
+    async def run(pool):
+        batcher = Batcher(
+            engine,
+            pool,
+            instances=instances,
+            limits=BatchLimits(max_batch=max_batch),
+            stage="test",
+            metrics=Metrics("test").batches("m"),
+        )
+        tasks = [asyncio.create_task(batcher.infer({"x": x})) for x in inputs]
+        await asyncio.sleep(0)  # all are queued, and the first are with the engine
+        for i in cancelled & set(range(len(tasks))):
+            tasks[i].cancel()
+        engine.gate.set()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        await until(lambda: batcher.backlog_s() == 0)
+        again = await batcher.infer(rows(7))
+        assert again.outputs["y"].tolist() == [[14]]
+        return results
+
+    with ThreadPoolExecutor(instances) as pool:
+        results = asyncio.run(run(pool))
+    for i, (x, result) in enumerate(zip(inputs, results, strict=True)):
+        good = x[:, 0] > 0
+        if i in cancelled:
+            assert isinstance(result, asyncio.CancelledError)
+        elif not good.any():
+            assert isinstance(result, Unprocessable)
+        else:
+            assert list(result.failed) == np.flatnonzero(~good).tolist()
+            np.testing.assert_array_equal(result.outputs["y"][good], x[good] * 2)
+
+
 async def test_an_idle_engine_takes_what_is_there_and_the_next_batch_fills(make):
     engine = Engine()
     batcher = make(engine, max_batch=4)

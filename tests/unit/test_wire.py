@@ -88,10 +88,13 @@ TENSORS = st.fixed_dictionaries(
     {
         "name": st.sampled_from(["x", "y", "z", "", None]),
         "datatype": st.sampled_from([*DATATYPES, "FLOAT", None]),
-        "shape": st.lists(SIZES, max_size=3) | st.lists(st.integers(0, 2), max_size=20) | SIZES,
+        "shape": st.lists(SIZES, max_size=3)
+        | st.lists(st.integers(0, 2), max_size=20)
+        | st.permutations([0, 1 << 47, 1 << 47])
+        | SIZES,
     },
     optional={
-        "data": st.lists(VALUES | st.lists(VALUES, max_size=2), max_size=3) | VALUES,
+        "data": st.just([]) | st.lists(VALUES | st.lists(VALUES, max_size=2), max_size=3) | VALUES,
         "parameters": st.fixed_dictionaries({"binary_data_size": st.integers(0, 16) | SIZES}),
     },
 )
