@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import uvicorn
 
-from podium.errors import TooLarge, UnsupportedMedia
+from podium.errors import TooLarge, Unprocessable, UnsupportedMedia
 from podium.postprocess.app import create_app
 from podium.postprocess.options import Options
 from podium.postprocess.postprocessor import Postprocessor
@@ -372,7 +372,7 @@ def test_rotation_of_the_source_is_honoured(tmp_path):
 def test_a_source_that_is_no_media_is_refused(name, content, tmp_path):
     (tmp_path / name).write_bytes(content)
     frames = [FrameResult(index=0, time_s=0, status="no_person")]
-    with pytest.raises(UnsupportedMedia, match=r"^source: "):
+    with pytest.raises((UnsupportedMedia, Unprocessable), match=r"^source: "):
         process(tmp_path / name, [empty_result(frames)], tmp_path / "out")
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from podium.decode.frames import Limits
-from podium.decode.pictures import decode_picture, is_picture
+from podium.decode.pictures import decode_picture
 from podium.errors import InvalidInput, TooLarge, Unprocessable
+from podium.media.picture_header import is_picture
 from podium.types import FrameRange
 
 LIMITS = Limits(max_pixels=10_000_000, max_frames=100, max_batch_bytes=1 << 30, max_duration_s=3600)

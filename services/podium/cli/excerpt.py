@@ -18,9 +18,9 @@ import numpy as np
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from podium.decode.containers import HEAD_BYTES, Source
 from podium.decode.video_index import VideoIndex, packet_id, packets_of, scan
 from podium.errors import Unprocessable
+from podium.media.containers import HEAD_BYTES, Source
 from podium.results import PipelineResult
 from podium.types import Int64
 

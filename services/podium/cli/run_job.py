@@ -22,8 +22,8 @@ from podium.cli.log_lines import readable
 from podium.cli.requests import Requests
 from podium.cli.run_folder import RunFolder, fingerprint
 from podium.cli.stack import Stack
-from podium.decode.pictures import is_picture
 from podium.errors import InvalidInput, PodiumError
+from podium.media.picture_header import is_picture
 from podium.postprocess.options import Options
 from podium.results import PostprocessResult
 from podium.serving.parameters import read_parameters

@@ -11,13 +11,14 @@ from typing import Self
 
 import numpy as np
 
-from podium.decode.containers import HEAD_BYTES, Source
 from podium.decode.frame_store import FrameStore, Room
 from podium.decode.frames import Claim, DecodedFrames
-from podium.decode.pictures import decode_picture, is_picture
+from podium.decode.pictures import decode_picture
 from podium.decode.settings import DecodeSettings
 from podium.decode.video import decode_video
 from podium.errors import InvalidInput, NotFound, TooLarge, Unprocessable
+from podium.media.containers import HEAD_BYTES, Source
+from podium.media.picture_header import is_picture
 from podium.serving.metered_executor import MeteredExecutor
 from podium.serving.object_store import ObjectStore
 from podium.serving.telemetry import Metrics

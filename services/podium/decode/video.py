@@ -16,10 +16,8 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from podium.decode.containers import Source
 from podium.decode.frames import CHANNELS, Claim, DecodedFrames, Limits, check_pixels, select
 from podium.decode.video_index import (
     VideoIndex,
@@ -29,6 +27,8 @@ from podium.decode.video_index import (
     scan,
 )
 from podium.errors import TooLarge, Unprocessable
+from podium.media.containers import Source
+from podium.media.upright import to_rgb
 from podium.types import FrameRange, Int64, SourceFacts, UInt8
 
 _INDEXES_KEPT = 32
@@ -160,21 +160,3 @@ def _shown_size(pixels: dict[int, UInt8]) -> tuple[int, int]:
     for image in pixels.values():
         return image.shape[1], image.shape[0]
     raise Unprocessable("none of its frames can be decoded", field="media")
-
-
-def to_rgb(frame: VideoFrame) -> UInt8:
-    """The pixels (H, W, 3), turned and mirrored as the display matrix says.
-
-    The matrix (ISO/IEC 14496-12, 8.2.2) maps stored x, y to shown ``a x + c y``, ``b x + d y``.
-    """
-    image: UInt8 = frame.to_ndarray(format="rgb24", threads=1).astype(np.uint8, copy=False)
-    side_data: Any = frame.side_data  # a mapping by name; PyAV's type of it says otherwise
-    matrix = side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return image
-    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
-    if abs(b) > abs(a):
-        image, flip_x, flip_y = image.transpose(1, 0, 2), c < 0, b < 0
-    else:
-        flip_x, flip_y = a < 0, d < 0
-    return np.ascontiguousarray(image[:: -1 if flip_y else 1, :: -1 if flip_x else 1])

@@ -61,7 +61,7 @@ class Postprocessor:
 
         Raises:
             InvalidInput: the results do not fit together.
-            UnsupportedMedia: overlays are wanted and the source cannot be read.
+            UnsupportedMedia, Unprocessable: overlays are wanted and the source cannot be read.
             TooLarge: over one of the limits.
         """
         clip = merge(results, max_frames=self._max_frames)

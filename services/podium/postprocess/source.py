@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -14,21 +14,22 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from podium.errors import TooLarge, UnsupportedMedia
+from podium.errors import NotFound, TooLarge, Unprocessable
+from podium.media.containers import HEAD_BYTES
+from podium.media.containers import Source as Container
+from podium.media.picture_header import is_picture, picture_size
+from podium.media.upright import to_rgb
 from podium.types import UInt8
 
-_OPTIONS = {
-    "protocol_whitelist": "file",
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts",
-}
 _SEEK_FROM_S = 2.0
 """A start earlier than this is reached faster by decoding than by seeking."""
 
-_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+_PICTURE_HEADER_BYTES = 4 << 20
+"""Colour profiles and previews may lie before the size."""
+
 _REORDERED = 32
 
 
@@ -56,36 +57,45 @@ def open_source(path: Path, *, max_pixels: int) -> Source:
 
     Raises:
         UnsupportedMedia: neither of them.
+        Unprocessable: it is damaged or cut off.
         TooLarge: frames of more than ``max_pixels``.
+        NotFound: no file that can be read.
     """
-    if cv2.haveImageReader(str(path)):
-        return _Picture(path, max_pixels)
-    return _Video(path, max_pixels)
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            if is_picture(head):
+                head += file.read(_PICTURE_HEADER_BYTES)
+    except OSError as error:
+        raise NotFound(f"source: cannot be read ({error.strerror})") from error
+    if is_picture(head):
+        return _Picture(path, picture_size(head, field="source"), max_pixels)
+    return _Video(Container(path, head, field="source"), max_pixels)
 
 
 class _Picture:
     fps = Fraction(0)
     time_base = Fraction(1, 1000)
 
-    def __init__(self, path: Path, max_pixels: int) -> None:
+    def __init__(self, path: Path, size: tuple[int, int], max_pixels: int) -> None:
+        _check_size(*size, max_pixels)
         self._path = path
-        self._max_pixels = max_pixels
+        self._size = size
 
     def frames(self, start_s: float) -> Iterator[SourceFrame]:
-        try:
+        picture = None
+        with suppress(cv2.error):  # OpenCV's own limit on the size
             picture = cv2.imread(str(self._path), cv2.IMREAD_COLOR_RGB)
-        except cv2.error:  # OpenCV's own limit on the size
-            picture = None
-        if picture is None:
-            raise UnsupportedMedia("is a picture that does not decode", field="source")
-        _check_size(picture.shape[1], picture.shape[0], self._max_pixels)
+        if picture is None or sorted(picture.shape[:2]) != sorted(self._size):  # EXIF turns it
+            raise Unprocessable("is a picture that is damaged or cut off", field="source")
         yield SourceFrame(start_s, np.asarray(picture, np.uint8))
 
 
 class _Video:
-    def __init__(self, path: Path, max_pixels: int) -> None:
-        self._path = path
-        with _open_video(path) as (container, stream):
+    def __init__(self, source: Container, max_pixels: int) -> None:
+        self._source = source
+        self._max_pixels = max_pixels
+        with source.open_video(max_pixels) as (container, stream):
             _check_size(stream.width, stream.height, max_pixels)
             self.fps = stream.average_rate or stream.guessed_rate or Fraction(30)
             self.time_base = stream.time_base or Fraction(1, 90_000)
@@ -94,7 +104,7 @@ class _Video:
 
     def frames(self, start_s: float) -> Iterator[SourceFrame]:
         if start_s > _SEEK_FROM_S and not self._counted:
-            with _open_video(self._path) as (container, stream):
+            with self._source.open_video(self._max_pixels) as (container, stream):
                 target = self._origin + round(start_s / self.time_base)
                 container.seek(target, stream=stream)
                 found = self._timed(container, stream)
@@ -103,35 +113,15 @@ class _Video:
                     yield first
                     yield from found
                     return
-        with _open_video(self._path) as (container, stream):
+        with self._source.open_video(self._max_pixels) as (container, stream):
             yield from self._timed(container, stream)
 
     def _timed(self, container: InputContainer, stream: VideoStream) -> Iterator[SourceFrame]:
         for ordinal, frame in enumerate(_decode(container, stream)):
             if self._counted:
-                yield SourceFrame(float(ordinal / self.fps), _upright(frame))
+                yield SourceFrame(float(ordinal / self.fps), to_rgb(frame))
             elif frame.pts is not None:
-                yield SourceFrame(
-                    float((frame.pts - self._origin) * self.time_base), _upright(frame)
-                )
-
-
-@contextmanager
-def _open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    try:
-        container = av.open(str(path), options=_OPTIONS)
-    except (av.FFmpegError, ValueError, OSError):
-        raise UnsupportedMedia(
-            "is not a video or a picture that can be read", field="source"
-        ) from None
-    with container:
-        for stream in container.streams.video:
-            cover = stream.disposition & Disposition.attached_pic
-            if not cover and stream.codec_context is not None:
-                stream.thread_type = "AUTO"
-                yield container, stream
-                return
-        raise UnsupportedMedia("has no video that can be decoded", field="source")
+                yield SourceFrame(float((frame.pts - self._origin) * self.time_base), to_rgb(frame))
 
 
 def _first_time(container: InputContainer, stream: VideoStream) -> int:
@@ -143,6 +133,8 @@ def _first_time(container: InputContainer, stream: VideoStream) -> int:
 
 def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     """Frames that decode; damaged ones are passed over."""
+    stream.codec_context.thread_count = 0  # as many as there are processors
+    stream.thread_type = "AUTO"
     packets = container.demux(stream)
     while True:
         try:
@@ -162,9 +154,3 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
         raise TooLarge(
             f"is {width}x{height}; at most {max_pixels} pixels are drawn", field="source"
         )
-
-
-def _upright(frame: VideoFrame) -> UInt8:
-    picture = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-    turn = round(frame.rotation) % 360
-    return np.asarray(cv2.rotate(picture, _TURNS[turn]) if turn in _TURNS else picture)

@@ -30,15 +30,19 @@ _CODECS = frozenset(
 )
 
 
-def container_format(head: bytes) -> str:
+def container_format(head: bytes, *, field: str = "media") -> str:
     """The FFmpeg name of the container that starts with ``head``.
+
+    Args:
+        head: At least the first ``HEAD_BYTES``, if there are as many.
+        field: What errors call the media.
 
     Raises:
         UnsupportedMedia: it is not one that Podium reads.
     """
     if head[4:8] in _ISO_BOXES:
         if head[8:12] in _STILL_BRANDS:
-            raise UnsupportedMedia("is a HEIF or AVIF picture; send a JPEG", field="media")
+            raise UnsupportedMedia("is a HEIF or AVIF picture; send a JPEG", field=field)
         return "mp4"
     if head.startswith(b"\x1aE\xdf\xa3"):
         return "matroska"
@@ -47,11 +51,11 @@ def container_format(head: bytes) -> str:
     if _is_transport_stream(head):
         return "mpegts"
     if head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(_PLAYLISTS):
-        raise UnsupportedMedia("is a playlist; send the media itself", field="media")
+        raise UnsupportedMedia("is a playlist; send the media itself", field=field)
     raise UnsupportedMedia(
         "is not media that Podium reads; it reads MP4, MOV, MKV, WebM, AVI and MPEG-TS video and "
         "JPEG, PNG and WebP pictures",
-        field="media",
+        field=field,
     )
 
 
@@ -69,6 +73,7 @@ class Source:
 
     data: bytes | Path
     head: bytes
+    field: str = "media"  # what errors call it
 
     @contextmanager
     def open_video(self, max_pixels: int) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -81,7 +86,7 @@ class Source:
             UnsupportedMedia: a container or codec that is not read.
             Unprocessable: damaged, cut off, or without video.
         """
-        name = container_format(self.head)
+        name = container_format(self.head, field=self.field)
         try:
             container = av.open(
                 io.BytesIO(self.data) if isinstance(self.data, bytes) else str(self.data),
@@ -95,16 +100,16 @@ class Source:
         except (av.FFmpegError, ValueError) as error:
             raise Unprocessable(
                 f"looks like {name}, but is damaged or cut off: its header cannot be read",
-                field="media",
+                field=self.field,
             ) from error
         assert isinstance(container, InputContainer)  # noqa: S101 - it was opened for reading
         with container:
-            stream = _video_stream(container)
+            stream = _video_stream(container, self.field)
             stream.codec_context.thread_count = 1
             yield container, stream
 
 
-def _video_stream(container: InputContainer) -> VideoStream:
+def _video_stream(container: InputContainer, field: str) -> VideoStream:
     streams = [
         stream
         for stream in container.streams.video
@@ -113,16 +118,16 @@ def _video_stream(container: InputContainer) -> VideoStream:
     if not streams:
         kinds = sorted({stream.type for stream in container.streams})
         held = f"only {' and '.join(kinds)}" if kinds else "nothing"
-        raise Unprocessable(f"has no video in it, {held}", field="media")
+        raise Unprocessable(f"has no video in it, {held}", field=field)
     stream = streams[0]
     codec = stream.codec_context
     if codec is None:  # PyAV has none where FFmpeg knows no decoder
         raise UnsupportedMedia(
-            "is encoded with a codec that Podium does not know; H.264 always works", field="media"
+            "is encoded with a codec that Podium does not know; H.264 always works", field=field
         )
     if codec.name not in _CODECS:
         raise UnsupportedMedia(
             f"is encoded with {codec.name}, which Podium does not decode; H.264 always works",
-            field="media",
+            field=field,
         )
     return stream
