@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import hashlib
 import json
 import re
 import socket
 import struct
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import av
@@ -21,13 +24,16 @@ import pytest
 import uvicorn
 
 from podium.errors import TooLarge, Unprocessable, UnsupportedMedia
+from podium.postprocess import postprocessor
 from podium.postprocess.app import create_app
 from podium.postprocess.options import Options
 from podium.postprocess.postprocessor import Postprocessor
+from podium.postprocess.served import PostprocessModel
 from podium.postprocess.settings import PostprocessSettings
 from podium.results import FrameResult, PersonResult, PipelineResult, SourceResult
-from podium.serving.object_store import ObjectStoreSettings
+from podium.serving.object_store import ObjectStore, ObjectStoreSettings
 from podium.skeletons import BLAZEPOSE33
+from podium.wire import InferRequest, bytes_tensor
 from tests.athlete.ground_truth import load
 
 STAND_IN = {"pinky": "wrist", "thumb": "wrist", "index": "wrist", "mouth": "eye"}
@@ -486,3 +492,38 @@ def test_bad_requests_are_answered_by_name(service, good_inputs, changes, parame
     assert (status, set(answer)) == (expected[0], {"error"})
     assert expected[1] in answer["error"]
     assert not (writable / "bad").exists()
+
+
+def until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+async def test_a_cancelled_request_ends_its_work_and_leaves_no_files(
+    clip, truth, tmp_path, monkeypatch
+):
+    scratch, output = tmp_path / "scratch", tmp_path / "output"
+    scratch.mkdir()
+    output.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    reports = []
+    monkeypatch.setattr(postprocessor, "render_report", reports.append)
+    store = ObjectStore(ObjectStoreSettings(read_roots=(clip.parent,), write_roots=(output,)))
+    inputs = {
+        "source": clip.as_uri(),
+        "results": as_json(results_of(truth)),
+        "output": (output / "run").as_uri(),
+    }
+    with ThreadPoolExecutor(1) as executor:
+        model = PostprocessModel(Postprocessor(), store, executor)
+        tensors = {name: bytes_tensor(text) for name, text in inputs.items()}
+        call = asyncio.create_task(model.infer(InferRequest(tensors, {"overlay": True})))
+        await asyncio.to_thread(until, lambda: list(scratch.glob("*/overlay.mp4")))
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await asyncio.to_thread(until, lambda: not list(scratch.glob("podium-postprocess-*")))
+    assert not reports
+    assert not list(output.iterdir())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -26,6 +26,7 @@ def write_overlays(
     video: Path | None,
     pictures: Path,
     picture_rows: Int64,
+    check: Callable[[], None],
 ) -> tuple[dict[int, Path], int]:
     """Draw the persons on the frames of the timeline.
 
@@ -36,6 +37,7 @@ def write_overlays(
         video: File for the video; None: none.
         pictures: Folder for the pictures.
         picture_rows: Rows of the timeline to write as pictures.
+        check: Called before each frame; what it raises ends the work.
 
     Returns:
         Frame index -> picture, in order; and how many of the wanted frames the source has.
@@ -47,6 +49,7 @@ def write_overlays(
     row, drawn = -1, 0
     try:
         for frame in source.frames(float(frames.time_s[0])):
+            check()
             at = _row_of(frame, frames, source)
             if at is None or at <= row:
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,12 @@ class Postprocessor:
         self._max_pixels = max_pixels
 
     def process(
-        self, source: Path, results: Sequence[PipelineResult], output: Path, options: Options
+        self,
+        source: Path,
+        results: Sequence[PipelineResult],
+        output: Path,
+        options: Options,
+        check: Callable[[], None] = lambda: None,
     ) -> PostprocessResult:
         """Analyse a clip and write its files.
 
@@ -55,6 +60,7 @@ class Postprocessor:
             results: Batches in any order.
             output: Folder to write to; made if it is not there.
             options: What to do.
+            check: Called between the steps and the frames; what it raises ends the work.
 
         Returns:
             The files with local addresses, the summary, and warnings.
@@ -65,15 +71,18 @@ class Postprocessor:
             TooLarge: over one of the limits.
         """
         clip = merge(results, max_frames=self._max_frames)
+        check()
         persons = link(clip.tracklets, clip.frames)
-        analyses = [
-            analyse(person, clip.skeleton, options.analysis)
-            for person in select(persons, options.selection)
-        ]
+        analyses = []
+        for person in select(persons, options.selection):
+            check()
+            analyses.append(analyse(person, clip.skeleton, options.analysis))
+        check()
         output.mkdir(parents=True, exist_ok=True)
         write_keypoints(output / "keypoints.csv", analyses)
+        check()
         write_biomechanics(output / "biomechanics.csv", analyses)
-        pictures, notes = self._overlays(source, clip, analyses, output, options)
+        pictures, notes = self._overlays(source, clip, analyses, output, options, check=check)
         summary = summary_of(clip, analyses, len(persons), options)
         summary["warnings"] = [*warnings_of(summary, clip), *notes]
         (output / "summary.json").write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
@@ -95,6 +104,8 @@ class Postprocessor:
         analyses: Sequence[Analysis],
         output: Path,
         options: Options,
+        *,
+        check: Callable[[], None],
     ) -> tuple[dict[int, Path], list[str]]:
         """Write ``overlay.mp4`` and pictures; return the pictures and what to warn of."""
         video = output / "overlay.mp4"
@@ -112,6 +123,7 @@ class Postprocessor:
             video=video if options.overlay and moving else None,
             pictures=output / "overlay",
             picture_rows=rows,
+            check=check,
         )
         notes = []
         if options.overlay and not moving:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import threading
 from collections.abc import Mapping
-from concurrent.futures import Executor
+from concurrent.futures import CancelledError, Executor
 from pathlib import Path
 
 import podium
@@ -54,6 +55,8 @@ class PostprocessModel:
     async def infer(self, request: InferRequest) -> InferResult:
         """Process a video and publish its files below ``output``.
 
+        When the caller is gone, the work ends after its current step.
+
         Raises:
             InvalidInput, Forbidden, NotFound, TooLarge: names the input or the parameter.
         """
@@ -67,21 +70,44 @@ class PostprocessModel:
             results: bytes | Path = await self._fetch(request, "results_uri")
         else:
             results = bytes(request.inputs["results"].item(0))
-        with tempfile.TemporaryDirectory(prefix="podium-postprocess-") as folder:
-            done = await asyncio.get_running_loop().run_in_executor(
-                self._executor, self._process, source, results, Path(folder), options
-            )
-            files = {file.name: Path(folder) / file.name for file in done.files}
+        cancelled = threading.Event()
+        work = asyncio.create_task(self._work(source, results, output, options, cancelled))
+        try:
+            # Shielded: the folder must outlive the thread that writes to it.
+            done = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+        return InferResult({"result": bytes_tensor(done.model_dump_json())})
+
+    async def _work(
+        self,
+        source: Path,
+        results: bytes | Path,
+        output: str,
+        options: Options,
+        cancelled: threading.Event,
+    ) -> PostprocessResult:
+        def check() -> None:
+            if cancelled.is_set():
+                raise CancelledError
+
+        def process(folder: Path) -> PostprocessResult:
+            check()
+            data = results.read_bytes() if isinstance(results, Path) else results
+            parsed = parse_results(data)
+            return self._postprocessor.process(source, parsed, folder, options, check)
+
+        with tempfile.TemporaryDirectory(prefix="podium-postprocess-") as name:
+            folder = Path(name)
+            loop = asyncio.get_running_loop()
+            done = await loop.run_in_executor(self._executor, process, folder)
+            check()
+            files = {file.name: folder / file.name for file in done.files}
             addresses = await self._store.publish(files, output)
         for file in done.files:
             file.uri = addresses[file.name]
-        return InferResult({"result": bytes_tensor(done.model_dump_json())})
-
-    def _process(
-        self, source: Path, results: bytes | Path, folder: Path, options: Options
-    ) -> PostprocessResult:
-        data = results.read_bytes() if isinstance(results, Path) else results
-        return self._postprocessor.process(source, parse_results(data), folder, options)
+        return done
 
     async def _fetch(self, request: InferRequest, name: str) -> Path:
         uri = self._address(request, name)
