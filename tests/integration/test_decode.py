@@ -59,6 +59,7 @@ def service(bucket) -> Iterator[str]:
         port = listener.getsockname()[1]
         settings = DecodeSettings(
             port=port,
+            address=f"http://127.0.0.1:{port}/",  # operators write it with and without the slash
             max_pixels=WIDTH * HEIGHT,
             store_ttl_s=0.5,
             objects=ObjectStoreSettings(

@@ -21,7 +21,7 @@ def create_app(settings: DecodeSettings | None = None) -> FastAPI:
     settings = settings or DecodeSettings()
     cv2.setNumThreads(1)  # the workers are the parallelism
     metrics = Metrics("decode")
-    address = settings.address or f"http://127.0.0.1:{settings.port}"
+    address = settings.address.rstrip("/") or f"http://127.0.0.1:{settings.port}"
     decoder = Decoder(settings, address=address, metrics=metrics)
 
     @asynccontextmanager
