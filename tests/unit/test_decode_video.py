@@ -201,6 +201,25 @@ def test_an_index_is_made_anew_when_the_file_changes(tmp_path):
     assert decode(path).source.frame_count == 5
 
 
+def test_the_indexes_of_few_files_are_kept(tmp_path, monkeypatch):
+    scanned = []
+    monkeypatch.setattr(
+        video, "scan", lambda *opened: scanned.append(0) or video_index.scan(*opened)
+    )
+    paths = [write_video(tmp_path / f"{number}.mp4", 3) for number in range(5)]
+    for path in [*paths, paths[-1], paths[0]]:
+        decode(path)
+    assert len(scanned) == 6
+
+
+@pytest.mark.parametrize("name", ["b-frames.mp4", "b-frames.mkv", "b-frames.avi", "vp9.webm"])
+def test_a_declared_length_is_checked_before_the_packets_are_read(clips, name, monkeypatch):
+    monkeypatch.setattr(video, "scan", lambda *_: pytest.fail("the packets were read"))
+    data = clip_of(clips, name).read_bytes()
+    with pytest.raises(TooLarge, match="media: is 2 s long"):
+        decode(data, limits=dataclasses.replace(LIMITS, max_duration_s=2))
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
 @pytest.mark.parametrize("share", [0.5, 0.8])
 def test_truncated_files_give_the_frames_that_exist(tmp_path, suffix, share):

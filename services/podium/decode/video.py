@@ -31,7 +31,8 @@ from podium.media.containers import Source
 from podium.media.upright import to_rgb
 from podium.types import FrameRange, Int64, SourceFacts, UInt8
 
-_INDEXES_KEPT = 32
+_INDEXES_KEPT = 4
+"""Of the files read last; the index of two hours takes some 50 MB."""
 
 _RECOVERY_KEYS = 4
 """With intra refresh the picture is whole only some time after a "key frame": where the nearest one
@@ -62,11 +63,7 @@ def decode_video(
         InvalidInput: the range starts beyond the end.
     """
     index = _index(source, limits)
-    if index.duration_s > limits.max_duration_s:
-        raise TooLarge(
-            f"is {index.duration_s:.0f} s long; at most {limits.max_duration_s:.0f} s are read",
-            field="media",
-        )
+    _check_duration(index.duration_s, limits)
     ordinals = select(frames, index.frame_count, index.width * index.height, limits)
     present = ordinals[ordinals < len(index.packet)]
     claim(len(present) * index.width * index.height * CHANNELS)
@@ -103,7 +100,24 @@ def _file_index(source: Source, limits: Limits, size_bytes: int, mtime_ns: int) 
 def _scan(source: Source, limits: Limits) -> VideoIndex:
     with source.open_video(limits.max_pixels) as (container, stream):
         check_pixels(stream.codec_context.width, stream.codec_context.height, limits)
+        if container.format.name != "mpegts":  # which declares none: FFmpeg would estimate it
+            _check_duration(_declared_s(container, stream), limits)
         return scan(container, stream)
+
+
+def _declared_s(container: InputContainer, stream: VideoStream) -> float:
+    """What the header says; 0: nothing."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / av.time_base
+
+
+def _check_duration(duration_s: float, limits: Limits) -> None:
+    if duration_s > limits.max_duration_s:
+        raise TooLarge(
+            f"is {duration_s:.0f} s long; at most {limits.max_duration_s:.0f} s are read",
+            field="media",
+        )
 
 
 def _decode(
