@@ -17,7 +17,14 @@ import numpy as np
 import pytest
 import uvicorn
 
-from podium.errors import DeadlineExceeded, InvalidInput, Overloaded, Unavailable, Unprocessable
+from podium.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    Overloaded,
+    StageFailed,
+    Unavailable,
+    Unprocessable,
+)
 from podium.serving.app import create_service_app
 from podium.serving.batcher import Batcher, BatchLimits
 from podium.serving.catalogue import Catalogue
@@ -114,6 +121,43 @@ async def test_what_no_try_can_cure_is_not():
         with serving(model) as (url, _), pytest.raises(kind, match=error.message):
             await ask([url])
         assert model.calls == 1
+
+
+async def run_once(url, budget_s=20.0):
+    async with SessionPool() as pool, time_limit(budget_s, "caller"):
+        client = OipClient(pool, "test", StaticEndpoints([url]), repeatable=False)
+        return await client.infer("echo", {"x": np.ones(1, np.float32)})
+
+
+@pytest.mark.parametrize("error", [Unavailable("leaving"), Overloaded("full", retry_after_s=0.01)])
+async def test_a_run_that_was_refused_is_tried_again_even_where_runs_are_not_repeated(error):
+    model = Echo(raising(error))
+    with serving(model) as (url, _):
+        assert (await run_once(url)).outputs["x"].tolist() == [1]
+    assert model.calls == 2
+
+
+async def test_a_run_that_may_go_on_is_not_repeated_where_that_is_said():
+    model = Echo(raising(DeadlineExceeded("x")))
+    with serving(model) as (url, _), pytest.raises(DeadlineExceeded):
+        await run_once(url)
+    assert model.calls == 1
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n"])
+async def test_a_run_whose_answer_was_lost_is_not_repeated_where_that_is_said(answer):
+    calls = []
+
+    async def lose(reader, writer):
+        calls.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(lose, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        with pytest.raises(StageFailed):
+            await run_once(f"http://{host}:{port}")
+    assert len(calls) == 1
 
 
 async def test_a_dead_replica_costs_nothing_but_a_retry():

@@ -1,5 +1,6 @@
 """The client's patience, tried against a real HTTP server."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -11,8 +12,8 @@ from aiohttp.test_utils import TestServer, unused_port
 
 from podium.cli import gateway_client
 from podium.cli.gateway_client import GatewayClient
-from podium.errors import InvalidInput, Overloaded, StageFailed, Unavailable
-from podium.results import PipelineResult, SourceResult
+from podium.errors import InvalidInput, Overloaded, PodiumError, StageFailed, Unavailable
+from podium.results import PipelineResult, PostprocessResult, SourceResult
 
 RESULT = PipelineResult(
     pipeline="pose-2d",
@@ -30,10 +31,12 @@ class Script:
         self.answers: list[web.Response] = []
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.keys: list[str | None] = []
+        self.delay_s = 0.0
 
     async def answer(self, request: web.Request) -> web.Response:
         self.requests.append((request.path, dict(request.query), await request.read()))
         self.keys.append(request.headers.get("x-api-key"))
+        await asyncio.sleep(self.delay_s)
         status, body, headers = self.answers[min(len(self.requests), len(self.answers)) - 1]
         return web.Response(status=status, text=body, headers=headers)
 
@@ -91,6 +94,35 @@ async def test_what_may_pass_is_tried_again(script: Script, status: int) -> None
     script.then(200, RESULT.model_dump())
     assert await ask(script.url) == RESULT
     assert len(script.requests) == 3
+
+
+async def postprocess(url: str, timeout_s: float = 20) -> PostprocessResult:
+    async with GatewayClient(url, postprocess_timeout_s=timeout_s) as client:
+        return await client.postprocess("file:///a.mp4", "file:///r.json", "file:///out", {})
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_postprocessing_that_was_refused_is_tried_again(script: Script, status: int) -> None:
+    script.then(status, {"error": "busy"})
+    script.then(200, PostprocessResult(files=[], summary={}, warnings=[]).model_dump())
+    await postprocess(script.url)
+    assert len(script.requests) == 2
+
+
+@pytest.mark.parametrize("status", [502, 504])
+async def test_postprocessing_that_may_go_on_is_not_repeated(script: Script, status: int) -> None:
+    script.then(status, {"error": "postprocess: no answer in time"})
+    with pytest.raises(PodiumError, match="no answer in time"):
+        await postprocess(script.url)
+    assert len(script.requests) == 1
+
+
+async def test_postprocessing_without_an_answer_is_not_repeated(script: Script) -> None:
+    script.delay_s = 0.5
+    script.then(200, PostprocessResult(files=[], summary={}, warnings=[]).model_dump())
+    with pytest.raises(Unavailable, match="did not answer in time"):
+        await postprocess(script.url, timeout_s=0.2)
+    assert len(script.requests) == 1
 
 
 async def test_after_five_tries_the_answer_is_the_error(script: Script) -> None:

@@ -21,7 +21,8 @@ API_KEY = "PODIUM_API_KEY"
 """Where the key comes from: arguments of a command can be read by every user of a machine."""
 
 _TRIES = 5
-_RETRYABLE = frozenset({429, 502, 503, 504})
+_REFUSED = frozenset({429, 503})
+_RETRYABLE = _REFUSED | {502, 504}
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
 
@@ -81,13 +82,22 @@ class GatewayClient:
     async def postprocess(
         self, source: str, results_uri: str, output: str, options: dict[str, Any]
     ) -> PostprocessResult:
-        """Turn the results of a whole video into files. Raises PodiumError."""
+        """Turn the results of a whole video into files. Raises PodiumError.
+
+        It is the work of minutes: tried again only if it was refused, not if the answer was lost.
+        """
         body = {"source": source, "results_uri": results_uri, "output": output, **options}
         return await self._post(
-            "/v1/postprocess", PostprocessResult, timeout=self._postprocess_timeout, json=body
+            "/v1/postprocess",
+            PostprocessResult,
+            repeatable=False,
+            timeout=self._postprocess_timeout,
+            json=body,
         )
 
-    async def _post(self, path: str, answer: type[Answer], **request: Any) -> Answer:
+    async def _post(
+        self, path: str, answer: type[Answer], *, repeatable: bool = True, **request: Any
+    ) -> Answer:
         error: PodiumError
         for attempt in range(_TRIES):
             wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt)
@@ -98,16 +108,20 @@ class GatewayClient:
                 if response.status == 200:
                     return answer.model_validate_json(body)
                 error = _error(response.status, body)
-                if response.status not in _RETRYABLE:
+                if response.status not in (_RETRYABLE if repeatable else _REFUSED):
                     raise error
                 wait_s = max(wait_s, _seconds(response.headers.get("retry-after")))
-            except TimeoutError:
+            except TimeoutError as reason:
                 error = Unavailable(f"the gateway at {self._url} did not answer in time")
+                if not repeatable and not isinstance(reason, aiohttp.ConnectionTimeoutError):
+                    raise error from None
             except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
                 raise Unavailable(f"{self._url} is not the address of a gateway") from None
             except aiohttp.ClientError as reason:
                 error = Unavailable(f"the gateway at {self._url} does not answer ({reason})")
                 if not self._has_answered:  # a wrong address, rather than a restart
+                    raise error from None
+                if not repeatable and not isinstance(reason, aiohttp.ClientConnectorError):
                     raise error from None
             except ValidationError:
                 raise StageFailed(f"what answers at {self._url} is no Podium gateway") from None

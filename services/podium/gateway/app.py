@@ -45,6 +45,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
             stage,
             read_endpoints(url, setting=f"PODIUM_{stage.upper()}_URL"),
             metrics.calls(stage),
+            repeatable=stage != "postprocess",
         )
         for stage, url in settings.stage_urls().items()
     }

@@ -98,11 +98,15 @@ class OipClient:
     within the deadline and the retry budget. Lost connections are outside the budget: a replica
     that dies fails all its calls at once, and works on them no more.
 
+    A model whose run takes minutes is better not run twice at the same time: where it is not
+    ``repeatable``, only runs that no replica has begun are tried again.
+
     Args:
         pool: Connections, shared by the stages.
         stage: Name that errors carry.
         endpoints: Where the replicas are.
         metrics: Where to count; None: nowhere that anybody looks.
+        repeatable: Whether a model is run again while a replica may still be running it.
     """
 
     def __init__(
@@ -111,8 +115,11 @@ class OipClient:
         stage: str,
         endpoints: Endpoints,
         metrics: CallMetrics | None = None,
+        *,
+        repeatable: bool = True,
     ) -> None:
         self._pool = pool
+        self._repeatable = repeatable
         self._metrics = metrics or Metrics("client").calls(stage)
         self._metrics.watch_replicas(lambda: len(endpoints.addresses()))
         self.stage = stage
@@ -139,7 +146,8 @@ class OipClient:
             call: Name in metrics and timings, where a stage answers several; None: the stage's.
 
         Raises:
-            PodiumError: what the stage answered, or Unavailable when it does not answer.
+            PodiumError: what the stage answered, or Unavailable when it does not answer;
+                StageFailed in place of the latter when the run may not be repeated.
         """
         path = f"{_model_path(model)}/infer"
         rows = max(1, max((a.shape[0] if a.ndim else 1 for a in inputs.values()), default=1))
@@ -158,7 +166,7 @@ class OipClient:
 
         started = time.perf_counter()
         try:
-            return await self._with_retries(attempt, rows, address)
+            return await self._with_retries(attempt, rows, address, self._repeatable)
         finally:
             seconds = time.perf_counter() - started
             self._metrics.observe_call(name, seconds)
@@ -186,7 +194,11 @@ class OipClient:
         return await self._with_retries(call, rows=1)
 
     async def _with_retries(
-        self, call: Callable[[str], Awaitable[T]], rows: int, only: str | None = None
+        self,
+        call: Callable[[str], Awaitable[T]],
+        rows: int,
+        only: str | None = None,
+        repeatable: bool = True,
     ) -> T:
         """Call replicas until one answers, within deadline and budget."""
         self._budget.first_attempt()
@@ -198,6 +210,11 @@ class OipClient:
                     answer = await call(replica.address)
                 except _RETRYABLE as error:
                     self._judge(replica, error, started)
+                    if not repeatable and isinstance(error, _AnswerLost | _ProxyFailed):
+                        # Not Unavailable: callers take that for leave to try again.
+                        raise StageFailed(error.message) from None
+                    if not repeatable and isinstance(error, DeadlineExceeded):
+                        raise
                     pause_s = _pause_s(attempt, error)
                     curable = only is None or isinstance(error, Overloaded)
                     if not curable or attempt == _MAX_ATTEMPTS or pause_s >= remaining_s():
@@ -245,8 +262,10 @@ class OipClient:
             connected = not isinstance(error, aiohttp.ConnectionTimeoutError)
             if connected and isinstance(error, TimeoutError):
                 raise _NoAnswer(f"{self.stage}: no answer in time") from None
+            begun = connected and not isinstance(error, aiohttp.ClientConnectorError)
+            kind = _AnswerLost if begun else _ConnectionLost
             reason = type(error).__name__
-            raise _ConnectionLost(f"{self.stage}: does not answer ({reason})") from None
+            raise kind(f"{self.stage}: does not answer ({reason})") from None
         if response.status != 200:
             raise _error(self.stage, response.status, body, response.headers)
         return response.headers, body
@@ -254,6 +273,14 @@ class OipClient:
 
 class _ConnectionLost(Unavailable):
     """There was no connection, or it ended before the answer."""
+
+
+class _AnswerLost(_ConnectionLost):
+    """The connection ended while the replica may have been at work."""
+
+
+class _ProxyFailed(Unavailable):
+    """A proxy in between lost the replica, or did not reach it."""
 
 
 class _NoAnswer(DeadlineExceeded):
@@ -285,8 +312,8 @@ def _model_path(model: str) -> str:
 def _error(stage: str, status: int, data: bytes, headers: Mapping[str, str]) -> PodiumError:
     message = read_error(data)
     kind = BY_STATUS.get(status, StageFailed)
-    if status == 502:  # a proxy did not reach the stage
-        kind = Unavailable
+    if status == 502:
+        kind = _ProxyFailed
     if kind is Overloaded:
         return Overloaded(message, retry_after_s=_retry_after_s(headers))
     if kind is StageFailed or issubclass(kind, NotFound | Unavailable | DeadlineExceeded):
