@@ -1,5 +1,6 @@
 """``podium up`` as a process: it starts six services, watches them and stops them all."""
 
+import http.client
 import json
 import os
 import random
@@ -9,7 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -116,3 +119,22 @@ def test_a_stack_that_cannot_start_leaves_nothing_behind(
     with pytest.raises(Exception, match=r"ended with exit code 1; its last lines:\n.*MAX_BODY"):
         stack.__enter__()
     assert stack.processes == []
+
+
+@pytest.mark.parametrize(("asks_for_keys", "status"), [(False, 200), (True, 401)])
+def test_a_private_stack_asks_for_no_keys(
+    asks_for_keys: bool,
+    status: int,
+    model_repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys = tmp_path / "keys.yaml"
+    keys.write_text(f"- {{id: a, sha256: '{'0' * 64}'}}\n")
+    monkeypatch.setenv("PODIUM_API_KEYS", str(keys))
+    with Stack(models=model_repository, asks_for_keys=asks_for_keys) as stack:
+        netloc = urlsplit(stack.gateway_url).netloc
+        connection = http.client.HTTPConnection(netloc, timeout=10)
+        with closing(connection):
+            connection.request("GET", "/v1/pipelines")
+            assert connection.getresponse().status == status

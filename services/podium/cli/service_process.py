@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from podium.cli.log_lines import readable
 
@@ -31,10 +31,18 @@ class ServiceProcess:
         port: Port it listens on.
         environment: Its settings; added to the environment of this process.
         log: Receives its output.
+        without: Variables of the environment of this process that it does not get.
     """
 
     def __init__(
-        self, name: str, host: str, port: int, environment: Mapping[str, str], log: LogSink | None
+        self,
+        name: str,
+        host: str,
+        port: int,
+        environment: Mapping[str, str],
+        log: LogSink | None,
+        *,
+        without: Collection[str] = (),
     ) -> None:
         self.name = name
         self.host = host
@@ -48,7 +56,7 @@ class ServiceProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={
-                **os.environ,
+                **{key: value for key, value in os.environ.items() if key not in without},
                 **environment,
                 "PODIUM_HOST": host,
                 "PODIUM_PORT": str(port),

@@ -40,6 +40,8 @@ class Stack:
         read_roots: Folders that ``file:`` addresses in requests may be read from.
         write_roots: Folders that results may be written to.
         log: Receives the output of the services.
+        asks_for_keys: Whether ``PODIUM_API_KEYS`` holds; a stack that serves one command alone
+            asks for no keys.
 
     Raises:
         SetupError: a port is taken or there are no models; the message has the remedy.
@@ -54,12 +56,14 @@ class Stack:
         read_roots: Sequence[Path] = (),
         write_roots: Sequence[Path] = (),
         log: LogSink | None = None,
+        asks_for_keys: bool = False,
     ) -> None:
         self._models = (default_models() if models is None else models).absolute()
         self._ports = dict(free_ports() if ports is None else ports)
         self._read_roots = _listed(read_roots)
         self._write_roots = _listed(write_roots)
         self._log = log
+        self._without = () if asks_for_keys else ("PODIUM_API_KEYS",)
         self.processes: list[ServiceProcess] = []
 
     @property
@@ -80,7 +84,12 @@ class Stack:
             for name in SERVICES:
                 self.processes.append(
                     ServiceProcess(
-                        name, HOST, self._ports[name], self._environment(name), self._log
+                        name,
+                        HOST,
+                        self._ports[name],
+                        self._environment(name),
+                        self._log,
+                        without=self._without,
                     )
                 )
             self._wait_until_ready()

@@ -73,6 +73,7 @@ def command(
         read_roots=read_roots,
         write_roots=write_roots,
         log=log,
+        asks_for_keys=True,
     )
     with ExitStack() as running:
         with console.status("starting the services"):
