@@ -184,6 +184,27 @@ def test_files_of_others_in_the_output_folder_stay(tmp_path: Path, video: Path) 
     assert (tmp_path / "out" / "notes.json").exists()
 
 
+@pytest.mark.parametrize("name", ["batches/mine.json", "results.json"])
+def test_a_folder_of_somebody_else_is_refused_untouched(
+    tmp_path: Path, video: Path, name: str
+) -> None:
+    theirs = tmp_path / "out" / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("{}")
+    with pytest.raises(InvalidInput, match=rf"--out: .*out holds {name.partition('/')[0]}"):
+        RunFolder(tmp_path / "out", fingerprint(video, {}))
+    assert theirs.read_text() == "{}"
+    assert not (tmp_path / "out" / "run.json").exists()
+
+
+def test_another_run_deletes_batches_alone(folder: RunFolder, tmp_path: Path, video: Path) -> None:
+    folder.save(0, answer(0, 8))
+    theirs = tmp_path / "out" / "batches" / "mine.json"
+    theirs.write_text("{}")
+    RunFolder(tmp_path / "out", fingerprint(video, {"stride": 2}))
+    assert [path.name for path in theirs.parent.iterdir()] == ["mine.json"]
+
+
 def test_an_output_folder_that_cannot_be_made_is_named(tmp_path: Path, video: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match=r"--out: cannot write to .*file"):

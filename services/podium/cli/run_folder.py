@@ -22,6 +22,7 @@ from podium.errors import InvalidInput
 from podium.results import PipelineResult
 
 _EDGE_BYTES = 1 << 20
+_BATCH = "[0-9]" * 10 + ".json"
 
 
 def fingerprint(video: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -48,6 +49,10 @@ class RunFolder:
     Args:
         root: The output folder; made when missing.
         identity: From ``fingerprint``.
+
+    Raises:
+        InvalidInput: it cannot be written to, or holds ``batches`` or ``results.json`` of
+            something that is not a run.
     """
 
     def __init__(self, root: Path, identity: dict[str, Any]) -> None:
@@ -57,7 +62,9 @@ class RunFolder:
         self.is_other_run = False
         """Whether the folder held batches of another video or of other options."""
         try:
-            self._batches.mkdir(parents=True, exist_ok=True)
+            root.mkdir(parents=True, exist_ok=True)
+            if not (root / "run.json").exists():
+                self._require_unused()
             known = _read_json(root / "run.json")
             if known != identity:
                 self.is_other_run = known is not None
@@ -66,6 +73,7 @@ class RunFolder:
                 self.results.unlink(missing_ok=True)
                 with _replacing(root / "run.json") as file:
                     file.write(json.dumps(identity, indent=2).encode())
+            self._batches.mkdir(exist_ok=True)
         except OSError as error:
             raise InvalidInput(
                 f"cannot write to {root} ({error.strerror})", field="--out"
@@ -100,8 +108,17 @@ class RunFolder:
                 file.write(path.read_bytes())
             file.write(b"]\n")
 
+    def _require_unused(self) -> None:
+        for path in (self._batches, self.results):
+            if path.exists():
+                raise InvalidInput(
+                    f"{self.root} holds {path.name}, but no run.json: no run of Podium made it; "
+                    "name another folder",
+                    field="--out",
+                )
+
     def _paths(self) -> list[Path]:
-        return sorted(self._batches.glob("*.json"))
+        return sorted(self._batches.glob(_BATCH))
 
     def _path(self, start: int) -> Path:
         return self._batches / f"{start:010d}.json"
