@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import socket
 import struct
 import zlib
+from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
 import numpy as np
@@ -312,3 +314,17 @@ def test_a_small_body_that_becomes_a_large_one(compress):
         for broken in (request[:-1], request[:5], request + b"x", request + request, b"", b"{}"):
             door.refused("POST", path, broken, content_encoding="gzip", statuses=[400])
         assert door.ask("POST", path, request, content_encoding="GZIP")[0] == 200
+
+
+@pytest.mark.parametrize("endless", [b"x-filler: " + b"a" * 1000 + b"\r\n", b"a" * 1000])
+def test_a_head_that_does_not_end_is_hung_up_on(stack, endless):
+    """Many headers, or one that goes on and on: neither is collected for ever."""
+    address = urlsplit(stack.urls["decode"])
+    with socket.create_connection((address.hostname, address.port), timeout=10) as client:
+        client.sendall(b"GET /v2 HTTP/1.1\r\nhost: a\r\nx-first: ")
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < 16 << 20:
+                client.sendall(endless)
+                sent += len(endless)
+        assert sent < 16 << 20

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from podium.errors import SetupError
 from podium.serving.admission import Admission
+from podium.serving.http_protocol import BoundedHeadProtocol
 from podium.serving.logs import configure_logging
 from podium.serving.settings import ServiceSettings
 
@@ -48,7 +49,7 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=BoundedHeadProtocol,
         log_config=None,
         proxy_headers=False,
         access_log=False,
