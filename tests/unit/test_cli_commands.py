@@ -7,12 +7,15 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 
 import podium
+from podium.cli.service_process import ServiceProcess
 from podium.cli.stack import HOST, SERVICES, Stack, free_ports, ports_from
 from podium.errors import InvalidInput, SetupError
+from podium.serving.settings import ServiceSettings
 
 
 def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -143,6 +146,22 @@ def test_a_taken_port_is_named_with_its_service(model_repository: Path) -> None:
             Stack(models=model_repository, ports=ports),
         ):
             pass
+
+
+@pytest.mark.parametrize("drain_s", [None, "0.5", "60"])
+def test_a_stack_waits_longer_than_its_services_drain(
+    drain_s: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if drain_s is None:
+        monkeypatch.delenv("PODIUM_DRAIN_S", raising=False)
+    else:
+        monkeypatch.setenv("PODIUM_DRAIN_S", drain_s)
+    stack, process = Stack(), create_autospec(ServiceProcess)
+    process.name = "gateway"
+    stack.processes = [process]
+    stack.stop()
+    waited_s = process.wait.call_args_list[0].args[0]
+    assert ServiceSettings().drain_s < waited_s < ServiceSettings().drain_s + 10
 
 
 def test_ports_follow_the_gateway() -> None:

@@ -13,12 +13,13 @@ from typing import Self
 from podium.cli.service_process import LogSink, ServiceProcess
 from podium.errors import InvalidInput, SetupError, Unavailable
 from podium.models.repository import PULL_COMMAND, ModelRepository
+from podium.serving.settings import ServiceSettings
 
 SERVICES = ("gateway", "decode", "detection", "pose2d", "pose3d", "postprocess")
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
 READY_TIMEOUT_S = 120.0
-GRACE_S = 10.0
+KILL_TIMEOUT_S = 10.0
 
 
 def default_models() -> Path:
@@ -114,7 +115,7 @@ class Stack:
         stages = [process for process in self.processes if process.name != "gateway"]
         try:
             for group in (gateway, stages):
-                deadline = time.monotonic() + GRACE_S
+                deadline = time.monotonic() + _grace_s()
                 for process in group:
                     process.terminate()
                 for process in group:
@@ -122,7 +123,7 @@ class Stack:
         finally:  # also when a second Ctrl-C cuts the grace short
             for process in self.processes:
                 process.kill()
-                process.wait(GRACE_S)
+                process.wait(KILL_TIMEOUT_S)
             self.processes = []
 
     def _environment(self, service: str) -> dict[str, str]:
@@ -196,6 +197,15 @@ def require_models(folder: Path) -> None:
             f"there are no models in {folder}; get the default ones with `{PULL_COMMAND}`, "
             "or name the folder that has yours in PODIUM_MODELS"
         )
+
+
+def _grace_s() -> float:
+    """Longer than the services wait for their requests in flight."""
+    drain_s = os.environ.get("PODIUM_DRAIN_S", ServiceSettings.model_fields["drain_s"].default)
+    try:
+        return float(drain_s) + 5
+    except ValueError:  # no service starts with it
+        return KILL_TIMEOUT_S
 
 
 def _listed(folders: Sequence[Path]) -> str:
