@@ -525,5 +525,6 @@ async def test_a_cancelled_request_ends_its_work_and_leaves_no_files(
         with pytest.raises(asyncio.CancelledError):
             await call
         await asyncio.to_thread(until, lambda: not list(scratch.glob("podium-postprocess-*")))
+    assert not list(scratch.glob("podium-postprocess-*"))  # nor has the thread made it again
     assert not reports
     assert not list(output.iterdir())
