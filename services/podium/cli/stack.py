@@ -18,6 +18,14 @@ from podium.serving.settings import ServiceSettings
 SERVICES = ("gateway", "decode", "detection", "pose2d", "pose3d", "postprocess")
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
+ALLOCATOR = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+}
+"""For glibc: frames and crops of megabytes come and go, and are used again rather than given back
+and mapped anew, page by page; threads share what is free. docs/operations.md recommends the same
+for containers."""
 READY_TIMEOUT_S = 120.0
 KILL_TIMEOUT_S = 10.0
 
@@ -128,6 +136,7 @@ class Stack:
 
     def _environment(self, service: str) -> dict[str, str]:
         environment = {
+            **ALLOCATOR,
             "PODIUM_MODELS": str(self._models),
             "PODIUM_ADDRESS": self.urls[service],
             "PODIUM_OBJECTS_READ_ROOTS": self._read_roots,

@@ -81,7 +81,7 @@ def command(
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
     require_models(models)
     levels = [int(level) for level in concurrency.split(",")]
-    console = Console(width=max(Console().width, 150))  # a narrower table cannot be read
+    console = Console(width=max(Console().width, 190))  # a narrower table cannot be read
     found = asyncio.run(
         _run(
             video=video,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,16 +28,18 @@ class Composition:
 
     name: str
     ask: Ask
-    processes: list[psutil.Process]  # whose CPU time and memory count
+    processes: dict[str, psutil.Process]  # whose CPU time counts: "client", and the services
     metrics_urls: list[str]
 
-    def cpu_s(self) -> float:
-        """User and system time of all processes up to now."""
-        return sum(t.user + t.system for t in (p.cpu_times() for p in self.processes))
+    def cpu_s(self) -> dict[str, float]:
+        """User and system time of each process up to now."""
+        times = {name: process.cpu_times() for name, process in self.processes.items()}
+        return {name: t.user + t.system for name, t in times.items()}
 
     def rss_mb(self) -> float:
-        """Resident memory of all processes."""
-        return sum(p.memory_info().rss for p in self.processes) / 1e6
+        """Resident memory of the services; of the client where there are none."""
+        services = [p for name, p in self.processes.items() if name != "client"]
+        return sum(p.memory_info().rss for p in services or self.processes.values()) / 1e6
 
     async def received_bytes(self) -> float:
         """Bodies that the services have received up to now; 0 in one process."""
@@ -68,25 +69,25 @@ async def in_process(models: Path, pipeline: str) -> AsyncIterator[Composition]:
             run = PipelineRun(stages, spec, media, options, PipelineLimits())
             (await run.answer()).to_json()
 
-        yield Composition("in process", ask, [psutil.Process()], [])
+        yield Composition("in process", ask, {"client": psutil.Process()}, [])
 
 
 @asynccontextmanager
 async def as_services(models: Path, pipeline: str) -> AsyncIterator[Composition]:
     """The six services on loopback, called as any client would; the client counts too."""
     with Stack(models=models) as stack:
-        services = [psutil.Process(process.pid) for process in stack.processes]
+        processes = {"client": psutil.Process()} | {
+            process.name: psutil.Process(process.pid) for process in stack.processes
+        }
         async with _asking(stack.gateway_url, pipeline) as ask:
-            yield Composition(
-                "six services", ask, [psutil.Process(), *services], list(stack.urls.values())
-            )
+            yield Composition("six services", ask, processes, list(stack.urls.values()))
 
 
 @asynccontextmanager
 async def at_url(url: str, pipeline: str) -> AsyncIterator[Composition]:
     """A gateway somewhere; only the client's CPU time can be measured."""
     async with _asking(url, pipeline) as ask:
-        yield Composition(url, ask, [psutil.Process(os.getpid())], [])
+        yield Composition(url, ask, {"client": psutil.Process()}, [])
 
 
 @asynccontextmanager

@@ -31,6 +31,7 @@ class Measurement:
     p50_ms: float  # per request
     p99_ms: float
     cpu_ms_per_frame: float  # of the whole process tree, the client included
+    cpu_ms_by_process: dict[str, float]  # its parts
     received_mb_per_frame: float  # by all services together
     rss_mb: float
 
@@ -52,14 +53,16 @@ async def measure(
 
     await asyncio.gather(*(client() for _ in range(concurrency)))
     wall_s = time.perf_counter() - started
-    cpu_s = composition.cpu_s() - cpu_before
+    cpu_after = composition.cpu_s()
     received = await composition.received_bytes() - bytes_before
     frames = len(latencies_ms) * workload.frames
+    cpu_ms = {name: (cpu_after[name] - cpu_before[name]) * 1e3 / frames for name in cpu_after}
     return Measurement(
         frames_per_s=frames / wall_s,
         p50_ms=float(np.percentile(latencies_ms, 50)),
         p99_ms=float(np.percentile(latencies_ms, 99)),
-        cpu_ms_per_frame=cpu_s * 1e3 / frames,
+        cpu_ms_per_frame=sum(cpu_ms.values()),
+        cpu_ms_by_process=cpu_ms,
         received_mb_per_frame=received / 1e6 / frames,
         rss_mb=composition.rss_mb(),
     )
@@ -67,5 +70,13 @@ async def measure(
 
 def median(rounds: list[Measurement]) -> Measurement:
     """The median of each figure over the rounds."""
-    rows: list[dict[str, Any]] = [asdict(m) for m in rounds]
-    return Measurement(**{key: float(np.median([row[key] for row in rows])) for key in rows[0]})
+    return Measurement(**_medians([asdict(m) for m in rounds]))
+
+
+def _medians(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        key: _medians([row[key] for row in rows])
+        if isinstance(rows[0][key], dict)
+        else float(np.median([row[key] for row in rows]))
+        for key in rows[0]
+    }

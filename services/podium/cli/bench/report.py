@@ -66,8 +66,15 @@ def to_json(rounds: Rounds, *, video: str, seconds: float) -> bytes:
     )
 
 
-def _rounded(measurement: Measurement) -> dict[str, float]:
-    return {key: round(value, 4) for key, value in asdict(measurement).items()}
+def _rounded(measurement: Measurement) -> dict[str, Any]:
+    return _round(asdict(measurement))
+
+
+def _round(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _round(value) if isinstance(value, dict) else round(value, 4)
+        for key, value in values.items()
+    }
 
 
 def print_table(rounds: Rounds, console: Console) -> None:
@@ -81,6 +88,7 @@ def print_table(rounds: Rounds, console: Console) -> None:
         "p99 ms",
         "CPU-ms/frame",
         "above floor",
+        "client + gateway + decode + detection + pose",
         "received MB/frame",
         "RSS MB",
     ):
@@ -99,10 +107,20 @@ def print_table(rounds: Rounds, console: Console) -> None:
             f"{m.p99_ms:.1f}",
             f"{m.cpu_ms_per_frame:.2f}",
             above if cell.composition != "in process" else "",
+            _parts(m),
             f"{m.received_mb_per_frame:.3f}" if m.received_mb_per_frame else "",
             f"{m.rss_mb:.0f}",
         )
     console.print(table)
+
+
+def _parts(measurement: Measurement) -> str:
+    cpu = measurement.cpu_ms_by_process
+    if "gateway" not in cpu:
+        return ""
+    pose = cpu["pose2d"] + cpu["pose3d"]
+    parts = [cpu["client"], cpu["gateway"], cpu["decode"], cpu["detection"], pose]
+    return " + ".join(f"{part:.2f}" for part in parts)
 
 
 def write_plot(rounds: Rounds, path: Path) -> None:
