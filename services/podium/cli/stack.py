@@ -20,12 +20,11 @@ HOST = "127.0.0.1"
 FIRST_PORT = 8000
 ALLOCATOR = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(2 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
-"""For glibc: frames and crops of megabytes come and go, and are used again rather than given back
-and mapped anew, page by page; threads share what is free. docs/operations.md recommends the same
-for containers."""
+"""For glibc: threads share what is free, and frames go back to the system when they are let go.
+docs/operations.md recommends the same for containers."""
 READY_TIMEOUT_S = 120.0
 KILL_TIMEOUT_S = 10.0
 
@@ -137,6 +136,7 @@ class Stack:
     def _environment(self, service: str) -> dict[str, str]:
         environment = {
             **ALLOCATOR,
+            **_sized_for(os.cpu_count() or 1),
             "PODIUM_MODELS": str(self._models),
             "PODIUM_ADDRESS": self.urls[service],
             "PODIUM_OBJECTS_READ_ROOTS": self._read_roots,
@@ -162,6 +162,13 @@ class Stack:
                     f"its last lines:\n{waiting[0].last_lines()}"
                 )
             time.sleep(0.05)
+
+
+def _sized_for(processors: int) -> dict[str, str]:
+    """One replica of each service has the whole machine: as many engine calls as processors, and
+    no more chunks than keep them busy. What the environment says goes first."""
+    sizes = {"PODIUM_WORKERS": processors, "PODIUM_MAX_CHUNKS": 3 * processors}
+    return {name: os.environ.get(name, str(size)) for name, size in sizes.items()}
 
 
 def free_ports() -> dict[str, int]:

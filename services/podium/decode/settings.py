@@ -46,7 +46,7 @@ class DecodeSettings(ServiceSettings):
     max_images_bytes: int = Field(default=256 << 20, ge=1)
     """Most bytes of letterboxed images or of crops in one answer."""
 
-    store_bytes: int = Field(default=320 << 20, ge=1)
+    store_bytes: int = Field(default=256 << 20, ge=1)
     """Bytes of decoded frames kept for crops; beyond, decoding waits until some are let go."""
 
     store_ttl_s: float = Field(default=10, gt=0)
