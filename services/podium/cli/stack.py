@@ -165,8 +165,11 @@ class Stack:
 
 
 def _sized_for(processors: int) -> dict[str, str]:
-    """One replica of each service has the whole machine: as many engine calls as processors, and
-    no more chunks than keep them busy. What the environment says goes first."""
+    """Settings for one replica of each service on a machine of its own.
+
+    As many engine calls as processors, and no more chunks than keep them busy; what the
+    environment says goes first.
+    """
     sizes = {"PODIUM_WORKERS": processors, "PODIUM_MAX_CHUNKS": 3 * processors}
     return {name: os.environ.get(name, str(size)) for name, size in sizes.items()}
 
