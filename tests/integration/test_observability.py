@@ -101,7 +101,7 @@ def test_server_timing_of_the_gateway(observed, clip):
     status, headers, body = observed.run(clip)
     assert status == 200
     metrics = timings(headers)
-    assert set(metrics) == {"receive", "transfer", "total", *STAGES}
+    assert set(metrics) == {"receive", "queue", "transfer", "total", *STAGES}
     total_ms = float(metrics["total"]["dur"])
     for stage in STAGES:
         assert 0 < float(metrics[stage]["dur"]) < total_ms
@@ -203,7 +203,7 @@ def test_one_log_line_per_request(observed, clip):
     assert line["model"] == "pose-3d"
     assert line["bytes_in"] == clip.stat().st_size
     assert line["bytes_out"] == len(body)
-    assert set(line["timing_ms"]) == {"receive", "transfer", *STAGES}
+    assert set(line["timing_ms"]) == {"receive", "queue", "transfer", *STAGES}
     stage = observed.request_line("pose3d", "line-1")
     assert stage["trace_id"] == TRACE_ID
     assert set(stage["timing_ms"]) == {"receive", "queue", "preprocess", "infer", "postprocess"}

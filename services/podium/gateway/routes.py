@@ -166,7 +166,7 @@ def pipeline_door(pipelines: Pipelines, max_bytes: int) -> DoorRoute:
             answer = await pipelines.run(pipeline, media, options)
         return Response(answer.to_json(), media_type="application/json")
 
-    return DoorRoute(_PIPELINE_PATH, run_pipeline)
+    return DoorRoute("/v1/pipelines/{name}", _PIPELINE_PATH, run_pipeline)
 
 
 async def _following(

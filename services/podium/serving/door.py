@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from opentelemetry import trace
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,6 +25,7 @@ from podium.serving.error_responses import error_response
 class DoorRoute:
     """``POST`` to a path that ``pattern`` matches; its groups go to ``answer``."""
 
+    path: str  # as the documents and the traces name it
     pattern: re.Pattern[str]
     answer: Callable[..., Awaitable[Response]]  # (request, *groups)
 
@@ -40,6 +42,7 @@ class Door:
             for route in self._routes:
                 asked = route.pattern.fullmatch(scope["path"])
                 if asked is not None:
+                    trace.get_current_span().update_name(f"POST {route.path}")
                     response = await _answer(route, Request(scope, receive, send), asked.groups())
                     await response(scope, receive, send)
                     return

@@ -44,4 +44,4 @@ def infer_route(service: str, catalogue: Catalogue, max_body_bytes: int) -> Door
         answer = write_response(model.name, model.version, asked, result)
         return Response(answer.data, headers=answer.headers)
 
-    return DoorRoute(_PATH, infer)
+    return DoorRoute("/v2/models/{name}/infer", _PATH, infer)
