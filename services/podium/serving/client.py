@@ -258,6 +258,11 @@ class OipClient:
             ) as response:
                 body = await response.read()
                 self._metrics.received_bytes.inc(len(body))
+        except asyncio.CancelledError:
+            if remaining_s() > 0:
+                raise
+            # An outer time limit was quicker than that of this call; still, this stage was slow.
+            raise _NoAnswer(f"{self.stage}: no answer in time") from None
         except (TimeoutError, aiohttp.ClientError) as error:
             connected = not isinstance(error, aiohttp.ConnectionTimeoutError)
             if connected and isinstance(error, TimeoutError):
