@@ -35,6 +35,7 @@ from podium.serving.server import DrainingServer
 from podium.serving.settings import ServiceSettings
 from podium.serving.telemetry import Metrics
 from podium.wire import InferResult, TensorSpec
+from tests import service_thread
 from tests.http_calls import post_json
 
 
@@ -65,19 +66,8 @@ def serving(model, **settings):
     app = create_service_app(
         "test", Catalogue([model]), ServiceSettings(**settings), summary="For tests."
     )
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, log_level="error", timeout_keep_alive=5)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        while not server.started:
-            time.sleep(0.005)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", app
-        finally:
-            server.should_exit = True
-            thread.join(10)
+    with service_thread.serving(app) as url:
+        yield url, app
 
 
 def raising(*errors):
