@@ -60,19 +60,19 @@ $(VENV)/pyvenv.cfg:
 # The package itself is installed without its dependencies: the hashed lock names them all.
 $(VENV)/.local $(VENV)/.dev: $(VENV)/.%: services/requirements/%.txt pyproject.toml $(VENV)/pyvenv.cfg
 	@echo "Installing $< (once)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 ##@ Maintain
-EXTRAS.gateway     := gateway tracing
+EXTRAS.gateway     := gateway kubernetes tracing
 EXTRAS.decode      := decode tracing
 EXTRAS.engine-cpu  := engine-cpu tracing
 EXTRAS.engine-gpu  := engine-gpu tracing
 EXTRAS.postprocess := postprocess tracing
 EXTRAS.networks    := networks
 EXTRAS.local       := build gateway decode engine-cpu postprocess convert cli
-EXTRAS.dev         := $(EXTRAS.local) tracing dev
+EXTRAS.dev         := $(EXTRAS.local) kubernetes loadtest tracing dev
 
 lock: setup-dev ## Resolve the dependencies of every image anew
 	@$(foreach lock,gateway decode engine-cpu engine-gpu postprocess networks local dev, \
