@@ -1,9 +1,10 @@
 # Bare `make` prints what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint types layers spelling setup setup-dev models up doctor lock clean
+.PHONY: help demo test test-networks setup-networks check fmt lint types layers spelling setup setup-dev models up doctor lock clean
 
 PYTHON ?= python3
 VENV   ?= .venv
+NETWORKS_VENV ?= .venv-networks
 BIN    := $(VENV)/bin
 export PODIUM_MODELS ?= $(CURDIR)/models
 VIDEO  ?= tests/athlete/clips/sprint.mp4
@@ -27,6 +28,10 @@ doctor: setup ## Check Python, models, ports, codecs and GPU
 test: setup-dev models ## Run all tests, against real services over real sockets
 	@$(BIN)/pytest
 
+test-networks: setup-networks ## Run the tests of the torch networks and of their export
+	@$(NETWORKS_VENV)/bin/mypy --package podium.networks
+	@$(NETWORKS_VENV)/bin/pytest tests/networks
+
 check: lint types layers spelling ## Lint, types, import layers, spelling
 
 fmt: setup-dev ## Format the code
@@ -49,6 +54,10 @@ setup: $(VENV)/.local models ## Install what running needs, and pull the default
 
 setup-dev: $(VENV)/.dev ## Install what developing needs
 
+# An environment of its own: torch takes gigabytes, and nothing that serves needs it.
+setup-networks: ## Install what `podium models export` needs, torch among it
+	@$(MAKE) --no-print-directory VENV=$(NETWORKS_VENV) $(NETWORKS_VENV)/.networks
+
 models: $(VENV)/.local ## Pull the default models; nothing happens when they are there
 	@$(BIN)/podium models pull blazepose --repository "$(PODIUM_MODELS)"
 
@@ -58,7 +67,7 @@ $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -m venv $(VENV)
 
 # The package itself is installed without its dependencies: the hashed lock names them all.
-$(VENV)/.local $(VENV)/.dev: $(VENV)/.%: services/requirements/%.txt pyproject.toml $(VENV)/pyvenv.cfg
+$(VENV)/.local $(VENV)/.dev $(VENV)/.networks: $(VENV)/.%: services/requirements/%.txt pyproject.toml $(VENV)/pyvenv.cfg
 	@echo "Installing $< (once)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -70,7 +79,7 @@ EXTRAS.decode      := decode tracing
 EXTRAS.engine-cpu  := engine-cpu tracing
 EXTRAS.engine-gpu  := engine-gpu tracing
 EXTRAS.postprocess := postprocess tracing
-EXTRAS.networks    := networks
+EXTRAS.networks    := build engine-cpu cli networks networks-dev
 EXTRAS.local       := build gateway decode engine-cpu postprocess convert cli
 EXTRAS.dev         := $(EXTRAS.local) kubernetes loadtest tracing dev
 
@@ -83,4 +92,4 @@ lock: setup-dev ## Resolve the dependencies of every image anew
 	    pyproject.toml --output-file services/requirements/$(lock).txt &&) true
 
 clean: ## Remove the environment, the models and the results
-	@rm -rf $(VENV) models results build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf $(VENV) $(NETWORKS_VENV) models results build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
