@@ -165,3 +165,19 @@ def test_one_person_on_frames_far_apart_is_one_track():
             keypoints, box = person(frame * gap_s * metres_per_s * 50)  # 100 px are 2 m
             ids |= set(tracker.update(box[None], keypoints[None], frame * gap_s).tolist())
         assert ids == {0}, (gap_s, metres_per_s)
+
+
+@pytest.mark.parametrize("count", [0, 1, 200])
+def test_suppress_equals_the_plain_loop(count):
+    rng = np.random.default_rng(count)
+    center, size = rng.uniform(-50, 400, (count, 2)), rng.uniform(10, 120, (count, 2))
+    boxes = np.concatenate([center - size / 2, center + size / 2], axis=1).astype(np.float32)
+    scores, groups = rng.random(count).astype(np.float32), rng.integers(0, 4, count) * 10**10
+    kept: list[int] = []
+    for row in np.argsort(-scores):
+        rivals = [k for k in kept if groups[k] == groups[row]]
+        if not rivals or iou(boxes[row : row + 1], boxes[rivals]).max() <= 0.45:
+            kept.append(int(row))
+    assert suppress(boxes, scores, groups, 0.45).tolist() == sorted(kept)
+    if count == 200:
+        assert 20 < len(kept) < 190

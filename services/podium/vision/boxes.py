@@ -6,6 +6,7 @@ measured from its centre, lies at ``centre + [[cos, -sin], [sin, cos]] @ (u, v)`
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from podium.types import Float32, Float64, Int64
@@ -126,9 +127,11 @@ def suppress(boxes: Float32, scores: Float32, groups: Int64, max_iou: float) -> 
     Returns:
         Kept rows, ascending.
     """
-    kept: list[int] = []
-    for row in np.argsort(-scores, kind="stable"):
-        rivals = [k for k in kept if groups[k] == groups[row]]
-        if not rivals or iou(boxes[row : row + 1], boxes[rivals]).max() <= max_iou:
-            kept.append(int(row))
-    return np.array(sorted(kept), np.int64)
+    if len(boxes) == 0:
+        return np.zeros(0, np.int64)
+    _, group = np.unique(groups, return_inverse=True)
+    # OpenCV keeps groups apart by moving them; that wants coordinates that are not negative.
+    xywh = boxes.astype(np.float64) - boxes.min()
+    xywh[:, 2:] -= xywh[:, :2]
+    kept = cv2.dnn.NMSBoxesBatched(xywh.tolist(), scores.tolist(), group.tolist(), -np.inf, max_iou)
+    return np.sort(np.asarray(kept, np.int64))
