@@ -17,7 +17,7 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_le
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 MANIFEST_FILE = "model.yaml"
-_MAX_BYTES = 1 << 20
+MAX_MANIFEST_BYTES = 1 << 20
 
 
 class _Closed(BaseModel):
@@ -96,19 +96,29 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         with path.open("rb") as file:
-            text = file.read(_MAX_BYTES + 1)
-        if len(text) > _MAX_BYTES:
-            raise SetupError(f"{path}: is larger than 1 MiB; is it a manifest at all?")
-        return Manifest.model_validate(yaml.safe_load(text))
+            text = file.read(MAX_MANIFEST_BYTES + 1)
     except OSError as error:
         raise SetupError(f"{path}: cannot be read: {error.strerror}") from error
+    return parse_manifest(text, str(path))
+
+
+def parse_manifest(text: bytes, where: str) -> Manifest:
+    """Check the text of a ``model.yaml``; ``where`` it comes from leads the messages.
+
+    Raises:
+        SetupError: it is wrong; the message names the field.
+    """
+    try:
+        if len(text) > MAX_MANIFEST_BYTES:
+            raise SetupError(f"{where}: is larger than 1 MiB; is it a manifest at all?")
+        return Manifest.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
-        raise SetupError(f"{path}: is not YAML: {reason}") from error
+        raise SetupError(f"{where}: is not YAML: {reason}") from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "manifest"
-        raise SetupError(f"{path}: {field}: {first['msg']}") from error
+        raise SetupError(f"{where}: {field}: {first['msg']}") from error
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
