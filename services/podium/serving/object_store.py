@@ -21,6 +21,7 @@ from podium.errors import Forbidden, InvalidInput
 from podium.serving.file_objects import FileObjects
 from podium.serving.object_cache import ObjectCache
 from podium.serving.s3_objects import S3Objects
+from podium.storage.s3 import S3Connection
 
 
 def _split(value: object) -> object:
@@ -89,9 +90,7 @@ class ObjectStore:
                 settings.s3_write_prefixes,
                 settings.max_object_bytes,
                 ObjectCache(folder, settings.cache_bytes),
-                endpoint=settings.s3_endpoint,
-                region=settings.s3_region,
-                allow_http=settings.s3_allow_http,
+                S3Connection(settings.s3_endpoint, settings.s3_region, settings.s3_allow_http),
             ),
         }
         self._fetching: weakref.WeakValueDictionary[str, asyncio.Lock] = (
