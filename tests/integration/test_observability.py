@@ -16,7 +16,7 @@ from podium.cli.stack import SERVICES, Stack
 from tests.otlp_collector import Collector
 
 ROOT = Path(__file__).parent.parent.parent
-DASHBOARD = ROOT / "k8s" / "monitoring" / "podium-dashboard.json"
+DASHBOARD = ROOT / "charts" / "podium-platform" / "files" / "dashboards" / "podium.json"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 CALLER = {"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01", "tracestate": "vendor=1"}
 STAGES = ("decode", "detection", "crop", "pose3d")

@@ -1,0 +1,34 @@
+{{- /* The services of the release as YAML: name -> defaults, accelerator and own entry merged. */ -}}
+{{- define "podium.services" -}}
+{{- range $name, $own := .Values.services }}
+{{- $accelerator := default $.Values.defaults.accelerator $own.accelerator }}
+{{- if not (hasKey $.Values.accelerators $accelerator) }}
+{{- fail (printf "services.%s.accelerator: %q is not in accelerators" $name $accelerator) }}
+{{- end }}
+{{- $service := mergeOverwrite (deepCopy $.Values.defaults) (deepCopy (index $.Values.accelerators $accelerator)) (deepCopy $own) }}
+{{- if $service.enabled }}
+{{- range $service.calls }}
+{{- if not (hasKey $.Values.services .) }}
+{{- fail (printf "services.%s.calls: %q is not in services" $name .) }}
+{{- end }}
+{{- end }}
+{{ $name }}: {{ toJson $service }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- /* registry/repository:tag@digest: (list root name service). */ -}}
+{{- define "podium.image" -}}
+{{- $root := index . 0 }}
+{{- with (index . 2).image }}
+{{- with .registry }}{{ trimSuffix "/" . }}/{{ end }}
+{{- default (printf "podium-%s" (index $ 1)) .repository }}:{{ default $root.Chart.AppVersion .tag }}{{ .tagSuffix }}
+{{- with .digest }}@{{ . }}{{ end }}
+{{- end }}
+{{- end -}}
+
+{{- /* A value as the text that an environment variable holds; large numbers keep their digits. */ -}}
+{{- define "podium.text" -}}
+{{- if kindIs "string" . }}{{ quote . }}{{ else }}{{ toJson . | quote }}{{ end }}
+{{- end -}}
+
