@@ -1,7 +1,8 @@
 """Key point sets: names, edges to draw, left-right mirrors, and mappings between sets.
 
-Sources: COCO-17 (COCO key point task), H36M-17 (Human3.6M as used for evaluation), BlazePose-33
-(BlazePose GHUM model card), Halpe-26 (Halpe-FullBody). Every set uses the same word for the same
+Sources: COCO-17 (COCO key point task), H36M-17 (Human3.6M as used for evaluation), H36M-18 and
+MuCo-21 (the two training sets of 3DMPPE; ``head`` is its top), BlazePose-33 (BlazePose GHUM model
+card), Halpe-26 (Halpe-FullBody). Every set uses the same word for the same
 joint, so a mapping between two sets is a look-up by name.
 """
 
@@ -137,19 +138,40 @@ COCO17 = Skeleton(
     ),
 )
 
-H36M17 = Skeleton(
-    "h36m17",
+_H36M_JOINTS = (
+    "mid_hip right_hip right_knee right_ankle left_hip left_knee left_ankle torso neck "
+    "nose head left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist"
+)
+_H36M_EDGES = (
+    ("mid_hip", "torso"),
+    ("torso", "neck"),
+    ("neck", "nose"),
+    ("nose", "head"),
+    *_LIMBS,
+)
+
+H36M17 = Skeleton("h36m17", tuple(_H36M_JOINTS.split()), _H36M_EDGES)
+
+H36M18 = Skeleton("h36m18", (*_H36M_JOINTS.split(), "thorax"), _H36M_EDGES)
+
+MUCO21 = Skeleton(
+    "muco21",
     tuple(
         (
-            "mid_hip right_hip right_knee right_ankle left_hip left_knee left_ankle torso neck "
-            "nose head left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist"
+            "head thorax right_shoulder right_elbow right_wrist left_shoulder left_elbow "
+            "left_wrist right_hip right_knee right_ankle left_hip left_knee left_ankle mid_hip "
+            "torso head_center right_hand left_hand right_big_toe left_big_toe"
         ).split()
     ),
     (
         ("mid_hip", "torso"),
-        ("torso", "neck"),
-        ("neck", "nose"),
-        ("nose", "head"),
+        ("torso", "thorax"),
+        ("thorax", "head_center"),
+        ("head_center", "head"),
+        ("left_wrist", "left_hand"),
+        ("right_wrist", "right_hand"),
+        ("left_ankle", "left_big_toe"),
+        ("right_ankle", "right_big_toe"),
         *_LIMBS,
     ),
 )
@@ -207,7 +229,7 @@ HALPE26 = Skeleton(
 )
 
 SKELETONS: Mapping[str, Skeleton] = MappingProxyType(
-    {skeleton.name: skeleton for skeleton in (COCO17, H36M17, BLAZEPOSE33, HALPE26)}
+    {skeleton.name: skeleton for skeleton in (COCO17, H36M17, H36M18, MUCO21, BLAZEPOSE33, HALPE26)}
 )
 
 

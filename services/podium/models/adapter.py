@@ -13,8 +13,14 @@ from podium.engines.session import Session, SessionFactory
 from podium.errors import SetupError
 from podium.models.blazepose_detector import BlazePoseDetector
 from podium.models.blazepose_landmark import BlazePose2D, BlazePose3D
+from podium.models.hrnet import Hrnet
 from podium.models.manifest import Manifest, Task
+from podium.models.mppe3d import Mppe3D
 from podium.models.noop import NoOpDetector, NoOpPose2D, NoOpPose3D
+from podium.models.rtmdet import Rtmdet
+from podium.models.simcc import Simcc
+from podium.models.yolov8 import Yolov8
+from podium.models.yolox import Yolox
 from podium.wire import Parameter, TensorSpec
 
 
@@ -37,7 +43,8 @@ class Adapter(Protocol):
 
         Detectors: ``letterbox_size``, ``letterbox_anchor``, ``letterbox_fill``. Pose models:
         ``crop_height``, ``crop_width``, ``crop_border``, ``roi_scale``, ``roi_aspect``,
-        ``skeleton``, and ``presence_threshold`` where they have the output ``presence``.
+        ``skeleton``, ``presence_threshold`` where they have the output ``presence``, and
+        ``needs_camera`` where they have the inputs ``boxes`` and ``intrinsics``.
         """
         ...
 
@@ -51,6 +58,12 @@ Family = Callable[[Manifest, Callable[[], Session]], Adapter]
 
 FAMILIES: Mapping[tuple[str, Task], Family] = MappingProxyType(
     {
+        ("yolox", "detection"): lambda m, engine: Yolox(m, engine()),
+        ("yolov8", "detection"): lambda m, engine: Yolov8(m, engine()),
+        ("rtmdet", "detection"): lambda m, engine: Rtmdet(m, engine()),
+        ("hrnet", "pose2d"): lambda m, engine: Hrnet(m, engine()),
+        ("simcc", "pose2d"): lambda m, engine: Simcc(m, engine()),
+        ("3dmppe", "pose3d"): lambda m, engine: Mppe3D(m, engine()),
         ("blazepose-detector", "detection"): lambda m, engine: BlazePoseDetector(m, engine()),
         ("blazepose-landmark", "pose2d"): lambda m, engine: BlazePose2D(m, engine()),
         ("blazepose-landmark", "pose3d"): lambda m, engine: BlazePose3D(m, engine()),

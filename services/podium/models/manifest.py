@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -16,6 +16,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_le
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=128)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
+Options = TypeVar("Options", bound=BaseModel)
+
 MANIFEST_FILE = "model.yaml"
 MAX_MANIFEST_BYTES = 1 << 20
 
@@ -24,12 +26,31 @@ class _Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Channels = tuple[float, float, float]
+
+
 class InputSize(_Closed):
-    """The pictures that the model takes, uint8."""
+    """The pictures that the network takes; Podium's own are uint8, RGB, channels last."""
 
     height: int = Field(ge=1, le=4096)
     width: int = Field(ge=1, le=4096)
     color: Literal["rgb", "bgr"] = "rgb"
+    layout: Literal["nhwc", "nchw"] = "nhwc"
+    """``nhwc``: uint8, normalised inside the graph, as Podium exports networks. ``nchw``: float,
+    channels first, as most others do; Podium normalises with ``mean`` and ``std``."""
+    mean: Channels = (0, 0, 0)
+    """Of grey levels 0-255, in the order of ``color``; it is taken away. For ``nchw``."""
+    std: Channels = (1, 1, 1)
+    """What the result is divided by. For ``nchw``."""
+
+    @model_validator(mode="after")
+    def _normalises_once(self) -> InputSize:
+        plain = self.mean == (0, 0, 0) and self.std == (1, 1, 1)
+        if self.layout == "nhwc" and not plain:
+            raise ValueError("mean and std go with layout nchw; an nhwc graph holds them itself")
+        if min(self.std) <= 0:
+            raise ValueError("std must be above 0")
+        return self
 
 
 class LetterboxRule(_Closed):
@@ -72,6 +93,15 @@ class Manifest(_Closed):
     """Where the weights come from, for people."""
     options: dict[str, str | int | float | bool] = {}
     """What only this family knows."""
+
+    def read_options(self, kind: type[Options]) -> Options:
+        """The options as their family wants them. Raises SetupError, naming the option."""
+        try:
+            return kind.model_validate(self.options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, ("options", *first["loc"])))
+            raise SetupError(f"{field}: {first['msg']}") from None
 
     @model_validator(mode="after")
     def _fits_its_tasks(self) -> Manifest:

@@ -1,0 +1,106 @@
+"""A network with the pictures that Podium moves at its door, however it wants them itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.engines.session import Session
+from podium.errors import SetupError
+from podium.models.manifest import InputSize, Manifest
+from podium.types import Float32, UInt8
+from podium.wire import TensorSpec
+
+_FLOATS = {"FP32": np.float32, "FP16": np.float16}
+
+
+class Network:
+    """A session with one picture input of any name: uint8 NHWC, or float NCHW.
+
+    Exports that others make differ in the names of their tensors, in the order of the colours and
+    in whether they normalise; the manifest says which.
+
+    Args:
+        manifest: Size, colours, layout and normalisation of the input.
+        session: The weights.
+
+    Raises:
+        SetupError: the input of the weights is not what the manifest says.
+    """
+
+    def __init__(self, manifest: Manifest, session: Session) -> None:
+        self._size = manifest.input
+        self._session = session
+        self._input = _picture_input(session, manifest.input)
+        self.images = TensorSpec(
+            "images", "UINT8", (-1, manifest.input.height, manifest.input.width, 3)
+        )
+
+    def output(self, shape: tuple[int, ...], name: str | None = None) -> TensorSpec:
+        """One of the outputs.
+
+        Args:
+            shape: Sizes that it must have; -1 where any will do.
+            name: None: the only one, whatever it is called.
+
+        Raises:
+            SetupError: there is none that fits.
+        """
+        found = [spec for spec in self._session.outputs if name in (None, spec.name)]
+        if len(found) == 1 and _fits(found[0].shape, shape):
+            return found[0]
+        has = ", ".join(f"{s.name}{list(s.shape)}" for s in self._session.outputs)
+        raise SetupError(
+            f"the weights do not fit the family: {name or 'the one output'} must be "
+            f"{list(shape)} (-1: any), they have {has}"
+        )
+
+    def has_output(self, name: str) -> bool:
+        """Whether there is an output of that name."""
+        return any(spec.name == name for spec in self._session.outputs)
+
+    def __call__(self, images: UInt8) -> dict[str, NDArray[Any]]:
+        """Every output by name, floats as float32, for pictures (N, H, W, 3) in RGB."""
+        outputs = self._session.run({self._input.name: self._prepared(images)})
+        return {
+            name: array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
+            for name, array in outputs.items()
+        }
+
+    def _prepared(self, images: UInt8) -> NDArray[Any]:
+        channels = (2, 1, 0) if self._size.color == "bgr" else (0, 1, 2)
+        if self._size.layout == "nhwc":
+            return images if self._size.color == "rgb" else images[..., ::-1]
+        planes: Float32 = np.empty((len(images), 3, *images.shape[1:3]), np.float32)
+        for plane, (channel, mean, std) in enumerate(
+            zip(channels, self._size.mean, self._size.std, strict=True)
+        ):
+            planes[:, plane] = images[..., channel]
+            if (mean, std) != (0, 1):
+                planes[:, plane] -= np.float32(mean)
+                planes[:, plane] *= np.float32(1 / std)
+        return planes.astype(_FLOATS[self._input.datatype], copy=False)
+
+
+def _picture_input(session: Session, size: InputSize) -> TensorSpec:
+    planar = size.layout == "nchw"
+    kinds = tuple(_FLOATS) if planar else ("UINT8",)
+    area = (size.height, size.width)
+    shape = (-1, 3, *area) if planar else (-1, *area, 3)
+    found = session.inputs
+    if len(found) == 1 and found[0].datatype in kinds and _fits(found[0].shape, shape):
+        return found[0]
+    has = ", ".join(f"{s.name} {s.datatype}{list(s.shape)}" for s in found)
+    raise SetupError(
+        f"the weights do not fit the manifest: with layout {size.layout} their one input must be "
+        f"{' or '.join(kinds)}{list(shape)}, they have {has}"
+    )
+
+
+def _fits(found: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether sizes agree, a variable one with any."""
+    return len(found) == len(wanted) and all(
+        -1 in (a, b) or a == b for a, b in zip(found, wanted, strict=True)
+    )

@@ -1,0 +1,57 @@
+"""What the detectors of many classes share: candidates to the boxes of persons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from podium.types import Float32, Int64
+from podium.vision.boxes import suppress
+from podium.wire import TensorSpec
+
+OUTPUTS = (
+    TensorSpec("boxes", "FP32", (-1, 4)),
+    TensorSpec("scores", "FP32", (-1,)),
+    TensorSpec("image_index", "INT64", (-1,)),
+)
+"""boxes: (K, 4) xyxy in pixels of the image, the whole person, not cut at its edges. scores: (K,)
+0-1. image_index: (K,) row of ``images``. Ordered by image, then by descending score."""
+
+
+class DetectorOptions(BaseModel):
+    """``options`` in the manifest of a detector."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person_class: int = Field(default=0, ge=0)
+    """Which class is a person; in COCO the first."""
+
+
+def person_boxes(
+    boxes: Float32, scores: Float32, image_index: Int64, max_iou: float | None
+) -> dict[str, NDArray[Any]]:
+    """The outputs of a detector.
+
+    Args:
+        boxes: (C, 4) candidates, xyxy, measured as COCO does: from the corner of the first pixel.
+            Podium measures from its centre, half a pixel further in.
+        scores: (C,).
+        image_index: (C,).
+        max_iou: Of two candidates of one image that overlap more, the better stays; None: the
+            network has done that.
+    """
+    finite = np.flatnonzero(np.isfinite(boxes).all(axis=1))
+    boxes, scores, image_index = boxes[finite] - 0.5, scores[finite], image_index[finite]
+    order = np.lexsort((-scores, image_index))
+    if max_iou is not None:
+        kept = np.zeros(len(boxes), np.bool_)
+        kept[suppress(boxes, scores, image_index, max_iou)] = True
+        order = order[kept[order]]
+    return {
+        "boxes": boxes[order].astype(np.float32),
+        "scores": scores[order].astype(np.float32),
+        "image_index": image_index[order].astype(np.int64),
+    }
