@@ -46,8 +46,10 @@ class PoseHead(nn.Module):
         self.final_layer = nn.Conv2d(width, joints * CELLS, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        maps: Tensor = self.final_layer(self.deconv_layers(features))
-        return maps.unflatten(1, (-1, CELLS))
+        maps = self.final_layer(self.deconv_layers(features))
+        batch, rows, height, width = maps.shape
+        volumes: Tensor = maps.reshape(batch, rows // CELLS, CELLS, height, width)
+        return volumes
 
 
 class RootNet(nn.Module):
@@ -106,7 +108,7 @@ def soft_argmax(logits: Tensor) -> Tensor:
     Returns:
         (B, J, 3) x, y, z in cells.
     """
-    volume = logits.float().flatten(2).softmax(dim=2).unflatten(2, logits.shape[2:])
+    volume = logits.float().flatten(2).softmax(dim=2).reshape(logits.shape)
     margins = (volume.sum(dim=(2, 3)), volume.sum(dim=(2, 4)), volume.sum(dim=(3, 4)))
     expected = [
         margin @ torch.arange(margin.shape[2], dtype=margin.dtype, device=margin.device)

@@ -1,0 +1,131 @@
+"""Official checkpoint files into networks, strictly and without running anything in them."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from podium.errors import SetupError
+
+Tensors = dict[str, Tensor]
+
+_NESTING = ("network", "model", "state_dict")
+"""Where training loops keep the weights, beside an optimizer and the like."""
+
+_PARALLEL = "module."
+"""What torch's data-parallel wrapper puts before every name."""
+
+_COUNTER = "num_batches_tracked"
+"""A tensor of batch normalisation that only training uses, and that old checkpoints lack."""
+
+_SHOWN = 4
+
+
+def read_tensors(path: Path) -> Tensors:
+    """Read the named tensors of a checkpoint.
+
+    The weights may be the whole file or lie under ``network``, ``model`` or ``state_dict``; the
+    prefix ``module.`` is taken off. Only tensors and plain containers are unpickled.
+
+    Raises:
+        SetupError: the file is unreadable, is no checkpoint, or would run code to be read.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise SetupError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except pickle.UnpicklingError as error:
+        raise SetupError(
+            f"{path}: holds more than tensors ({_culprit(error)}), and reading that could run "
+            "code. Where you trust the file, save its weights alone there: "
+            "torch.save(network.state_dict(), ...)"
+        ) from error
+    except Exception as error:  # what damaged files raise shares no base but Exception
+        reason = str(error).partition("\n")[0]
+        raise SetupError(f"{path}: is not a torch checkpoint: {reason}") from error
+    tensors = _unwrap(path, content)
+    while tensors and all(name.startswith(_PARALLEL) for name in tensors):
+        tensors = {name.removeprefix(_PARALLEL): value for name, value in tensors.items()}
+    return tensors
+
+
+def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Fill every tensor of a network, from a checkpoint that has these and no others.
+
+    Args:
+        network: What to fill.
+        tensors: By their names in the network; batch counters may be left out.
+        path: Where they come from, for messages.
+
+    Raises:
+        SetupError: tensors are missing, unexpected or of another shape; the message names them.
+    """
+    wanted = network.state_dict()
+    missing = [n for n in wanted if n not in tensors and not n.endswith(_COUNTER)]
+    unexpected = [n for n in tensors if n not in wanted]
+    misshaped = [
+        f"{name} is {_shape(tensors[name])}, not {_shape(value)}"
+        for name, value in wanted.items()
+        if name in tensors and tensors[name].shape != value.shape
+    ]
+    problems = [
+        f"{len(names)} {kind} ({_some(names)})"
+        for kind, names in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("of another shape", misshaped),
+        )
+        if names
+    ]
+    if problems:
+        raise SetupError(
+            f"{path}: is no whole checkpoint of {type(network).__name__}; of its tensors "
+            + ", ".join(problems)
+        )
+    network.load_state_dict(tensors, strict=False)  # lacks at most batch counters
+    network.eval()
+
+
+def require_tensor(tensors: Mapping[str, Tensor], name: str, network: str, path: Path) -> Tensor:
+    """The tensor whose shape tells the variant of a network. Raises SetupError without it."""
+    if name not in tensors:
+        raise SetupError(
+            f"{path}: is no checkpoint of {network}: {name} is missing among "
+            f"{len(tensors)} tensors ({_some(tensors)})"
+        )
+    return tensors[name]
+
+
+def _unwrap(path: Path, content: Any) -> Tensors:
+    for key in _NESTING:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not content:
+        raise SetupError(f"{path}: holds no named tensors")
+    if strange := [str(name) for name, value in content.items() if not isinstance(value, Tensor)]:
+        raise SetupError(
+            f"{path}: expected tensors, also under {', '.join(_NESTING)}; "
+            f"{len(strange)} entries are none ({_some(strange)})"
+        )
+    return {str(name): value for name, value in content.items()}
+
+
+def _culprit(error: pickle.UnpicklingError) -> str:
+    """What torch refused, out of a message of many lines."""
+    words = str(error).replace("`", " ").split()
+    names = [word for word in words if "." in word.strip(".") and not word.startswith("torch.")]
+    return names[0].strip(".,:") if names else "a pickled object"
+
+
+def _some(names: Iterable[str]) -> str:
+    every = list(names)
+    return ", ".join(every[:_SHOWN]) + (", ..." if len(every) > _SHOWN else "")
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a scalar"

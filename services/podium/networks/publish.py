@@ -1,0 +1,69 @@
+"""An exported graph as a folder of the model repository."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import onnx
+
+from podium.errors import InvalidInput, SetupError
+from podium.models.manifest import MANIFEST_FILE, Manifest, write_manifest
+from podium.models.repository import ModelRepository
+
+
+def next_version(repository: Path, name: str) -> int:
+    """One more than the highest version that is there."""
+    return max(ModelRepository(repository).versions(name), default=0) + 1
+
+
+class Draft:
+    """A model folder in the making, beside its place in the repository.
+
+    Use it as a context; what was not published by then is removed.
+
+    Raises:
+        SetupError: the repository cannot be written.
+    """
+
+    def __init__(self, repository: Path, manifest: Manifest, model: onnx.ModelProto) -> None:
+        self._place = repository / manifest.name / str(manifest.version)
+        try:
+            repository.mkdir(parents=True, exist_ok=True)
+            self._scratch = tempfile.TemporaryDirectory(dir=repository, prefix=".export-")
+            self._folder = Path(self._scratch.name, "model")
+            self._folder.mkdir()
+            self.weights = self._folder / manifest.weights
+            data = model.SerializeToString(deterministic=True)
+            self.weights.write_bytes(data)
+            digest = hashlib.sha256(data).hexdigest()
+            write_manifest(
+                self._folder / MANIFEST_FILE, manifest.model_copy(update={"sha256": digest})
+            )
+        except OSError as error:
+            raise SetupError(f"{repository}: cannot be written: {error.strerror}") from error
+
+    def __enter__(self) -> Draft:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._scratch.cleanup()
+
+    def publish(self) -> Path:
+        """Move the folder into place, at once and whole; readers see it or nothing.
+
+        Raises:
+            InvalidInput: this version exists. It is never overwritten: a server may have it open.
+            SetupError: the repository cannot be written.
+        """
+        if self._place.exists():
+            raise InvalidInput(
+                f"{self._place} exists; choose another one or remove it", field="version"
+            )
+        try:
+            self._place.parent.mkdir(exist_ok=True)
+            self._folder.rename(self._place)
+        except OSError as error:
+            raise SetupError(f"{self._place}: cannot be written: {error.strerror}") from error
+        return self._place
