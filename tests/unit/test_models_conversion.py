@@ -9,6 +9,7 @@ import onnx
 import pytest
 
 from podium.engines.onnx_runtime import OnnxRuntimeSession
+from podium.engines.options import EngineOptions
 from podium.errors import SetupError
 from podium.models.pull import ORIGINAL_FILE
 from podium.models.tflite_to_onnx import convert
@@ -42,7 +43,7 @@ def test_conversion_is_deterministic(original: bytes, converted: bytes) -> None:
 @pytest.mark.parametrize("rows", [1, 3])
 def test_batch_is_dynamic(converted: bytes, tmp_path: Path, rows: int) -> None:
     (tmp_path / "model.onnx").write_bytes(converted)
-    session = OnnxRuntimeSession(tmp_path / "model.onnx", max_rows=8)
+    session = OnnxRuntimeSession(tmp_path / "model.onnx", EngineOptions(max_rows=8))
     assert session.inputs[0].shape == (-1, 256, 256, 3)
     images = np.random.default_rng(0).integers(0, 256, (rows, 256, 256, 3), np.uint8)
     result = session.run({"images": images})

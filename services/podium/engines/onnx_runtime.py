@@ -1,8 +1,8 @@
-"""ONNX Runtime behind ``Session``; the only module that imports onnxruntime."""
+"""ONNX Runtime behind ``Session``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,71 +10,55 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from podium.engines.cuda_driver import cuda_driver
+from podium.engines.host_buffers import HostBufferedRuns
+from podium.engines.onnx_providers import provider_list, require_placement, require_provider
+from podium.engines.onnx_tensors import numpy_type, spec_of
+from podium.engines.options import EngineOptions
 from podium.errors import SetupError
 from podium.wire import TensorSpec
 
 _ERRORS_ONLY = 3
 
-_DTYPES: dict[str, tuple[str, Any]] = {
-    "tensor(bool)": ("BOOL", np.bool_),
-    "tensor(uint8)": ("UINT8", np.uint8),
-    "tensor(int32)": ("INT32", np.int32),
-    "tensor(int64)": ("INT64", np.int64),
-    "tensor(float16)": ("FP16", np.float16),
-    "tensor(float)": ("FP32", np.float32),
-    "tensor(double)": ("FP64", np.float64),
-}
+_RunPiece = Callable[[Mapping[str, NDArray[Any]]], list[NDArray[Any]]]
 
 
 class OnnxRuntimeSession:
-    """One ONNX file in ONNX Runtime.
+    """One ONNX file in ONNX Runtime; FP32, FP16 and INT8 weights are loaded as they are.
+
+    On a graphics card every call has host buffers and a stream of its own, so that with
+    ``in_flight`` of 2 the copies of one batch run beside the computing of the other; the weights
+    are there once.
 
     Args:
         weights: The ``.onnx`` file.
-        providers: Execution providers by their ONNX Runtime names, first choice first. All of
-            them must be available: nothing falls back silently.
-        threads: Threads that one engine call may use.
-        max_rows: Rows per engine call; a longer batch is split. On a processor one row at a time
-            is as fast as any (measured: 8 rows cost 7 % more per row), takes least memory, and
-            makes a result independent of what else is in the batch. Accelerators want more.
+        options: Where and how it runs.
 
     Raises:
-        SetupError: a provider is not available, or the file is missing or not a usable model.
+        SetupError: it cannot run there, or the file is missing or not a usable model.
     """
 
-    def __init__(
-        self,
-        weights: Path,
-        *,
-        providers: Sequence[str] = ("CPUExecutionProvider",),
-        threads: int = 1,
-        max_rows: int = 1,
-    ) -> None:
-        available = ort.get_available_providers()
-        if missing := [name for name in providers if name not in available]:
-            raise SetupError(
-                f"onnxruntime has no provider {', '.join(missing)} here; it has "
-                f"{', '.join(available)}. Choose one of these or install another onnxruntime."
-            )
+    def __init__(self, weights: Path, options: EngineOptions | None = None) -> None:
+        options = options or EngineOptions()
+        require_provider(options.provider)
         ort.disable_telemetry_events()
-        options = ort.SessionOptions()
-        options.log_severity_level = _ERRORS_ONLY
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Idle threads that spin would take the processor from the other services of a node.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Memory plans are kept per input shape, and the batch size changes from run to run.
-        options.enable_mem_pattern = False
         try:
-            self._session = ort.InferenceSession(str(weights), options, providers=list(providers))
-            self._inputs = tuple(_spec(node) for node in self._session.get_inputs())
-            self._outputs = tuple(_spec(node) for node in self._session.get_outputs())
+            self._session = _open(weights, options)
+            self._inputs = tuple(spec_of(node) for node in self._session.get_inputs())
+            self._outputs = tuple(spec_of(node) for node in self._session.get_outputs())
         except Exception as error:  # its exceptions share no base but Exception
             reason = str(error).splitlines()[0]
             raise SetupError(f"{weights}: onnxruntime cannot load it: {reason}") from error
+        require_placement(self._session, options.provider)
         self._output_names = [spec.name for spec in self._outputs]
-        self._output_dtypes = [_DTYPES[node.type][1] for node in self._session.get_outputs()]
-        self._max_rows = max_rows
+        self._output_dtypes = [numpy_type(node) for node in self._session.get_outputs()]
+        fixed_rows = self._inputs[0].shape[0]  # of a graph without a batch dimension
+        self._max_rows = fixed_rows if fixed_rows > 0 else options.max_rows
+        self._run_piece: _RunPiece = self._run_on_host
+        if options.provider != "cpu":
+            self._run_piece = HostBufferedRuns(
+                self._session, options.in_flight, cuda_driver().pinned
+            )
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -88,7 +72,9 @@ class OnnxRuntimeSession:
         """Compute every output, for as many rows as the first dimension of the feeds has."""
         rows = len(next(iter(feeds.values())))
         pieces = [
-            self._run_piece(feeds, slice(start, start + self._max_rows))
+            self._run_piece(
+                {name: feed[start : start + self._max_rows] for name, feed in feeds.items()}
+            )
             for start in range(0, rows, self._max_rows)
         ]
         if not pieces:
@@ -98,8 +84,8 @@ class OnnxRuntimeSession:
         joined = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
         return dict(zip(self._output_names, joined, strict=True))
 
-    def _run_piece(self, feeds: Mapping[str, NDArray[Any]], rows: slice) -> list[NDArray[Any]]:
-        piece = {name: np.ascontiguousarray(feed[rows]) for name, feed in feeds.items()}
+    def _run_on_host(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        piece = {name: np.ascontiguousarray(feed) for name, feed in feeds.items()}
         outputs: list[NDArray[Any]] = self._session.run(self._output_names, piece)
         return outputs
 
@@ -110,6 +96,31 @@ class OnnxRuntimeSession:
         }
 
 
-def _spec(node: Any) -> TensorSpec:
-    shape = tuple(size if isinstance(size, int) else -1 for size in node.shape)
-    return TensorSpec(node.name, _DTYPES[node.type][0], shape)
+def _open(weights: Path, options: EngineOptions) -> Any:
+    """An ONNX Runtime session that goes over to no other provider by itself."""
+    settings = ort.SessionOptions()
+    settings.log_severity_level = _ERRORS_ONLY
+    settings.intra_op_num_threads = options.threads
+    settings.inter_op_num_threads = 1
+    # Idle threads that spin would take the processor from the other services of a node.
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Memory plans are kept per input shape, and the batch size changes from run to run.
+    settings.enable_mem_pattern = False
+    inputs: tuple[TensorSpec, ...] = ()
+    if options.provider != "cpu":
+        settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    if options.provider == "tensorrt":
+        inputs = _inputs_of(weights)
+        if options.tensorrt_cache is not None:
+            options.tensorrt_cache.mkdir(parents=True, exist_ok=True)
+    return ort.InferenceSession(
+        str(weights), settings, providers=provider_list(options, inputs), enable_fallback=0
+    )
+
+
+def _inputs_of(weights: Path) -> tuple[TensorSpec, ...]:
+    """The inputs of a file, read by a session that optimises nothing and runs nothing."""
+    settings = ort.SessionOptions()
+    settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(str(weights), settings, providers=["CPUExecutionProvider"])
+    return tuple(spec_of(node) for node in session.get_inputs())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from podium.engines.opening import PLATFORMS
 from podium.engines.session import SessionFactory
 from podium.errors import SetupError
 from podium.models.adapter import Adapter, load_adapter
@@ -27,11 +28,10 @@ _log = logging.getLogger("podium.models")
 class EngineModel:
     """One model of the repository as a served model; its engine runs off the event loop."""
 
-    platform = "onnxruntime_onnx"
-
     def __init__(self, manifest: Manifest, adapter: Adapter, batcher: Batcher) -> None:
         self.name = manifest.name
         self.version = str(manifest.version)
+        self.platform = PLATFORMS.get(Path(manifest.weights).suffix, "podium")
         self._adapter = adapter
         self._batcher = batcher
 

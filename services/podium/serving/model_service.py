@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -11,7 +12,9 @@ from pathlib import Path
 from fastapi import FastAPI
 from pydantic import Field
 
-from podium.engines.onnx_runtime import OnnxRuntimeSession
+from podium.engines.opening import open_session
+from podium.engines.options import EngineOptions, Provider
+from podium.engines.processors import available_cpus
 from podium.errors import SetupError
 from podium.models.manifest import Task
 from podium.models.repository import PULL_COMMAND, ModelRepository
@@ -23,6 +26,8 @@ from podium.serving.repository_control import RepositoryControl
 from podium.serving.settings import ServiceSettings
 from podium.serving.telemetry import Metrics
 
+_log = logging.getLogger("podium.models")
+
 
 class ModelServiceSettings(ServiceSettings):
     """Read from ``PODIUM_<FIELD>`` in the environment."""
@@ -30,11 +35,24 @@ class ModelServiceSettings(ServiceSettings):
     models: Path = Path("models")
     """Model repository: a folder of ``<name>/<version>/`` folders."""
 
-    threads: int = Field(default=1, ge=1, le=256)
-    """Processor threads per engine call; no more than the container's limit."""
+    provider: Provider = "cpu"
+    """Where the networks run: ``cpu``, ``cuda`` or ``tensorrt``. A service that cannot run there
+    does not start; nothing falls back to the processor."""
 
-    workers: int = Field(default=1, ge=1, le=64)
-    """Engine calls that run at the same time."""
+    threads: int = Field(default=0, ge=0, le=256)
+    """Processor threads per engine call; 0: the processors that the container may use, shared out
+    among the workers."""
+
+    workers: int = Field(default=0, ge=0, le=64)
+    """Engine calls that run at the same time; 0: one on a processor, two on a graphics card, where
+    one batch is copied while another is computed."""
+
+    tensorrt_cache: Path | None = None
+    """Folder that keeps the engines that TensorRT builds, for this card and version; unset: they
+    are built at every start, which takes minutes. They are machine code: let nobody else write."""
+
+    tensorrt_fp16: bool = False
+    """Whether TensorRT may compute in FP16 what the weights have in FP32."""
 
     max_batch: int = Field(default=8, ge=1, le=1024)
     """Rows (images, crops) per engine call, pooled over requests."""
@@ -53,20 +71,45 @@ class ModelServiceSettings(ServiceSettings):
     and its weights are verified; but whoever reaches the port may unload, so turn it off, or keep
     strangers out by a network policy, where that matters. The gateway does not pass it on."""
 
+    def engine(self) -> EngineOptions:
+        """What the engine is told, with the numbers that are left to it filled in."""
+        on_processor = self.provider == "cpu"
+        workers = self.workers or (1 if on_processor else 2)
+        cpus = available_cpus()
+        threads = self.threads or max(1, cpus // workers)
+        if threads * workers > cpus:
+            _log.warning(
+                "%d workers of %d threads are more than the %d processors that the container may "
+                "use: they will be throttled",
+                workers,
+                threads,
+                cpus,
+            )
+        return EngineOptions(
+            provider=self.provider,
+            threads=threads,
+            max_rows=1 if on_processor else self.max_batch,
+            in_flight=workers,
+            tensorrt_cache=self.tensorrt_cache,
+            tensorrt_fp16=self.tensorrt_fp16,
+        )
+
 
 def create_model_service(task: Task, settings: ModelServiceSettings, *, summary: str) -> FastAPI:
     """Make the app of one model service.
 
     Raises:
-        SetupError: the repository has no model for the task, or one is damaged.
+        SetupError: the repository has no model for the task, one is damaged, or the engine cannot
+            run where it is to.
     """
-    executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="engine")
+    engine = settings.engine()
+    executor = ThreadPoolExecutor(engine.in_flight, thread_name_prefix="engine")
     metrics = Metrics(task)
     load_model = EngineModelLoader(
         task,
-        functools.partial(OnnxRuntimeSession, threads=settings.threads),
+        functools.partial(open_session, options=engine),
         executor,
-        instances=settings.workers,
+        instances=engine.in_flight,
         limits=BatchLimits(
             settings.max_batch,
             settings.max_delay_ms,

@@ -1,0 +1,25 @@
+"""Which engine runs which file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from podium.engines.options import EngineOptions
+from podium.engines.session import Session
+from podium.errors import SetupError
+
+PLATFORMS = {".onnx": "onnxruntime_onnx"}
+"""Suffix of a weights file -> the platform that the model's metadata name."""
+
+
+def open_session(weights: Path, options: EngineOptions | None = None) -> Session:
+    """Load weights into the engine for their kind.
+
+    Raises:
+        SetupError: no engine reads the file, or its engine cannot run as ``options`` say.
+    """
+    if weights.suffix == ".onnx":
+        from podium.engines.onnx_runtime import OnnxRuntimeSession
+
+        return OnnxRuntimeSession(weights, options)
+    raise SetupError(f"{weights}: no engine reads it; weights are {' or '.join(PLATFORMS)}")
