@@ -172,3 +172,24 @@ def test_ports_follow_the_gateway() -> None:
 def test_a_folder_that_settings_cannot_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="comma"):
         Stack(read_roots=[tmp_path / "a,b"])
+
+
+@pytest.mark.parametrize(
+    ("provider", "state", "words"),
+    [
+        ("cpu", "info", "no NVIDIA GPU"),
+        ("cuda", "fail", "has no CUDAExecutionProvider"),
+        ("tensorrt", "fail", "has no TensorrtExecutionProvider"),
+        ("gpu", "fail", "must be one of cpu, cuda, tensorrt"),
+    ],
+)
+def test_the_doctor_says_whether_the_networks_run_where_they_are_told_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, state: str, words: str
+) -> None:
+    if shutil.which("nvidia-smi"):
+        pytest.skip("the answers are those of a machine without a GPU")
+    monkeypatch.setenv("PODIUM_PROVIDER", provider)
+    answer = command("doctor", "--json", "--models", str(tmp_path))
+    (found,) = (each for each in json.loads(answer.stdout) if each["name"] == "gpu")
+    assert found["state"] == state
+    assert words in found["detail"] + found["remedy"]

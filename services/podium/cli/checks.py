@@ -6,7 +6,6 @@ import importlib.metadata
 import io
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Literal
 
 import podium
 from podium.cli.stack import taken
+from podium.engines.processors import available_cpus
 from podium.errors import SetupError
 from podium.models.repository import PULL_COMMAND, ModelRepository
 
@@ -141,25 +141,35 @@ def ports(wanted: dict[str, int]) -> Iterator[Finding]:
 
 
 def gpu() -> Iterator[Finding]:
-    """What ONNX Runtime can run on."""
+    """The networks can run where ``PODIUM_PROVIDER`` says."""
     try:
-        import onnxruntime
+        from podium.engines.onnx_providers import NAMES, missing_library, require_provider
     except ImportError:
         return  # packages() says so
-    available = [
-        provider.removesuffix("ExecutionProvider")
-        for provider in onnxruntime.get_available_providers()
-    ]
-    detail = f"ONNX Runtime offers {', '.join(available)}"
-    card = _graphics_card()
-    if card is None:
-        yield Finding("gpu", "info", f"{detail}; no NVIDIA GPU: the models run on the CPU")
-    elif "CUDA" in available:
-        yield Finding("gpu", "ok", f"{detail}; {card}")
+    asked = os.environ.get("PODIUM_PROVIDER", "cpu")
+    provider = next((known for known in NAMES if known == asked), None)
+    if provider is None:
+        detail = f"PODIUM_PROVIDER is {asked!r}"
+        yield Finding("gpu", "fail", detail, f"it must be one of {', '.join(NAMES)}")
+        return
+    cards = _graphics_cards()
+    if provider == "cpu" and not cards:
+        yield Finding("gpu", "info", "no NVIDIA GPU: the networks run on the CPU")
+        return
+    wanted = "cuda" if provider == "cpu" else provider
+    try:
+        require_provider(wanted)
+        problem = missing_library(wanted)
+    except SetupError as error:
+        problem = error.message
+    names = ", ".join(cards)
+    if problem:
+        state: State = "warn" if provider == "cpu" else "fail"
+        yield Finding("gpu", state, names or f"PODIUM_PROVIDER is {asked}", problem)
+    elif provider == "cpu":
+        yield Finding("gpu", "info", f"{names}, which PODIUM_PROVIDER=cuda would use")
     else:
-        yield Finding(
-            "gpu", "warn", f"{card}, but {detail}", "install the `engine-gpu` extra to use it"
-        )
+        yield Finding("gpu", "ok", f"{names}, used through {provider}")
 
 
 def folders() -> Iterator[Finding]:
@@ -179,7 +189,7 @@ def folders() -> Iterator[Finding]:
 
 def machine() -> Iterator[Finding]:
     """Processors and memory for six services."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cpus = available_cpus()
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     detail = f"{cpus} CPUs, {memory_gib:.1f} GiB memory"
     if cpus < _MIN_CPUS or memory_gib < _MIN_MEMORY_GIB:
@@ -202,18 +212,10 @@ def _temporary() -> Path:
     return Path(tempfile.gettempdir())
 
 
-def _graphics_card() -> str | None:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return None
+def _graphics_cards() -> tuple[str, ...]:
+    from podium.engines.cuda_driver import cuda_driver
+
     try:
-        answer = subprocess.run(  # noqa: S603 - a fixed argument list, no shell
-            [program, "--query-gpu=name,memory.total", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return "; ".join(answer.stdout.split("\n")).strip("; ") or None
+        return cuda_driver().cards
+    except SetupError:
+        return ()
