@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import shutil
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -94,6 +95,69 @@ def bench(tmp_path):
         bench.control.load_all()
         yield bench
         bench.control.close()
+
+
+@pytest.mark.parametrize("fault", ["weights", "half-written", "manifest", "engine"])
+async def test_a_damaged_version_does_not_keep_the_others_from_being_served(tmp_path, fault):
+    for version in (1, 2, 3):
+        folder = add(tmp_path, "finder", version)
+    add(tmp_path, "another", 1)
+    if fault == "manifest":
+        (folder / "model.yaml").write_text("version: [")
+    elif fault == "weights":
+        (folder / "model.onnx").write_bytes(b"weighty")
+    elif fault == "half-written":
+        (folder / "model.onnx").write_bytes(b"weigh")
+    with ThreadPoolExecutor(1) as executor:
+        bench = Bench(tmp_path, executor)
+        bench.refuse = "finder@3" if fault == "engine" else ""
+        bench.control.load_all()
+        assert bench.catalogue.versions("finder") == ["1", "2"]
+        states = await bench.states()
+        state, reason = states.pop("finder@3")
+        assert state == "UNAVAILABLE"
+        assert {"manifest": "not YAML", "engine": "does not run"}.get(fault, "damaged") in reason
+        assert set(states.values()) == {"READY"}
+
+        shutil.rmtree(folder)
+        add(tmp_path, "finder", 3)  # repaired
+        bench.refuse = ""
+        await bench.control.load("finder", "3")
+        assert (await bench.states())["finder@3"] == "READY"
+        bench.control.close()
+
+
+async def test_a_service_with_nothing_but_damage_says_so(tmp_path):
+    (add(tmp_path, "finder", 1) / "model.onnx").write_bytes(b"no")
+    with ThreadPoolExecutor(1) as executor:
+        bench = Bench(tmp_path, executor)
+        with pytest.raises(SetupError, match="damaged"):
+            bench.control.load_all()
+        bench.control.close()
+
+
+async def test_pinned_and_latest_versions(tmp_path):
+    for version in (1, 2, 3):
+        add(tmp_path, "finder", version)
+        add(tmp_path, "other", version)
+    with ThreadPoolExecutor(1) as executor:
+        bench = Bench(tmp_path, executor, serve=("finder@latest", "other@2", "other@1"))
+        bench.control.load_all()
+        assert bench.catalogue.versions("finder") == ["3"]
+        assert bench.catalogue.versions("other") == ["1", "2"]
+        assert (await bench.states())["finder@1"] == ("UNAVAILABLE", "not loaded")
+
+        add(tmp_path, "finder", 4)
+        await bench.control.load("finder")
+        assert bench.catalogue.versions("finder") == ["4"]
+        await bench.control.load("finder", "1")  # asked for by version: beside the latest
+        assert bench.catalogue.versions("finder") == ["1", "4"]
+        bench.control.close()
+
+        missing = Bench(tmp_path, executor, serve=("finder@9",))
+        with pytest.raises(SetupError, match="no version 9, only 1, 2, 3, 4"):
+            missing.control.load_all()
+        missing.control.close()
 
 
 async def test_a_new_version_is_loaded_beside_the_old_one(bench):

@@ -27,6 +27,7 @@ def test_the_highest_version_is_the_latest(tmp_path: Path) -> None:
         add(tmp_path, "finder", version)
     repository = ModelRepository(tmp_path)
     assert repository.resolve("finder").reference == "finder@10"
+    assert repository.resolve("finder@latest").reference == "finder@10"
     assert repository.resolve("finder@2").reference == "finder@2"
     assert repository.resolve("finder@9").verified_weights().read_bytes() == b"weights"
 
@@ -45,7 +46,7 @@ def test_lists_models_and_ignores_everything_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "reference", ["", "..", "../finder", "finder@", "finder@latest", "finder@0", "Finder", "a/b"]
+    "reference", ["", "..", "../finder", "finder@", "finder@newest", "finder@0", "Finder", "a/b"]
 )
 def test_malformed_references(tmp_path: Path, reference: str) -> None:
     add(tmp_path, "finder", 1)

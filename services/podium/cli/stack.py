@@ -211,7 +211,7 @@ def require_free(ports: Mapping[str, int]) -> None:
 
 def require_models(folder: Path) -> None:
     """Raise SetupError, with the remedy, unless ``folder`` holds models."""
-    if not ModelRepository(folder).models():
+    if not ModelRepository(folder).folders():
         raise SetupError(
             f"there are no models in {folder}; get the default ones with `{PULL_COMMAND}`, "
             "or name the folder that has yours in PODIUM_MODELS"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from podium.models.manifest import (
     Manifest,
     write_manifest,
 )
-from podium.models.repository import ModelRepository
+from podium.models.repository import ModelRepository, publish
 from podium.models.wheel import (
     DETECTOR,
     LANDMARK,
@@ -139,7 +138,7 @@ def pull_blazepose(
                 report(f"convert {recipe.manifest.name}", done, total)
                 prepared = Path(scratch, recipe.manifest.name)
                 _prepare(prepared, recipe, original, license_text)
-                _install(prepared, _folder(repository, recipe))
+                publish(prepared, _folder(repository, recipe))
     except OSError as error:
         raise SetupError(f"{repository}: cannot be written: {error.strerror}") from error
     report("models are in place", total, total)
@@ -182,11 +181,3 @@ def _prepare(folder: Path, recipe: _Recipe, original: bytes, license_text: bytes
     (folder / LICENSE_FILE).write_bytes(license_text)
     digest = hashlib.sha256(weights).hexdigest()
     write_manifest(folder / MANIFEST_FILE, recipe.manifest.model_copy(update={"sha256": digest}))
-
-
-def _install(prepared: Path, folder: Path) -> None:
-    """Move a complete folder into place; readers see the old one, none, or the new one."""
-    folder.parent.mkdir(exist_ok=True)
-    if folder.exists():
-        shutil.move(folder, prepared.with_name(f"{prepared.name}.old"))
-    prepared.rename(folder)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +16,16 @@ from podium.models.manifest import MANIFEST_FILE, Manifest, read_manifest
 PULL_COMMAND = "podium models pull blazepose"
 
 _NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
-_REFERENCE = re.compile(rf"(?P<name>{_NAME})(@(?P<version>[1-9][0-9]{{0,8}}))?")
+_VERSION = r"[1-9][0-9]{0,8}"
+_REFERENCE = re.compile(rf"(?P<name>{_NAME})(@(latest|(?P<version>{_VERSION})))?")
+
+
+@dataclass(frozen=True, slots=True)
+class HeldWeights:
+    """Verified weights that stay on this machine while this object lives."""
+
+    path: Path
+    lock: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +48,23 @@ class StoredModel:
         """
         path = self.folder / self.manifest.weights
         try:
-            facts = path.stat()
+            found = sha256_of(path)
         except OSError:
             raise SetupError(f"{path}: missing; {_remedy(self.manifest.name)}") from None
-        found = sha256_of(path, facts.st_size, facts.st_mtime_ns)
         if found != self.manifest.sha256:
             raise SetupError(
                 f"{path}: damaged (sha256 {found[:12]}, {MANIFEST_FILE} says "
                 f"{self.manifest.sha256[:12]}); {_remedy(self.manifest.name)}"
             )
         return path
+
+    def hold(self) -> HeldWeights:
+        """The verified weights, for as long as the caller keeps the result.
+
+        Raises:
+            SetupError: see ``verified_weights``.
+        """
+        return HeldWeights(self.verified_weights())
 
 
 class ModelRepository:
@@ -58,6 +76,11 @@ class ModelRepository:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @property
+    def address(self) -> str:
+        """What messages call the repository."""
+        return str(self.root)
 
     def models(self) -> list[StoredModel]:
         """Every version of every model, by name and version.
@@ -77,8 +100,18 @@ class ModelRepository:
             for version in self.versions(name)
         ]
 
-    def resolve(self, reference: str) -> StoredModel:
-        """Find ``name`` (its highest version) or ``name@version``.
+    def select(self, references: Collection[str]) -> list[tuple[str, int]]:
+        """Those of ``folders`` that any of ``references`` means; without references all of them.
+
+        Raises:
+            NotFound, SetupError: see ``find``.
+        """
+        if not references:
+            return self.folders()
+        return sorted({self.find(reference) for reference in references})
+
+    def find(self, reference: str) -> tuple[str, int]:
+        """Name and version that ``name``, ``name@latest`` (the highest) or ``name@3`` mean.
 
         Raises:
             NotFound: the reference is malformed.
@@ -86,17 +119,29 @@ class ModelRepository:
         """
         match = _REFERENCE.fullmatch(reference)
         if match is None:
-            raise NotFound(f"model: {reference!r} is not of the form name or name@version")
+            raise NotFound(
+                f"model: {reference!r} is not of the form name, name@version or name@latest"
+            )
         name, version = match["name"], match["version"]
         versions = self.versions(name)
         if not versions:
-            raise SetupError(f"{self.root}: holds no model {name!r}; {_remedy(name)}")
+            raise SetupError(f"{self.address}: holds no model {name!r}; {_remedy(name)}")
         if version is None:
-            return self.load(name, versions[-1])
+            return name, versions[-1]
         if int(version) not in versions:
             known = ", ".join(map(str, versions))
-            raise SetupError(f"{self.root}: model {name!r} has no version {version}, only {known}")
-        return self.load(name, int(version))
+            raise SetupError(
+                f"{self.address}: model {name!r} has no version {version}, only {known}"
+            )
+        return name, int(version)
+
+    def resolve(self, reference: str) -> StoredModel:
+        """Find and load what ``reference`` means.
+
+        Raises:
+            NotFound, SetupError: see ``find`` and ``load``.
+        """
+        return self.load(*self.find(reference))
 
     def versions(self, name: str) -> list[int]:
         """Versions of a model, ascending; none where there is no such model.
@@ -104,12 +149,12 @@ class ModelRepository:
         Folders that are no number are ignored, and so are those that have no manifest yet.
         """
         folder = self.root / name
-        if not _is_name(name) or not folder.is_dir():
+        if not is_name(name) or not folder.is_dir():
             return []
         return sorted(
             int(path.name)
             for path in folder.iterdir()
-            if re.fullmatch(r"[1-9][0-9]{0,8}", path.name) and (path / MANIFEST_FILE).is_file()
+            if is_version(path.name) and (path / MANIFEST_FILE).is_file()
         )
 
     def load(self, name: str, version: int) -> StoredModel:
@@ -120,16 +165,43 @@ class ModelRepository:
         """
         folder = self.root / name / str(version)
         manifest = read_manifest(folder / MANIFEST_FILE)
-        if (manifest.name, manifest.version) != (name, version):
-            raise SetupError(
-                f"{folder / MANIFEST_FILE}: is of {manifest.name}@{manifest.version}, "
-                f"but lies in the folder of {name}@{version}"
-            )
+        require_place(manifest, name, version, str(folder / MANIFEST_FILE))
         return StoredModel(manifest, folder)
 
 
-def _is_name(name: str) -> bool:
-    return re.fullmatch(_NAME, name) is not None
+def is_name(text: str) -> bool:
+    """Whether a model may be called so."""
+    return re.fullmatch(_NAME, text) is not None
+
+
+def is_version(text: str) -> bool:
+    """Whether a folder of this name is a version."""
+    return re.fullmatch(_VERSION, text) is not None
+
+
+def require_place(manifest: Manifest, name: str, version: int, where: str) -> None:
+    """Raise SetupError unless a manifest is of the folder that it lies in."""
+    if (manifest.name, manifest.version) != (name, version):
+        raise SetupError(
+            f"{where}: is of {manifest.name}@{manifest.version}, "
+            f"but lies in the folder of {name}@{version}"
+        )
+
+
+def publish(prepared: Path, folder: Path) -> None:
+    """Move a complete folder into place; readers see the old one, none, or the new one.
+
+    Args:
+        prepared: On the same file system.
+        folder: Where it shall be; what is there is removed.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    prepared.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _remedy(name: str) -> str:
@@ -138,8 +210,17 @@ def _remedy(name: str) -> str:
     return f"add its folder, or run `{PULL_COMMAND}` for the default models"
 
 
+def sha256_of(path: Path) -> str:
+    """Hash a file; a file that has not changed since is not read again.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    facts = path.stat()
+    return _sha256_of(path, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
+
 @lru_cache(maxsize=64)
-def sha256_of(path: Path, size: int, mtime_ns: int) -> str:
-    """Hash a file; ``size`` and ``mtime_ns`` are its state, so that a change hashes it again."""
+def _sha256_of(path: Path, _inode: int, _size: int, _mtime_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,16 +8,19 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated
 
 from fastapi import FastAPI
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from podium.engines.opening import open_session
 from podium.engines.options import EngineOptions, Provider
 from podium.engines.processors import available_cpus
 from podium.errors import SetupError
 from podium.models.manifest import Task
-from podium.models.repository import PULL_COMMAND, ModelRepository
+from podium.models.repository import PULL_COMMAND
+from podium.models.s3_repository import open_repository
+from podium.models.settings import RepositorySettings
 from podium.serving.app import create_service_app
 from podium.serving.batcher import BatchLimits
 from podium.serving.catalogue import Catalogue
@@ -32,8 +35,11 @@ _log = logging.getLogger("podium.models")
 class ModelServiceSettings(ServiceSettings):
     """Read from ``PODIUM_<FIELD>`` in the environment."""
 
-    models: Path = Path("models")
-    """Model repository: a folder of ``<name>/<version>/`` folders."""
+    models: Annotated[str, BeforeValidator(str)] = "models"
+    """Model repository: a folder of ``<name>/<version>/`` folders, or ``s3://bucket/prefix``."""
+
+    repository: RepositorySettings = Field(default_factory=RepositorySettings)
+    """Which of its models are served, and how those from ``s3://`` get here."""
 
     provider: Provider = "cpu"
     """Where the networks run: ``cpu``, ``cuda`` or ``tensorrt``. A service that cannot run there
@@ -99,8 +105,9 @@ def create_model_service(task: Task, settings: ModelServiceSettings, *, summary:
     """Make the app of one model service.
 
     Raises:
-        SetupError: the repository has no model for the task, one is damaged, or the engine cannot
+        SetupError: no model of the repository can be served for the task, or the engine cannot
             run where it is to.
+        PodiumError: the repository cannot be read.
     """
     engine = settings.engine()
     executor = ThreadPoolExecutor(engine.in_flight, thread_name_prefix="engine")
@@ -121,9 +128,10 @@ def create_model_service(task: Task, settings: ModelServiceSettings, *, summary:
     catalogue = Catalogue()
     control = RepositoryControl(
         catalogue,
-        ModelRepository(settings.models),
+        open_repository(settings.models, settings.repository),
         task,
         load_model,
+        serve=settings.repository.serve,
         enabled=settings.model_control,
     )
     control.load_all()

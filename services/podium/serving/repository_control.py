@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from podium.errors import Forbidden, NotFound, SetupError
+from podium.errors import Forbidden, NotFound, PodiumError, SetupError, Unavailable
 from podium.models.manifest import Manifest, Task
-from podium.models.repository import ModelRepository, StoredModel
+from podium.models.repository import HeldWeights, ModelRepository, StoredModel
 from podium.serving.catalogue import Catalogue, Entry
 from podium.serving.model_control import IndexEntry
 
@@ -27,6 +27,7 @@ _log = logging.getLogger("podium.models")
 class _Loaded:
     manifest: Manifest
     entry: Entry
+    weights: HeldWeights
 
 
 class RepositoryControl:
@@ -42,6 +43,8 @@ class RepositoryControl:
         repository: Where the models are.
         task: Which of them are served.
         load_model: Loads one.
+        serve: Which of them are loaded without being asked for by version, as
+            ``ModelRepository.select`` has it; empty: all.
         enabled: Whether ``load`` and ``unload`` are allowed.
     """
 
@@ -52,12 +55,14 @@ class RepositoryControl:
         task: Task,
         load_model: LoadModel,
         *,
+        serve: Collection[str] = (),
         enabled: bool,
     ) -> None:
         self._catalogue = catalogue
         self._repository = repository
         self._task = task
         self._load_model = load_model
+        self._serve_only = serve
         self._enabled = enabled
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="model-loader")
         self._change = asyncio.Lock()
@@ -66,16 +71,28 @@ class RepositoryControl:
         self._reasons: dict[_Key, str] = {}  # why a version is not served as the repository has it
 
     def load_all(self) -> None:
-        """Serve every version of every model for the task; blocks, for use at the start.
+        """Serve the versions for the task that are wanted; blocks, for use at the start.
+
+        Those that are damaged or do not run are left out; ``index`` says why.
 
         Raises:
-            SetupError: one of them is damaged or does not run.
+            PodiumError: the repository cannot be read, a wanted model is not there, or nothing
+                that is there for the task can be served.
         """
-        for stored in self._repository.models():
-            if self._task in stored.manifest.tasks:
+        for key in self._repository.select(self._serve_only):
+            try:
+                stored = self._repository.load(*key)
+                if self._task not in stored.manifest.tasks:
+                    continue
+                loaded = self._load_or_keep(stored)
+            except PodiumError as error:
+                _log.error("%s@%d is left out: %s", *key, error.message)
+                self._reasons[key[0], str(key[1])] = error.message
+            else:
                 name, version = _key(stored)
-                others = self._served.get(name, {})
-                self._serve(name, {**others, version: self._load_or_keep(stored)})
+                self._serve(name, {**self._served.get(name, {}), version: loaded})
+        if not self._served and self._reasons:
+            raise SetupError(next(iter(self._reasons.values())))
 
     def close(self) -> None:
         """Wait until the loader is done."""
@@ -83,8 +100,11 @@ class RepositoryControl:
 
     async def index(self) -> list[IndexEntry]:
         """Every version for the task that the repository has, or that is served from memory."""
-        faults = await asyncio.to_thread(self._scan)
         served = {(name, v) for name, versions in self._served.items() for v in versions}
+        try:
+            faults = await asyncio.to_thread(self._scan)
+        except PodiumError as error:  # the repository is out of reach; what is loaded is not
+            faults = dict.fromkeys(served | self._reasons.keys(), error.message)
         faults |= dict.fromkeys(served - faults.keys(), "no longer in the repository")
         keys = sorted(faults, key=lambda key: (key[0], int(key[1])))
         return [self._index_entry(key, key in served, faults[key]) for key in keys]
@@ -151,17 +171,17 @@ class RepositoryControl:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._loader, self._load_or_keep, stored)
-        except SetupError as error:
+        except PodiumError as error:
             self._reasons[_key(stored)] = error.message
             raise
 
     def _load_or_keep(self, stored: StoredModel) -> _Loaded:
-        weights = stored.verified_weights()
+        weights = stored.hold()
         name, version = _key(stored)
         current = self._served.get(name, {}).get(version)
         if current is not None and current.manifest == stored.manifest:
             return current
-        return _Loaded(stored.manifest, self._load_model(stored.manifest, weights))
+        return _Loaded(stored.manifest, self._load_model(stored.manifest, weights.path), weights)
 
     def _find(self, name: str, version: str | None) -> list[StoredModel]:
         there = self._repository.versions(name)
@@ -172,6 +192,8 @@ class RepositoryControl:
                     f"version: the repository has no version {version!r} of {name!r}, only {known}"
                 )
             there = [int(version)]
+        elif wanted := [each for each in self._serve_only if each.partition("@")[0] == name]:
+            there = [each for _, each in self._repository.select(wanted)]
         found = [self._repository.load(name, each) for each in there]
         found = [stored for stored in found if self._task in stored.manifest.tasks]
         if not found:
@@ -185,7 +207,9 @@ class RepositoryControl:
             try:
                 if self._task in self._repository.load(name, version).manifest.tasks:
                     faults[name, str(version)] = ""
-            except SetupError as error:
+            except Unavailable:
+                raise
+            except PodiumError as error:
                 faults[name, str(version)] = error.message
         return faults
 

@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from podium.errors import SetupError
+from podium.errors import PodiumError
 from podium.serving.admission import Admission
 from podium.serving.http_protocol import BoundedHeadProtocol
 from podium.serving.logs import configure_logging
@@ -40,7 +40,7 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
         name = "PODIUM_" + "_".join(str(part) for part in first["loc"]).upper()
         _log.critical("%s: %s", name, first["msg"])
         sys.exit(1)
-    except SetupError as error:
+    except PodiumError as error:
         _log.critical("%s", error.message)
         sys.exit(1)
     gc.collect()

@@ -1,0 +1,49 @@
+"""Advisory locks between processes (flock): who downloads, and what is in use."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class SharedLock:
+    """Holds a shared lock on a file until the object is gone; any number of them may.
+
+    Raises:
+        FileNotFoundError: there is no such file, or it was removed while it was waited for.
+    """
+
+    def __init__(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._close = weakref.finalize(self, os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        if path.stat().st_ino != os.fstat(descriptor).st_ino:
+            raise FileNotFoundError(path)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a file's only lock, once everybody else has let go; the file is made if missing."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def unused(path: Path) -> Iterator[bool]:
+    """Whether nobody holds a lock on a file; nobody gets one inside the block then."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)

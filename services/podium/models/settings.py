@@ -1,0 +1,54 @@
+"""Settings of the model repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, PositiveInt, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _split(value: object) -> object:
+    return [item for item in value.split(",") if item] if isinstance(value, str) else value
+
+
+References = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class RepositorySettings(BaseSettings):
+    """Read from ``PODIUM_MODELS_<FIELD>`` in the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PODIUM_MODELS_", frozen=True, use_attribute_docstrings=True
+    )
+
+    serve: References = ()
+    """Which models are served, with commas between them: ``name`` or ``name@latest`` (the highest
+    version), ``name@3``; empty: every version of every model."""
+
+    s3_endpoint: str | None = None
+    """Base URL of an S3-compatible store of models; unset: AWS."""
+
+    s3_region: str = "us-east-1"
+    """Region of the bucket of models."""
+
+    s3_allow_http: bool = False
+    """Whether the endpoint may be plain HTTP."""
+
+    cache_dir: Path | None = None
+    """Folder for models from ``s3://``, shared by the services of a node; unset:
+    ``~/.cache/podium/models``."""
+
+    cache_bytes: PositiveInt = 16 << 30
+    """Cap on the models from ``s3://`` that are kept; those used least recently go first, and those
+    that are loaded stay."""
+
+    max_file_bytes: PositiveInt = 2 << 30
+    """Larger weights are not downloaded."""
+
+    @model_validator(mode="after")
+    def _one_file_fits(self) -> Self:
+        if self.cache_bytes < self.max_file_bytes:
+            raise ValueError("cache_bytes must be at least max_file_bytes")
+        return self
