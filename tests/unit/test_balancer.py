@@ -107,11 +107,11 @@ def test_retries_are_a_share_of_the_calls():
 
 async def test_dns_gives_every_address_of_a_name():
     endpoints = DnsEndpoints("localhost", 8003)
-    await endpoints._resolve()
+    await endpoints.resolve()
     assert "http://127.0.0.1:8003" in endpoints.addresses()
     gone = DnsEndpoints("no-such-host.invalid", 1)
     gone._urls = (A,)
-    await gone._resolve()
+    await gone.resolve()
     assert gone.addresses() == (A,)  # what was known stays
 
 

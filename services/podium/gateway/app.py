@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from podium.gateway.auth import RequireApiKey, load_keys
+from podium.gateway.kubernetes.pipelines import PipelineResources
 from podium.gateway.pipelines import PipelineModel, Pipelines
 from podium.gateway.routes import pipeline_door, pipeline_router
 from podium.gateway.settings import GatewaySettings
-from podium.gateway.spec import SHIPPED, load_pipelines
+from podium.gateway.spec import SHIPPED, Pipeline, load_pipelines
 from podium.serving.app import create_service_app
-from podium.serving.catalogue import Catalogue
+from podium.serving.catalogue import Catalogue, Entry
 from podium.serving.client import OipClient, SessionPool
-from podium.serving.endpoints import read_endpoints
+from podium.serving.endpoints import Endpoints, read_endpoints
+from podium.serving.kubernetes.api import KubernetesApi
+from podium.serving.kubernetes.endpoint_slices import EndpointSliceEndpoints
 from podium.serving.remote import (
     RemoteDecode,
     RemoteDetection,
@@ -32,18 +35,25 @@ from podium.stages import Stages
 
 _log = logging.getLogger("podium.gateway")
 
+_FIRST_LIST_S = 5.0
+
 
 def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     """Make the gateway. Raises SetupError when a file of pipelines or keys is not valid."""
     settings = settings or GatewaySettings()
     metrics = Metrics("gateway")
+    api = KubernetesApi(settings.namespace, settings.service_account)
+
+    def pods(service: str, port: int) -> Endpoints:
+        return EndpointSliceEndpoints(api, service, port, zone=settings.zone or None)
+
     pool = SessionPool(timeout_s=settings.stage_timeout_s)
     slow_pool = SessionPool(timeout_s=settings.postprocess_timeout_s)
     clients = {
         stage: OipClient(
             slow_pool if stage == "postprocess" else pool,
             stage,
-            read_endpoints(url, setting=f"PODIUM_{stage.upper()}_URL"),
+            read_endpoints(url, setting=f"PODIUM_{stage.upper()}_URL", pods=pods),
             metrics.calls(stage),
             repeatable=stage != "postprocess",
         )
@@ -59,20 +69,26 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     folders = [SHIPPED] if settings.pipelines is None else [SHIPPED, settings.pipelines]
     pipelines = Pipelines(load_pipelines(folders), stages, settings, metrics)
 
+    catalogue = Catalogue(PipelineModel(pipelines, pipeline) for pipeline in pipelines.all())
+    resources = _resources(api, pipelines, catalogue, metrics) if settings.watch_pipelines else None
+
     @asynccontextmanager
     async def connections(_: FastAPI) -> AsyncIterator[None]:
-        async with pool, slow_pool, asyncio.TaskGroup() as watches:
+        async with pool, slow_pool, api, asyncio.TaskGroup() as watches:
             tasks = [
                 watches.create_task(client.balancer.endpoints.watch())
                 for client in clients.values()
             ]
+            if resources is not None:
+                tasks.append(watches.create_task(resources.run()))
+                await _first_list(resources)
             yield
             for task in tasks:
                 task.cancel()
 
     return create_service_app(
         "gateway",
-        Catalogue(PipelineModel(pipelines, pipeline) for pipeline in pipelines.all()),
+        catalogue,
         settings,
         summary="Video of athletes in, key points out: pipelines over the other services.",
         routers=[pipeline_router(pipelines, stages.postprocess, settings.max_body_bytes)],
@@ -81,6 +97,31 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         metrics=metrics,
         middleware=_door(settings, metrics),
     )
+
+
+def _resources(
+    api: KubernetesApi, pipelines: Pipelines, catalogue: Catalogue, metrics: Metrics
+) -> PipelineResources:
+    """Pipelines that come and go with custom resources."""
+    api.require_cluster("PODIUM_WATCH_PIPELINES")
+
+    def serve(custom: Mapping[str, Pipeline]) -> None:
+        for name, pipeline in pipelines.use_resources(custom).items():
+            entries = [] if pipeline is None else [Entry(PipelineModel(pipelines, pipeline))]
+            catalogue.replace(name, entries)
+
+    resources = PipelineResources(api, serve)
+    metrics.watch_pipelines(lambda: resources.watch.age_s)
+    return resources
+
+
+async def _first_list(resources: PipelineResources) -> None:
+    """Let no request in before the custom resources are known, unless that takes long."""
+    try:
+        async with asyncio.timeout(_FIRST_LIST_S):
+            await resources.watch.synced.wait()
+    except TimeoutError:
+        _log.warning("starting without the pipelines of custom resources")
 
 
 def _door(settings: GatewaySettings, metrics: Metrics) -> list[Middleware]:

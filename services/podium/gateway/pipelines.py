@@ -19,7 +19,11 @@ from podium.wire import InferRequest, InferResult, Parameter, TensorSpec
 
 
 class Pipelines:
-    """Pipelines by name, and the stages that run them."""
+    """Pipelines by name, and the stages that run them.
+
+    Those of files are there from the start; custom resources come and go, and hide those of files
+    of the same name.
+    """
 
     def __init__(
         self,
@@ -28,7 +32,8 @@ class Pipelines:
         settings: GatewaySettings,
         metrics: Metrics,
     ) -> None:
-        self._pipelines = dict(pipelines)
+        self._of_files = dict(pipelines)
+        self._pipelines = self._of_files
         self._stages = stages
         self._settings = settings
         self._metrics = metrics
@@ -44,6 +49,19 @@ class Pipelines:
             known = ", ".join(sorted(self._pipelines))
             raise NotFound(f"pipeline: there is no {name!r}; known are: {known}")
         return self._pipelines[name]
+
+    def use_resources(self, resources: Mapping[str, Pipeline]) -> dict[str, Pipeline | None]:
+        """Serve these custom resources and no other; requests in work go on as they began.
+
+        Returns:
+            What has changed, by name; None: there is no such pipeline any more.
+        """
+        before, self._pipelines = self._pipelines, {**self._of_files, **resources}
+        return {
+            name: self._pipelines.get(name)
+            for name in before.keys() | self._pipelines.keys()
+            if before.get(name) != self._pipelines.get(name)
+        }
 
     async def run(self, pipeline: Pipeline, media: Media, request: PipelineRequest) -> Answer:
         """Run a pipeline over a range of frames. Raises PodiumError."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from podium.serving.kubernetes.api import SERVICE_ACCOUNT
 from podium.serving.settings import ServiceSettings
 
 
@@ -16,27 +17,46 @@ class GatewaySettings(ServiceSettings):
     """Port to listen on."""
 
     decode_url: str = "http://127.0.0.1:8001"
-    """Replicas of the decode service: ``http://host:port``, several with commas between, or
-    ``dns://host:port`` for every address of a name."""
+    """Replicas of the decode service: ``http://host:port``, several with commas between,
+    ``dns://host:port`` for every address of a name, or ``kubernetes://service:port`` for the pods
+    of a Service."""
 
     detection_url: str = "http://127.0.0.1:8002"
-    """Replicas of the detection service: ``http://host:port``, several with commas between, or
-    ``dns://host:port`` for every address of a name."""
+    """Replicas of the detection service: ``http://host:port``, several with commas between,
+    ``dns://host:port`` for every address of a name, or ``kubernetes://service:port`` for the pods
+    of a Service."""
 
     pose2d_url: str = "http://127.0.0.1:8003"
-    """Replicas of the 2D pose service: ``http://host:port``, several with commas between, or
-    ``dns://host:port`` for every address of a name."""
+    """Replicas of the 2D pose service: ``http://host:port``, several with commas between,
+    ``dns://host:port`` for every address of a name, or ``kubernetes://service:port`` for the pods
+    of a Service."""
 
     pose3d_url: str = "http://127.0.0.1:8004"
-    """Replicas of the 3D pose service: ``http://host:port``, several with commas between, or
-    ``dns://host:port`` for every address of a name."""
+    """Replicas of the 3D pose service: ``http://host:port``, several with commas between,
+    ``dns://host:port`` for every address of a name, or ``kubernetes://service:port`` for the pods
+    of a Service."""
 
     postprocess_url: str = "http://127.0.0.1:8005"
-    """Replicas of the postprocess service: ``http://host:port``, several with commas between, or
-    ``dns://host:port`` for every address of a name."""
+    """Replicas of the postprocess service: ``http://host:port``, several with commas between,
+    ``dns://host:port`` for every address of a name, or ``kubernetes://service:port`` for the pods
+    of a Service."""
 
     pipelines: Path | None = None
     """Folder of pipeline YAML files to serve beside the shipped ones; the same name replaces."""
+
+    watch_pipelines: bool = False
+    """Whether to serve the Pipeline custom resources of the namespace too; the same name replaces
+    that of a file. Needs ``podium[kubernetes]`` and a cluster."""
+
+    namespace: str | None = None
+    """Namespace of these; unset: that of the service account, or of the context in
+    ``KUBECONFIG``."""
+
+    service_account: Path = SERVICE_ACCOUNT
+    """Folder of the credentials for the API server; ``KUBECONFIG`` comes first."""
+
+    zone: str | None = None
+    """Zone whose pods are preferred behind ``kubernetes://`` addresses; unset: all alike."""
 
     chunk_frames: int = Field(default=32, ge=1, le=256)
     """Frames that one decode call takes; a longer request is worked off in such chunks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     ValidationError,
     WithJsonSchema,
 )
@@ -60,9 +62,34 @@ Athlete = Annotated[
 
 
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?"
-_RULES = rf"all|largest|longest|most_displacement|nearest:{_NUMBER},{_NUMBER}"
-_ATHLETE_AS_TEXT = WithJsonSchema({"type": "string", "pattern": f"^({_RULES})$"})
+_RULES = rf"^(all|largest|longest|most_displacement|nearest:{_NUMBER},{_NUMBER})$"
+_ATHLETE_AS_TEXT = WithJsonSchema({"type": "string", "pattern": _RULES})
 """The form that a query can have too."""
+
+
+def _check_rule(value: Any) -> Any:
+    text = _write_rule(value)
+    if not isinstance(text, str) or len(text) > 64 or not re.fullmatch(_RULES, text):
+        raise ValueError(
+            "must be all, largest, longest, most_displacement or nearest:x,y, "
+            "such as nearest:640,360"
+        )
+    return value
+
+
+def _write_rule(value: Any) -> Any:
+    if isinstance(value, Nearest):
+        return f"nearest:{value.nearest[0]:f},{value.nearest[1]:f}"
+    return value
+
+
+AthleteRule = Annotated[
+    Athlete,
+    BeforeValidator(_check_rule),
+    PlainSerializer(_write_rule),
+    WithJsonSchema({"type": "string", "pattern": _RULES, "maxLength": 64}),
+]
+"""In a document it is text alone: a field of a custom resource has one type."""
 
 Tiles = Literal["never", "auto", "always"]
 
@@ -103,8 +130,9 @@ class PoseStep(_Closed):
 class AthletesStep(_Closed):
     """Whom to keep of those found."""
 
-    select: Athlete = "all"
-    """See ``Athlete``; a request may ask for another."""
+    select: AthleteRule = "all"
+    """Whom to keep: all, largest, longest, most_displacement or nearest:x,y. A request may ask for
+    another."""
 
     max_persons: int = Field(default=8, ge=1, le=64)
     """Most persons per answer."""

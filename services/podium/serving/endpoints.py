@@ -1,11 +1,11 @@
-"""Where the replicas of a service are: one interface for lists, DNS and, later, watches."""
+"""Where the replicas of a service are: one interface for lists, DNS and EndpointSlices."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -48,7 +48,7 @@ class DnsEndpoints:
     def __init__(self, host: str, port: int, *, refresh_s: float = 2.0) -> None:
         self._host = host
         self._port = port
-        self._refresh_s = refresh_s
+        self.refresh_s = refresh_s
         self._urls: tuple[str, ...] = ()
 
     def addresses(self) -> Sequence[str]:
@@ -56,10 +56,11 @@ class DnsEndpoints:
 
     async def watch(self) -> None:
         while True:
-            await self._resolve()
-            await asyncio.sleep(self._refresh_s)
+            await self.resolve()
+            await asyncio.sleep(self.refresh_s)
 
-    async def _resolve(self) -> None:
+    async def resolve(self) -> None:
+        """Ask once."""
         try:
             found = await asyncio.get_running_loop().getaddrinfo(
                 self._host, self._port, type=socket.SOCK_STREAM
@@ -68,29 +69,39 @@ class DnsEndpoints:
             _log.warning("%s does not resolve (%s); keeping what is known", self._host, error)
             return
         hosts = sorted({str(address[4][0]) for address in found})
-        self._urls = tuple(
-            f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
-            for host in hosts
-        )
+        self._urls = tuple(base_url(host, self._port) for host in hosts)
 
 
-def read_endpoints(value: str, *, setting: str) -> Endpoints:
+def base_url(host: str, port: int) -> str:
+    """The base URL of a replica at an address, IPv6 or other."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def read_endpoints(
+    value: str, *, setting: str, pods: Callable[[str, int], Endpoints] | None = None
+) -> Endpoints:
     """Endpoints as a setting gives them.
 
     Args:
-        value: ``http://host:port``, several of them with commas between, or
-            ``dns://host:port`` for every address of a name.
+        value: ``http://host:port``, several of them with commas between,
+            ``dns://host:port`` for every address of a name, or ``kubernetes://service:port`` for
+            the pods of a Service.
         setting: Name of the setting, for the error.
+        pods: Makes the last of these out of Service and port; None: they cannot be had here.
 
     Raises:
         SetupError: none of these.
     """
     urls = [url.strip() for url in value.split(",") if url.strip()]
     parts = [urlsplit(url) for url in urls]
-    if len(parts) == 1 and parts[0].scheme == "dns" and parts[0].hostname and parts[0].port:
-        return DnsEndpoints(parts[0].hostname, parts[0].port)
+    if len(parts) == 1 and parts[0].hostname and parts[0].port:
+        if parts[0].scheme == "dns":
+            return DnsEndpoints(parts[0].hostname, parts[0].port)
+        if parts[0].scheme == "kubernetes" and pods is not None:
+            return pods(parts[0].hostname, parts[0].port)
     if parts and all(p.scheme in ("http", "https") and p.hostname for p in parts):
         return StaticEndpoints(urls)
     raise SetupError(
-        f"{setting}: {value!r} is neither http://host:port[,http://...] nor dns://host:port"
+        f"{setting}: {value!r} is neither http://host:port[,http://...] nor dns://host:port "
+        "nor kubernetes://service:port"
     )

@@ -107,6 +107,13 @@ class Metrics:
             phase=self._phase_of,
         )
 
+    def watch_pipelines(self, age_s: Callable[[], float]) -> None:
+        """Ask how old the copy of the custom resources is whenever the metrics are read."""
+        self._gauge(
+            "podium_pipeline_watch_age_seconds",
+            "Time since the API server last confirmed the pipelines; a minute is in good order.",
+        ).set_function(age_s)
+
     def observe_request(self, model: str, code: int, seconds: float, received: int) -> None:
         """Count one finished request, with the bytes of its body."""
         self.received_bytes.inc(received)

@@ -1,0 +1,172 @@
+"""The CustomResourceDefinition of pipelines, made of the schema that their YAML files have.
+
+``python -m podium.gateway.kubernetes.crd`` prints it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import yaml
+
+from podium.gateway.spec import API_VERSION, Metadata, PipelineSpec
+
+Schema = dict[str, Any]
+
+PLURAL = "pipelines"
+GROUP, VERSION = API_VERSION.split("/")
+
+_KEPT = (
+    "type", "default", "enum", "minimum", "maximum", "minLength", "maxLength", "required",
+)  # fmt: skip
+"""Of these a structural schema knows the meaning. Unknown fields need none: kubectl refuses them,
+and the API server drops those of other clients."""
+
+_TEXT = {"type": "string"}
+_CONDITION: Schema = {
+    "type": "object",
+    "required": ["type", "status", "reason", "message", "lastTransitionTime"],
+    "properties": {
+        "type": {**_TEXT, "maxLength": 316},
+        "status": {**_TEXT, "enum": ["True", "False", "Unknown"]},
+        "observedGeneration": {"type": "integer", "format": "int64", "minimum": 0},
+        "lastTransitionTime": {**_TEXT, "format": "date-time"},
+        "reason": {**_TEXT, "minLength": 1, "maxLength": 1024},
+        "message": {**_TEXT, "maxLength": 32768},
+    },
+}
+_STATUS: Schema = {
+    "type": "object",
+    "description": "What the gateways made of the spec.",
+    "properties": {
+        "observedGeneration": {
+            "type": "integer",
+            "format": "int64",
+            "description": "The metadata.generation that the conditions are about.",
+        },
+        "conditions": {
+            "type": "array",
+            "description": "Accepted: whether the gateways serve this spec, and if not, why.",
+            "items": _CONDITION,
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["type"],
+        },
+    },
+}
+
+
+def custom_resource_definition() -> Schema:
+    """The definition, ``apiextensions.k8s.io/v1``."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "plural": PLURAL,
+                "singular": "pipeline",
+                "kind": "Pipeline",
+                "listKind": "PipelineList",
+                "categories": ["podium"],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": _columns(),
+                    "schema": {"openAPIV3Schema": _document()},
+                }
+            ],
+        },
+    }
+
+
+def _columns() -> list[Schema]:
+    accepted = '.status.conditions[?(@.type=="Accepted")]'
+    columns = {
+        "Detector": (".spec.detection.model", "string", 0),
+        "Pose": (".spec.pose.model", "string", 0),
+        "Accepted": (f"{accepted}.status", "string", 0),
+        "Reason": (f"{accepted}.reason", "string", 1),
+        "Message": (f"{accepted}.message", "string", 1),
+        "Age": (".metadata.creationTimestamp", "date", 0),
+    }
+    return [
+        {"name": name, "jsonPath": path, "type": kind, "priority": priority}
+        for name, (path, kind, priority) in columns.items()
+    ]
+
+
+def _document() -> Schema:
+    spec = PipelineSpec.model_json_schema(by_alias=True)
+    name = Metadata.model_json_schema()["properties"]["name"]
+    return {
+        "type": "object",
+        "description": "Video in, key points out: which detector, which pose model, whom to keep.",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": _TEXT,
+            "kind": _TEXT,
+            "metadata": {
+                "type": "object",
+                "properties": {"name": {**_TEXT, "maxLength": name["maxLength"]}},
+            },
+            "spec": _structural(spec, spec["$defs"]),
+            "status": _STATUS,
+        },
+        "x-kubernetes-validations": [
+            _rule(
+                "self.metadata.name",
+                name["pattern"],
+                "metadata.name is a part of the endpoint: lower-case letters, digits and hyphens",
+            )
+        ],
+    }
+
+
+def _structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
+    """A schema of pydantic's as a custom resource may have it: without references.
+
+    Patterns become rules of the Common Expression Language, which have a message for people.
+    """
+    if "$ref" in schema:
+        named = definitions[schema["$ref"].rpartition("/")[2]]
+        schema = named | {key: value for key, value in schema.items() if key != "$ref"}
+    made = {key: schema[key] for key in _KEPT if key in schema}
+    about = " ".join(schema.get("description", "").replace("``", "`").split())
+    if about:
+        made["description"] = about
+    if "pattern" in schema:
+        message = about.partition(". ")[0].rstrip(".")
+        made["x-kubernetes-validations"] = [_rule("self", schema["pattern"], message)]
+    if "properties" in schema:
+        made["properties"] = {
+            name: _structural(part, definitions) for name, part in schema["properties"].items()
+        }
+    return made
+
+
+def _rule(value: str, pattern: str, message: str) -> Schema:
+    return {"rule": f"{value}.matches(r'{pattern}')", "message": message}
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what is there twice, twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def as_yaml() -> str:
+    """The definition as the chart has it."""
+    text = yaml.dump(custom_resource_definition(), Dumper=_Plain, sort_keys=False, width=100)
+    return f"# Made by python -m {__spec__.name}; change podium/gateway/spec.py instead.\n{text}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(as_yaml())

@@ -1,0 +1,1 @@
+"""What Podium reads from and writes to the API server of its cluster."""
