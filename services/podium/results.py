@@ -26,6 +26,11 @@ class PersonResult(BaseModel):
     keypoints_3d: list[tuple[float, float, float]] | None = Field(
         default=None, description="Metres, camera axes, relative to the middle of the hips."
     )
+    root_depth: float | None = Field(
+        default=None,
+        description="Metres from the camera to the middle of the hips, of models that measure it; "
+        "in proportion to the focal length.",
+    )
 
 
 class FrameResult(BaseModel):

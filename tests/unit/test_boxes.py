@@ -171,6 +171,7 @@ def test_one_person_on_frames_far_apart_is_one_track():
 def test_suppress_equals_the_plain_loop(count):
     rng = np.random.default_rng(count)
     center, size = rng.uniform(-50, 400, (count, 2)), rng.uniform(10, 120, (count, 2))
+    size[::10] = 0
     boxes = np.concatenate([center - size / 2, center + size / 2], axis=1).astype(np.float32)
     scores, groups = rng.random(count).astype(np.float32), rng.integers(0, 4, count) * 10**10
     kept: list[int] = []

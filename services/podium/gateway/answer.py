@@ -23,7 +23,11 @@ OUTPUTS = (
     TensorSpec("scores", "FP32", (-1,)),
     TensorSpec("keypoints", "FP32", (-1, -1, 3)),
 )
-OUTPUTS_3D = (*OUTPUTS, TensorSpec("keypoints_3d", "FP32", (-1, -1, 3)))
+OUTPUTS_3D = (
+    *OUTPUTS,
+    TensorSpec("keypoints_3d", "FP32", (-1, -1, 3)),
+    TensorSpec("root_depth", "FP32", (-1,), optional=True),  # of models that measure it
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Answer:
     failed: dict[int, str]  # frame index -> why an engine refused it
     persons: Persons
     timing_ms: dict[str, dict[str, float]]
+    notes: tuple[str, ...] = ()  # what was assumed, for people
 
     @staticmethod
     def join(parts: list[Answer]) -> Answer:
@@ -78,8 +83,8 @@ class Answer:
 
     @property
     def degraded(self) -> list[str]:
-        """What is missing from the answer, for people."""
-        notes = []
+        """What is missing from the answer or was assumed, for people."""
+        notes = list(self.notes)
         if not self.source.complete:
             notes.append("the source ends before the frames that it declares")
         if self.failed:
@@ -107,6 +112,7 @@ class Answer:
                     "score": float(p.scores[row]),
                     "keypoints": p.keypoints[row],
                     "keypoints_3d": None if p.keypoints_3d is None else p.keypoints_3d[row],
+                    **({} if p.root_depth is None else {"root_depth": float(p.root_depth[row])}),
                 }
             )
         return [
@@ -146,8 +152,9 @@ class Answer:
             "scores": p.scores,
             "keypoints": p.keypoints,
         }
-        if p.keypoints_3d is not None:
-            outputs["keypoints_3d"] = p.keypoints_3d
+        for name in ("keypoints_3d", "root_depth"):
+            if (array := getattr(p, name)) is not None:
+                outputs[name] = array
         return InferResult(
             outputs,
             {

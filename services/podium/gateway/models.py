@@ -38,6 +38,16 @@ class Models:
         )
 
     @property
+    def needs_camera(self) -> bool:
+        """Whether the pose model wants boxes and intrinsics."""
+        return bool(self.pose.parameters.get("needs_camera", False))
+
+    @property
+    def judges_presence(self) -> bool:
+        """Whether the pose model says of a crop that it shows nobody."""
+        return "presence_threshold" in self.pose.parameters
+
+    @property
     def skeleton(self) -> str:
         """Name of the key point set."""
         return str(_fact(self.pose, "skeleton"))

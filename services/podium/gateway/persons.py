@@ -20,6 +20,7 @@ class Persons:
     scores: Float32  # (M,)
     keypoints: Float32  # (M, J, 3)
     keypoints_3d: Float32 | None  # (M, J, 3)
+    root_depth: Float32 | None = None  # (M,) metres from the camera, of the middle of the hips
 
     def rows(self, kept: Int64) -> Persons:
         """Only the given rows."""
@@ -30,6 +31,7 @@ class Persons:
             self.scores[kept],
             self.keypoints[kept],
             None if self.keypoints_3d is None else self.keypoints_3d[kept],
+            None if self.root_depth is None else self.root_depth[kept],
         )
 
     def with_tracks(self, track_ids: Int64) -> Persons:
@@ -49,6 +51,7 @@ class Persons:
     def concatenate(parts: list[Persons]) -> Persons:
         """Join the persons of consecutive chunks."""
         in_3d = [p.keypoints_3d for p in parts if p.keypoints_3d is not None]
+        depths = [p.root_depth for p in parts if p.root_depth is not None]
         return Persons(
             np.concatenate([p.frame_index for p in parts]),
             np.concatenate([p.track_ids for p in parts]),
@@ -56,6 +59,7 @@ class Persons:
             np.concatenate([p.scores for p in parts]),
             np.concatenate([p.keypoints for p in parts]),
             np.concatenate(in_3d) if in_3d else None,
+            np.concatenate(depths) if depths else None,
         )
 
 
@@ -86,4 +90,5 @@ def in_frame_pixels(
         scores if poses.presence is None else poses.presence,
         keypoints,
         keypoints_3d,
+        poses.root_depth if isinstance(poses, Poses3D) else None,
     )

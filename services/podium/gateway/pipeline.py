@@ -15,6 +15,7 @@ import numpy as np
 from podium.errors import FramesGone, TooLarge, Unavailable, Unprocessable
 from podium.gateway.answer import Answer
 from podium.gateway.athletes import AthleteChoice
+from podium.gateway.camera import ASSUMED, camera_of
 from podium.gateway.models import Models, describe
 from podium.gateway.persons import Persons, in_frame_pixels
 from podium.gateway.release import release_soon
@@ -24,7 +25,7 @@ from podium.gateway.spec import DetectionStep, Pipeline, PipelineRequest
 from podium.serving.request_context import current_request
 from podium.stages import Stages
 from podium.types import Float32, FrameBatch, FrameRange, Int64, Media, Poses2D, Poses3D
-from podium.vision.boxes import suppress
+from podium.vision.boxes import box_of_roi, suppress
 from podium.vision.interpolation import interpolate_rois
 from podium.vision.tracking import Tracker
 
@@ -190,6 +191,7 @@ class PipelineRun:
             found.rois,
             found.scores,
             len(batch.frame_index),
+            hold=models.judges_presence,
         )
         shown = batch.frame_ok[position]
         frame_index, rois, scores = batch.frame_index[position[shown]], rois[shown], scores[shown]
@@ -233,15 +235,22 @@ class PipelineRun:
                 if pose.stage == "pose2d":
                     poses = await self.stages.pose2d.estimate(pose.model, crops.images)
                 else:
-                    poses = await self.stages.pose3d.estimate(pose.model, crops.images)
+                    camera = self._camera(batch, rois) if models.needs_camera else ()
+                    poses = await self.stages.pose3d.estimate(pose.model, crops.images, *camera)
         except Unprocessable as error:  # not one of them can be processed
             nobody = Persons.nobody(models.joint_count, in_3d=pose.stage == "pose3d")
             return nobody, dict.fromkeys(frame_index.tolist(), error.message)
         persons = in_frame_pixels(frame_index, scores, crops.transforms, poses)
         refused = np.isin(np.arange(len(rois)), list(poses.failed))
-        shown = ~refused & (persons.scores >= pose.min_presence)
+        shown = ~refused
+        if models.judges_presence:
+            shown &= persons.scores >= pose.min_presence
         failed = {int(frame_index[row]): why for row, why in poses.failed.items()}
         return persons.rows(np.flatnonzero(shown)), failed
+
+    def _camera(self, batch: FrameBatch, rois: Float32) -> tuple[Float32, Float32]:
+        """What each crop shows (M, 4), and the intrinsics (4,)."""
+        return box_of_roi(rois), camera_of(self.request.intrinsics, batch.frame_size)
 
     def _choice(self) -> AthleteChoice:
         default = self.pipeline.spec.athletes
@@ -266,6 +275,7 @@ class PipelineRun:
             failed=chunk.failed,
             persons=persons,
             timing_ms=self.timing_ms,
+            notes=(ASSUMED,) if models.needs_camera and not self.request.intrinsics else (),
         )
 
     @contextmanager

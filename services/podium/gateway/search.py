@@ -17,6 +17,7 @@ from podium.types import (
     FailedRows,
     Float32,
     FrameBatch,
+    Int32,
     Int64,
     Letterbox,
     ModelFacts,
@@ -24,6 +25,7 @@ from podium.types import (
 )
 from podium.vision.boxes import (
     box_of_roi,
+    clip_boxes,
     roi_of_box,
     suppress,
     transform_boxes,
@@ -64,7 +66,8 @@ async def find_persons(
     """
     detections = await _detect(stages, step.model, batch.images)
     failed = dict(detections.failed)
-    found = _in_frame(detections, batch.transforms, detections.image_index, pose)
+    size = batch.frame_size
+    found = _in_frame(detections, batch.transforms, detections.image_index, pose, size)
     tiles = _tiles(batch, found, letterbox, step)
     if len(tiles.rois):
         crops = await stages.decode.crop(
@@ -76,7 +79,7 @@ async def find_persons(
         detections = await _detect(stages, step.model, crops.images)
         failed |= {int(tiles.image_index[row]): reason for row, reason in detections.failed.items()}
         in_tiles = _in_frame(
-            detections, crops.transforms, tiles.image_index[detections.image_index], pose
+            detections, crops.transforms, tiles.image_index[detections.image_index], pose, size
         )
         found = _merge(found, in_tiles)
     return replace(_best(found, step), failed=failed)
@@ -101,18 +104,23 @@ async def _detect(stages: Stages, model: str, images: UInt8) -> Detections:
 
 
 def _in_frame(
-    detections: Detections, transforms: Float32, image_index: Int64, pose: ModelFacts
+    detections: Detections,
+    transforms: Float32,
+    image_index: Int64,
+    pose: ModelFacts,
+    frame_size: Int32,
 ) -> Found:
     to_frame = transforms[detections.image_index]
     if detections.rois is not None:
-        rois = transform_rois(detections.rois, to_frame)
-    else:
-        rois = roi_of_box(
-            transform_boxes(detections.boxes, to_frame),
-            float(pose.parameters.get("roi_scale", 1.25)),
-            float(pose.parameters.get("roi_aspect", 0.75)),
-        )
-    return Found(image_index, rois, detections.scores)
+        return Found(image_index, transform_rois(detections.rois, to_frame), detections.scores)
+    boxes = clip_boxes(transform_boxes(detections.boxes, to_frame), *frame_size.tolist())
+    inside = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1))
+    rois = roi_of_box(
+        boxes[inside],
+        float(pose.parameters.get("roi_scale", 1.25)),
+        float(pose.parameters.get("roi_aspect", 0.75)),
+    )
+    return Found(image_index[inside], rois, detections.scores[inside])
 
 
 def _tiles(batch: FrameBatch, found: Found, letterbox: Letterbox, step: DetectionStep) -> Found:

@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from podium.errors import SetupError
+from podium.gateway.camera import Intrinsics
 from podium.serving.parameters import explain
 
 API_VERSION: Literal["podium.dev/v1alpha1"] = "podium.dev/v1alpha1"
@@ -196,6 +197,10 @@ class PipelineRequest(_Closed):
 
     max_persons: int | None = Field(default=None, ge=1, le=64)
     """Most persons to keep."""
+
+    intrinsics: Intrinsics | None = None
+    """Focal lengths and centre of the camera in pixels, fx,fy,cx,cy; models that place persons in
+    metres in front of it use them."""
 
 
 def load_pipelines(folders: Iterable[Path]) -> dict[str, Pipeline]:

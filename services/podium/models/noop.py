@@ -60,7 +60,8 @@ class NoOpPose2D(_NoOp):
     """Every key point in the middle of the crop, with score 1."""
 
     def __init__(self, manifest: Manifest) -> None:
-        super().__init__(manifest, pose_parameters(manifest))
+        presence = {"presence_threshold": manifest.thresholds.get("presence", 0.5)}
+        super().__init__(manifest, {**pose_parameters(manifest), **presence})
         joints = len(skeleton(str(self.parameters["skeleton"])))
         self._point = np.array([self._width / 2, self._height / 2, 1], np.float32)
         self._joints = joints

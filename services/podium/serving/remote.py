@@ -190,9 +190,11 @@ class RemotePose3D(_RemoteModels):
         boxes: Float32 | None = None,
         intrinsics: Float32 | None = None,
     ) -> Poses3D:
-        optional = {"boxes": boxes, "intrinsics": intrinsics}
         inputs: dict[str, np.ndarray[Any, Any]] = {"images": images}
-        inputs |= {name: array for name, array in optional.items() if array is not None}
+        if boxes is not None:
+            inputs["boxes"] = boxes
+        if intrinsics is not None:  # one row per crop, so that crops of several cameras batch
+            inputs["intrinsics"] = np.tile(intrinsics, (len(images), 1))
         result = await self._infer(model, inputs)
         out = result.outputs
         with _answers_of(self._client.stage):

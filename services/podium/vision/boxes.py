@@ -108,6 +108,13 @@ def transform_boxes(boxes: Float32, transforms: Float32) -> Float32:
     return transform_points(boxes.reshape(-1, 2, 2), transforms).reshape(-1, 4)
 
 
+def clip_boxes(boxes: Float32, width: int, height: int) -> Float32:
+    """The parts of boxes (K, 4) inside a frame, whose first pixel reaches from -0.5 to 0.5."""
+    edge = np.array([width, height, width, height], np.float32) - np.float32(0.5)
+    clipped: Float32 = boxes.clip(-0.5, edge)
+    return clipped
+
+
 def transform_points(points: Float32, transforms: Float32) -> Float32:
     """Move points (K, N, 2) through affine transforms (K, 2, 3), row by row."""
     linear, shift = transforms[:, :, :2], transforms[:, :, 2]
@@ -127,11 +134,15 @@ def suppress(boxes: Float32, scores: Float32, groups: Int64, max_iou: float) -> 
     Returns:
         Kept rows, ascending.
     """
-    if len(boxes) == 0:
-        return np.zeros(0, np.int64)
-    _, group = np.unique(groups, return_inverse=True)
-    # OpenCV keeps groups apart by moving them; that wants coordinates that are not negative.
-    xywh = boxes.astype(np.float64) - boxes.min()
-    xywh[:, 2:] -= xywh[:, :2]
-    kept = cv2.dnn.NMSBoxesBatched(xywh.tolist(), scores.tolist(), group.tolist(), -np.inf, max_iou)
-    return np.sort(np.asarray(kept, np.int64))
+    full = np.flatnonzero(area(boxes) > 0)
+    kept = area(boxes) == 0  # they overlap nothing; OpenCV would say everything
+    if len(full):
+        _, group = np.unique(groups[full], return_inverse=True)
+        # OpenCV keeps groups apart by moving them; that wants coordinates that are not negative.
+        xywh = boxes[full].astype(np.float64) - boxes[full].min()
+        xywh[:, 2:] -= xywh[:, :2]
+        best = cv2.dnn.NMSBoxesBatched(
+            xywh.tolist(), scores[full].tolist(), group.tolist(), -np.inf, max_iou
+        )
+        kept[full[np.asarray(best)]] = True
+    return np.flatnonzero(kept)

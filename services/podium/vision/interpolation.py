@@ -33,13 +33,19 @@ class _Tracklet:
 
 
 def interpolate_rois(
-    positions: Int64, image_index: Int64, rois: Float32, scores: Float32, frame_count: int
+    positions: Int64,
+    image_index: Int64,
+    rois: Float32,
+    scores: Float32,
+    frame_count: int,
+    *,
+    hold: bool = True,
 ) -> tuple[Int64, Float32, Float32]:
     """Associate the detections of consecutive detection frames and fill the frames between.
 
     A person seen on both sides of a gap gets linearly interpolated regions in it. Before the
     first and after the last sighting the region is held for one gap, because the person may
-    come or go between two detections; the pose model says whether somebody is there.
+    come or go between two detections, if the pose model says whether somebody is there.
 
     Args:
         positions: (D,) ascending positions of the detection frames within the batch.
@@ -47,12 +53,13 @@ def interpolate_rois(
         rois: (K, 5) frame pixels.
         scores: (K,).
         frame_count: N, frames of the batch.
+        hold: Whether to hold regions where the person may be gone.
 
     Returns:
         Position in the batch (M,), region (M, 5) and score (M,), ordered by position.
     """
     parts = [
-        _spread(tracklet, positions, frame_count)
+        _spread(tracklet, *_span(tracklet, positions, frame_count, hold=hold))
         for tracklet in _associate(positions, image_index, rois, scores)
     ]
     if not parts:
@@ -94,13 +101,21 @@ def _cost(a: Float32, b: Float32) -> Float64:
     return cost
 
 
-def _spread(
-    tracklet: _Tracklet, positions: Int64, frame_count: int
-) -> tuple[Int64, Float64, Float64]:
-    before = positions[positions < tracklet.positions[0]]
-    after = positions[positions > tracklet.positions[-1]]
-    first = int(before[-1]) + 1 if len(before) else 0
-    last = int(after[0]) - 1 if len(after) else frame_count - 1
+def _span(
+    tracklet: _Tracklet, positions: Int64, frame_count: int, *, hold: bool
+) -> tuple[int, int]:
+    """First and last frame on which the person may be."""
+    first, last = tracklet.positions[0], tracklet.positions[-1]
+    if not hold:
+        return first, last
+    before, after = positions[positions < first], positions[positions > last]
+    return (
+        int(before[-1]) + 1 if len(before) else 0,
+        int(after[0]) - 1 if len(after) else frame_count - 1,
+    )
+
+
+def _spread(tracklet: _Tracklet, first: int, last: int) -> tuple[Int64, Float64, Float64]:
     frames = np.arange(first, last + 1, dtype=np.int64)
     knots = np.stack(tracklet.rois).astype(np.float64)
     knots[:, 4] = np.unwrap(knots[:, 4])

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from podium.decode.decoder import Decoder
 from podium.decode.settings import DecodeSettings
 from podium.engines.onnx_runtime import OnnxRuntimeSession
@@ -30,9 +32,9 @@ class _LocalModels:
     async def describe(self, model: str) -> ModelFacts:
         return self._loaded(model)[0]
 
-    async def _run(self, model: str, images: UInt8) -> dict[str, Any]:
+    async def _run(self, model: str, images: UInt8, **camera: Float32) -> dict[str, Any]:
         adapter = self._loaded(model)[1]
-        inputs: Tensors = {"images": images}
+        inputs: Tensors = {"images": images, **camera}
         return await asyncio.to_thread(adapter, inputs)
 
     def _loaded(self, model: str) -> tuple[ModelFacts, Adapter]:
@@ -73,8 +75,17 @@ class LocalPose3D(_LocalModels):
         boxes: Float32 | None = None,
         intrinsics: Float32 | None = None,
     ) -> Poses3D:
-        out = await self._run(model, images)
-        return Poses3D(out["keypoints_3d"], out["keypoints"], out["scores"], out.get("presence"))
+        camera = {}
+        if boxes is not None and intrinsics is not None:
+            camera = {"boxes": boxes, "intrinsics": np.tile(intrinsics, (len(images), 1))}
+        out = await self._run(model, images, **camera)
+        return Poses3D(
+            out["keypoints_3d"],
+            out["keypoints"],
+            out["scores"],
+            out.get("presence"),
+            out.get("root_depth"),
+        )
 
 
 class _NoPostprocess:
