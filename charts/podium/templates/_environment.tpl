@@ -7,12 +7,30 @@
       "PODIUM_HOST" "0.0.0.0"
       "PODIUM_PORT" $service.port
       "PODIUM_DRAIN_S" $service.shutdown.drainSeconds }}
+{{- $scheme := $service.usesKubernetes | ternary "kubernetes" "dns" }}
 {{- range $service.calls }}
 {{- $callee := index $root.Values.services . }}
-{{- $_ := set $settings (printf "PODIUM_%s_URL" (upper .)) (printf "dns://%s-%s-headless:%v" (include "podium.fullname" $root) . $callee.port) }}
+{{- $_ := set $settings (printf "PODIUM_%s_URL" (upper .)) (printf "%s://%s-%s-headless:%v" $scheme (include "podium.fullname" $root) . $callee.port) }}
+{{- end }}
+{{- if $service.usesKubernetes }}
+{{- $_ := set $settings "PODIUM_WATCH_PIPELINES" true }}
+{{- end }}
+{{- if $service.usesObjectStore }}
+{{- $_ := include "podium.bucketSettings" (list $root "OBJECTS" $settings) }}
+{{- with $root.Values.objectStore.readPrefixes }}
+{{- $_ := set $settings "PODIUM_OBJECTS_S3_READ_PREFIXES" (join "," .) }}
+{{- end }}
+{{- with $root.Values.objectStore.writePrefixes }}
+{{- $_ := set $settings "PODIUM_OBJECTS_S3_WRITE_PREFIXES" (join "," .) }}
+{{- end }}
 {{- end }}
 {{- if $service.usesModels }}
-{{- $_ := set $settings "PODIUM_MODELS" "/models" }}
+{{- $_ := set $settings "PODIUM_MODELS" (default "/models" $root.Values.models.source) }}
+{{- if $root.Values.models.source }}
+{{- $_ := include "podium.bucketSettings" (list $root "MODELS" $settings) }}
+{{- $_ := set $settings "PODIUM_MODELS_CACHE_DIR" "/models" }}
+{{- $_ := set $settings "PODIUM_MODELS_CACHE_BYTES" $root.Values.models.cacheBytes }}
+{{- end }}
 {{- end }}
 {{- if eq $name "gateway" }}
 {{- if $root.Values.pipelines }}
@@ -26,9 +44,6 @@
 - name: POD_IP
   valueFrom: {fieldRef: {fieldPath: status.podIP}}
 {{- $_ := set $settings "PODIUM_ADDRESS" (printf "http://$(POD_IP):%v" $service.port) }}
-{{- end }}
-{{- if $service.usesObjectStore }}
-{{- include "podium.objectStoreEnv" $root }}
 {{- end }}
 {{- range $variable, $value := mergeOverwrite $settings $service.settings }}
 - name: {{ $variable }}
@@ -44,25 +59,15 @@
 {{- end }}
 {{- end -}}
 
-{{- define "podium.objectStoreEnv" -}}
-{{- with .Values.objectStore }}
-- name: PODIUM_OBJECTS_S3_REGION
-  value: {{ .region | quote }}
-{{- with .endpoint }}
-- name: PODIUM_OBJECTS_S3_ENDPOINT
-  value: {{ . | quote }}
-{{- end }}
-{{- if .allowHttp }}
-- name: PODIUM_OBJECTS_S3_ALLOW_HTTP
-  value: "true"
-{{- end }}
-{{- with .readPrefixes }}
-- name: PODIUM_OBJECTS_S3_READ_PREFIXES
-  value: {{ join "," . | quote }}
-{{- end }}
-{{- with .writePrefixes }}
-- name: PODIUM_OBJECTS_S3_WRITE_PREFIXES
-  value: {{ join "," . | quote }}
+{{- /* Adds to settings how a bucket is reached: (list root prefix settings). */ -}}
+{{- define "podium.bucketSettings" -}}
+{{- $prefix := printf "PODIUM_%s_S3" (index . 1) }}
+{{- $settings := index . 2 }}
+{{- with (index . 0).Values.objectStore }}
+{{- $_ := set $settings (print $prefix "_REGION") .region }}
+{{- if .endpoint }}
+{{- $_ := set $settings (print $prefix "_ENDPOINT") .endpoint }}
+{{- $_ := set $settings (print $prefix "_ALLOW_HTTP") .allowHttp }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -73,7 +78,7 @@
 {{- $service := index . 2 }}
 - {name: tmp, mountPath: /tmp}
 {{- if $service.usesModels }}
-- {name: models, mountPath: /models, readOnly: true}
+- {name: models, mountPath: /models, readOnly: {{ empty $root.Values.models.source }}}
 {{- end }}
 {{- if eq $name "gateway" }}
 {{- if $root.Values.pipelines }}

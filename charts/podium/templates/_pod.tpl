@@ -3,7 +3,6 @@
 {{- $root := index . 0 }}
 {{- $name := index . 1 }}
 {{- $service := index . 2 }}
-{{- $fetches := and $service.usesModels $root.Values.models.source }}
 serviceAccountName: {{ include "podium.fullname" $root }}-{{ $name }}
 automountServiceAccountToken: {{ $service.usesKubernetes }}
 enableServiceLinks: false
@@ -38,24 +37,6 @@ topologySpreadConstraints:
   {{- end }}
 securityContext:
   {{- include "podium.podSecurity" . | nindent 2 }}
-{{- if $fetches }}
-initContainers:
-  - name: fetch-models
-    image: {{ include "podium.image" . }}
-    imagePullPolicy: {{ $service.image.pullPolicy }}
-    command: [python, -m, podium.models.fetch, {{ $root.Values.models.source | quote }}, /models]
-    env:
-      {{- include "podium.objectStoreEnv" $root | trim | nindent 6 }}
-    resources:
-      {{- include "podium.cpuResources" $service | nindent 6 }}
-    {{- include "podium.containerSecurity" . | nindent 4 }}
-    {{- with $root.Values.objectStore.existingSecret }}
-    envFrom: [{secretRef: {name: {{ . }}}}]
-    {{- end }}
-    volumeMounts:
-      - {name: tmp, mountPath: /tmp}
-      - {name: models, mountPath: /models}
-{{- end }}
 containers:
   - name: {{ $name }}
     image: {{ include "podium.image" . }}
@@ -64,7 +45,7 @@ containers:
       - {name: http, containerPort: {{ $service.port }}, protocol: TCP}
     env:
       {{- include "podium.env" . | trim | nindent 6 }}
-    {{- if and $service.usesObjectStore $root.Values.objectStore.existingSecret }}
+    {{- if and (include "podium.readsObjects" .) $root.Values.objectStore.existingSecret }}
     envFrom: [{secretRef: {name: {{ $root.Values.objectStore.existingSecret }}}}]
     {{- end }}
     resources: {{ toJson $service.resources }}
@@ -108,10 +89,4 @@ securityContext:
   readOnlyRootFilesystem: true
   runAsNonRoot: true
   capabilities: {drop: [ALL]}
-{{- end -}}
-
-{{- /* The resources of a service without its GPU, for its init container. */ -}}
-{{- define "podium.cpuResources" -}}
-requests: {{ toJson .resources.requests }}
-limits: {{ omit .resources.limits "nvidia.com/gpu" | toJson }}
 {{- end -}}

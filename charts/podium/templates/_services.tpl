@@ -6,6 +6,7 @@
 {{- fail (printf "services.%s.accelerator: %q is not in accelerators" $name $accelerator) }}
 {{- end }}
 {{- $service := mergeOverwrite (deepCopy $.Values.defaults) (deepCopy (index $.Values.accelerators $accelerator)) (deepCopy $own) }}
+{{- $_ := required (printf "services.%s.port: give the port" $name) $service.port }}
 {{- if $service.enabled }}
 {{- range $service.calls }}
 {{- if not (hasKey $.Values.services .) }}
@@ -32,3 +33,9 @@
 {{- if kindIs "string" . }}{{ quote . }}{{ else }}{{ toJson . | quote }}{{ end }}
 {{- end -}}
 
+
+{{- /* Whether a service reads from the object store, media or models: (list root name service). */ -}}
+{{- define "podium.readsObjects" -}}
+{{- $models := and (index . 2).usesModels (index . 0).Values.models.source }}
+{{- if or (index . 2).usesObjectStore $models }}true{{ end }}
+{{- end -}}
