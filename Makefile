@@ -1,6 +1,6 @@
 # Bare `make` prints what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-networks setup-networks check fmt lint types layers spelling setup setup-dev models up doctor lock clean
+.PHONY: help demo test test-cluster test-networks setup-networks check fmt lint types layers spelling setup setup-dev models up doctor lock clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -31,6 +31,9 @@ test: setup-dev models ## Run all tests, against real services over real sockets
 test-networks: setup-networks ## Run the tests of the torch networks and of their export
 	@$(NETWORKS_VENV)/bin/mypy --package podium.networks
 	@$(NETWORKS_VENV)/bin/pytest tests/networks
+
+test-cluster: setup-dev ## Run the charts on a real Kubernetes control plane; needs Go or KUBECONFIG
+	@$(BIN)/pytest -m slow tests/cluster --ignore tests/cluster/node
 
 check: lint types layers spelling ## Lint, types, import layers, spelling
 
