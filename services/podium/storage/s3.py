@@ -97,4 +97,6 @@ def store_errors(uri: str, *, named: str = "uri") -> Iterator[None]:
             f"{named}: the object store refuses the credentials of this service"
         ) from None
     except BaseError as error:
+        if "NoSuchBucket" in str(error):  # the protocol's code; a listing has no better sign
+            raise NotFound(f"{named}: there is no bucket of {uri}") from None
         raise Unavailable(f"{named}: the object store does not answer; try again") from error
