@@ -10,6 +10,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from podium.cli import bench_models
 from podium.cli.stack import default_models, require_models
 from podium.errors import SetupError
 from podium.models.repository import ModelRepository, StoredModel
@@ -36,6 +37,9 @@ def command() -> None:
       podium models list
       podium models verify
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
+
+
+command.add_command(bench_models.command)
 
 
 @command.command("list")

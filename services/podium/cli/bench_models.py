@@ -1,0 +1,110 @@
+"""``podium models bench``: what each network of a repository costs on this processor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import Progress
+
+from podium.cli.stack import default_models
+from podium.errors import SetupError
+from podium.models.repository import ModelRepository, StoredModel
+
+
+@click.command("bench")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--repository",
+    "repositories",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of models, several times if need be.  [default: PODIUM_MODELS, or ./models]",
+)
+@click.option(
+    "--batch",
+    "batches",
+    multiple=True,
+    type=click.IntRange(1, 64),
+    default=(1, 8),
+    show_default=True,
+    help="Images per call, several times if need be.",
+)
+@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option("--rounds", type=click.IntRange(1, 50), default=5, show_default=True)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 60),
+    default=1.0,
+    show_default=True,
+    help="Per network, batch size and round; every way runs at least once.",
+)
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--markdown", "markdown_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--plot", "plot_file", type=click.Path(dir_okay=False, path_type=Path))
+def command(
+    *,
+    names: tuple[str, ...],
+    repositories: tuple[Path, ...],
+    batches: tuple[int, ...],
+    threads: int,
+    rounds: int,
+    seconds: float,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    plot_file: Path | None,
+) -> None:
+    """Measure what adapter and engine add to the bare ONNX Runtime, per network and batch size.
+
+    The ways take turns call by call, so that a machine whose speed drifts does not favour one.
+    Without a NAME, all models are measured.
+
+    \b
+    Examples:
+      podium models bench
+      podium models bench blazepose-detector --batch 1 --json result.json --plot result.svg
+    """  # noqa: D301 - \b is Click's mark for text that keeps its lines
+    from podium.cli.bench import network_report
+    from podium.cli.bench.networks import ComparedNetwork, NetworkCost
+
+    models = _chosen([ModelRepository(root) for root in repositories or (default_models(),)], names)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("networks", total=len(models) * len(batches) * rounds)
+        costs = []
+        for model in models:
+            for batch in batches:
+                progress.update(task, description=f"{model.reference}, batch {batch}")
+                network = ComparedNetwork(model, batch=batch, threads=threads)
+                found = []
+                for _ in range(rounds):
+                    found.append(network.measure(seconds))
+                    progress.advance(task)
+                costs.append(NetworkCost(model, batch, network.gflop, tuple(found)))
+    page = network_report.to_markdown(costs, threads=threads, seconds=seconds)
+    Console(width=max(Console().width, 190)).print(Markdown(page))
+    if json_file is not None:
+        json_file.write_bytes(network_report.to_json(costs, threads=threads, seconds=seconds))
+    if markdown_file is not None:
+        markdown_file.write_text(page)
+    if plot_file is not None:
+        network_report.write_plot(costs, plot_file)
+
+
+def _chosen(repositories: list[ModelRepository], names: tuple[str, ...]) -> list[StoredModel]:
+    """The models of these names, or all. Raises SetupError where there is none."""
+    if names:
+        return [_find(repositories, name) for name in names]
+    found = [model for repository in repositories for model in repository.models()]
+    if not found:
+        raise SetupError(f"{repositories[0].root}: holds no models")
+    return found
+
+
+def _find(repositories: list[ModelRepository], name: str) -> StoredModel:
+    """The model in the first repository that has it."""
+    for repository in repositories:
+        if repository.versions(name.partition("@")[0]):
+            return repository.resolve(name)
+    return repositories[0].resolve(name)  # says what is missing
