@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import orjson
+from aiohttp.http import HttpProcessingError  # for one: a line is too long
 
 import podium
 from podium.errors import PodiumError, SetupError
@@ -138,7 +139,7 @@ class KubernetesApi:
                     yield _decode(line)
             except TimeoutError:
                 raise ApiError(f"silent for {idle_s:g} s") from None
-            except (aiohttp.ClientError, ValueError) as error:  # ValueError: a line too long
+            except (aiohttp.ClientError, HttpProcessingError, ValueError) as error:
                 raise ApiError(f"the connection is lost ({_name(error)})") from None
 
     async def _send(
@@ -206,7 +207,9 @@ class KubernetesApi:
             else:
                 raise NoCluster("there is no service account, and KUBECONFIG is not set")
             connected = client.ApiClient(configuration)
-        except (config.ConfigException, OSError, ValueError, AttributeError, TypeError) as error:
+        except ApiError:
+            raise
+        except Exception as error:  # whatever the library makes of a damaged file
             raise ApiError(f"the credentials cannot be read: {error}") from None
         self._namespace = self._namespace or namespace
         connected.user_agent = f"podium/{podium.__version__}"

@@ -91,6 +91,11 @@ class Watch:
                 if error.code != 410 or self._failures:
                     await asyncio.sleep(self._backoff_s())
                 self._failures += 1
+            except Exception:  # a fault of our own; who runs us serves on with what is known
+                _log.exception("%s: an object could not be dealt with", self._what)
+                self._version = None
+                await asyncio.sleep(self._backoff_s())
+                self._failures += 1
 
     async def _list(self) -> str:
         """Read the whole collection; gives its resource version. Raises ApiError."""

@@ -1,0 +1,263 @@
+"""The watch loop and its calls, against an API server in every mood."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from podium.errors import SetupError
+from podium.serving.kubernetes import watch as watch_module
+from podium.serving.kubernetes.api import ApiError, KubernetesApi
+from podium.serving.kubernetes.watch import Watch
+from tests.api_server import PIPELINES, ApiServer, eventually
+
+PATH = PIPELINES.replace("sport", "{namespace}")
+
+
+@pytest.fixture
+async def server(monkeypatch, tmp_path) -> AsyncIterator[ApiServer]:
+    monkeypatch.setattr(watch_module, "_MIN_BACKOFF_S", 0.02)
+    monkeypatch.setattr(watch_module, "_MAX_BACKOFF_S", 0.1)
+    server = ApiServer()
+    async with server.run():
+        monkeypatch.setenv("KUBECONFIG", server.kubeconfig(tmp_path))
+        yield server
+
+
+@asynccontextmanager
+async def watching(idle_s: float = 70) -> AsyncIterator[tuple[Watch, dict[str, str]]]:
+    """A running watch, and the colour of each object that it knows."""
+    seen: dict[str, str] = {}
+
+    def read(objects):
+        seen.clear()
+        seen.update({name: o["spec"]["colour"] for name, o in objects.items()})
+
+    async with KubernetesApi() as api:
+        watch = Watch(api, PATH, on_change=read, otherwise="nothing is known", idle_s=idle_s)
+        task = asyncio.create_task(watch.run())
+        try:
+            yield watch, seen
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+async def test_changes_arrive(server):
+    server.put(PIPELINES, "a", spec={"colour": "red"})
+    async with watching() as (watch, seen):
+        await watch.synced.wait()
+        assert seen == {"a": "red"}
+        server.put(PIPELINES, "b", spec={"colour": "blue"})
+        server.put(PIPELINES, "a", spec={"colour": "green"})
+        await eventually(lambda: seen == {"a": "green", "b": "blue"})
+        server.delete(PIPELINES, "a")
+        await eventually(lambda: seen == {"b": "blue"})
+    assert server.count("list") == 1
+
+
+async def test_a_stream_that_ends_is_continued_where_it_ended(server):
+    server.bookmark_s = 0.05
+    async with watching() as (watch, seen):
+        await watch.synced.wait()
+        server.say("/elsewhere", {})  # only a bookmark tells of it
+        bookmarked = str(server._version)
+        await asyncio.sleep(0.1)
+        server.bookmark_s = 60
+        server.cut_streams()
+        await eventually(lambda: server.count("watch") == 2)
+        assert server.calls[-1] == ("watch", bookmarked)
+        server.put(PIPELINES, "a", spec={"colour": "red"})
+        await eventually(lambda: seen == {"a": "red"})
+    assert server.count("list") == 1
+
+
+@pytest.mark.parametrize("told_in_the_stream", [True, False])
+async def test_what_the_server_has_forgotten_is_listed_anew(server, told_in_the_stream):
+    server.put(PIPELINES, "gone", spec={"colour": "red"})
+    async with watching() as (watch, seen):
+        await watch.synced.wait()
+        await eventually(lambda: server.count("watch") == 1)
+        if told_in_the_stream:
+            status = {"kind": "Status", "code": 410, "message": "too old resource version"}
+            server.say(PIPELINES, {"type": "ERROR", "object": status})
+        else:
+            server.mute = True
+            server.delete(PIPELINES, "gone")
+            server.put(PIPELINES, "new", spec={"colour": "blue"})
+            server.forget()
+            server.mute = False
+            server.cut_streams()
+            await eventually(lambda: seen == {"new": "blue"})
+        await eventually(lambda: server.count("list") == 2)
+        server.put(PIPELINES, "later", spec={"colour": "grey"})
+        await eventually(lambda: "later" in seen)
+
+
+async def test_while_the_server_is_away_what_is_known_stays(server):
+    server.put(PIPELINES, "a", spec={"colour": "red"})
+    async with watching() as (watch, seen):
+        await watch.synced.wait()
+        server.refuse = {"list": 500, "watch": 503}
+        server.cut_streams()
+        await eventually(lambda: server.count("watch") >= 4)
+        assert watch.age_s > 0
+        assert seen == {"a": "red"}
+        server.refuse = {}
+        server.put(PIPELINES, "b", spec={"colour": "blue"})
+        await eventually(lambda: "b" in seen)
+    assert server.count("list") == 1
+
+
+async def test_a_server_that_is_away_at_first_is_found(monkeypatch, tmp_path):
+    monkeypatch.setattr(watch_module, "_MIN_BACKOFF_S", 0.02)
+    server = ApiServer()
+    async with server.run():
+        monkeypatch.setenv("KUBECONFIG", server.kubeconfig(tmp_path))
+        port = int(server.url.rpartition(":")[2])
+    async with watching() as (watch, seen):
+        await asyncio.sleep(0.1)
+        assert not watch.synced.is_set()
+        assert not watch.refused
+        async with server.run(port=port):
+            server.put(PIPELINES, "a", spec={"colour": "red"})
+            await eventually(lambda: seen == {"a": "red"})
+            await eventually(lambda: server.count("watch") == 1)
+            server.cut_streams()
+        await asyncio.sleep(0.1)
+        assert seen == {"a": "red"}
+        async with server.run(port=port):  # and after a restart
+            server.put(PIPELINES, "b", spec={"colour": "blue"})
+            await eventually(lambda: "b" in seen)
+
+
+async def test_no_leave_is_told_once_and_may_be_given_later(server, caplog):
+    server.refuse = {"list": 403}
+    async with watching() as (watch, _):
+        await eventually(lambda: server.count("list") >= 4)
+        assert watch.refused
+        warnings = [r for r in caplog.records if r.levelno == logging.WARNING]
+        assert [w.message for w in warnings] == ["pipelines: 403 not in the mood; nothing is known"]
+        server.refuse = {}
+        await watch.synced.wait()
+        assert not watch.refused
+
+
+async def test_a_silent_stream_is_given_up(server):
+    server.mute = True
+    async with watching(idle_s=0.1) as (watch, seen):
+        await watch.synced.wait()
+        server.put(PIPELINES, "a", spec={"colour": "red"})
+        await eventually(lambda: server.count("watch") >= 2)
+        server.mute = False
+        server.cut_streams()
+        await eventually(lambda: seen == {"a": "red"})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"type": "ADDED"},
+        {"type": "ADDED", "object": {"metadata": {"resourceVersion": "1"}}},
+        {"type": "ERROR", "object": {"code": 500, "message": "etcd is on fire"}},
+        {"type": "ERROR", "object": None},
+        {"nonsense": [1]},
+        ["no", "object"],
+        {"type": "ADDED", "object": {"metadata": {"name": "x" * 9_000_000}}},
+    ],
+    ids=["no object", "no name", "error", "null", "no event", "list", "too long"],
+)
+async def test_nonsense_in_the_stream_does_no_harm(server, line):
+    server.put(PIPELINES, "a", spec={"colour": "red"})
+    async with watching() as (watch, seen):
+        await watch.synced.wait()
+        await eventually(lambda: server.count("watch") == 1)
+        server.say(PIPELINES, line)
+        await eventually(lambda: server.count("watch") >= 2)
+        assert seen == {"a": "red"}
+        server._events.clear()
+        server.put(PIPELINES, "b", spec={"colour": "blue"})
+        await eventually(lambda: "b" in seen)
+
+
+async def test_unknown_kinds_of_events_are_left_alone(server):
+    async with watching() as (watch, seen):
+        await watch.synced.wait()
+        await eventually(lambda: server.count("watch") == 1)
+        server.say(PIPELINES, {"type": "NEW", "object": {"metadata": {"resourceVersion": "7"}}})
+        server.put(PIPELINES, "a", spec={"colour": "red"})
+        await eventually(lambda: seen == {"a": "red"})
+
+
+async def test_a_fault_of_the_reader_does_not_end_the_watch(server, caplog):
+    seen = []
+
+    def read(objects):
+        seen.append(set(objects))
+        if "bad" in objects:
+            raise RuntimeError("a fault")
+
+    server.put(PIPELINES, "bad", spec={"colour": "red"})
+    async with KubernetesApi() as api:
+        watch = Watch(api, PATH, on_change=read, otherwise="")
+        task = asyncio.create_task(watch.run())
+        await eventually(lambda: len(seen) >= 2)
+        server.delete(PIPELINES, "bad")
+        await watch.synced.wait()
+        task.cancel()
+        await asyncio.wait([task])
+    assert seen[-1] == set()
+    assert "could not be dealt with" in caplog.text
+
+
+def test_waits_grow_and_differ():
+    watch = Watch(KubernetesApi(), PATH, on_change=lambda _: None, otherwise="")
+    first = [watch._backoff_s() for _ in range(200)]
+    assert 0.5 <= min(first) < 0.6
+    assert 0.9 < max(first) <= 1
+    watch._failures = 20
+    late = [watch._backoff_s() for _ in range(200)]
+    assert 0.5 <= min(late) < 5
+    assert 25 < max(late) <= 30
+
+
+async def test_a_stream_that_ends_at_once_is_not_asked_for_without_end(server):
+    server.refuse = {"watch": 200}
+    async with watching() as (watch, _):
+        await watch.synced.wait()
+        await asyncio.sleep(0.3)
+    assert 2 <= server.count("watch") <= 16  # at least 20 ms between
+
+
+async def test_new_credentials_are_read_when_old_ones_are_refused(server, tmp_path):
+    async with KubernetesApi() as api:
+        await api.call("GET", PIPELINES)
+        server.token = "second"
+        server.kubeconfig(tmp_path)
+        with pytest.raises(ApiError, match="401 Unauthorized"):
+            await api.call("GET", PIPELINES)
+        assert (await api.call("GET", PIPELINES))["items"] == []
+
+
+async def test_wrong_credentials_are_an_error_not_a_crash(server, monkeypatch, tmp_path):
+    for text in ("", "[", "7", "{}", "current-context: x\ncontexts: []\nclusters: []\n"):
+        (tmp_path / "bad").write_text(text)
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "bad"))
+        with pytest.raises(ApiError, match="credentials"):
+            await KubernetesApi().call("GET", PIPELINES)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    with pytest.raises(ApiError, match="credentials"):
+        await KubernetesApi().call("GET", PIPELINES)
+
+
+async def test_outside_a_cluster(monkeypatch, tmp_path):
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    api = KubernetesApi(service_account=tmp_path)
+    with pytest.raises(SetupError, match="PODIUM_WATCH_PIPELINES needs a cluster"):
+        api.require_cluster("PODIUM_WATCH_PIPELINES")
+    async with watching() as (watch, _):
+        await eventually(lambda: watch.refused)
