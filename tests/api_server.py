@@ -28,7 +28,7 @@ class ApiServer:
     """
 
     def __init__(self) -> None:
-        self.token = "first"
+        self.token = "first"  # noqa: S105 - of this server alone
         self.refuse: dict[str, int] = {}
         self.mute = False
         self.bookmark_s = 60.0
@@ -189,26 +189,25 @@ class ApiServer:
         self, verb: str, request: web.Request, collection: str, name: str
     ) -> web.Response:
         body = await request.json() if request.can_read_body else {}
-        name = name or body.get("metadata", {}).get("name", "")
-        old = self._objects.get((collection, name))
+        meta = body.get("metadata", {})
+        old = self._objects.get((collection, name or meta["name"]))
         if verb == "post":
             if old is not None:
                 return _status(409, "already exists")
-            return web.json_response(self.put(collection, name, **body), status=201)
+            return web.json_response(self.put(collection, meta["name"], **body), status=201)
         if old is None:
             return _status(404, f"{name} not found")
         if verb == "get":
             return web.json_response(old)
         self.written.append((request.path, dict(request.query), body))
-        if verb == "put":
-            if body["metadata"].get("resourceVersion") != old["metadata"]["resourceVersion"]:
-                return _status(409, "the object has been modified")
-            return web.json_response(self.put(collection, name, **body))
-        assert request.headers["content-type"] == "application/apply-patch+yaml"
-        assert request.path.endswith("/status")
-        if body["metadata"].get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
-            return _status(409, "uid mismatch")
-        return web.json_response(self.put(collection, name, status=body["status"]))
+        basis = "resourceVersion" if verb == "put" else "uid"
+        if meta.get(basis, old["metadata"][basis]) != old["metadata"][basis]:
+            return _status(409, f"{basis} does not match")
+        if verb == "patch":
+            assert request.headers["content-type"] == "application/apply-patch+yaml"
+            assert request.path.endswith("/status")
+            body = {"status": body["status"]}
+        return web.json_response(self.put(collection, name, **body))
 
 
 def _selected(made: dict[str, Any], selector: str) -> bool:
@@ -230,6 +229,6 @@ async def eventually(condition: Any, timeout_s: float = 10) -> None:
     """Wait until a condition holds; fail if it never does."""
     with suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - any condition, not an event
                 await asyncio.sleep(0.01)
     assert condition()

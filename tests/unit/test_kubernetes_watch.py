@@ -236,7 +236,7 @@ async def test_a_stream_that_ends_at_once_is_not_asked_for_without_end(server):
 async def test_new_credentials_are_read_when_old_ones_are_refused(server, tmp_path):
     async with KubernetesApi() as api:
         await api.call("GET", PIPELINES)
-        server.token = "second"
+        server.token = "second"  # noqa: S105 - of this server alone
         server.kubeconfig(tmp_path)
         with pytest.raises(ApiError, match="401 Unauthorized"):
             await api.call("GET", PIPELINES)

@@ -185,8 +185,7 @@ class KubernetesApi:
 
     async def _connect(self) -> Any:
         """A client with fresh credentials. Raises ApiError."""
-        client: Any = importlib.import_module("kubernetes.aio.client")  # large, and partly untyped
-        config: Any = importlib.import_module("kubernetes.aio.config")
+        client, config = await asyncio.to_thread(_load_library)
         configuration = client.Configuration()
         # Python 3.13 also refuses certificates of authorities, such as older clusters have, that
         # lack an extension. The chain is verified all the same.
@@ -223,6 +222,13 @@ class KubernetesApi:
     def _is_in_cluster(self) -> bool:
         named = os.environ.get("KUBERNETES_SERVICE_HOST")
         return bool(named) and (self._service_account / "token").is_file()
+
+
+def _load_library() -> tuple[Any, Any]:
+    """Client and configuration, which are slow to load and partly without types."""
+    modules = ("kubernetes.aio.client", "kubernetes.aio.config")
+    client, config = (importlib.import_module(module) for module in modules)
+    return client, config
 
 
 def _decode(data: bytes) -> Object:
