@@ -17,6 +17,8 @@ import yaml
 from moto.server import ThreadedMotoServer
 
 from podium.errors import InvalidInput, NotFound, SetupError, Unavailable
+from podium.models.fetch import fetch
+from podium.models.repository import ModelRepository
 from podium.models.s3_repository import open_repository
 from podium.models.settings import RepositorySettings
 from podium.storage import download
@@ -116,7 +118,7 @@ def test_a_broken_download_continues(bucket, proxy, settings):
     upload(bucket, "finder", 1, weights(1))
     stored = open_repository("s3://models/prod", settings).resolve("finder")
     proxy.cut_after = [600_000] + [0] * 50
-    with pytest.raises(Unavailable, match=r"broke off after \d+ bytes.*continues"):
+    with pytest.raises(Unavailable, match=r"broke off after \d+ bytes.*continues where it was"):
         stored.hold()
     assert cached(settings) == [f"finder/.1-{stored.manifest.sha256[:12]}.partial/model.onnx"]
     proxy.cut_after = []
@@ -175,6 +177,59 @@ def test_a_version_that_changes_is_downloaded_again(bucket, settings):
     assert repository.resolve("finder").hold().path.read_bytes() == weights(2)
     assert first.path.read_bytes() == weights(2)
     assert cached(settings) == ["finder/1/model.onnx", "finder/1/model.yaml"]
+
+
+def test_a_folder_is_filled_before_a_service_starts(bucket, proxy, settings, tmp_path):
+    for version in (1, 2):
+        upload(bucket, "finder", version, weights(version))
+    upload(bucket, "other", 1, weights(3))
+    folder = tmp_path / "models"
+    fetched = fetch("s3://models/prod", folder, ["finder@latest", "other@1"], settings)
+    assert fetched == [folder / "finder" / "2", folder / "other" / "1"]
+    assert ModelRepository(folder).folders() == [("finder", 2), ("other", 1)]
+    assert [
+        model.verified_weights().read_bytes() for model in ModelRepository(folder).models()
+    ] == [
+        weights(2),
+        weights(3),
+    ]
+    proxy.log.clear()
+    assert fetch("s3://models/prod", folder, ["finder@latest", "other@1"], settings) == fetched
+    assert proxy.gets(".onnx") == []
+    with pytest.raises(SetupError, match="no version 7, only 1, 2"):
+        fetch("s3://models/prod", folder, ["finder@7"], settings)
+    with pytest.raises(InvalidInput, match="from: must look like s3://"):
+        fetch(str(folder), folder, [], settings)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["podium", "models", "fetch", "--into"],
+        ["podium.models.fetch"],
+    ],
+    ids=["for people", "in a container"],
+)
+def test_the_commands_that_fill_a_folder(bucket, settings, tmp_path, monkeypatch, command):
+    for version in (1, 2):
+        upload(bucket, "finder", version, weights(version))
+    upload(bucket, "broken", 1, weights(3), sha256="0" * 64)
+    monkeypatch.setenv("PODIUM_MODELS", "s3://models/prod")
+    monkeypatch.setenv("PODIUM_MODELS_SERVE", "finder@1")
+
+    def run(*names: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", *command, str(tmp_path / "models"), *names]
+        return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+
+    assert run().returncode == 0
+    assert ModelRepository(tmp_path / "models").folders() == [("finder", 1)]
+    assert run("finder").returncode == 0
+    assert ModelRepository(tmp_path / "models").folders() == [("finder", 1), ("finder", 2)]
+    failed = run("broken")
+    assert failed.returncode == 1
+    assert "model.onnx of broken@1 is damaged" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert ModelRepository(tmp_path / "models").folders() == [("finder", 1), ("finder", 2)]
 
 
 HOLD = """

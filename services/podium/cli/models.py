@@ -1,4 +1,4 @@
-"""``podium models``: what is in the model repository, and getting the default models."""
+"""``podium models``: what is in the model repository, and the verbs that fill it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from podium.cli import bench_models
+from podium.cli import bench_models, fetch_models, pull_models
 from podium.cli.stack import default_models, require_models
 from podium.errors import SetupError
 from podium.models.repository import ModelRepository, StoredModel
@@ -34,18 +33,26 @@ def command() -> None:
     Examples:
       podium models pull blazepose                 download and convert the default models
       podium models pull blazepose --wheel FILE    the same from a file, without a network
+      podium models list --available               networks that can be pulled
+      podium models pull yolox-s                   one of them, ready to serve
+      podium models fetch --from s3://bucket/models --into DIR
       podium models list
       podium models verify
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
 
 
-command.add_command(bench_models.command)
+for _verb in (pull_models, fetch_models, bench_models):
+    command.add_command(_verb.command)
 
 
 @command.command("list")
 @_repository
-def list_models(repository: Path) -> None:
+@click.option("--available", is_flag=True, help="Show what `podium models pull` can get instead.")
+def list_models(repository: Path, available: bool) -> None:
     """Show every model, and whether its weights are what model.yaml says."""
+    if available:
+        pull_models.show_available()
+        return
     require_models(repository)
     table = Table(box=None, pad_edge=False)
     table.add_column("name", no_wrap=True)
@@ -55,8 +62,12 @@ def list_models(repository: Path) -> None:
     table.add_column("licence", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("weights")
-    for model in ModelRepository(repository).models():
-        manifest, problem = model.manifest, _problem(model)
+    for name, version in ModelRepository(repository).folders():
+        model, problem = _look_at(repository, name, version)
+        if model is None:
+            table.add_row(name, str(version), "", "", "", "", "[red]model.yaml is wrong[/]")
+            continue
+        manifest = model.manifest
         table.add_row(
             manifest.name,
             str(manifest.version),
@@ -70,55 +81,28 @@ def list_models(repository: Path) -> None:
 
 
 @command.command()
-@click.argument("family", type=click.Choice(["blazepose"]))
-@click.option(
-    "--wheel",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Take the models out of this file instead of downloading it.",
-)
-@_repository
-def pull(family: str, wheel: Path | None, repository: Path) -> None:
-    """Get the default models: a detector and a 2D and 3D pose model for one large athlete.
-
-    What is there and undamaged is left alone, without a download.
-    """
-    from podium.models.pull import pull_blazepose
-
-    console = Console()
-    columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(f"get {family}", total=None)
-        folders = pull_blazepose(
-            repository,
-            wheel=wheel,
-            progress=lambda step, done, total: progress.update(
-                task, description=step, completed=done, total=total
-            ),
-        )
-    for folder in folders:
-        console.print(str(folder), highlight=False, soft_wrap=True)
-
-
-@command.command()
 @_repository
 def verify(repository: Path) -> None:
     """Check the sha256 of all weights; the exit code is 1 when one is wrong."""
     require_models(repository)
     problems = 0
-    for model in ModelRepository(repository).models():
-        problem = _problem(model)
-        click.secho(f"{model.reference}: {problem or 'ok'}", fg="red" if problem else "green")
-        problems += problem is not None
+    for name, version in ModelRepository(repository).folders():
+        _, problem = _look_at(repository, name, version)
+        click.secho(f"{name}@{version}: {problem or 'ok'}", fg="red" if problem else "green")
+        problems += bool(problem)
     if problems:
         raise SetupError(f"{problems} of the models cannot be used")
 
 
-def _problem(model: StoredModel) -> str | None:
+def _look_at(repository: Path, name: str, version: int) -> tuple[StoredModel | None, str]:
+    """A model, if its manifest can be read, and what is wrong with it."""
+    model = None
     try:
+        model = ModelRepository(repository).load(name, version)
         model.verified_weights()
     except SetupError as error:
-        return error.message
-    return None
+        return model, error.message
+    return model, ""
 
 
 def _size(model: StoredModel) -> str:

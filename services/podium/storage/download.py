@@ -65,9 +65,11 @@ def download(
         except Unavailable as error:
             fruitless = 0 if _size(target) > before else fruitless + 1
             if fruitless == _ATTEMPTS:
+                there = _size(target)
+                what = f"broke off after {there} bytes" if there else "cannot be reached"
                 raise Unavailable(
-                    f"{remote.uri}: broke off after {_size(target)} bytes; check the network and "
-                    "run it again: the download continues there"
+                    f"{remote.uri}: {what}; check the network and try again: "
+                    "a download continues where it was"
                 ) from error
             time.sleep(_PAUSE_S * 2**fruitless)
 

@@ -1,0 +1,56 @@
+"""``podium models fetch``: models of an ``s3://`` repository into a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from podium.cli.pull_models import download_columns
+
+
+@click.command("fetch")
+@click.argument("names", nargs=-1, metavar="[NAME[@VERSION]]...")
+@click.option(
+    "--from",
+    "source",
+    envvar="PODIUM_MODELS",
+    show_envvar=True,
+    required=True,
+    metavar="S3-URI",
+    help="Repository to fetch from, s3://bucket/prefix.",
+)
+@click.option(
+    "--into",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder that becomes, or is, a repository.",
+)
+def command(names: tuple[str, ...], source: str, folder: Path) -> None:
+    """Bring models of an s3:// repository into a folder: all, or those named.
+
+    NAME is the highest version, NAME@3 that one. What is there and undamaged is not downloaded
+    again, a broken download continues, and several processes may fill a folder at the same time.
+    The endpoint and its kin come from PODIUM_MODELS_S3_ENDPOINT and its kin; credentials are found
+    as the AWS tools find them.
+
+    In a container of a service, `python -m podium.models.fetch FOLDER` does the same.
+    """
+    from podium.models.fetch import fetch
+    from podium.models.settings import RepositorySettings
+
+    console = Console()
+    with Progress(*download_columns(), console=console) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(reference: str, there: int, total: int) -> None:
+            if reference not in tasks:
+                tasks[reference] = bar.add_task(reference)
+            bar.update(tasks[reference], completed=there, total=total)
+
+        folders = fetch(source, folder, names, RepositorySettings(), show)
+    for each in folders:
+        console.print(str(each), highlight=False, soft_wrap=True)

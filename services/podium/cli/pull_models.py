@@ -1,0 +1,153 @@
+"""``podium models pull``: the default models, and networks that their authors publish."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+from podium.cli.stack import default_models
+from podium.errors import InvalidInput, SetupError
+from podium.models.zoo import ZOO, Network, PublishedFile
+
+DEFAULT = "blazepose"
+
+
+@click.command("pull")
+@click.argument("name", type=click.Choice([DEFAULT, *ZOO]), metavar="NAME")
+@click.option(
+    "--repository",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=default_models,
+    show_default="PODIUM_MODELS, or ./models",
+    help="Folder of the models.",
+)
+@click.option(
+    "--wheel",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take the default models out of this file instead of downloading it.",
+)
+@click.option("--checkpoint", is_flag=True, help="Get the weights for torch, to be exported.")
+@click.option(
+    "--mirror",
+    envvar="PODIUM_MODELS_MIRROR",
+    show_envvar=True,
+    metavar="URL",
+    help="Base address of a server that has the files under their own names.",
+)
+def command(
+    name: str, repository: Path, wheel: Path | None, checkpoint: bool, mirror: str | None
+) -> None:
+    """Get the default models (blazepose), or a network that its authors publish.
+
+    `podium models list --available` shows their names. What is there and undamaged is left alone,
+    without a download; a download that broke off continues.
+    """
+    if name == DEFAULT:
+        _pull_default(repository, wheel)
+    elif wheel is not None:
+        raise InvalidInput(f"is for {DEFAULT} alone", field="--wheel")
+    else:
+        _pull_published(ZOO[name], repository, checkpoint, mirror)
+
+
+def _pull_default(repository: Path, wheel: Path | None) -> None:
+    from podium.models.pull import pull_blazepose
+
+    console = Console()
+    columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(f"get {DEFAULT}", total=None)
+        folders = pull_blazepose(
+            repository,
+            wheel=wheel,
+            progress=lambda step, done, total: progress.update(
+                task, description=step, completed=done, total=total
+            ),
+        )
+    for folder in folders:
+        console.print(str(folder), highlight=False, soft_wrap=True)
+
+
+def _pull_published(
+    network: Network, repository: Path, checkpoint: bool, mirror: str | None
+) -> None:
+    from podium.models.zoo_pull import pull_checkpoint, pull_model
+
+    checkpoint = checkpoint or network.onnx is None
+    if (network.checkpoint if checkpoint else network.onnx) is None:
+        raise SetupError(_by_hand(network, repository))
+    console = Console()
+    with Progress(*download_columns(), console=console) as bar:
+        task = bar.add_task(network.name, total=None)
+        pulled = (pull_checkpoint if checkpoint else pull_model)(
+            network,
+            repository,
+            mirror=mirror,
+            progress=lambda there, total: bar.update(task, completed=there, total=total),
+        )
+    console.print(str(pulled.path), highlight=False, soft_wrap=True)
+    if not pulled.checked:
+        click.secho(
+            "nobody has published a hash of this file, so it was not checked; "
+            f"its sha256, which is recorded, is {pulled.sha256}",
+            fg="yellow",
+        )
+    if checkpoint and network.family:
+        click.echo(f"next: {_export(network, str(pulled.path), repository)}")
+
+
+def _by_hand(network: Network, repository: Path) -> str:
+    if not network.page:
+        return f"{network.name}: there is no checkpoint to be had, only a model that is ready"
+    return (
+        f"{network.name}: its authors offer the weights on a page for people, {network.page}. "
+        f"Download them there, then run `{_export(network, 'FILE', repository)}`"
+    )
+
+
+def _export(network: Network, weights: str, repository: Path) -> str:
+    return f"podium models export {network.family} --weights {weights} --out {repository}"
+
+
+def download_columns() -> tuple[TextColumn | BarColumn | DownloadColumn | TransferSpeedColumn, ...]:
+    """What a progress bar of downloads shows."""
+    return TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+
+
+def show_available() -> None:
+    """Print what ``podium models pull`` knows, where it is and how it is checked."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "licence", "gives", "sha256"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("from", overflow="fold")
+    table.add_row(DEFAULT, "Apache-2.0", "models", "pinned", "package index")
+    for network in ZOO.values():
+        if file := network.onnx or network.checkpoint:
+            gives = "model" if network.onnx else "checkpoint"
+            if network.onnx and network.checkpoint:
+                gives += ", --checkpoint"
+            host = str(urlsplit(file.url).hostname)
+            table.add_row(network.name, network.license, gives, _hash(file), host)
+    console = Console()
+    console.print(table)
+    click.echo("\nby hand, then `podium models export`:")
+    for network in ZOO.values():
+        if network.page:
+            click.echo(f"{network.name} ({network.license}): {network.page}")
+
+
+def _hash(file: PublishedFile) -> str:
+    return f"{file.sha256[:8]}..." if file.sha256 else "none published"

@@ -1,0 +1,68 @@
+"""Models of an ``s3://`` repository into a folder, for use before a service starts.
+
+``python -m podium.models.fetch FOLDER [NAME[@VERSION]]...`` does so with what a service has
+installed, out of the repository that ``PODIUM_MODELS`` names; ``podium models fetch`` is the same
+for people.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+from podium.errors import InvalidInput, PodiumError
+from podium.models.cache import ModelCache
+from podium.models.s3_repository import Progress, is_s3, s3_repository
+from podium.models.settings import RepositorySettings
+
+
+def fetch(
+    source: str,
+    folder: Path,
+    references: Collection[str],
+    settings: RepositorySettings,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Bring models into a folder that a service can then use as its repository.
+
+    What is there and undamaged is not downloaded again, and a broken download continues.
+
+    Args:
+        source: ``s3://bucket/prefix``.
+        folder: Created if need be; several processes may fill it at the same time.
+        references: ``name``, ``name@latest`` or ``name@3``; empty: what ``settings.serve`` says,
+            and every version of every model if that is empty too.
+        settings: Where the bucket is.
+        progress: Told of the bytes.
+
+    Returns:
+        The folders of the models.
+
+    Raises:
+        PodiumError: one of them cannot be had; those before it are there.
+    """
+    if not is_s3(source):
+        raise InvalidInput(f"must look like s3://bucket/prefix, not {source!r}", field="from")
+    repository = s3_repository(source, settings, ModelCache(folder), progress)
+    chosen = repository.select(references or settings.serve)
+    return [repository.load(*key).hold().path.parent for key in chosen]
+
+
+def main() -> None:
+    """What ``python -m podium.models.fetch`` runs; the exit code is 1 when a model is missing."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    if len(sys.argv) < 2:
+        sys.exit("usage: python -m podium.models.fetch FOLDER [NAME[@VERSION]]...")
+    source = os.environ.get("PODIUM_MODELS", "")
+    try:
+        for path in fetch(source, Path(sys.argv[1]), sys.argv[2:], RepositorySettings()):
+            logging.getLogger("podium.models").info("%s is there", path)
+    except PodiumError as error:
+        sys.exit(error.message)
+
+
+if __name__ == "__main__":
+    main()
