@@ -7,10 +7,12 @@ import threading
 import time
 from contextlib import contextmanager
 
+import boto3
 import numpy as np
 import pytest
 import tritonclient.http as triton
 import yaml
+from moto.server import ThreadedMotoServer
 from tritonclient.utils import InferenceServerException
 
 from podium.cli.service_process import ServiceProcess
@@ -312,3 +314,58 @@ def test_statistics(detection):
     assert {1, 3} <= {batch["batch_size"] for batch in after["batch_stats"]}
     with pytest.raises(InferenceServerException, match="no version '9'"):
         detection.get_inference_statistics(DETECTOR, "9")
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """An empty bucket ``models`` of an S3 server; services find it by their environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    monkeypatch.setenv("PODIUM_MODELS_S3_ENDPOINT", url)
+    monkeypatch.setenv("PODIUM_MODELS_S3_ALLOW_HTTP", "true")
+    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
+    client.create_bucket(Bucket="models")
+    yield client
+    client.close()
+    server.stop()
+
+
+def test_models_from_an_object_store(bucket, model_repository, tmp_path, noise):
+    """Those that are whole are served, the others say why not, and an outage changes nothing."""
+    source = model_repository / POSE / "1"
+    weights = (source / "model.onnx").read_bytes()
+    manifest = yaml.safe_load((source / "model.yaml").read_text())
+
+    def upload(version, data):
+        folder = f"prod/{POSE}/{version}"
+        bucket.put_object(Bucket="models", Key=f"{folder}/model.onnx", Body=data)
+        text = yaml.safe_dump({**manifest, "version": version})
+        bucket.put_object(Bucket="models", Key=f"{folder}/model.yaml", Body=text)
+
+    upload(1, weights)
+    upload(2, weights[:-1] + b"?")
+    cache = {"PODIUM_MODELS_CACHE_DIR": str(tmp_path / "cache")}
+    with running("pose2d", "s3://models/prod", **cache) as process, talking_to(process) as client:
+        index = {entry["version"]: entry for entry in client.get_model_repository_index()}
+        assert index["1"]["state"] == "READY"
+        assert index["2"]["state"] == "UNAVAILABLE"
+        assert "damaged where it comes from" in index["2"]["reason"]
+        assert infer(client, POSE, noise).get_response()["model_version"] == "1"
+
+        upload(2, weights)
+        client.load_model(POSE)
+        assert infer(client, POSE, noise).get_response()["model_version"] == "2"
+
+        for entry in bucket.list_objects_v2(Bucket="models")["Contents"]:
+            bucket.delete_object(Bucket="models", Key=entry["Key"])
+        bucket.delete_bucket(Bucket="models")
+        with pytest.raises(InferenceServerException, match="no bucket of s3://models/prod"):
+            client.load_model(POSE)
+        index = {entry["version"]: entry for entry in client.get_model_repository_index()}
+        assert [index[version]["state"] for version in "12"] == ["READY", "READY"]
+        assert "no bucket" in index["1"]["reason"]
+        assert infer(client, POSE, noise).get_response()["model_version"] == "2"

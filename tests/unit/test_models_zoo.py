@@ -344,3 +344,31 @@ def test_weights_on_a_page_for_people(tmp_path):
     for name in ZOO:
         assert name in listed
     assert "https://github.com/mks0601/3DMPPE_ROOTNET_RELEASE" in listed
+
+
+@pytest.mark.parametrize("verb", [["list"], ["verify"], ["pull", "yolox-s"]])
+def test_what_needs_a_folder_says_so(verb):
+    result = command(*verb, PODIUM_MODELS="s3://models/prod")
+    assert result.returncode == 1
+    assert "PODIUM_MODELS is s3://models/prod, and this command needs a folder" in result.stderr
+    assert "podium models fetch --into FOLDER" in result.stderr
+
+
+def test_one_damaged_model_does_not_hide_the_others(files, mirror, tmp_path):
+    for name in ("yolox-nano", "yolox-s", "yolox-m"):
+        pull_model(publishes(files, name, weights()), tmp_path / "r", mirror=mirror.url)
+    (tmp_path / "r" / "yolox-m" / "1" / "model.yaml").write_text("version: [")
+    (tmp_path / "r" / "yolox-s" / "1" / "model.onnx").write_bytes(b"half")
+    listed = command("list", "--repository", str(tmp_path / "r"))
+    assert listed.returncode == 0
+    assert [line.split()[-1] for line in listed.stdout.splitlines()[1:]] == [
+        "wrong",
+        "verified",
+        "missing",
+    ]
+    verified = command("verify", "--repository", str(tmp_path / "r"))
+    assert verified.returncode == 1
+    assert "yolox-m@1: " in verified.stdout
+    assert "is not YAML" in verified.stdout
+    assert "yolox-nano@1: ok" in verified.stdout
+    assert "2 of the models cannot be used" in verified.stderr

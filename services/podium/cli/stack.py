@@ -13,6 +13,7 @@ from typing import Self
 from podium.cli.service_process import LogSink, ServiceProcess
 from podium.errors import InvalidInput, SetupError, Unavailable
 from podium.models.repository import PULL_COMMAND, ModelRepository
+from podium.models.settings import is_s3
 from podium.serving.settings import ServiceSettings
 
 SERVICES = ("gateway", "decode", "detection", "pose2d", "pose3d", "postprocess")
@@ -30,8 +31,18 @@ KILL_TIMEOUT_S = 10.0
 
 
 def default_models() -> Path:
-    """The model repository: ``PODIUM_MODELS``, or ``models`` where the command is run."""
-    return Path(os.environ.get("PODIUM_MODELS") or "models")
+    """The model repository: ``PODIUM_MODELS``, or ``models`` where the command is run.
+
+    Raises:
+        SetupError: it is not on this machine; the message has the remedy.
+    """
+    address = os.environ.get("PODIUM_MODELS") or "models"
+    if is_s3(address):
+        raise SetupError(
+            f"PODIUM_MODELS is {address}, and this command needs a folder; bring the models here "
+            "with `podium models fetch --into FOLDER` and set PODIUM_MODELS=FOLDER"
+        )
+    return Path(address)
 
 
 def ports_from(first: int) -> dict[str, int]:

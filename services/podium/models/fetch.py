@@ -15,8 +15,8 @@ from pathlib import Path
 
 from podium.errors import InvalidInput, PodiumError
 from podium.models.cache import ModelCache
-from podium.models.s3_repository import Progress, is_s3, s3_repository
-from podium.models.settings import RepositorySettings
+from podium.models.s3_repository import Progress, s3_repository
+from podium.models.settings import RepositorySettings, is_s3
 
 
 def fetch(

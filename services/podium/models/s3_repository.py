@@ -21,7 +21,7 @@ from podium.models.repository import (
     is_version,
     require_place,
 )
-from podium.models.settings import RepositorySettings
+from podium.models.settings import RepositorySettings, is_s3
 from podium.storage.download import RemoteFile, download
 from podium.storage.s3 import S3Connection, bucket_and_key, store_errors
 
@@ -196,8 +196,3 @@ def s3_repository(
     return S3Repository(
         uri, connection, cache, max_file_bytes=settings.max_file_bytes, progress=progress
     )
-
-
-def is_s3(address: str | Path) -> bool:
-    """Whether an address is of an object store, not a folder."""
-    return str(address).startswith("s3:")

@@ -52,3 +52,8 @@ class RepositorySettings(BaseSettings):
         if self.cache_bytes < self.max_file_bytes:
             raise ValueError("cache_bytes must be at least max_file_bytes")
         return self
+
+
+def is_s3(address: str | Path) -> bool:
+    """Whether the address of a repository is of an object store, not a folder."""
+    return str(address).startswith("s3:")
