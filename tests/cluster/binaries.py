@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -24,8 +25,18 @@ PROGRAMS = (
     "kubectl",
     "kubelet",
 )
-INSTALLED = ("sigs.k8s.io/kwok/cmd/kwok@v0.8.0", "helm.sh/helm/v4/cmd/helm@v4.3.1")
+KWOK = "v0.8.0"
+INSTALLED = (f"sigs.k8s.io/kwok/cmd/kwok@{KWOK}", "helm.sh/helm/v4/cmd/helm@v4.3.1")
 """Programs whose own module is enough to build them."""
+
+STAGES = (
+    "node/fast/node-initialize",
+    "node/heartbeat-with-lease/node-heartbeat-with-lease",
+    "pod/fast/pod-ready",
+    "pod/fast/pod-complete",
+    "pod/fast/pod-delete",
+)
+"""What kwok does to nodes and pods, from the files of its module."""
 
 
 class NoGo(Exception):
@@ -61,10 +72,9 @@ def kubernetes_version() -> str:
 
 
 def _digest() -> str:
-    digest = hashlib.sha256("\n".join(INSTALLED).encode())
-    for module in ("kubernetes", "etcd"):
-        for name in ("go.mod", "go.sum", "main.go"):
-            digest.update((SOURCES / module / name).read_bytes())
+    digest = hashlib.sha256("\n".join(INSTALLED + STAGES).encode())
+    for source in sorted(SOURCES.glob("*/*.go")) + sorted(SOURCES.glob("*/go.*")):
+        digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -74,9 +84,11 @@ def _build(folder: Path) -> None:
     partial.mkdir()
     started = time.monotonic()
     print(f"Building Kubernetes {kubernetes_version()}, etcd, kwok and helm (once) ...", flush=True)
-    _go("build", "-C", SOURCES / "etcd", "-ldflags=-s -w", "-o", partial / "etcd")
+    for module in ("pause", "etcd"):
+        _go("build", "-C", SOURCES / module, "-ldflags=-s -w", "-o", partial / module)
     for package in INSTALLED:
         _go("install", "-ldflags=-s -w", package, GOBIN=str(partial))
+    (partial / "stages.yaml").write_text(_stages())
     flags = f"-ldflags=-s -w {_version_flags()}"
     _go("build", "-C", SOURCES / "kubernetes", flags, "-o", partial / "kubernetes")
     for program in PROGRAMS:
@@ -84,6 +96,12 @@ def _build(folder: Path) -> None:
     partial.rename(folder)
     size_mb = sum(path.stat().st_size for path in folder.iterdir() if not path.is_symlink()) / 1e6
     print(f"Built in {time.monotonic() - started:.0f} s: {folder} ({size_mb:.0f} MB)", flush=True)
+
+
+def _stages() -> str:
+    described = _go("mod", "download", "-json", f"sigs.k8s.io/kwok@{KWOK}")
+    folder = Path(json.loads(described)["Dir"]) / "kustomize" / "stage"
+    return "---\n".join((folder / f"{stage}.yaml").read_text() for stage in STAGES)
 
 
 def _version_flags() -> str:
@@ -98,10 +116,13 @@ def _version_flags() -> str:
     )
 
 
-def _go(command: str, *arguments: str | Path, **environment: str) -> None:
+def _go(command: str, *arguments: str | Path, **environment: str) -> str:
     flags = f"{os.environ.get('GOFLAGS', '')} -trimpath"
-    subprocess.run(
+    done = subprocess.run(
         ["go", command, *map(str, arguments)],
         env=os.environ | environment | {"GOFLAGS": flags.strip(), "CGO_ENABLED": "0"},
+        stdout=subprocess.PIPE,
+        text=True,
         check=True,
     )
+    return done.stdout

@@ -118,6 +118,7 @@ def own_cluster(programs: Path, folder: Path) -> Iterator[Cluster]:
         folder: For certificates, data and logs.
     """
     with ControlPlane(programs, folder) as control_plane:
+        control_plane.start_kwok()
         cluster = Cluster(control_plane.kubeconfig, programs, control_plane)
         cluster.kubectl(
             "create", "-f=-", stdin={"apiVersion": "v1", "kind": "List", "items": nodes()}

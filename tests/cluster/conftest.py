@@ -23,19 +23,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
+def programs(request: pytest.FixtureRequest) -> Path:
+    """The folder with the programs of a cluster; a cold build says how long it takes."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    try:
+        with capture.global_and_fixture_disabled():
+            return binaries()
+    except NoGo as error:
+        pytest.skip(f"{error}; or set KUBECONFIG")
+
+
+@pytest.fixture(scope="session")
 def cluster(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
     """The cluster of ``KUBECONFIG``, or else one that is started for the tests."""
     if given := os.environ.get("KUBECONFIG"):
         yield Cluster(Path(given))
         return
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    try:
-        with capture.global_and_fixture_disabled():  # a cold build says how long it takes
-            programs = binaries()
-    except NoGo as error:
-        pytest.skip(f"{error}; or set KUBECONFIG")
+    programs: Path = request.getfixturevalue("programs")
     with own_cluster(programs, tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
 

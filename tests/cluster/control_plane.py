@@ -1,18 +1,11 @@
-"""A Kubernetes control plane on loopback: etcd, API server, controllers, scheduler, and kwok.
-
-Kwok plays the kubelets: it makes the pods that are bound to its nodes run, without containers.
-"""
+"""A Kubernetes control plane: etcd, API server, controller manager, scheduler."""
 
 from __future__ import annotations
 
 import http.client
-import os
-import signal
 import socket
 import ssl
-import subprocess
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -20,13 +13,11 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.cluster.certificates import Authority, write_key
+from tests.cluster.processes import Processes
 
 HOST = "127.0.0.1"
 SERVICE_ADDRESSES = "10.96.0.0/16"
 API_SERVICE_ADDRESS = "10.96.0.1"
-START_TIMEOUT_S = 120.0
-STOP_TIMEOUT_S = 20.0
-PATIENCE_S = 0.1
 
 
 class ControlPlane:
@@ -56,25 +47,23 @@ class ControlPlane:
         self._service_account_key = write_key(
             folder / "service-account.key", ec.generate_private_key(ec.SECP256R1())
         )
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes = Processes(folder)
 
     def __enter__(self) -> Self:
         with ExitStack() as on_failure:
-            on_failure.callback(self.stop)
+            on_failure.callback(self.processes.stop)
             self._start_etcd()
             self.start_api_server()
             self._start_controllers()
-            self._start_kwok()
             on_failure.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self.processes.stop()
 
-    def stop(self) -> None:
-        """Stop everything, etcd last."""
-        for name in reversed(list(self._processes)):
-            self._end(name)
+    def start(self, program: str, *arguments: str) -> None:
+        """Start one of the programs."""
+        self.processes.start(program, self._binaries / program, *arguments)
 
     def start_api_server(self) -> None:
         """Start the API server and wait until it is ready."""
@@ -113,23 +102,22 @@ class ControlPlane:
             f"--proxy-client-cert-file={proxy_certificate}",
             f"--proxy-client-key-file={proxy_key}",
         )
-        self._wait("kube-apiserver", lambda: self._answers("/readyz"))
+        self.processes.wait_until("kube-apiserver", lambda: self._answers("/readyz"))
 
     def stop_api_server(self) -> None:
         """Stop the API server; what has been written stays in etcd."""
-        self._end("kube-apiserver")
+        self.processes.end("kube-apiserver")
 
-    def start(self, program: str, *arguments: str) -> None:
-        """Start one of the programs; its output goes to ``<program>.log``."""
-        with (self.folder / f"{program}.log").open("ab") as log:
-            self._processes[program] = subprocess.Popen(
-                [self._binaries / program, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                start_new_session=True,  # Ctrl-C is ours; we stop them in order
-            )
+    def start_kwok(self) -> None:
+        """Start what plays the kubelets of annotated nodes: their pods run, without containers."""
+        self.start(
+            "kwok",
+            f"--kubeconfig={self.kubeconfig}",
+            f"--config={self._binaries / 'stages.yaml'}",
+            "--manage-all-nodes=false",
+            "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+            "--node-lease-duration-seconds=40",
+        )
 
     def _start_etcd(self) -> None:
         url = f"http://{HOST}:{self._etcd_port}"
@@ -143,7 +131,7 @@ class ControlPlane:
             f"--initial-cluster=default={self._peer_url}",
             "--unsafe-no-fsync",
         )
-        self._wait("etcd", self._etcd_answers)
+        self.processes.wait_until("etcd", self._etcd_answers)
 
     def _start_controllers(self) -> None:
         kubeconfig = f"--kubeconfig={self.kubeconfig}"
@@ -159,27 +147,6 @@ class ControlPlane:
         )
         self.start("kube-scheduler", kubeconfig, "--leader-elect=false", "--secure-port=0")
 
-    def _start_kwok(self) -> None:
-        self.start(
-            "kwok",
-            f"--kubeconfig={self.kubeconfig}",
-            "--manage-all-nodes=false",
-            "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-            "--node-lease-duration-seconds=40",
-        )
-
-    def _wait(self, program: str, is_ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not is_ready():
-            if self._processes[program].poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{program} does not start:\n{self.last_lines(program)}")
-            time.sleep(PATIENCE_S)
-
-    def last_lines(self, program: str, count: int = 20) -> str:
-        """The end of the log of a program."""
-        log = (self.folder / f"{program}.log").read_text(errors="replace")
-        return "\n".join(log.splitlines()[-count:])
-
     def _answers(self, path: str) -> bool:
         context = ssl.create_default_context(cafile=str(self.authority.certificate))
         connection = http.client.HTTPSConnection(
@@ -189,16 +156,6 @@ class ControlPlane:
 
     def _etcd_answers(self) -> bool:
         return _is_ok(http.client.HTTPConnection(HOST, self._etcd_port, timeout=2), "/health")
-
-    def _end(self, program: str) -> None:
-        process = self._processes.pop(program)
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def free_ports(count: int) -> Sequence[int]:
