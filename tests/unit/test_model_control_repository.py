@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from podium.errors import Forbidden, NotFound, SetupError
+from podium.errors import Forbidden, NotFound, SetupError, Unavailable
 from podium.models.repository import ModelRepository
 from podium.serving.batcher import Batcher, BatchLimits
 from podium.serving.catalogue import Catalogue, Entry
@@ -132,6 +132,25 @@ async def test_a_service_with_nothing_but_damage_says_so(tmp_path):
     with ThreadPoolExecutor(1) as executor:
         bench = Bench(tmp_path, executor)
         with pytest.raises(SetupError, match="damaged"):
+            bench.control.load_all()
+        bench.control.close()
+
+
+async def test_an_outage_is_no_damage(tmp_path):
+    """A start that would have worked a minute later fails whole, to be tried again."""
+
+    class Flaky(ModelRepository):
+        def load(self, name, version):
+            if version == 2:
+                raise Unavailable("the object store does not answer")
+            return super().load(name, version)
+
+    for version in (1, 2):
+        add(tmp_path, "finder", version)
+    with ThreadPoolExecutor(1) as executor:
+        bench = Bench(tmp_path, executor)
+        bench.control._repository = Flaky(tmp_path)
+        with pytest.raises(Unavailable):
             bench.control.load_all()
         bench.control.close()
 

@@ -22,6 +22,7 @@ from podium.models.repository import ModelRepository
 from podium.models.s3_repository import open_repository
 from podium.models.settings import RepositorySettings
 from podium.storage import download
+from podium.storage.s3 import S3Connection
 from tests.faulty_proxy import FaultyProxy
 from tests.unit.test_models_manifest import DETECTOR
 
@@ -137,6 +138,22 @@ def test_a_download_that_breaks_often_gets_there(bucket, proxy, settings):
     assert len(proxy.gets(".onnx")) == 4
 
 
+def test_a_file_that_is_replaced_meanwhile_is_downloaded_anew(bucket, proxy, s3_url, tmp_path):
+    bucket.put_object(Bucket="models", Key="x.onnx", Body=weights(1))
+    replaced = []
+
+    def replace_it(sent: int) -> None:
+        if sent > BYTES / 2 and not replaced:
+            replaced.append(bucket.put_object(Bucket="models", Key="x.onnx", Body=weights(2)))
+
+    proxy.on_chunk = replace_it
+    proxy.cut_after = [900_000]
+    store = S3Connection(proxy.url, allow_http=True).bucket("models")
+    remote = download.RemoteFile(store, "x.onnx", "s3://models/x.onnx")
+    download.download(remote, tmp_path / "x", max_bytes=BYTES)
+    assert (tmp_path / "x").read_bytes() == weights(2)
+
+
 def test_half_of_another_file_is_noticed_and_downloaded_anew(bucket, settings):
     upload(bucket, "finder", 1, weights(1))
     stored = open_repository("s3://models/prod", settings).resolve("finder")
@@ -225,7 +242,7 @@ def test_the_commands_that_fill_a_folder(bucket, settings, tmp_path, monkeypatch
     assert ModelRepository(tmp_path / "models").folders() == [("finder", 1)]
     assert run("finder").returncode == 0
     assert ModelRepository(tmp_path / "models").folders() == [("finder", 1), ("finder", 2)]
-    failed = run("broken")
+    failed = run("broken", "finder@2")
     assert failed.returncode == 1
     assert "model.onnx of broken@1 is damaged" in failed.stderr
     assert "Traceback" not in failed.stderr

@@ -17,7 +17,8 @@ import podium
 from podium.cli.stack import taken
 from podium.engines.processors import available_cpus
 from podium.errors import SetupError
-from podium.models.repository import PULL_COMMAND, ModelRepository
+from podium.models.repository import ModelRepository
+from podium.models.zoo import PULL_COMMAND
 
 State = Literal["ok", "info", "warn", "fail"]
 

@@ -12,8 +12,9 @@ from typing import Self
 
 from podium.cli.service_process import LogSink, ServiceProcess
 from podium.errors import InvalidInput, SetupError, Unavailable
-from podium.models.repository import PULL_COMMAND, ModelRepository
+from podium.models.repository import ModelRepository
 from podium.models.settings import is_s3
+from podium.models.zoo import PULL_COMMAND
 from podium.serving.settings import ServiceSettings
 
 SERVICES = ("gateway", "decode", "detection", "pose2d", "pose3d", "postprocess")

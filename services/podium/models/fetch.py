@@ -13,7 +13,7 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from podium.errors import InvalidInput, PodiumError
+from podium.errors import InvalidInput, PodiumError, SetupError, Unavailable
 from podium.models.cache import ModelCache
 from podium.models.s3_repository import Progress, s3_repository
 from podium.models.settings import RepositorySettings, is_s3
@@ -42,13 +42,23 @@ def fetch(
         The folders of the models.
 
     Raises:
-        PodiumError: one of them cannot be had; those before it are there.
+        SetupError: some of them are damaged or do not fit; the others are there.
+        PodiumError: the repository cannot be read.
     """
     if not is_s3(source):
         raise InvalidInput(f"must look like s3://bucket/prefix, not {source!r}", field="from")
     repository = s3_repository(source, settings, ModelCache(folder), progress)
-    chosen = repository.select(references or settings.serve)
-    return [repository.load(*key).hold().path.parent for key in chosen]
+    folders, problems = [], []
+    for key in repository.select(references or settings.serve):
+        try:
+            folders.append(repository.load(*key).hold().path.parent)
+        except Unavailable:
+            raise
+        except PodiumError as error:
+            problems.append(error.message)
+    if problems:
+        raise SetupError("\n".join(problems))
+    return folders
 
 
 def main() -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from podium.errors import NotFound, SetupError
 from podium.models.manifest import MANIFEST_FILE, Manifest, read_manifest
-
-PULL_COMMAND = "podium models pull blazepose"
+from podium.models.zoo import how_to_get
 
 _NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
 _VERSION = r"[1-9][0-9]{0,8}"
@@ -50,11 +49,11 @@ class StoredModel:
         try:
             found = sha256_of(path)
         except OSError:
-            raise SetupError(f"{path}: missing; {_remedy(self.manifest.name)}") from None
+            raise SetupError(f"{path}: missing; {how_to_get(self.manifest.name)}") from None
         if found != self.manifest.sha256:
             raise SetupError(
                 f"{path}: damaged (sha256 {found[:12]}, {MANIFEST_FILE} says "
-                f"{self.manifest.sha256[:12]}); {_remedy(self.manifest.name)}"
+                f"{self.manifest.sha256[:12]}); {how_to_get(self.manifest.name)}"
             )
         return path
 
@@ -125,7 +124,7 @@ class ModelRepository:
         name, version = match["name"], match["version"]
         versions = self.versions(name)
         if not versions:
-            raise SetupError(f"{self.address}: holds no model {name!r}; {_remedy(name)}")
+            raise SetupError(f"{self.address}: holds no model {name!r}; {how_to_get(name)}")
         if version is None:
             return name, versions[-1]
         if int(version) not in versions:
@@ -202,12 +201,6 @@ def publish(prepared: Path, folder: Path) -> None:
         folder.rename(old)
     prepared.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _remedy(name: str) -> str:
-    if name.startswith("blazepose-"):
-        return f"run `{PULL_COMMAND}`"
-    return f"add its folder, or run `{PULL_COMMAND}` for the default models"
 
 
 def sha256_of(path: Path) -> str:

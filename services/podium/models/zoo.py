@@ -220,3 +220,13 @@ _NETWORKS = (
 )
 
 ZOO: Mapping[str, Network] = MappingProxyType({network.name: network for network in _NETWORKS})
+PULL_COMMAND = "podium models pull blazepose"
+
+
+def how_to_get(name: str) -> str:
+    """What to do for a model of this name, as the end of a sentence."""
+    if name.startswith("blazepose-"):
+        return f"run `{PULL_COMMAND}`"
+    if name in ZOO:
+        return f"run `podium models pull {name}`"
+    return f"add its folder, or run `{PULL_COMMAND}` for the default models"

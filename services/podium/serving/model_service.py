@@ -18,9 +18,9 @@ from podium.engines.options import EngineOptions, Provider
 from podium.engines.processors import available_cpus
 from podium.errors import SetupError
 from podium.models.manifest import Task
-from podium.models.repository import PULL_COMMAND
 from podium.models.s3_repository import open_repository
 from podium.models.settings import RepositorySettings
+from podium.models.zoo import PULL_COMMAND
 from podium.serving.app import create_service_app
 from podium.serving.batcher import BatchLimits
 from podium.serving.catalogue import Catalogue

@@ -85,6 +85,8 @@ class RepositoryControl:
                 if self._task not in stored.manifest.tasks:
                     continue
                 loaded = self._load_or_keep(stored)
+            except Unavailable:  # will pass, unlike damage: better to start again than without it
+                raise
             except PodiumError as error:
                 _log.error("%s@%d is left out: %s", *key, error.message)
                 self._reasons[key[0], str(key[1])] = error.message

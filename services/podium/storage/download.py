@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import NotSupportedError
@@ -16,6 +17,9 @@ from obstore.store import ObjectStore
 
 from podium.errors import SetupError, Unavailable
 from podium.storage.s3 import store_errors
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are there and the bytes in all."""
@@ -55,12 +59,16 @@ def download(
             has come.
         OSError: it cannot be written; with ENOSPC before the first byte where that can be known.
     """
-    fruitless = 0
+    fruitless, begun = 0, None
     while True:
         before = _size(target)
         try:
             with store_errors(remote.uri, named="download"):
-                _continue(remote, target, max_bytes, progress or (lambda there, total: None))
+                facts = obstore.head(remote.store, remote.key)
+                if begun is not None and facts["e_tag"] != begun["e_tag"]:
+                    _start_over(target)
+                begun = facts
+                _continue(remote, facts, target, max_bytes, progress or _no_progress)
             return
         except Unavailable as error:
             fruitless = 0 if _size(target) > before else fruitless + 1
@@ -74,8 +82,9 @@ def download(
             time.sleep(_PAUSE_S * 2**fruitless)
 
 
-def _continue(remote: RemoteFile, target: Path, max_bytes: int, progress: Progress) -> None:
-    facts = obstore.head(remote.store, remote.key)
+def _continue(
+    remote: RemoteFile, facts: ObjectMeta, target: Path, max_bytes: int, progress: Progress
+) -> None:
     total, there = int(facts["size"]), _size(target)
     if total > max_bytes:
         raise SetupError(f"{remote.uri}: is {total} bytes; at most {max_bytes} are allowed")
@@ -101,6 +110,10 @@ def _continue(remote: RemoteFile, target: Path, max_bytes: int, progress: Progre
             file.write(chunk)
             there += len(chunk)
             progress(there, total)
+
+
+def _no_progress(there: int, total: int) -> None:
+    pass
 
 
 def _size(path: Path) -> int:
