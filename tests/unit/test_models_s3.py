@@ -14,8 +14,10 @@ import boto3
 import numpy as np
 import pytest
 import yaml
+from click.testing import CliRunner, Result
 from moto.server import ThreadedMotoServer
 
+from podium.cli import cli
 from podium.errors import InvalidInput, NotFound, SetupError, Unavailable
 from podium.models.fetch import fetch
 from podium.models.repository import ModelRepository
@@ -219,34 +221,33 @@ def test_a_folder_is_filled_before_a_service_starts(bucket, proxy, settings, tmp
         fetch(str(folder), folder, [], settings)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["podium", "models", "fetch", "--into"],
-        ["podium.models.fetch"],
-    ],
-    ids=["for people", "in a container"],
-)
-def test_the_commands_that_fill_a_folder(bucket, settings, tmp_path, monkeypatch, command):
+def test_the_command_that_fills_a_folder(bucket, settings, tmp_path):
     for version in (1, 2):
         upload(bucket, "finder", version, weights(version))
     upload(bucket, "broken", 1, weights(3), sha256="0" * 64)
+
+    def run(*names: str) -> Result:
+        line = ["models", "fetch", "--from", "s3://models/prod", "--into", str(tmp_path / "m")]
+        return CliRunner().invoke(cli, [*line, *names])
+
+    assert run("finder@1").exception is None
+    assert ModelRepository(tmp_path / "m").folders() == [("finder", 1)]
+    failed = run()
+    assert isinstance(failed.exception, SetupError)
+    assert "model.onnx of broken@1 is damaged" in failed.exception.message
+    assert ModelRepository(tmp_path / "m").folders() == [("finder", 1), ("finder", 2)]
+
+
+def test_the_module_that_fills_a_folder_in_a_container(bucket, settings, tmp_path, monkeypatch):
+    upload(bucket, "finder", 1, weights(1))
+    upload(bucket, "broken", 1, weights(3), sha256="0" * 64)
     monkeypatch.setenv("PODIUM_MODELS", "s3://models/prod")
-    monkeypatch.setenv("PODIUM_MODELS_SERVE", "finder@1")
-
-    def run(*names: str) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", *command, str(tmp_path / "models"), *names]
-        return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
-
-    assert run().returncode == 0
-    assert ModelRepository(tmp_path / "models").folders() == [("finder", 1)]
-    assert run("finder").returncode == 0
-    assert ModelRepository(tmp_path / "models").folders() == [("finder", 1), ("finder", 2)]
-    failed = run("broken", "finder@2")
-    assert failed.returncode == 1
-    assert "model.onnx of broken@1 is damaged" in failed.stderr
-    assert "Traceback" not in failed.stderr
-    assert ModelRepository(tmp_path / "models").folders() == [("finder", 1), ("finder", 2)]
+    line = [sys.executable, "-m", "podium.models.fetch", str(tmp_path / "m")]
+    result = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 1
+    assert "model.onnx of broken@1 is damaged" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert ModelRepository(tmp_path / "m").folders() == [("finder", 1)]
 
 
 HOLD = """
