@@ -84,7 +84,7 @@ class ComparedNetwork:
 
     def measure(self, seconds: float) -> Round:
         """Run all ways in turns for about ``seconds``, at least once each."""
-        ways = (
+        ways: tuple[Callable[[], object], ...] = (
             lambda: self._adapter(self._inputs),
             lambda: self._run_bare(self._bare, 1),
             lambda: self._run_bare(self._bare_batch, self._rows_per_call),
