@@ -369,3 +369,18 @@ def test_models_from_an_object_store(bucket, model_repository, tmp_path, noise):
         assert [index[version]["state"] for version in "12"] == ["READY", "READY"]
         assert "no bucket" in index["1"]["reason"]
         assert infer(client, POSE, noise).get_response()["model_version"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"PODIUM_MODELS_CACHE_BYTES": "many"}, "PODIUM_MODELS_CACHE_BYTES: Input should be"),
+        ({"PODIUM_MODELS_CACHE_BYTES": "1"}, "PODIUM_MODELS: Value error, cache_bytes must be"),
+        ({"PODIUM_MODELS": "s3://models/../prod"}, "model repository: must look like s3://"),
+    ],
+)
+def test_a_wrong_setting_of_the_repository_is_named(settings, says):
+    process = ServiceProcess("pose2d", HOST, free_ports()["pose2d"], settings, None)
+    assert process.wait(30)
+    assert process.exit_code == 1
+    assert says in process.last_lines()
