@@ -188,6 +188,12 @@ def test_damage_in_the_cache_is_repaired(bucket, proxy, settings, left):
     assert len(proxy.gets(".onnx")) == 2
 
 
+def test_an_empty_file_at_the_source_is_damage(bucket, settings):
+    upload(bucket, "finder", 1, b"", sha256=hashlib.sha256(weights(1)).hexdigest())
+    with pytest.raises(SetupError, match="damaged where it comes from"):
+        open_repository("s3://models/prod", settings).resolve("finder").hold()
+
+
 def test_a_version_that_changes_is_downloaded_again(bucket, settings):
     upload(bucket, "finder", 1, weights(1))
     repository = open_repository("s3://models/prod", settings)
@@ -374,6 +380,9 @@ def test_what_is_wrong_is_named(bucket, proxy, settings):
         repository.resolve("finder")
     bucket.delete_object(Bucket="models", Key="prod/finder/1/model.onnx")
     with pytest.raises(SetupError, match=r"finder/1/model.onnx: missing"):
+        repository.resolve("finder")
+    bucket.put_object(Bucket="models", Key="prod/finder/1/model.yaml", Body=b"")
+    with pytest.raises(SetupError, match=r"finder/1/model.yaml: manifest: Input should be"):
         repository.resolve("finder")
     bucket.put_object(Bucket="models", Key="prod/finder/1/model.yaml", Body=bytes(2 << 20))
     with pytest.raises(SetupError, match="1 MiB"):

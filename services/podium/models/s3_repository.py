@@ -101,7 +101,7 @@ class S3Repository(ModelRepository):
         """
         remote = self._remote(name, version, MANIFEST_FILE)
         with store_errors(remote.uri, named="model repository"):
-            found = obstore.get(self._store, remote.key, options={"range": (0, MAX_MANIFEST_BYTES)})
+            found = obstore.get(self._store, remote.key)
             if int(found.meta["size"]) > MAX_MANIFEST_BYTES:
                 raise SetupError(f"{remote.uri}: is larger than 1 MiB; is it a manifest at all?")
             text = bytes(found.bytes())
