@@ -74,7 +74,9 @@ class Cluster:
 
     def items(self, kind: str, namespace: str, selector: str = "") -> list[Object]:
         """The objects of a kind in a namespace."""
-        found: list[Object] = self.get(kind, f"-n={namespace}", f"-l={selector}")["items"]
+        found: list[Object] = self.get(kind, f"--namespace={namespace}", f"--selector={selector}")[
+            "items"
+        ]
         return found
 
     def apply(self, *manifests: Manifest) -> None:

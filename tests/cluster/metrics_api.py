@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.cluster.certificates import base64_of
 from tests.cluster.cluster import Cluster
@@ -34,7 +34,7 @@ class PodMetrics:
     def answer(self, address: str) -> tuple[int, dict[str, Any]]:
         """Status and body for ``GET address``."""
         url = urlsplit(address)
-        match url.path.strip("/").split("/")[3:]:
+        match unquote(url.path).strip("/").split("/")[3:]:
             case []:
                 return 200, {**RESOURCES, "resources": []}
             case ["namespaces", namespace, "pods", "*", metric] if metric in self.values:

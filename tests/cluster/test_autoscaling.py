@@ -12,12 +12,17 @@ from tests.cluster.metrics_api import PodMetrics, served_pod_metrics
 from tests.cluster.releases import Releases, name
 
 TARGET_ROWS = 32
-AUTOSCALING = (
-    "services.pose2d.autoscaling.enabled=true",
-    "services.pose2d.autoscaling.maxReplicas=6",
-    "services.pose2d.autoscaling.targets.inFlightRequests=null",
-    f"services.pose2d.autoscaling.targets.queueRows={TARGET_ROWS}",
-    "services.pose2d.autoscaling.behavior.scaleDown.stabilizationWindowSeconds=0",
+AUTOSCALING = tuple(
+    f"services.pose2d.autoscaling.{setting}"
+    for setting in (
+        "enabled=true",
+        "maxReplicas=6",
+        f"targets.queueRows={TARGET_ROWS}",
+        "behavior.scaleDown.stabilizationWindowSeconds=0",  # a test does not wait five minutes
+        "behavior.scaleDown.policies[0].type=Percent",
+        "behavior.scaleDown.policies[0].value=100",
+        "behavior.scaleDown.policies[0].periodSeconds=15",
+    )
 )
 
 
@@ -31,6 +36,7 @@ def test_replicas_follow_a_served_metric_and_survive_upgrades(
     metrics: PodMetrics, releases: Releases
 ) -> None:
     metrics.values["podium_queue_rows"] = TARGET_ROWS
+    metrics.values["podium_in_flight_requests"] = 1  # far below its target: it asks for fewer
     with releases.changed("standard", *AUTOSCALING):
         assert reaches(releases, 2)
 
