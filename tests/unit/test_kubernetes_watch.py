@@ -98,6 +98,24 @@ async def test_what_the_server_has_forgotten_is_listed_anew(server, told_in_the_
         await eventually(lambda: "later" in seen)
 
 
+async def test_what_was_forgotten_during_a_long_absence_is_listed_at_once(server, monkeypatch):
+    waits = []
+    async with watching() as (watch, seen):
+        await watch.synced.wait()
+        await eventually(lambda: server.count("watch") == 1)
+        server.refuse = {"watch": 503}
+        server.cut_streams()
+        await eventually(lambda: server.count("watch") >= 5)
+        monkeypatch.setattr(watch, "_pause_s", lambda *_: waits.append(1) or 0.02)
+        server.put(PIPELINES, "a", spec={"colour": "red"})
+        server.forget()
+        server.refuse = {}
+        await eventually(lambda: server.count("list") == 2)
+        before = len(waits)
+        await eventually(lambda: seen == {"a": "red"})
+        assert len(waits) == before <= 2
+
+
 async def test_while_the_server_is_away_what_is_known_stays(server):
     server.put(PIPELINES, "a", spec={"colour": "red"})
     async with watching() as (watch, seen):
@@ -216,13 +234,15 @@ async def test_a_fault_of_the_reader_does_not_end_the_watch(server, caplog):
 
 def test_waits_grow_and_differ():
     watch = Watch(KubernetesApi(), PATH, on_change=lambda _: None, otherwise="")
-    first = [watch._backoff_s() for _ in range(200)]
+    first = [watch._pause_s() for _ in range(200)]
     assert 0.5 <= min(first) < 0.6
     assert 0.9 < max(first) <= 1
     watch._failures = 20
-    late = [watch._backoff_s() for _ in range(200)]
+    late = [watch._pause_s() for _ in range(200)]
     assert 0.5 <= min(late) < 5
     assert 25 < max(late) <= 30
+    asked = [watch._pause_s(retry_after_s=2) for _ in range(200)]
+    assert 3.5 < max(asked) <= 4
 
 
 async def test_a_stream_that_ends_at_once_is_not_asked_for_without_end(server):

@@ -6,7 +6,8 @@ import asyncio
 import importlib
 import importlib.util
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -34,13 +35,17 @@ class ApiError(PodiumError):
     Args:
         message: Why.
         code: The HTTP status; None: there was no answer.
+        retry_after_s: When to try again, as the API server has it.
     """
 
     status = 503
 
-    def __init__(self, message: str, code: int | None = None) -> None:
+    def __init__(
+        self, message: str, code: int | None = None, *, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.retry_after_s = retry_after_s
 
 
 class NoCluster(ApiError):
@@ -118,10 +123,11 @@ class KubernetesApi:
                 raise ApiError(f"the answer ended early ({_name(error)})") from None
         return _decode(data)
 
+    @asynccontextmanager
     async def stream(
         self, path: str, query: Mapping[str, str], *, idle_s: float
-    ) -> AsyncGenerator[Object, None]:
-        """Read lines of JSON until the server ends them.
+    ) -> AsyncIterator[AsyncIterator[Object]]:
+        """Open a stream of lines of JSON; it ends with the block.
 
         Args:
             path: Path of the collection.
@@ -129,18 +135,11 @@ class KubernetesApi:
             idle_s: Longest silence; then the connection is taken for lost.
 
         Raises:
-            ApiError: refused, or lost.
+            ApiError: refused; and while it is read: lost.
         """
         limits = aiohttp.ClientTimeout(total=None, connect=_CALL_TIMEOUT_S, sock_read=idle_s)
-        response = await self._send("GET", path, query, limits)
-        async with response:
-            try:
-                async for line in response.content:
-                    yield _decode(line)
-            except TimeoutError:
-                raise ApiError(f"silent for {idle_s:g} s") from None
-            except (aiohttp.ClientError, HttpProcessingError, ValueError) as error:
-                raise ApiError(f"the connection is lost ({_name(error)})") from None
+        async with await self._send("GET", path, query, limits) as response:
+            yield _lines(response, idle_s)
 
     async def _send(
         self,
@@ -175,7 +174,12 @@ class KubernetesApi:
                 message = ""
         if response.status == 401:
             await self._disconnect()
-        raise ApiError(f"{response.status} {message or response.reason}", response.status)
+        wait = response.headers.get("retry-after", "")
+        raise ApiError(
+            f"{response.status} {message or response.reason}",
+            response.status,
+            retry_after_s=float(wait) if wait.isdecimal() else None,
+        )
 
     async def _connected(self) -> Any:
         async with self._connecting:
@@ -229,6 +233,16 @@ def _load_library() -> tuple[Any, Any]:
     modules = ("kubernetes.aio.client", "kubernetes.aio.config")
     client, config = (importlib.import_module(module) for module in modules)
     return client, config
+
+
+async def _lines(response: aiohttp.ClientResponse, idle_s: float) -> AsyncIterator[Object]:
+    try:
+        async for line in response.content:
+            yield _decode(line)
+    except TimeoutError:
+        raise ApiError(f"silent for {idle_s:g} s") from None
+    except (aiohttp.ClientError, HttpProcessingError, ValueError) as error:
+        raise ApiError(f"the connection is lost ({_name(error)})") from None
 
 
 def _decode(data: bytes) -> Object:

@@ -48,13 +48,16 @@ class Lease:
 
     async def run(self) -> None:
         """Try to get the lease and to keep it until cancelled; then give it back."""
+        said = ""
         try:
             while True:
                 try:
                     await self._acquire_or_renew()
+                    said = ""
                 except ApiError as error:
-                    if error.code != 409:  # another was quicker
+                    if error.code != 409 and error.message != said:  # 409: another was quicker
                         _log.warning("lease %s: %s", self._name, error.message)
+                        said = error.message
                 pause_s = self._duration_s / 3 * random.uniform(0.8, 1)  # noqa: S311 - jitter
                 await asyncio.sleep(pause_s)
         finally:

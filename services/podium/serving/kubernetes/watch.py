@@ -7,7 +7,6 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
 
 from podium.serving.kubernetes.api import ApiError, KubernetesApi, NoCluster, Object
 
@@ -62,6 +61,7 @@ class Watch:
         self._objects: dict[str, Object] = {}
         self._version: str | None = None
         self._failures = 0  # in a row
+        self._listed_anew = False  # since the last event
         self._said = ""
         self._heard_at = time.monotonic()
         self.synced = asyncio.Event()
@@ -84,17 +84,19 @@ class Watch:
                     self._version = await self._list()
                 await self._follow(self._version)
             except ApiError as error:
-                if error.code == 410:
-                    self._version = None
                 self.refused = isinstance(error, NoCluster) or error.code == 403
                 self._say(error)
-                if error.code != 410 or self._failures:
-                    await asyncio.sleep(self._backoff_s())
+                if error.code == 410 and self._version is not None and not self._listed_anew:
+                    self._listed_anew = True
+                else:
+                    await asyncio.sleep(self._pause_s(error.retry_after_s))
+                if error.code == 410:
+                    self._version = None
                 self._failures += 1
             except Exception:  # a fault of our own; who runs us serves on with what is known
                 _log.exception("%s: an object could not be dealt with", self._what)
                 self._version = None
-                await asyncio.sleep(self._backoff_s())
+                await asyncio.sleep(self._pause_s())
                 self._failures += 1
 
     async def _list(self) -> str:
@@ -121,10 +123,12 @@ class Watch:
         }
         began = time.monotonic()
         path = await self._full_path()
-        async with aclosing(self._api.stream(path, query, idle_s=self._idle_s)) as events:
+        async with self._api.stream(path, query, idle_s=self._idle_s) as events:
+            self._heard()
             async for event in events:
                 self._apply(event)
                 self._failures = 0
+                self._listed_anew = False
                 began = 0.0
         if time.monotonic() - began < 1:
             raise ApiError("the stream ended at once")
@@ -173,6 +177,8 @@ class Watch:
         if error.code != 410:
             self._said = error.message
 
-    def _backoff_s(self) -> float:
+    def _pause_s(self, retry_after_s: float | None = None) -> float:
         ceiling = min(_MAX_BACKOFF_S, _MIN_BACKOFF_S * 2 ** min(self._failures + 1, 10))
+        if retry_after_s is not None:
+            ceiling = min(ceiling, max(2 * _MIN_BACKOFF_S, 2 * retry_after_s))
         return random.uniform(_MIN_BACKOFF_S, ceiling)  # noqa: S311 - jitter, not a secret
