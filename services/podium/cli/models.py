@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from podium.cli import bench_models, fetch_models, pull_models
+from podium.cli import bench_models, fetch_models, pull_models, quantize_model
 from podium.cli.stack import default_models, require_models
 from podium.errors import SetupError
 from podium.models.repository import ModelRepository, StoredModel
@@ -41,7 +41,7 @@ def command() -> None:
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
 
 
-for _verb in (pull_models, fetch_models, bench_models):
+for _verb in (pull_models, fetch_models, bench_models, quantize_model):
     command.add_command(_verb.command)
 
 

@@ -83,6 +83,8 @@ class Manifest(_Closed):
     weights: FileName
     sha256: Sha256
     """Of the weights file."""
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    """What most of the network computes in."""
     input: InputSize
     letterbox: LetterboxRule | None = None
     crop: CropRule | None = None

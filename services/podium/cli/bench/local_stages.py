@@ -104,10 +104,10 @@ class _NoPostprocess:
 
 
 @contextmanager
-def local_stages(models: Path) -> Iterator[Stages]:
+def local_stages(models: Path, settings: DecodeSettings | None = None) -> Iterator[Stages]:
     """The stages of a pipeline in this process, for as long as the block lasts."""
     repository = ModelRepository(models)
-    with Decoder(DecodeSettings()) as decoder:
+    with Decoder(settings or DecodeSettings()) as decoder:
         yield Stages(
             decode=decoder,
             detection=LocalDetection(repository, "detection"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from podium.engines.opening import open_session
 from podium.engines.options import EngineOptions
-from podium.engines.session import Session
+from podium.engines.recording import RecordingSession
 from podium.models.adapter import load_adapter
 from podium.models.flops import flops_per_row
 from podium.models.repository import StoredModel
@@ -67,15 +67,15 @@ class ComparedNetwork:
         self.model, self.batch = model, batch
         self.gflop = flops_per_row(weights) / 1e9
         options = EngineOptions(threads=threads)
-        recorder = _Recorder(open_session(weights, options))
-        self._adapter = load_adapter(
-            model.manifest, weights, model.manifest.tasks[0], lambda _: recorder
-        )
+        recorder = RecordingSession(open_session(weights, options))
+        task = model.manifest.tasks[0]
+        self._adapter = load_adapter(model.manifest, weights, task, lambda _: recorder)
         self._inputs: Tensors = {
             spec.name: _values(spec, batch) for spec in self._adapter.inputs if not spec.optional
         }
-        self._adapter(self._inputs)
-        self._calls = recorder.stop()
+        with recorder.recording():
+            self._adapter(self._inputs)
+        self._calls = recorder.take()
         # Each way has a session of its own, so that none finds its weights in the cache.
         self._bare = _bare_session(weights, threads)
         self._bare_batch = _bare_session(weights, threads)
@@ -105,25 +105,6 @@ class ComparedNetwork:
             for start in range(0, self.batch, rows):
                 piece = {name: feed[start : start + rows] for name, feed in feeds.items()}
                 session.run(None, piece)
-
-
-class _Recorder:
-    """A session that keeps what it is fed until it is told to stop."""
-
-    def __init__(self, session: Session) -> None:
-        self.inputs, self.outputs = session.inputs, session.outputs
-        self.run: Callable[[Mapping[str, NDArray[Any]]], dict[str, NDArray[Any]]] = self._record
-        self._session = session
-        self._calls: list[dict[str, NDArray[Any]]] = []
-
-    def _record(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        self._calls.append({name: np.ascontiguousarray(feed) for name, feed in feeds.items()})
-        return self._session.run(feeds)
-
-    def stop(self) -> Sequence[dict[str, NDArray[Any]]]:
-        """From now on only run."""
-        self.run = self._session.run
-        return self._calls
 
 
 def _bare_session(weights: Path, threads: int) -> Any:
