@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import logging
+import shutil
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
+from kubernetes.aio.config import incluster_config
 
 from podium.errors import SetupError
 from podium.serving.kubernetes import watch as watch_module
 from podium.serving.kubernetes.api import ApiError, KubernetesApi
 from podium.serving.kubernetes.watch import Watch
 from tests.api_server import PIPELINES, ApiServer, eventually
+from tests.cluster.certificates import Authority
 
 PATH = PIPELINES.replace("sport", "{namespace}")
 
@@ -261,6 +267,45 @@ async def test_new_credentials_are_read_when_old_ones_are_refused(server, tmp_pa
         with pytest.raises(ApiError, match="401 Unauthorized"):
             await api.call("GET", PIPELINES)
         assert (await api.call("GET", PIPELINES))["items"] == []
+
+
+async def test_the_credentials_of_a_pod(monkeypatch, tmp_path):
+    """TLS by the authority of the account alone, and its token, which is replaced in its file."""
+    certificate, key = Authority(tmp_path).issue("server", "api", hosts=["127.0.0.1"])
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    (tmp_path / "token").write_text("first")
+    (tmp_path / "namespace").write_text("sport\n")
+    server = ApiServer()
+    async with server.run(tls):
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", server.url.rpartition(":")[2])
+        async with KubernetesApi(service_account=tmp_path) as api:
+            api.require_cluster("PODIUM_WATCH_PIPELINES")
+            assert (await api.call("GET", PIPELINES))["items"] == []
+            assert await api.namespace() == "sport"
+            (tmp_path / "token").write_text("second")
+            server.token = "second"  # noqa: S105 - of this server alone
+
+            class InAMinute(datetime.datetime):
+                @classmethod
+                def now(cls, tz=None):
+                    return super().now(tz) + datetime.timedelta(seconds=61)
+
+            later = SimpleNamespace(datetime=InAMinute, timedelta=datetime.timedelta)
+            monkeypatch.setattr(incluster_config, "datetime", later)
+            assert (await api.call("GET", PIPELINES))["items"] == []  # and no 401 between
+        async with KubernetesApi("other", tmp_path) as api:
+            assert await api.namespace() == "other"
+        stranger = tmp_path / "stranger"
+        stranger.mkdir()
+        Authority(stranger)
+        for name in ("token", "namespace"):
+            shutil.copy(tmp_path / name, stranger)
+        async with KubernetesApi(service_account=stranger) as api:
+            with pytest.raises(ApiError, match="Certificate"):
+                await api.call("GET", PIPELINES)
 
 
 async def test_wrong_credentials_are_an_error_not_a_crash(server, monkeypatch, tmp_path):
