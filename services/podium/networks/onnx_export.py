@@ -23,7 +23,7 @@ from podium.networks.served import Precision, Served
 
 OPSET = 18
 TOLERANCE: Mapping[Precision, float] = MappingProxyType({"fp32": 1e-4, "fp16": 1e-2})
-"""Largest difference allowed between torch and ONNX."""
+"""Largest difference allowed between torch and ONNX, as ``Difference.scaled`` measures it."""
 
 
 def to_onnx(export: Export, precision: Precision = "fp32") -> onnx.ModelProto:
@@ -62,6 +62,15 @@ class Difference:
     magnitude: float
     """Largest absolute value of the output in torch."""
 
+    @property
+    def scaled(self) -> float:
+        """``max_abs``, and for outputs larger than 1 their share that differs.
+
+        Rounding grows with what is rounded: coordinates of 0 to 63 cells behind trained layers
+        already differ by 4e-4 between FP32 and FP64 in torch alone.
+        """
+        return self.max_abs / max(1.0, self.magnitude)
+
 
 def compare(
     export: Export, weights: Path, *, batches: Sequence[int] = (1, 3), seed: int = 0
@@ -86,14 +95,13 @@ def compare(
             )
 
 
-def require_parity(difference: Difference, precision: Precision) -> None:
+def require_parity(difference: Difference, tolerance: float) -> None:
     """Raise SetupError where a difference is over the tolerance or no number at all."""
-    limit = TOLERANCE[precision]
-    if not difference.max_abs < limit:
+    if not difference.scaled < tolerance:
         raise SetupError(
-            f"the exported graph differs from torch by {difference.max_abs:.2g} in "
-            f"{difference.output}, over {limit:g}; nothing was written"
-            + ("; export it with --precision fp32" if precision == "fp16" else "")
+            f"the exported graph differs from torch by {difference.scaled:.2g} in "
+            f"{difference.output} (for outputs up to {difference.magnitude:.2g}), over "
+            f"{tolerance:g}; nothing was written"
         )
 
 
