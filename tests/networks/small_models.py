@@ -31,12 +31,12 @@ CROP_PX = 128, 96  # height, width
 
 def small_yolox() -> Export:
     """Sees objects at stride 32 only, in boxes of about four cells."""
-    network = YOLOX(YoloxVariant(base=2, depth=1, input_px=DETECTOR_PX, depthwise=True), classes=80)
+    network = YOLOX(YoloxVariant(base=3, depth=1, input_px=DETECTOR_PX, depthwise=True), classes=80)
     export = families.yolox(network, DETECTOR_PX, _origin("yolox"))
     _settle(export)
     head = network.head
     for boxes, objects, classes in zip(head.reg_preds, head.obj_preds, head.cls_preds, strict=True):
-        nn.init.normal_(boxes.weight, std=0.02)
+        nn.init.normal_(boxes.weight, std=0.004)
         nn.init.constant_(boxes.bias, 1.2)  # e^1.2 = 3.3 cells
         nn.init.zeros_(objects.weight)
         nn.init.constant_(objects.bias, -12.0)
@@ -99,7 +99,7 @@ def _settle(export: Export) -> None:
         served(images)
     for layer in served.modules():
         if isinstance(layer, nn.BatchNorm2d):
-            layer.running_var.clamp_(min=1e-2)  # silent channels would amplify rounding
+            layer.running_var.clamp_(min=3e-2)  # silent channels would amplify rounding
     export.network.load_state_dict(served.network.state_dict())
 
 
