@@ -1,6 +1,6 @@
 # Bare `make` prints what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster test-networks setup-networks check fmt lint types layers spelling setup setup-dev models up doctor lock clean
+.PHONY: help demo test test-cluster test-cluster-node test-networks setup-networks check fmt lint types layers spelling setup setup-dev models up doctor lock clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -12,7 +12,7 @@ OUT    ?= results/$(basename $(notdir $(VIDEO)))
 
 help: ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Use
 demo: setup ## Run the 3D pipeline on the bundled clip, or on yours: make demo VIDEO=my.mp4
@@ -34,6 +34,9 @@ test-networks: setup-networks ## Run the tests of the torch networks and of thei
 
 test-cluster: setup-dev ## Run the charts on a real Kubernetes control plane; needs Go or KUBECONFIG
 	@$(BIN)/pytest -m slow tests/cluster --ignore tests/cluster/node
+
+test-cluster-node: setup-dev ## Run pods on one real node; needs Go, root and Debian's containerd
+	@$(BIN)/pytest -m slow tests/cluster/node
 
 check: lint types layers spelling ## Lint, types, import layers, spelling
 

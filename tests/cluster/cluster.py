@@ -98,6 +98,9 @@ class Cluster:
         metadata = {"name": name, "labels": labels}
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         try:
+            # No pod is admitted before it is there.
+            default = ("serviceaccount/default", f"--namespace={name}")
+            self.kubectl("wait", *default, "--for=create", "--timeout=60s")
             yield name
         finally:
             self.kubectl("delete", "namespace", name, "--timeout=60s")

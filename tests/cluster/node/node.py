@@ -87,6 +87,7 @@ version = 2
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{PAUSE}"
   disable_apparmor = true
+  restrict_oom_score_adj = true  # for machines whose root lacks CAP_SYS_RESOURCE
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{networks}"
@@ -140,6 +141,7 @@ version = 2
             "mode": "iptables",
             "clientConnection": {"kubeconfig": str(kubeconfig)},
             "clusterCIDR": PODS,
+            "nodePortAddresses": ["primary"],
             "hostnameOverride": NAME,
             "conntrack": {"maxPerCore": 0, "min": 0},  # these are settings of the host
         }
