@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -174,6 +175,6 @@ def test_the_setting(monkeypatch):
     for wrong in ("kubernetes://pose2d", "kubernetes://a:1,kubernetes://b:1"):
         with pytest.raises(SetupError, match="PODIUM_POSE2D_URL"):
             read_endpoints(wrong, setting="PODIUM_POSE2D_URL", pods=pods)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "kubernetes.aio.client", None)
     with pytest.raises(SetupError, match=r"pip install 'podium\[kubernetes\]'"):
         read_endpoints("kubernetes://pose2d:8003", setting="PODIUM_POSE2D_URL", pods=pods)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
@@ -16,6 +17,7 @@ import yaml
 
 from podium.errors import SetupError
 from podium.gateway.app import create_app
+from podium.gateway.kubernetes import status as status_module
 from podium.gateway.kubernetes.crd import as_yaml, custom_resource_definition
 from podium.gateway.kubernetes.pipelines import PipelineResources
 from podium.gateway.settings import GatewaySettings
@@ -39,6 +41,7 @@ def spec(**detection):
 async def server(monkeypatch, tmp_path) -> AsyncIterator[ApiServer]:
     monkeypatch.setattr(watch_module, "_MIN_BACKOFF_S", 0.02)
     monkeypatch.setattr(watch_module, "_MAX_BACKOFF_S", 0.1)
+    monkeypatch.setattr(status_module, "_TICK_S", 0.05)
     server = ApiServer()
     async with server.run():
         monkeypatch.setenv("KUBECONFIG", server.kubeconfig(tmp_path))
@@ -235,7 +238,7 @@ def test_outside_a_cluster_the_gateway_says_what_it_lacks(monkeypatch, tmp_path)
     monkeypatch.delenv("KUBECONFIG", raising=False)
     with pytest.raises(SetupError, match="PODIUM_WATCH_PIPELINES needs a cluster"):
         create_app(GatewaySettings(watch_pipelines=True, service_account=tmp_path))
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "kubernetes.aio.client", None)
     with pytest.raises(SetupError, match=r"PODIUM_WATCH_PIPELINES.*'podium\[kubernetes\]'"):
         create_app(GatewaySettings(watch_pipelines=True))
     create_app(GatewaySettings())  # nobody asked

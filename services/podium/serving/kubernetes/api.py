@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -77,11 +76,17 @@ class KubernetesApi:
 
     @staticmethod
     def require(setting: str) -> None:
-        """Raise SetupError when the client library, which ``setting`` needs, is not installed."""
-        if importlib.util.find_spec("kubernetes") is None:
+        """Load the client library, which ``setting`` needs, before there are requests to delay.
+
+        Raises:
+            SetupError: it is not installed.
+        """
+        try:
+            _library()
+        except ImportError:
             raise SetupError(
                 f"{setting} needs the Kubernetes client: pip install 'podium[kubernetes]'"
-            )
+            ) from None
 
     def require_cluster(self, setting: str) -> None:
         """Raise SetupError when nothing says where the API server is that ``setting`` needs."""
@@ -189,7 +194,7 @@ class KubernetesApi:
 
     async def _connect(self) -> Any:
         """A client with fresh credentials. Raises ApiError."""
-        client, config = await asyncio.to_thread(_load_library)
+        client, config = _library()
         configuration = client.Configuration()
         # Python 3.13 also refuses certificates of authorities, such as older clusters have, that
         # lack an extension. The chain is verified all the same.
@@ -228,8 +233,8 @@ class KubernetesApi:
         return bool(named) and (self._service_account / "token").is_file()
 
 
-def _load_library() -> tuple[Any, Any]:
-    """Client and configuration, which are slow to load and partly without types."""
+def _library() -> tuple[Any, Any]:
+    """Client and configuration; large, and partly without types."""
     modules = ("kubernetes.aio.client", "kubernetes.aio.config")
     client, config = (importlib.import_module(module) for module in modules)
     return client, config

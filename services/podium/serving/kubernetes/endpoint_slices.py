@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 
 from podium.serving.endpoints import DnsEndpoints, base_url
@@ -12,6 +13,9 @@ from podium.serving.kubernetes.api import KubernetesApi, Object
 from podium.serving.kubernetes.watch import IDLE_S, Watch
 
 _log = logging.getLogger("podium.endpoints")
+
+_PATIENCE_S = 1.0
+"""How long the first answer of the API server may take before DNS is asked."""
 
 _PATH = "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices"
 
@@ -67,6 +71,9 @@ class EndpointSliceEndpoints:
         return self._watch.refused or not self._watch.synced.is_set()
 
     async def _resolve_when_needed(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._watch.tried.wait()
         while True:
             if self._without_slices:
                 await self._dns.resolve()

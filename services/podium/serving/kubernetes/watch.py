@@ -64,6 +64,7 @@ class Watch:
         self._listed_anew = False  # since the last event
         self._said = ""
         self._heard_at = time.monotonic()
+        self.tried = asyncio.Event()
         self.synced = asyncio.Event()
         self.refused = False
 
@@ -75,8 +76,8 @@ class Watch:
     async def run(self) -> None:
         """Keep the copy up to date until cancelled.
 
-        ``synced`` is set once there is a copy; ``refused`` says that there is no leave to read the
-        collection, or no cluster.
+        ``tried`` is set after the first attempt, ``synced`` once there is a copy; ``refused``
+        says that there is no leave to read the collection, or no cluster.
         """
         while True:
             try:
@@ -85,6 +86,7 @@ class Watch:
                 await self._follow(self._version)
             except ApiError as error:
                 self.refused = isinstance(error, NoCluster) or error.code == 403
+                self.tried.set()
                 self._say(error)
                 if error.code == 410 and self._version is not None and not self._listed_anew:
                     self._listed_anew = True
@@ -109,6 +111,7 @@ class Watch:
             raise ApiError("the answer is not a list of objects") from None
         self._heard()
         self._on_change(self._objects)
+        self.tried.set()
         self.synced.set()
         return version
 
