@@ -285,7 +285,7 @@ async def test_the_credentials_of_a_pod(monkeypatch, tmp_path):
             api.require_cluster("PODIUM_WATCH_PIPELINES")
             assert (await api.call("GET", PIPELINES))["items"] == []
             assert await api.namespace() == "sport"
-            (tmp_path / "token").write_text("second")
+            (tmp_path / "token").write_text("second")  # the kubelet has replaced it
             server.token = "second"  # noqa: S105 - of this server alone
 
             class InAMinute(datetime.datetime):
@@ -296,6 +296,12 @@ async def test_the_credentials_of_a_pod(monkeypatch, tmp_path):
             later = SimpleNamespace(datetime=InAMinute, timedelta=datetime.timedelta)
             monkeypatch.setattr(incluster_config, "datetime", later)
             assert (await api.call("GET", PIPELINES))["items"] == []  # and no 401 between
+            in_an_hour = datetime.datetime.now() + datetime.timedelta(hours=1)
+            monkeypatch.setattr(InAMinute, "now", lambda tz=None: in_an_hour)
+            (tmp_path / "token").write_text("")
+            with pytest.raises(ApiError, match="credentials cannot be read: Token file"):
+                await api.call("GET", PIPELINES)
+            (tmp_path / "token").write_text("second")
         async with KubernetesApi("other", tmp_path) as api:
             assert await api.namespace() == "other"
         stranger = tmp_path / "stranger"
@@ -306,6 +312,8 @@ async def test_the_credentials_of_a_pod(monkeypatch, tmp_path):
         async with KubernetesApi(service_account=stranger) as api:
             with pytest.raises(ApiError, match="Certificate"):
                 await api.call("GET", PIPELINES)
+            shutil.copy(tmp_path / "ca.crt", stranger)
+            assert (await api.call("GET", PIPELINES))["items"] == []
 
 
 async def test_wrong_credentials_are_an_error_not_a_crash(server, monkeypatch, tmp_path):

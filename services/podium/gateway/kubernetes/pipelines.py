@@ -71,7 +71,7 @@ class PipelineResources:
             api,
             COLLECTION,
             on_change=self._judge_all,
-            otherwise="none of them is served",
+            otherwise="those last known are served, if any",
             idle_s=idle_s,
         )
 

@@ -56,10 +56,10 @@ class KubernetesApi:
 
     ``KUBECONFIG`` comes first, so that a gateway can be developed outside the cluster; then the
     service account that a pod is given. Its token is read again every minute, because the kubelet
-    replaces it. After a 401 all credentials are read again.
+    replaces it. After a 401, or a certificate that is not trusted, all credentials are read again.
 
-    Models of the client library are not used: importing those would cost more memory than all
-    else of the gateway, and custom resources have none.
+    The models of the client library are not used: custom resources have none, and of other objects
+    a few fields are enough.
 
     Args:
         namespace: Where the objects are; None: that of the credentials.
@@ -159,15 +159,20 @@ class KubernetesApi:
         """Send a request; gives the response, of which the body is unread. Raises ApiError."""
         client = await self._connected()
         try:
-            call = await client.param_serialize(
+            request = await client.param_serialize(
                 method,
                 f"{path}?{urlencode(query)}" if query else path,
                 header_params={"Accept": "application/json", "Content-Type": content_type},
                 body=body,
                 auth_settings=["BearerToken"],
             )
-            answer = await client.call_api(*call, _request_timeout=limits)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except Exception as error:  # it reads the token again
+            raise ApiError(f"the credentials cannot be read: {error}") from None
+        try:
+            answer = await client.call_api(*request, _request_timeout=limits)
+        except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
+            if isinstance(error, aiohttp.ClientSSLError):
+                await self._disconnect()  # the authority may be a new one too
             raise ApiError(f"the API server does not answer ({_name(error)})") from None
         response: aiohttp.ClientResponse = answer.response
         if response.status < 300:

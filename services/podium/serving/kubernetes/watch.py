@@ -150,6 +150,7 @@ class Watch:
             elif kind == "DELETED":
                 self._objects.pop(changed["metadata"]["name"], None)
         except (KeyError, TypeError, AttributeError):
+            self._version = None
             raise ApiError("an event is malformed") from None
         self._version = version
         self._heard()
