@@ -85,7 +85,7 @@ EXTRAS.decode      := decode tracing
 EXTRAS.engine-cpu  := engine-cpu tracing
 EXTRAS.engine-gpu  := engine-gpu tracing
 EXTRAS.postprocess := postprocess tracing
-EXTRAS.networks    := build engine-cpu cli networks networks-dev
+EXTRAS.networks    := build decode engine-cpu cli networks networks-dev
 EXTRAS.local       := build gateway decode engine-cpu postprocess convert cli
 EXTRAS.dev         := $(EXTRAS.local) kubernetes loadtest tracing dev
 

@@ -18,6 +18,9 @@ from podium.networks.yolox import YOLOX
 _STRIDE_PX = 32
 """Inputs are whole multiples of the coarsest stride."""
 
+_LARGE_CROP_PX = 384
+"""From this height on, HRNet was trained with Gaussians of 3 cells instead of 2."""
+
 _SKELETONS_2D: Mapping[int, str] = MappingProxyType({17: "coco17", 26: "halpe26"})
 _SKELETONS_3D: Mapping[int, str] = MappingProxyType({18: "h36m18", 21: "muco21"})
 
@@ -75,6 +78,7 @@ def hrnet(network: HRNet, height_px: int, width_px: int, origin: Origin) -> Expo
             input=_input(height_px, width_px),
             crop=CropRule(border="constant", roi_scale=1.25),
             skeleton=_skeleton(_SKELETONS_2D, network.final_layer.out_channels),
+            options={"sigma": 3.0} if height_px >= _LARGE_CROP_PX else {},
         ),
     )
 

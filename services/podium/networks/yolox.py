@@ -23,6 +23,9 @@ from podium.networks.csp_darknet import (
     Unit,
 )
 
+STRIDES_PX = (8, 16, 32)
+"""Of the three levels that boxes are found at."""
+
 _PRIOR = 0.01
 """Probability that an untrained head gives to every object and class."""
 
