@@ -162,6 +162,27 @@ async def test_a_status_is_written_once_and_by_apply(server):
     assert [w for w in server.written if w[0].endswith("/sprint/status")] == written
 
 
+@pytest.mark.parametrize(
+    "status",
+    [
+        None,
+        {"conditions": None},
+        {"conditions": [{"type": "Other", "status": "True"}]},
+        {"observedGeneration": 1, "conditions": [{"type": "Accepted", "status": "True"}]},
+        {"conditions": [{"type": "Accepted", "status": "False"}] * 2},
+    ],
+)
+async def test_whatever_the_status_was_it_becomes_right(server, status):
+    server.put(PIPELINES, "sprint", spec=spec(), status=status)
+    async with followed():
+        await eventually(lambda: server.written and len(server.written[-1][2].get("status", {})))
+    ((_, _, body),) = [w for w in server.written if w[0].endswith("/status")]
+    (accepted,) = body["status"]["conditions"]
+    assert accepted["status"] == "True"
+    assert accepted["observedGeneration"] == body["status"]["observedGeneration"] == 1
+    assert datetime.fromisoformat(accepted["lastTransitionTime"])
+
+
 async def test_only_the_holder_of_the_lease_writes(server):
     other = {"holderIdentity": "another", "leaseDurationSeconds": 3600}
     server.put(LEASES, "podium-pipelines", spec=other)

@@ -101,15 +101,16 @@ class StatusWriter:
 
 def _status(resource: Object, condition: dict[str, str]) -> Object | None:
     """The status to write; None where it is there already."""
-    generation = resource["metadata"]["generation"]
+    generation = resource["metadata"].get("generation", 0)
     status = resource.get("status") or {}
-    (is_there,) = [c for c in status.get("conditions") or () if c["type"] == "Accepted"] or [{}]
+    conditions = {each.get("type"): each for each in status.get("conditions") or ()}
+    is_there = conditions.get("Accepted", {})
     wanted = {"type": "Accepted", **condition, "observedGeneration": generation}
     if status.get("observedGeneration") == generation and wanted.items() <= is_there.items():
         return None
     since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if is_there.get("status") == wanted["status"]:
-        since = is_there["lastTransitionTime"]
+        since = is_there.get("lastTransitionTime", since)
     return {
         "observedGeneration": generation,
         "conditions": [{**wanted, "lastTransitionTime": since}],

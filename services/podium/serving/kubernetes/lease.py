@@ -15,6 +15,7 @@ from podium.serving.kubernetes.api import ApiError, KubernetesApi, Object
 
 _log = logging.getLogger("podium.kubernetes")
 
+_GIVE_BACK_S = 2.0
 _PATH = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
 
 
@@ -62,8 +63,9 @@ class Lease:
                 await asyncio.sleep(pause_s)
         finally:
             if self.held:
-                with suppress(ApiError):
-                    await self._give_back()
+                with suppress(ApiError, TimeoutError):
+                    async with asyncio.timeout(_GIVE_BACK_S):
+                        await self._give_back()
 
     async def _acquire_or_renew(self) -> None:
         began = time.monotonic()
