@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from podium.engines.cuda_driver import cuda_driver
 from podium.engines.host_buffers import HostBufferedRuns
 from podium.engines.onnx_providers import provider_list, require_placement, require_provider
-from podium.engines.onnx_tensors import numpy_type, spec_of
+from podium.engines.onnx_tensors import spec_of
 from podium.engines.options import EngineOptions
+from podium.engines.rows import RunPiece, run_in_pieces
 from podium.errors import SetupError
 from podium.wire import TensorSpec
 
 _ERRORS_ONLY = 3
-
-_RunPiece = Callable[[Mapping[str, NDArray[Any]]], list[NDArray[Any]]]
 
 
 class OnnxRuntimeSession:
@@ -51,10 +50,9 @@ class OnnxRuntimeSession:
             raise SetupError(f"{weights}: onnxruntime cannot load it: {reason}") from error
         require_placement(self._session, options.provider)
         self._output_names = [spec.name for spec in self._outputs]
-        self._output_dtypes = [numpy_type(node) for node in self._session.get_outputs()]
         fixed_rows = self._inputs[0].shape[0]  # of a graph without a batch dimension
         self._max_rows = fixed_rows if fixed_rows > 0 else options.max_rows
-        self._run_piece: _RunPiece = self._run_on_host
+        self._run_piece: RunPiece = self._run_on_host
         if options.provider != "cpu":
             self._run_piece = HostBufferedRuns(
                 self._session, options.in_flight, cuda_driver().pinned
@@ -70,30 +68,12 @@ class OnnxRuntimeSession:
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Compute every output, for as many rows as the first dimension of the feeds has."""
-        rows = len(next(iter(feeds.values())))
-        pieces = [
-            self._run_piece(
-                {name: feed[start : start + self._max_rows] for name, feed in feeds.items()}
-            )
-            for start in range(0, rows, self._max_rows)
-        ]
-        if not pieces:
-            return self._no_rows()
-        if len(pieces) == 1:
-            return dict(zip(self._output_names, pieces[0], strict=True))
-        joined = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-        return dict(zip(self._output_names, joined, strict=True))
+        return run_in_pieces(self._run_piece, feeds, self._outputs, self._max_rows)
 
     def _run_on_host(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         piece = {name: np.ascontiguousarray(feed) for name, feed in feeds.items()}
         outputs: list[NDArray[Any]] = self._session.run(self._output_names, piece)
         return outputs
-
-    def _no_rows(self) -> dict[str, NDArray[Any]]:
-        return {
-            spec.name: np.zeros((0, *(max(n, 0) for n in spec.shape[1:])), dtype)
-            for spec, dtype in zip(self._outputs, self._output_dtypes, strict=True)
-        }
 
 
 def _open(weights: Path, options: EngineOptions) -> Any:
