@@ -159,13 +159,17 @@ async def test_a_server_that_is_away_at_first_is_found(monkeypatch, tmp_path):
             await eventually(lambda: "b" in seen)
 
 
-async def test_no_leave_is_told_once_and_may_be_given_later(server, caplog):
-    server.refuse = {"list": 403}
+@pytest.mark.parametrize("code", [403, 404])
+async def test_no_leave_is_told_once_and_may_be_given_later(server, caplog, code):
+    server.refuse = {"list": code}
     async with watching() as (watch, _):
-        await eventually(lambda: server.count("list") >= 4)
+        await watch.settled.wait()
         assert watch.refused
+        await eventually(lambda: server.count("list") >= 4)
         warnings = [r for r in caplog.records if r.levelno == logging.WARNING]
-        assert [w.message for w in warnings] == ["pipelines: 403 not in the mood; nothing is known"]
+        assert [w.message for w in warnings] == [
+            f"pipelines: {code} not in the mood; nothing is known"
+        ]
         server.refuse = {}
         await watch.synced.wait()
         assert not watch.refused

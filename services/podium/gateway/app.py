@@ -119,7 +119,7 @@ async def _first_list(resources: PipelineResources) -> None:
     """Let no request in before the custom resources are known, unless that takes long."""
     try:
         async with asyncio.timeout(_FIRST_LIST_S):
-            await resources.watch.synced.wait()
+            await resources.watch.settled.wait()
     except TimeoutError:
         _log.warning("starting without the pipelines of custom resources")
 

@@ -73,7 +73,7 @@ class EndpointSliceEndpoints:
     async def _resolve_when_needed(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE_S):
-                await self._watch.tried.wait()
+                await self._watch.settled.wait()
         while True:
             if self._without_slices:
                 await self._dns.resolve()

@@ -64,7 +64,7 @@ class Watch:
         self._listed_anew = False  # since the last event
         self._said = ""
         self._heard_at = time.monotonic()
-        self.tried = asyncio.Event()
+        self.settled = asyncio.Event()
         self.synced = asyncio.Event()
         self.refused = False
 
@@ -76,8 +76,8 @@ class Watch:
     async def run(self) -> None:
         """Keep the copy up to date until cancelled.
 
-        ``tried`` is set after the first attempt, ``synced`` once there is a copy; ``refused``
-        says that there is no leave to read the collection, or no cluster.
+        ``synced`` is set once there is a copy. ``refused`` says that none can be had for now: there
+        is no leave (403), no such collection (404) or no cluster. ``settled``: one of the two.
         """
         while True:
             try:
@@ -85,8 +85,9 @@ class Watch:
                     self._version = await self._list()
                 await self._follow(self._version)
             except ApiError as error:
-                self.refused = isinstance(error, NoCluster) or error.code == 403
-                self.tried.set()
+                self.refused = isinstance(error, NoCluster) or error.code in (403, 404)
+                if self.refused:
+                    self.settled.set()
                 self._say(error)
                 if error.code == 410 and self._version is not None and not self._listed_anew:
                     self._listed_anew = True
@@ -111,8 +112,8 @@ class Watch:
             raise ApiError("the answer is not a list of objects") from None
         self._heard()
         self._on_change(self._objects)
-        self.tried.set()
         self.synced.set()
+        self.settled.set()
         return version
 
     async def _follow(self, version: str) -> None:
