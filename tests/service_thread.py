@@ -11,13 +11,15 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from podium.serving.http_protocol import ServiceProtocol
+
 
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """Serve an app while the block runs; gives its base URL."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, http="httptools", log_config=None, access_log=False)
+        config = uvicorn.Config(app, http=ServiceProtocol, log_config=None, access_log=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

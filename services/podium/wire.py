@@ -107,10 +107,15 @@ class InferResult:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Bytes ready to send, and the headers that describe them."""
+    """Bytes ready to send, in parts that lie where they lay, and the headers that describe them."""
 
-    data: bytes
+    parts: tuple[bytes | memoryview, ...]
     headers: dict[str, str]
+
+    @property
+    def data(self) -> bytes:
+        """The parts joined."""
+        return b"".join(self.parts)
 
 
 def without_reserved(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
@@ -458,9 +463,9 @@ def _join(header: dict[str, Any], key: str, tensors: Tensors, binary: Mapping[st
     header[key] = entries
     head = orjson.dumps(header)
     if not blobs:
-        return Body(head, {"content-type": JSON_TYPE})
+        return Body((head,), {"content-type": JSON_TYPE})
     return Body(
-        b"".join([head, *blobs]),
+        (head, *blobs),
         {"content-type": BINARY_TYPE, HEADER_LENGTH: str(len(head))},
     )
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from podium.errors import DeadlineExceeded
-from podium.serving.client import OipClient, SessionPool
+from podium.serving.client import OipClient
+from podium.serving.connections import Connections
 from podium.serving.deadline import time_limit
 from podium.serving.endpoints import StaticEndpoints
 from podium.wire import InferRequest, InferResult, read_request, write_response
@@ -78,7 +79,7 @@ class Replica:
 async def two_replicas():
     replicas = [Replica(), Replica()]
     urls = [await replica.start() for replica in replicas]
-    async with SessionPool() as pool:
+    async with Connections() as pool:
         yield replicas, urls, OipClient(pool, "pose2d", StaticEndpoints(urls))
     for replica in replicas:
         await replica.stop()

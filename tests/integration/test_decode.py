@@ -16,7 +16,8 @@ from moto.server import ThreadedMotoServer
 from podium.decode.app import create_app
 from podium.decode.settings import DecodeSettings
 from podium.errors import Forbidden, FramesGone, InvalidInput, TooLarge, UnsupportedMedia
-from podium.serving.client import OipClient, SessionPool
+from podium.serving.client import OipClient
+from podium.serving.connections import Connections
 from podium.serving.endpoints import StaticEndpoints
 from podium.serving.object_store import ObjectStoreSettings
 from podium.serving.remote import RemoteDecode
@@ -78,7 +79,7 @@ def service(bucket) -> Iterator[str]:
 
 @pytest.fixture
 async def decode(service):
-    async with SessionPool() as pool:
+    async with Connections() as pool:
         yield RemoteDecode(OipClient(pool, "decode", StaticEndpoints([service])))
 
 

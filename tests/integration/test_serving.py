@@ -28,7 +28,8 @@ from podium.errors import (
 from podium.serving.app import create_service_app
 from podium.serving.batcher import Batcher, BatchLimits
 from podium.serving.catalogue import Catalogue
-from podium.serving.client import OipClient, SessionPool
+from podium.serving.client import OipClient
+from podium.serving.connections import Connections
 from podium.serving.deadline import time_limit
 from podium.serving.endpoints import StaticEndpoints
 from podium.serving.server import DrainingServer
@@ -82,7 +83,7 @@ def raising(*errors):
 
 
 async def ask(urls, *, rows=1, budget=None):
-    async with SessionPool() as pool:
+    async with Connections() as pool:
         client = OipClient(pool, "test", StaticEndpoints(urls))
         x = {"x": np.ones(rows, np.float32)}
         if budget is None:
@@ -114,7 +115,7 @@ async def test_what_no_try_can_cure_is_not():
 
 
 async def run_once(url, budget_s=20.0):
-    async with SessionPool() as pool, time_limit(budget_s, "caller"):
+    async with Connections() as pool, time_limit(budget_s, "caller"):
         client = OipClient(pool, "test", StaticEndpoints([url]), repeatable=False)
         return await client.infer("echo", {"x": np.ones(1, np.float32)})
 
@@ -167,7 +168,7 @@ async def test_retries_cannot_multiply_a_load():
 
     model = Echo(always)
     with serving(model) as (url, _):
-        async with SessionPool() as pool:
+        async with Connections() as pool:
             client = OipClient(pool, "test", StaticEndpoints([url]))
             x = {"x": np.ones(1, np.float32)}
             results = await asyncio.gather(

@@ -14,7 +14,8 @@ import pytest
 from podium.errors import SetupError, Unavailable
 from podium.serving.app import create_service_app
 from podium.serving.catalogue import Catalogue
-from podium.serving.client import OipClient, SessionPool
+from podium.serving.client import OipClient
+from podium.serving.connections import Connections
 from podium.serving.endpoints import StaticEndpoints
 from podium.serving.engine_phases import TimedSession, timed
 from podium.serving.logs import JsonFormatter
@@ -169,7 +170,7 @@ ROW = {"x": np.zeros(1, np.float32)}
 async def test_a_call_passes_trace_and_id_on_and_is_timed():
     model, metrics = Witness(wait_s=0.05), Metrics("gateway")
     with stage(model) as url, working_for(RequestContext("id-1", TRACEPARENT, "v=1")) as request:
-        async with SessionPool() as pool:
+        async with Connections() as pool:
             client = OipClient(pool, "pose2d", StaticEndpoints([url]), metrics.calls("pose2d"))
             await client.infer("witness", ROW)
             await client.infer("witness", ROW, call="crop")
@@ -191,7 +192,7 @@ async def test_a_call_passes_trace_and_id_on_and_is_timed():
 async def test_retries_ejections_and_replicas_are_counted():
     metrics = Metrics("gateway")
     with stage(Witness()) as url:
-        async with SessionPool() as pool:
+        async with Connections() as pool:
             client = OipClient(
                 pool, "pose2d", StaticEndpoints([NOWHERE, url]), metrics.calls("pose2d")
             )
@@ -209,7 +210,7 @@ async def test_retries_ejections_and_replicas_are_counted():
 
 async def test_a_failed_call_is_timed_too():
     metrics = Metrics("gateway")
-    async with SessionPool() as pool:
+    async with Connections() as pool:
         client = OipClient(pool, "pose2d", StaticEndpoints([NOWHERE]), metrics.calls("pose2d"))
         with pytest.raises(Unavailable):
             await client.infer("witness", ROW, address=NOWHERE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+import scipy
 
 from podium.biomechanics.timeline import rate_hz
 from podium.skeletons import Skeleton
@@ -33,7 +33,7 @@ def facing(positions: Float64, time_s: Float64, skeleton: Skeleton) -> Float64:
     votes = np.nan_to_num(np.sign(_direction(positions, skeleton)))
     state = -1.0 if votes.sum() < 0 else 1.0
     width = max(round(TURN_WINDOW_S * rate_hz(time_s)), 1)
-    share = uniform_filter1d(votes, min(width, max(len(votes), 1)), mode="nearest")
+    share = scipy.ndimage.uniform_filter1d(votes, min(width, max(len(votes), 1)), mode="nearest")
     result = np.empty(len(votes))
     for t, agreement in enumerate(share.tolist()):
         if agreement * state < -TURN_AGREEMENT:

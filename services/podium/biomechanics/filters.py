@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.interpolate import CubicSpline
-from scipy.signal import butter, savgol_filter, sosfiltfilt
+import scipy
 
 from podium.biomechanics.timeline import rate_hz, runs
 from podium.types import Bool, Float64
@@ -83,8 +82,12 @@ def _smooth_run(
     span = time_s[-1] - time_s[0]
     count = round(span * rate_hz(time_s)) + 1
     grid = np.linspace(time_s[0], time_s[-1], count)
-    result = _smooth_even(CubicSpline(time_s, values)(grid), (count - 1) / span, smoothing)
-    return None if result is None else np.asarray(CubicSpline(grid, result)(time_s))
+    result = _smooth_even(
+        scipy.interpolate.CubicSpline(time_s, values)(grid), (count - 1) / span, smoothing
+    )
+    return (
+        None if result is None else np.asarray(scipy.interpolate.CubicSpline(grid, result)(time_s))
+    )
 
 
 def _smooth_even(values: Float64, fps: float, smoothing: Smoothing) -> Float64 | None:
@@ -97,11 +100,11 @@ def _smooth_even(values: Float64, fps: float, smoothing: Smoothing) -> Float64 |
 
 def butterworth(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | None:
     """Zero-phase Butterworth of fourth order in all; None where (T, C) is too short for it."""
-    sections = butter(2, cutoff_hz, fs=fps, output="sos")
+    sections = scipy.signal.butter(2, cutoff_hz, fs=fps, output="sos")
     padding = 9  # 3 * (2 * sections + 1), as SciPy pads
     if len(values) <= padding:
         return None
-    return np.asarray(sosfiltfilt(sections, values, axis=0, padlen=padding))
+    return np.asarray(scipy.signal.sosfiltfilt(sections, values, axis=0, padlen=padding))
 
 
 def savitzky_golay(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | None:
@@ -113,7 +116,7 @@ def savitzky_golay(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 
     half = max(round((3 / (cutoff_hz / (fps / 2)) + 4.6) / 3.2), 2)
     if len(values) < 2 * half + 1:
         return None
-    return np.asarray(savgol_filter(values, 2 * half + 1, 3, axis=0))
+    return np.asarray(scipy.signal.savgol_filter(values, 2 * half + 1, 3, axis=0))
 
 
 def one_euro(values: Float64, time_s: Float64, *, cutoff_hz: float, speed_gain: float) -> Float64:

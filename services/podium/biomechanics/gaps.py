@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
+import scipy
 
 from podium.types import Bool, Float64
 
@@ -76,6 +76,6 @@ def fill_gaps(
         if not rows:
             continue
         inside = np.concatenate(rows)
-        curve = PchipInterpolator(time_s[known], values[known, column])
+        curve = scipy.interpolate.PchipInterpolator(time_s[known], values[known, column])
         filled[inside, column] = curve(time_s[inside])
     return filled, missing & np.isfinite(filled)

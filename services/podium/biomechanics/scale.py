@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import trim_mean
+import scipy
 
 from podium.biomechanics.angles import ANGLES, Angle, angle_in_plane
 from podium.skeletons import Skeleton
@@ -87,7 +87,7 @@ def standing_height_px(positions: Float64, facing: Float64, skeleton: Skeleton) 
     heights, straight = (np.concatenate(parts) for parts in zip(*sides, strict=True))
     known = np.isfinite(heights)
     chosen = heights[known & straight] if (known & straight).any() else heights[known]
-    return float(trim_mean(chosen, 0.1)) if len(chosen) else None
+    return float(scipy.stats.trim_mean(chosen, 0.1)) if len(chosen) else None
 
 
 def _heights(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+import scipy
 
 from podium.biomechanics.timeline import Timeline
 from podium.types import Bool, Float64, Int64
@@ -128,7 +128,7 @@ class _Person:
 def _assign(group: list[Tracklet], known: list[_Person], frames: Timeline) -> list[_Person]:
     """Give tracklets that start together to known persons; return the new persons of the rest."""
     cost = np.array([[_distance(person, t, frames) for t in group] for person in known])
-    matches = linear_sum_assignment(cost.reshape(len(known), len(group)))
+    matches = scipy.optimize.linear_sum_assignment(cost.reshape(len(known), len(group)))
     rest = dict(enumerate(group))
     for row, column in zip(*matches, strict=True):
         if cost[row, column] <= MAX_DISTANCE:

@@ -19,6 +19,7 @@ from podium.decode.video import decode_video
 from podium.errors import InvalidInput, NotFound, TooLarge, Unprocessable
 from podium.media.containers import HEAD_BYTES, Source
 from podium.media.picture_header import is_picture
+from podium.serving.in_thread import in_thread
 from podium.serving.metered_executor import MeteredExecutor
 from podium.serving.object_store import ObjectStore
 from podium.serving.telemetry import Metrics
@@ -36,6 +37,9 @@ from podium.types import (
 )
 from podium.vision.affine import crop
 from podium.vision.letterbox import letterbox as make_square
+
+_FEW_PIXELS = 256 * 256
+"""Crops of so many pixels, usually one, are cut in 0.1 ms; to wake a thread takes as long."""
 
 
 class Decoder:
@@ -88,10 +92,9 @@ class Decoder:
             held = await self._objects.fetch(media.uri)
         else:
             held = media.data or b""
-        loop = asyncio.get_running_loop()
         room = self._store.room()
         try:
-            return await loop.run_in_executor(
+            return await in_thread(
                 self._decoding, self._decode, room, held, frames, stride, letterbox
             )
         except asyncio.CancelledError:
@@ -134,10 +137,11 @@ class Decoder:
                     f"row {row} is frame {ordinal}, which was not decoded with this handle",
                     field="frame_index",
                 )
-        loop = asyncio.get_running_loop()
-        crops = await loop.run_in_executor(
-            self._cropping, crop, [kept[ordinal] for ordinal in ordinals], rois, spec
-        )
+        pixels = [kept[ordinal] for ordinal in ordinals]
+        if len(rois) * spec.height * spec.width <= _FEW_PIXELS:
+            crops = self._cropping.run_here(crop, pixels, rois, spec)
+        else:
+            crops = await in_thread(self._cropping, crop, pixels, rois, spec)
         if release:
             self._store.drop(frames.handle)
         return crops

@@ -19,7 +19,8 @@ from podium.gateway.settings import GatewaySettings
 from podium.gateway.spec import SHIPPED, Pipeline, load_pipelines
 from podium.serving.app import create_service_app
 from podium.serving.catalogue import Catalogue, Entry
-from podium.serving.client import OipClient, SessionPool
+from podium.serving.client import OipClient
+from podium.serving.connections import Connections
 from podium.serving.endpoints import Endpoints, read_endpoints
 from podium.serving.kubernetes.api import KubernetesApi
 from podium.serving.kubernetes.endpoint_slices import EndpointSliceEndpoints
@@ -47,14 +48,14 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     def pods(service: str, port: int) -> Endpoints:
         return EndpointSliceEndpoints(api, service, port, zone=settings.zone or None)
 
-    pool = SessionPool(timeout_s=settings.stage_timeout_s)
-    slow_pool = SessionPool(timeout_s=settings.postprocess_timeout_s)
+    connections = Connections()
     clients = {
         stage: OipClient(
-            slow_pool if stage == "postprocess" else pool,
+            connections,
             stage,
             read_endpoints(url, setting=f"PODIUM_{stage.upper()}_URL", pods=pods),
             metrics.calls(stage),
+            timeout_s=settings.timeout_s(stage),
             repeatable=stage != "postprocess",
         )
         for stage, url in settings.stage_urls().items()
@@ -73,8 +74,8 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     resources = _resources(api, pipelines, catalogue, metrics) if settings.watch_pipelines else None
 
     @asynccontextmanager
-    async def connections(_: FastAPI) -> AsyncIterator[None]:
-        async with pool, slow_pool, api, asyncio.TaskGroup() as watches:
+    async def connected(_: FastAPI) -> AsyncIterator[None]:
+        async with connections, api, asyncio.TaskGroup() as watches:
             tasks = [
                 watches.create_task(client.balancer.endpoints.watch())
                 for client in clients.values()
@@ -93,7 +94,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         summary="Video of athletes in, key points out: pipelines over the other services.",
         routers=[pipeline_router(pipelines, stages.postprocess, settings.max_body_bytes)],
         doors=[pipeline_door(pipelines, settings.max_body_bytes)],
-        resource=connections,
+        resource=connected,
         metrics=metrics,
         middleware=_door(settings, metrics),
     )

@@ -83,6 +83,10 @@ class GatewaySettings(ServiceSettings):
     api_keys: Path | None = None
     """File of API keys, usually a mounted secret; unset: everybody may use the gateway."""
 
+    def timeout_s(self, stage: str) -> float:
+        """Longest wait for an answer of a stage."""
+        return self.postprocess_timeout_s if stage == "postprocess" else self.stage_timeout_s
+
     def stage_urls(self) -> dict[str, str]:
         """Stage -> where its replicas are."""
         return {

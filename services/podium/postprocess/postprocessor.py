@@ -16,7 +16,6 @@ from podium.biomechanics.trajectories import link
 from podium.postprocess.frame_results import Clip, merge
 from podium.postprocess.options import Options
 from podium.postprocess.overlays import write_overlays
-from podium.postprocess.reporting import report_of
 from podium.postprocess.source import open_source
 from podium.postprocess.summary import summary_of, warnings_of
 from podium.postprocess.tables import write_biomechanics, write_keypoints
@@ -89,6 +88,8 @@ class Postprocessor:
         files = ["keypoints.csv", "biomechanics.csv", "summary.json"]
         files += ["overlay.mp4"] if (output / "overlay.mp4").exists() else []
         files += [path.relative_to(output).as_posix() for path in pictures.values()]
+        from podium.postprocess.reporting import report_of  # matplotlib: 30 MB
+
         report = report_of(clip, analyses, summary, pictures, files)
         (output / "report.html").write_text(render_report(report), encoding="utf-8")
         return PostprocessResult(

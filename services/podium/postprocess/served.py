@@ -15,6 +15,7 @@ from podium.postprocess.frame_results import parse_results
 from podium.postprocess.options import Options
 from podium.postprocess.postprocessor import Postprocessor
 from podium.results import PostprocessResult
+from podium.serving.in_thread import in_thread
 from podium.serving.object_store import ObjectStore
 from podium.serving.parameters import read_parameters
 from podium.wire import InferRequest, InferResult, Parameter, TensorSpec, bytes_tensor
@@ -100,8 +101,7 @@ class PostprocessModel:
 
         with tempfile.TemporaryDirectory(prefix="podium-postprocess-") as name:
             folder = Path(name)
-            loop = asyncio.get_running_loop()
-            done = await loop.run_in_executor(self._executor, process, folder)
+            done = await in_thread(self._executor, process, folder)
             check()
             files = {file.name: folder / file.name for file in done.files}
             addresses = await self._store.publish(files, output)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from podium.errors import DeadlineExceeded, Overloaded, PodiumError, TooLarge, Unprocessable
 from podium.serving import deadline
 from podium.serving.engine_phases import timed
+from podium.serving.in_thread import in_thread
 from podium.serving.request_context import RequestContext, current_request
 from podium.serving.telemetry import BatchMetrics
 
@@ -283,9 +284,8 @@ class Batcher:
         self._running_rows += rows
         inputs = _join(batch)
         joined = time.monotonic()
-        loop = asyncio.get_running_loop()
         try:
-            pieces, phases = await loop.run_in_executor(
+            pieces, phases = await in_thread(
                 self._executor, timed, functools.partial(_run_or_halve, self._run, inputs, 0)
             )
         finally:

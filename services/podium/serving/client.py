@@ -7,12 +7,10 @@ import itertools
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import aiohttp
 import orjson
-from yarl import URL
 
 from podium.errors import (
     BY_STATUS,
@@ -24,6 +22,13 @@ from podium.errors import (
     Unavailable,
 )
 from podium.serving.balancer import Balancer, Replica, RetryBudget
+from podium.serving.connections import (
+    AnswerLostError,
+    ConnectError,
+    Connections,
+    HttpAnswer,
+    Part,
+)
 from podium.serving.deadline import remaining_s
 from podium.serving.endpoints import Endpoints
 from podium.serving.request_context import current_request, read_server_timing
@@ -40,54 +45,9 @@ from podium.wire import (
 
 T = TypeVar("T")
 
-_READ_BYTES = 4 << 20
-"""An answer of a stage is read to its end, so pausing the socket in between gains nothing."""
-
 _MAX_ATTEMPTS = 5
 _BACKOFF_S = 0.05
 _MAX_BACKOFF_S = 2.0
-
-
-class SessionPool:
-    """The connections of one process to other services; open while entered.
-
-    Idle connections are dropped well before a server closes them (``keep_alive_s`` of the
-    service settings), so that no request is lost on a connection that is just being closed.
-    """
-
-    def __init__(self, *, keep_alive_s: float = 30, timeout_s: float = 120) -> None:
-        self._keep_alive_s = keep_alive_s
-        self._timeout_s = timeout_s
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> SessionPool:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self._keep_alive_s),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("user-agent", "accept"),
-            read_bufsize=_READ_BYTES,
-            auto_decompress=False,
-        )
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        """The open session. Raises Unavailable when the pool is closed."""
-        if self._session is None:
-            raise Unavailable("the service is shutting down")
-        return self._session
-
-    def timeout(self) -> aiohttp.ClientTimeout:
-        """What is left of the request's budget, and no more than the longest wait for a stage."""
-        # A little less than the budget, so that the error names the stage that was slow.
-        left = remaining_s()
-        total = min(self._timeout_s, max(0.001, left - min(0.05, 0.1 * left)))
-        return aiohttp.ClientTimeout(total=total, connect=5, ceil_threshold=math.inf)
 
 
 class OipClient:
@@ -102,23 +62,26 @@ class OipClient:
     ``repeatable``, only runs that no replica has begun are tried again.
 
     Args:
-        pool: Connections, shared by the stages.
+        connections: To the replicas; shared by the stages.
         stage: Name that errors carry.
         endpoints: Where the replicas are.
         metrics: Where to count; None: nowhere that anybody looks.
+        timeout_s: The longest wait for an answer.
         repeatable: Whether a model is run again while a replica may still be running it.
     """
 
     def __init__(
         self,
-        pool: SessionPool,
+        connections: Connections,
         stage: str,
         endpoints: Endpoints,
         metrics: CallMetrics | None = None,
         *,
+        timeout_s: float = 120.0,
         repeatable: bool = True,
     ) -> None:
-        self._pool = pool
+        self._connections = connections
+        self._timeout_s = timeout_s
         self._repeatable = repeatable
         self._metrics = metrics or Metrics("client").calls(stage)
         self._metrics.watch_replicas(lambda: len(endpoints.addresses()))
@@ -158,11 +121,9 @@ class OipClient:
             body = write_request(inputs, {**(parameters or {}), **_timeout()})
             started = time.perf_counter()
             with current_request().call(self.stage, model) as headers:
-                answer_headers, data = await self._call(
-                    "POST", base + path, body.data, {**body.headers, **headers}
-                )
-            self._note_transfer(name, time.perf_counter() - started, answer_headers)
-            return read_response(data, answer_headers.get(HEADER_LENGTH))
+                answer = await self._call("POST", base, path, body.headers | headers, body.parts)
+            self._note_transfer(name, time.perf_counter() - started, answer.headers)
+            return read_response(answer.body, answer.headers.get(HEADER_LENGTH))
 
         started = time.perf_counter()
         try:
@@ -185,8 +146,8 @@ class OipClient:
 
         async def call(base: str) -> dict[str, Any]:
             with current_request().call(self.stage, model) as headers:
-                _, data = await self._call("GET", base + _model_path(model), None, headers)
-            decoded = orjson.loads(data)
+                answer = await self._call("GET", base, _model_path(model), headers)
+            decoded = orjson.loads(answer.body)
             if not isinstance(decoded, dict):
                 raise StageFailed(f"{self.stage}: metadata of {model} is not an object")
             return decoded
@@ -245,35 +206,37 @@ class OipClient:
             self._metrics.ejections.inc()
 
     async def _call(
-        self, method: str, url: str, data: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[Mapping[str, str], bytes]:
-        send = {**headers, "accept-encoding": "identity"}
+        self,
+        method: str,
+        base: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Sequence[Part] = (),
+    ) -> HttpAnswer:
         try:
-            async with self._pool.session.request(
-                method,
-                URL(url, encoded=True),
-                data=data,
-                headers=send,
-                timeout=self._pool.timeout(),
-            ) as response:
-                body = await response.read()
-                self._metrics.received_bytes.inc(len(body))
+            async with asyncio.timeout(self._patience_s()):
+                answer = await self._connections.call(method, base, path, headers, body)
+        except TimeoutError:
+            raise _NoAnswer(f"{self.stage}: no answer in time") from None
         except asyncio.CancelledError:
             if remaining_s() > 0:
                 raise
             # An outer time limit was quicker than that of this call; still, this stage was slow.
             raise _NoAnswer(f"{self.stage}: no answer in time") from None
-        except (TimeoutError, aiohttp.ClientError) as error:
-            connected = not isinstance(error, aiohttp.ConnectionTimeoutError)
-            if connected and isinstance(error, TimeoutError):
-                raise _NoAnswer(f"{self.stage}: no answer in time") from None
-            begun = connected and not isinstance(error, aiohttp.ClientConnectorError)
-            kind = _AnswerLost if begun else _ConnectionLost
-            reason = type(error).__name__
-            raise kind(f"{self.stage}: does not answer ({reason})") from None
-        if response.status != 200:
-            raise _error(self.stage, response.status, body, response.headers)
-        return response.headers, body
+        except ConnectError as error:
+            raise _ConnectionLost(f"{self.stage}: does not answer ({error})") from None
+        except AnswerLostError as error:
+            raise _AnswerLost(f"{self.stage}: does not answer ({error})") from None
+        self._metrics.received_bytes.inc(len(answer.body))
+        if answer.status != 200:
+            raise _error(self.stage, answer.status, answer.body, answer.headers)
+        return answer
+
+    def _patience_s(self) -> float:
+        """What is left of the request's budget, and no more than the longest wait for a stage."""
+        # A little less than the budget, so that the error names the stage that was slow.
+        left = remaining_s()
+        return min(self._timeout_s, max(0.001, left - min(0.05, 0.1 * left)))
 
 
 class _ConnectionLost(Unavailable):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from typing import TextIO
 
 import orjson
 
 from podium.serving.request_context import current_request
+
+_MOMENT_S = 0.05
 
 
 class JsonFormatter(logging.Formatter):
@@ -36,9 +41,40 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
+class BatchedHandler(logging.StreamHandler[TextIO]):
+    """Writes the lines of a moment at once: a system call for each costs more than the line.
+
+    Warnings and what is logged outside of an event loop are written without delay, with all that
+    waits before them.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._waiting: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._waiting.append(self.format(record))
+            if record.levelno >= logging.WARNING:
+                self.flush()
+            elif len(self._waiting) == 1:
+                asyncio.get_running_loop().call_later(_MOMENT_S, self.flush)
+        except RuntimeError:  # no event loop runs in this thread
+            self.flush()
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        with self.lock or nullcontext():
+            lines, self._waiting = self._waiting, []
+            if lines:
+                self.stream.write("\n".join([*lines, ""]))
+            super().flush()
+
+
 def configure_logging(service: str, level: str) -> None:
     """Send every log record of this process to stdout as JSON."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = BatchedHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True  # the request line says more

@@ -17,11 +17,14 @@ from pydantic_settings import BaseSettings
 
 from podium.errors import PodiumError
 from podium.serving.admission import Admission
-from podium.serving.http_protocol import BoundedHeadProtocol
+from podium.serving.http_protocol import ServiceProtocol
 from podium.serving.logs import configure_logging
 from podium.serving.settings import ServiceSettings
 
 S = TypeVar("S", bound=ServiceSettings)
+
+_GC_THRESHOLD = 20_000
+"""A request makes some hundred objects, nearly all of which reference counts free."""
 
 _log = logging.getLogger("podium.server")
 
@@ -44,11 +47,12 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
         sys.exit(1)
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again
+    gc.set_threshold(_GC_THRESHOLD)
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=BoundedHeadProtocol,
+        http=ServiceProtocol,
         log_config=None,
         proxy_headers=False,
         access_log=False,

@@ -1,0 +1,47 @@
+"""Awaits work that is done in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def in_thread(
+    executor: Executor, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Do ``fn`` in a thread of ``executor`` and give what it returns, or raise what it raises.
+
+    Work that has not begun when the caller is cancelled is not done. The event loop's own
+    ``run_in_executor`` leaves each result in a cycle of futures, so that megabytes of images stay
+    until the garbage collector passes.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def succeed(result: T) -> None:
+        if not done.done():
+            done.set_result(result)
+
+    def fail(error: BaseException) -> None:
+        if not done.done():
+            done.set_exception(error)
+
+    def work() -> None:
+        try:
+            result = fn(*args, **kwargs)
+        except BaseException as error:
+            loop.call_soon_threadsafe(fail, error)
+        else:
+            loop.call_soon_threadsafe(succeed, result)
+
+    submitted = executor.submit(work)
+    try:
+        return await done
+    except asyncio.CancelledError:
+        submitted.cancel()
+        raise
