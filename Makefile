@@ -29,7 +29,7 @@ test: setup-dev models ## Run all tests, against real services over real sockets
 	@$(BIN)/pytest
 
 test-networks: setup-networks ## Run the tests of the torch networks and of their export
-	@$(NETWORKS_VENV)/bin/mypy --package podium.networks
+	@$(NETWORKS_VENV)/bin/mypy --package podium.networks --package podium.engines
 	@$(NETWORKS_VENV)/bin/pytest tests/networks
 
 test-cluster: setup-dev ## Run the charts on a real Kubernetes control plane; needs Go or KUBECONFIG
