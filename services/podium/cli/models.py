@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from podium.cli import bench_models, fetch_models, pull_models, quantize_model
+from podium.cli import bench_models, export_model, fetch_models, pull_models, quantize_model
 from podium.cli.stack import default_models, require_models
 from podium.errors import SetupError
 from podium.models.repository import ModelRepository, StoredModel
@@ -35,13 +35,14 @@ def command() -> None:
       podium models pull blazepose --wheel FILE    the same from a file, without a network
       podium models list --available               networks that can be pulled
       podium models pull yolox-s                   one of them, ready to serve
+      podium models export hrnet --weights FILE    a model of a checkpoint of torch
       podium models fetch --from s3://bucket/models --into DIR
       podium models list
       podium models verify
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
 
 
-for _verb in (pull_models, fetch_models, bench_models, quantize_model):
+for _verb in (pull_models, fetch_models, export_model, bench_models, quantize_model):
     command.add_command(_verb.command)
 
 

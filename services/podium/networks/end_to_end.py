@@ -150,7 +150,7 @@ def _detection_constants(manifest: Manifest, values: int) -> dict[str, Any]:
         "max_log_size": np.float32(_MAX_LOG_SIZE),
         "half": np.float32(0.5),  # of a size; and of a pixel, to its centre from its corner
         "most": _int64(sum(map(len, grids))),
-        "max_iou": np.float32([manifest.thresholds["iou"]]),
+        "max_iou": np.array([manifest.thresholds["iou"]], np.float32),
         # The operator keeps what is above; a score that equals the threshold counts as well.
         "below_score": np.nextafter(score, np.float32(-1))[None],
         "first_and_last": _int64(0, 2),
@@ -174,7 +174,7 @@ def _keypoint_constants(manifest: Manifest, rows: int, columns: int) -> dict[str
         "last_row": np.int64(rows - 1),
         "last_cell": np.int64(rows * columns - 1),
         "neighbours": _int64(-1, -columns, 1, columns),  # left, up, right, down
-        "px_per_cell": np.float32([size.width / columns, size.height / rows]),
+        "px_per_cell": np.array([size.width / columns, size.height / rows], np.float32),
         "last": _int64(-1),
         "joints_axis": _int64(1),
     }

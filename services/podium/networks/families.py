@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from pydantic import ValidationError
 from torch import nn
 
 from podium.errors import InvalidInput, SetupError
@@ -101,19 +102,23 @@ def three_dmppe(pose: PoseNet, root: RootNet | None, origin: Origin) -> Export:
 
 
 def _manifest(origin: Origin, family: str, **facts: object) -> Manifest:
-    return Manifest.model_validate(
-        {
-            "manifest_version": 1,
-            "name": origin.name,
-            "version": origin.version,
-            "family": family,
-            "weights": "model.onnx",
-            "sha256": "0" * 64,
-            **facts,
-            "license": origin.license,
-            "source": origin.source,
-        }
-    )
+    try:
+        return Manifest.model_validate(
+            {
+                "manifest_version": 1,
+                "name": origin.name,
+                "version": origin.version,
+                "family": family,
+                "weights": "model.onnx",
+                "sha256": "0" * 64,
+                **facts,
+                "license": origin.license,
+                "source": origin.source,
+            }
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(first["msg"], field=".".join(map(str, first["loc"]))) from None
 
 
 def _input(height_px: int, width_px: int) -> InputSize:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
@@ -11,6 +12,7 @@ import onnx
 from podium.errors import InvalidInput, SetupError
 from podium.models.manifest import MANIFEST_FILE, Manifest, write_manifest
 from podium.models.repository import ModelRepository
+from podium.wire import Parameter
 
 
 def next_version(repository: Path, name: str) -> int:
@@ -67,3 +69,57 @@ class Draft:
         except OSError as error:
             raise SetupError(f"{self._place}: cannot be written: {error.strerror}") from error
         return self._place
+
+
+def publish_stage(
+    repository: Path,
+    manifest: Manifest,
+    model: onnx.ModelProto,
+    parameters: Mapping[str, Parameter],
+) -> Path:
+    """Write an end-to-end graph as Triton and KServe expect it, at once and whole.
+
+    The folder ``<name>/`` has ``config.pbtxt`` and ``<version>/model.onnx``. It has no
+    ``model.yaml``: Podium's own services decode for themselves and leave it alone.
+
+    Args:
+        repository: A model repository, of Triton's or of Podium's.
+        manifest: Name and version.
+        model: The graph.
+        parameters: What callers of the stage need to know, which becomes part of the configuration.
+
+    Returns:
+        The folder ``<name>/``.
+
+    Raises:
+        InvalidInput: there is a model of this name.
+        SetupError: the repository cannot be written.
+    """
+    place = repository / manifest.name
+    if place.exists():
+        raise InvalidInput(f"{place} exists; choose another one or remove it", field="name")
+    try:
+        repository.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=repository, prefix=".export-") as scratch:
+            folder = Path(scratch, manifest.name)
+            weights = folder / str(manifest.version) / "model.onnx"
+            weights.parent.mkdir(parents=True)
+            weights.write_bytes(model.SerializeToString(deterministic=True))
+            (folder / "config.pbtxt").write_text(_triton_config(manifest.name, parameters))
+            folder.rename(place)
+    except OSError as error:
+        raise SetupError(f"{place}: cannot be written: {error.strerror}") from error
+    return place
+
+
+def _triton_config(name: str, parameters: Mapping[str, Parameter]) -> str:
+    """Triton's ModelConfig in text form.
+
+    ``max_batch_size`` is 0, since a detector's outputs have a row for each person and not for each
+    picture; whole batches may be sent all the same. Inputs and outputs Triton reads from the graph.
+    """
+    facts = "".join(
+        f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}\n'
+        for key, value in parameters.items()
+    )
+    return f'name: "{name}"\nbackend: "onnxruntime"\nmax_batch_size: 0\n{facts}'

@@ -1,0 +1,225 @@
+"""``podium models export``: a checkpoint of torch to a model of the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+from rich.console import Console
+
+from podium.cli.stack import default_models
+from podium.errors import InvalidInput, SetupError
+from podium.models.manifest import Manifest
+from podium.models.parameters import detector_parameters, pose_parameters
+from podium.models.repository import sha256_of
+from podium.wire import Parameter
+
+if TYPE_CHECKING:
+    from podium.networks.families import Export, Origin
+
+_HRNET_SIZE = (256, 192)
+_MPPE_SIZE = (256, 256)
+_OF_FAMILY = {"--variant": "yolox", "--root-weights": "3dmppe"}
+
+
+class _Size(click.ParamType[tuple[int, int]]):
+    """``416`` or ``256x192``, height first, as a pair."""
+
+    name = "PIXELS"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        sides = str(value).split("x")
+        if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
+            self.fail(f"{value!r} is not a side (416) or a height and a width (256x192)")
+        return int(sides[0]), int(sides[-1])
+
+
+@click.command("export")
+@click.argument("family", type=click.Choice(["yolox", "hrnet", "3dmppe"]))
+@click.option(
+    "--weights",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The checkpoint (.pth, .pt, .pth.tar); of 3dmppe that of PoseNet.",
+)
+@click.option(
+    "--root-weights",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="3dmppe: the checkpoint of RootNet. Without it, distances are not known.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=default_models,
+    show_default="PODIUM_MODELS, or ./models",
+    help="Model repository to write to.",
+)
+@click.option("--variant", help="yolox: nano, tiny, s, m, l or x.  [default: told by the weights]")
+@click.option(
+    "--input-size",
+    type=_Size(),
+    help="Side, or HEIGHTxWIDTH; multiples of 32.  [default: yolox nano and tiny 416, others "
+    "640; hrnet 256x192; 3dmppe is always 256]",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="fp16 is for graphics cards and takes half the memory; on processors it is slower.",
+)
+@click.option("--name", help="Of the model.  [default: such as yolox-s, hrnet-w32, 3dmppe]")
+@click.option(
+    "--version",
+    type=click.IntRange(1, 999_999_999),
+    help="Of the model.  [default: the next one that is free]",
+)
+@click.option(
+    "--license",
+    "license_",
+    default="not stated",
+    show_default=True,
+    help="Of the weights, for model.yaml.",
+)
+@click.option(
+    "--end-to-end",
+    is_flag=True,
+    help="yolox, hrnet: with box decoding and NMS, or arg-max decoding, inside the graph, for a "
+    "Triton or KServe server in the place of a stage.",
+)
+def command(
+    *,
+    family: str,
+    weights: Path,
+    root_weights: Path | None,
+    out: Path,
+    variant: str | None,
+    input_size: tuple[int, int] | None,
+    precision: Literal["fp32", "fp16"],
+    name: str | None,
+    version: int | None,
+    license_: str,
+    end_to_end: bool,
+) -> None:
+    """Make an ONNX model of an official checkpoint, or of one trained with the official code.
+
+    Every tensor of the checkpoint must fit, or those that do not are named. The graph takes
+    uint8 RGB pictures and normalises them itself. It is compared with torch on random pictures, and
+    only written when both compute the same. Files are never unpickled beyond tensors.
+
+    This is the one command that needs torch: run it where `make setup-networks` was run.
+
+    \b
+    Examples:
+      podium models export yolox --weights yolox_s.pth
+      podium models export yolox --weights yolox_s.pth --input-size 416 --precision fp16
+      podium models export hrnet --weights pose_hrnet_w48_384x288.pth --input-size 384x288
+      podium models export 3dmppe --weights snapshot_24.pth.tar --root-weights snapshot_19.pth.tar
+      podium models export yolox --weights yolox_s.pth --end-to-end --out triton-models
+    """  # noqa: D301 - \b is Click's mark for text that keeps its lines
+    for option, given in (("--variant", variant), ("--root-weights", root_weights)):
+        if given is not None and family != _OF_FAMILY[option]:
+            raise InvalidInput(f"is for {_OF_FAMILY[option]}, not for {family}", field=option)
+    if end_to_end and family == "3dmppe":
+        raise InvalidInput(
+            "is for yolox and hrnet; 3dmppe needs boxes and intrinsics besides the pictures",
+            field="--end-to-end",
+        )
+    _require_torch()
+    from podium.networks.end_to_end import end_to_end as with_decoding
+    from podium.networks.families import Origin
+    from podium.networks.onnx_export import TOLERANCE, compare, require_parity, to_onnx
+    from podium.networks.publish import Draft, next_version, publish_stage
+
+    console = Console(highlight=False, soft_wrap=True)
+    with console.status("loading the checkpoint") as status:
+
+        def origin(default: str) -> Origin:
+            suffix = "" if precision == "fp32" else f"-{precision}"
+            called = name or default + suffix
+            files = filter(None, (weights, root_weights))
+            return Origin(
+                called,
+                version or next_version(out, called),
+                license_,
+                "; ".join(f"{file.name}, sha256 {sha256_of(file)}" for file in files),
+            )
+
+        export = _load(
+            family,
+            weights,
+            root_weights=root_weights,
+            variant=variant,
+            input_size=input_size,
+            origin=origin,
+        )
+        manifest = export.manifest.model_copy(update={"precision": precision})
+        console.print(f"loaded {weights}: every tensor fits")
+        status.update("writing the graph")
+        graph = to_onnx(export, precision)
+        console.print(f"wrote the {precision} graph: {graph.ByteSize() / 1e6:.1f} MB")
+        status.update("comparing with torch")
+        with Draft(out, manifest, graph) as draft:
+            for found in compare(export, draft.weights):
+                console.print(
+                    f"{found.output}, batch {found.batch}: torch and ONNX differ by at most "
+                    f"{found.max_abs:.1e}, in values up to {found.magnitude:.3g}"
+                )
+                require_parity(found, TOLERANCE[precision])
+            if end_to_end:
+                stage = with_decoding(graph, manifest)
+                folder = publish_stage(out, manifest, stage, _parameters(manifest))
+            else:
+                folder = draft.publish()
+    console.print(str(folder))
+
+
+def _load(
+    family: str,
+    weights: Path,
+    *,
+    root_weights: Path | None,
+    variant: str | None,
+    input_size: tuple[int, int] | None,
+    origin: Callable[[str], Origin],
+) -> Export:
+    """Checkpoints to what is exported; ``origin`` completes the name that the weights suggest."""
+    from podium.networks import families, official
+    from podium.networks.yolox import VARIANTS
+
+    if family == "yolox":
+        detector, variant = official.load_yolox(weights, variant)
+        height, width = input_size or (VARIANTS[variant].input_px,) * 2
+        if height != width:
+            raise InvalidInput("a detector takes squares", field="--input-size")
+        return families.yolox(detector, height, origin(f"yolox-{variant}"))
+    if family == "hrnet":
+        network = official.load_hrnet(weights)
+        size = input_size or _HRNET_SIZE
+        suffix = "" if size == _HRNET_SIZE else f"-{size[0]}"
+        name = f"hrnet-w{network.final_layer.in_channels}{suffix}"
+        return families.hrnet(network, *size, origin(name))
+    if input_size not in (None, _MPPE_SIZE):
+        raise InvalidInput("3dmppe takes 256 only", field="--input-size")
+    pose = official.load_posenet(weights)
+    root = official.load_rootnet(root_weights) if root_weights else None
+    return families.three_dmppe(pose, root, origin("3dmppe"))
+
+
+def _parameters(manifest: Manifest) -> dict[str, Parameter]:
+    detects = "detection" in manifest.tasks
+    return detector_parameters(manifest) if detects else pose_parameters(manifest)
+
+
+def _require_torch() -> None:
+    for package in ("torch", "onnxscript", "onnxslim"):
+        if find_spec(package) is None:
+            raise SetupError(
+                f"{package} is not installed here, which the export needs: run "
+                "`make setup-networks`, then `.venv-networks/bin/podium models export ...`"
+            )
