@@ -390,6 +390,43 @@ def test_calls_go_to_the_pods_in_endpoint_slices(cluster: Cluster, gateways: Gat
     assert gateways.all_say("/metrics", f"{metric} 0.0")
 
 
+def test_calls_follow_the_pods_of_a_deployment(own: Cluster, gateways: Gateways) -> None:
+    labels = {"app": "postprocess"}
+    container: Object = {
+        "name": "postprocess",
+        "image": "podium.local/postprocess",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    service: Object = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "postprocess", "namespace": NAMESPACE},
+        "spec": {"clusterIP": "None", "selector": labels, "ports": [{"port": 8005}]},
+    }
+    deployment: Object = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "postprocess", "namespace": NAMESPACE},
+        "spec": {
+            "replicas": 3,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        },
+    }
+    metric = 'podium_stage_replicas{stage="postprocess"}'
+    own.apply(service, deployment)
+    assert gateways.all_say("/metrics", f"{metric} 3.0", within_s=30)
+    own.kubectl("scale", "deployment/postprocess", "--replicas=1", f"-n={NAMESPACE}")
+    assert gateways.all_say("/metrics", f"{metric} 1.0", within_s=30)
+    own.kubectl("delete", "deployment/postprocess", "service/postprocess", f"-n={NAMESPACE}")
+    assert gateways.all_say("/metrics", f"{metric} 0.0", within_s=30)
+
+
 def test_one_replica_writes_the_status_and_another_when_it_is_gone(
     cluster: Cluster, gateways: Gateways, pipeline: str
 ) -> None:
