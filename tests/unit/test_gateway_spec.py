@@ -49,6 +49,16 @@ def test_a_document_survives_its_own_dump():
     assert again.spec.athletes.max_persons == 2
 
 
+def test_a_rule_is_text_in_documents():
+    pipeline = read_pipeline(
+        yaml.safe_dump(document(athletes={"select": "nearest:640,-3.5"})), source="x"
+    )
+    assert pipeline.spec.athletes.select == Nearest(nearest=(640, -3.5))
+    dumped = pipeline.model_dump(mode="json", by_alias=True)
+    assert isinstance(dumped["spec"]["athletes"]["select"], str)
+    assert Pipeline.model_validate(dumped) == pipeline
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -59,6 +69,8 @@ def test_a_document_survives_its_own_dump():
         ({"detection": {"model": "../etc"}}, "spec.detection.model: String should match"),
         ({"pose": {"stage": "pose4d"}}, "spec.pose.stage: Input should be 'pose2d' or 'pose3d'"),
         ({"athletes": {"select": "best"}}, "spec.athletes.select"),
+        ({"athletes": {"select": {"nearest": [1, 2]}}}, "nearest:x,y, such as nearest:640,360"),
+        ({"athletes": {"select": "nearest:1e3,2"}}, "spec.athletes.select"),
     ],
 )
 def test_a_wrong_document_names_file_and_field(change, says):
