@@ -12,7 +12,7 @@ import tritonclient.http as triton
 from tests.http_calls import post
 
 SERVED = {
-    "gateway": {"pose-2d", "pose-3d"},
+    "gateway": {"pose-2d", "pose-3d", "yolox-3dmppe-3d", "yolox-hrnet-2d"},
     "decode": {"decode", "crop"},
     "detection": {"blazepose-detector"},
     "pose2d": {"blazepose-landmark"},

@@ -151,6 +151,7 @@ class Stack:
             **ALLOCATOR,
             **_sized_for(os.cpu_count() or 1),
             "PODIUM_MODELS": str(self._models),
+            "PODIUM_ALLOW_EMPTY": "true",  # the gateway says which model a pipeline lacks
             "PODIUM_ADDRESS": self.urls[service],
             "PODIUM_OBJECTS_READ_ROOTS": self._read_roots,
             "PODIUM_OBJECTS_WRITE_ROOTS": self._write_roots,

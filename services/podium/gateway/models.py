@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from podium.errors import NotFound, StageFailed, Unavailable
 from podium.gateway.spec import PipelineSpec
+from podium.models.zoo import how_to_get
 from podium.skeletons import skeleton
 from podium.stages import Stages
 from podium.types import CropSpec, Letterbox, ModelFacts
@@ -66,17 +67,26 @@ class Models:
 
 
 async def describe(stages: Stages, spec: PipelineSpec) -> Models:
-    """Ask the model services. Raises Unavailable for a model that they do not serve."""
+    """Ask the model services.
+
+    Raises:
+        Unavailable: they do not serve a model; names all of these, and how to get each.
+    """
     pose_stage = stages.pose3d if spec.pose.stage == "pose3d" else stages.pose2d
-    try:
-        return Models(
-            detector=await stages.detection.describe(spec.detection.model),
-            pose=await pose_stage.describe(spec.pose.model),
-        )
-    except NotFound as error:
-        raise Unavailable(
-            f"the pipeline needs a model that is not served: {error.message}"
-        ) from None
+    found, missing = [], []
+    for name, stage, model in (
+        ("detection", stages.detection, spec.detection.model),
+        (spec.pose.stage, pose_stage, spec.pose.model),
+    ):
+        try:
+            found.append(await stage.describe(model))
+        except NotFound:
+            how = how_to_get(model.partition("@")[0])
+            missing.append(f"{model} is not served by {name} ({how})")
+    if missing:
+        raise Unavailable(f"the pipeline lacks models: {'; '.join(missing)}")
+    detector, pose = found
+    return Models(detector, pose)
 
 
 def _fact(model: ModelFacts, key: str) -> str | int | float | bool:

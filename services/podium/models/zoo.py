@@ -227,6 +227,18 @@ def how_to_get(name: str) -> str:
     """What to do for a model of this name, as the end of a sentence."""
     if name.startswith("blazepose-"):
         return f"run `{PULL_COMMAND}`"
-    if name in ZOO:
+    network = ZOO.get(name)
+    if network is not None and network.onnx is not None:
         return f"run `podium models pull {name}`"
+    if network is not None and network.checkpoint is not None:
+        return (
+            f"run `podium models pull {name}` for its checkpoint and "
+            f"`podium models export {network.family} --weights FILE`"
+        )
+    if name == "3dmppe":
+        return (
+            f"get the checkpoints of {ZOO['3dmppe-posenet'].page} and "
+            f"{ZOO['3dmppe-rootnet'].page}, and run "
+            "`podium models export 3dmppe --weights POSENET --root-weights ROOTNET`"
+        )
     return f"add its folder, or run `{PULL_COMMAND}` for the default models"

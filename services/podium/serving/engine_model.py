@@ -12,7 +12,7 @@ import orjson
 
 from podium.engines.opening import PLATFORMS
 from podium.engines.session import SessionFactory
-from podium.errors import SetupError
+from podium.errors import InvalidInput, SetupError
 from podium.models.adapter import Adapter, load_adapter
 from podium.models.manifest import Manifest, Task
 from podium.serving.batcher import Batcher, BatchLimits
@@ -20,7 +20,7 @@ from podium.serving.catalogue import Entry
 from podium.serving.engine_phases import timed_sessions
 from podium.serving.model_stats import ModelStatistics
 from podium.serving.telemetry import Metrics
-from podium.wire import InferRequest, InferResult, Parameter, TensorSpec
+from podium.wire import InferRequest, InferResult, Parameter, Tensors, TensorSpec
 
 _log = logging.getLogger("podium.models")
 
@@ -55,7 +55,12 @@ class EngineModel:
 
         Rows that the engine refuses are named by the parameters ``failed_rows`` and
         ``failed_reasons``, both JSON lists; the others are right.
+
+        Raises:
+            InvalidInput: the inputs differ in the number of rows.
+            PodiumError: see ``Batcher.infer``.
         """
+        _check_rows(request.inputs)
         result = await self._batcher.infer(request.inputs)
         if not result.failed:
             return InferResult(result.outputs)
@@ -66,6 +71,14 @@ class EngineModel:
                 "failed_reasons": orjson.dumps(list(result.failed.values())).decode(),
             },
         )
+
+
+def _check_rows(inputs: Tensors) -> None:
+    """Raise InvalidInput unless all inputs have a row for each of the first one's."""
+    (first, rows), *others = ((name, len(array)) for name, array in inputs.items())
+    for name, count in others:
+        if count != rows:
+            raise InvalidInput(f"has {count} rows, but {first} has {rows}", field=name)
 
 
 class EngineModelLoader:

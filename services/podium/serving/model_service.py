@@ -76,6 +76,10 @@ class ModelServiceSettings(ServiceSettings):
     max_queue_bytes: int = Field(default=256 << 20, ge=1)
     """Bytes of rows that may wait; beyond, requests are answered with 429."""
 
+    allow_empty: bool = False
+    """Whether the service starts where the repository holds no model for it. Requests are then
+    answered with 404 until one is loaded. One whose models are all damaged does not start."""
+
     model_control: bool = True
     """Whether requests may load and unload models. Only the model repository can be loaded from,
     and its weights are verified; but whoever reaches the port may unload, so turn it off, or keep
@@ -140,7 +144,7 @@ def create_model_service(task: Task, settings: ModelServiceSettings, *, summary:
         enabled=settings.model_control,
     )
     control.load_all()
-    if not list(catalogue):
+    if not list(catalogue) and not settings.allow_empty:
         raise SetupError(f"{settings.models}: holds no {task} model; run `{PULL_COMMAND}`")
 
     @asynccontextmanager
