@@ -6,7 +6,6 @@ measured from its centre, lies at ``centre + [[cos, -sin], [sin, cos]] @ (u, v)`
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from podium.types import Float32, Float64, Int64
@@ -18,9 +17,10 @@ def iou(a: Float32, b: Float32) -> Float64:
     Returns:
         (A, B), 0 where both boxes are empty.
     """
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    overlap = np.prod(np.clip(high - low, 0, None), axis=2, dtype=np.float64)
+    left, top, right, bottom = a.T[:, :, None].astype(np.float64)  # (A, 1) each
+    width = np.minimum(right, b[:, 2]) - np.maximum(left, b[:, 0])
+    height = np.minimum(bottom, b[:, 3]) - np.maximum(top, b[:, 1])
+    overlap: Float64 = width.clip(0) * height.clip(0)
     union = area(a)[:, None] + area(b)[None, :] - overlap
     ratio: Float64 = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
     return ratio
@@ -134,15 +134,13 @@ def suppress(boxes: Float32, scores: Float32, groups: Int64, max_iou: float) -> 
     Returns:
         Kept rows, ascending.
     """
-    full = np.flatnonzero(area(boxes) > 0)
-    kept = area(boxes) == 0  # they overlap nothing; OpenCV would say everything
-    if len(full):
-        _, group = np.unique(groups[full], return_inverse=True)
-        # OpenCV keeps groups apart by moving them; that wants coordinates that are not negative.
-        xywh = boxes[full].astype(np.float64) - boxes[full].min()
-        xywh[:, 2:] -= xywh[:, :2]
-        best = cv2.dnn.NMSBoxesBatched(
-            xywh.tolist(), scores[full].tolist(), group.tolist(), -np.inf, max_iou
-        )
-        kept[full[np.asarray(best)]] = True
+    kept = np.ones(len(boxes), np.bool_)
+    best_first = np.argsort(-scores, kind="stable")
+    _, group, sizes = np.unique(groups[best_first], return_inverse=True, return_counts=True)
+    for crowd in np.flatnonzero(sizes > 1):
+        rows = best_first[group == crowd]
+        beaten = np.triu(iou(boxes[rows], boxes[rows]) > max_iou, 1)  # by the row's box
+        for row, worse in zip(rows.tolist(), beaten, strict=True):
+            if kept[row]:
+                kept[rows[worse]] = False
     return np.flatnonzero(kept)
