@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from podium.engines.onnx_runtime import OnnxRuntimeSession
+from podium.engines.options import EngineOptions
 from podium.models.adapter import Adapter, load_adapter
 from podium.models.blazepose_detector import BlazePoseDetector
 from podium.models.manifest import Task
@@ -30,7 +31,7 @@ LANDMARK_RANGE = {"scale": 1 / 255, "offset": 0.0}
 
 def load(repository: Path, name: str, task: Task, max_rows: int = 1) -> Adapter:
     stored = ModelRepository(repository).resolve(name)
-    engine = partial(OnnxRuntimeSession, max_rows=max_rows)
+    engine = partial(OnnxRuntimeSession, options=EngineOptions(max_rows=max_rows))
     return load_adapter(stored.manifest, stored.verified_weights(), task, engine)
 
 
