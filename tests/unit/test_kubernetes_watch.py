@@ -16,7 +16,9 @@ from kubernetes.aio.config import incluster_config
 
 from podium.errors import SetupError
 from podium.serving.kubernetes import watch as watch_module
-from podium.serving.kubernetes.api import ApiError, KubernetesApi
+from podium.serving.kubernetes.api import KubernetesApi
+from podium.serving.kubernetes.credentials import require_cluster
+from podium.serving.kubernetes.errors import ApiError
 from podium.serving.kubernetes.watch import Watch
 from tests.api_server import PIPELINES, ApiServer, eventually
 from tests.cluster.certificates import Authority
@@ -286,7 +288,7 @@ async def test_the_credentials_of_a_pod(monkeypatch, tmp_path):
         monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", server.url.rpartition(":")[2])
         async with KubernetesApi(service_account=tmp_path) as api:
-            api.require_cluster("PODIUM_WATCH_PIPELINES")
+            require_cluster("PODIUM_WATCH_PIPELINES", tmp_path)
             assert (await api.call("GET", PIPELINES))["items"] == []
             assert await api.namespace() == "sport"
             (tmp_path / "token").write_text("second")  # the kubelet has replaced it
@@ -333,8 +335,7 @@ async def test_wrong_credentials_are_an_error_not_a_crash(server, monkeypatch, t
 
 async def test_outside_a_cluster(monkeypatch, tmp_path):
     monkeypatch.delenv("KUBECONFIG", raising=False)
-    api = KubernetesApi(service_account=tmp_path)
     with pytest.raises(SetupError, match="PODIUM_WATCH_PIPELINES needs a cluster"):
-        api.require_cluster("PODIUM_WATCH_PIPELINES")
+        require_cluster("PODIUM_WATCH_PIPELINES", tmp_path)
     async with watching() as (watch, _):
         await eventually(lambda: watch.refused)

@@ -23,6 +23,7 @@ from podium.serving.client import OipClient
 from podium.serving.connections import Connections
 from podium.serving.endpoints import Endpoints, read_endpoints
 from podium.serving.kubernetes.api import KubernetesApi
+from podium.serving.kubernetes.credentials import require_cluster
 from podium.serving.kubernetes.endpoint_slices import EndpointSliceEndpoints
 from podium.serving.remote import (
     RemoteDecode,
@@ -71,7 +72,10 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     pipelines = Pipelines(load_pipelines(folders), stages, settings, metrics)
 
     catalogue = Catalogue(PipelineModel(pipelines, pipeline) for pipeline in pipelines.all())
-    resources = _resources(api, pipelines, catalogue, metrics) if settings.watch_pipelines else None
+    resources = None
+    if settings.watch_pipelines:
+        require_cluster("PODIUM_WATCH_PIPELINES", settings.service_account)
+        resources = _resources(api, pipelines, catalogue, metrics)
 
     @asynccontextmanager
     async def connected(_: FastAPI) -> AsyncIterator[None]:
@@ -104,7 +108,6 @@ def _resources(
     api: KubernetesApi, pipelines: Pipelines, catalogue: Catalogue, metrics: Metrics
 ) -> PipelineResources:
     """Pipelines that come and go with custom resources."""
-    api.require_cluster("PODIUM_WATCH_PIPELINES")
 
     def serve(custom: Mapping[str, Pipeline]) -> None:
         for name, pipeline in pipelines.use_resources(custom).items():

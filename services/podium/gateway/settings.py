@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from podium.serving.kubernetes.api import SERVICE_ACCOUNT
+from podium.serving.kubernetes.credentials import SERVICE_ACCOUNT
 from podium.serving.settings import ServiceSettings
 
 

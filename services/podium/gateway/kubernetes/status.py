@@ -9,7 +9,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from podium.gateway.spec import API_VERSION
-from podium.serving.kubernetes.api import ApiError, KubernetesApi, Object
+from podium.serving.kubernetes.api import KubernetesApi, Object
+from podium.serving.kubernetes.errors import ApiError
 from podium.serving.kubernetes.lease import Lease
 
 _log = logging.getLogger("podium.kubernetes")

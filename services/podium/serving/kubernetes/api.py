@@ -1,10 +1,8 @@
-"""Plain JSON calls of the Kubernetes API, with the credentials of a pod or of ``KUBECONFIG``."""
+"""Plain JSON calls of the Kubernetes API."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,55 +13,27 @@ import aiohttp
 import orjson
 from aiohttp.http import HttpProcessingError  # for one: a line is too long
 
-import podium
-from podium.errors import PodiumError, SetupError
+from podium.serving.kubernetes.credentials import SERVICE_ACCOUNT, connect
+from podium.serving.kubernetes.errors import ApiError
 
 Object = dict[str, Any]
 """A Kubernetes object as the API server writes it."""
-
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where every pod finds its credentials."""
 
 _CALL_TIMEOUT_S = 10.0
 _MAX_MESSAGE_CHARACTERS = 300
 
 
-class ApiError(PodiumError):
-    """The API server refuses, or does not answer.
-
-    Args:
-        message: Why.
-        code: The HTTP status; None: there was no answer.
-        retry_after_s: When to try again, as the API server has it.
-    """
-
-    status = 503
-
-    def __init__(
-        self, message: str, code: int | None = None, *, retry_after_s: float | None = None
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.retry_after_s = retry_after_s
-
-
-class NoCluster(ApiError):
-    """Neither a service account nor ``KUBECONFIG`` says where an API server is."""
-
-
 class KubernetesApi:
     """The API server of one cluster; connects with the first call.
 
-    ``KUBECONFIG`` comes first, so that a gateway can be developed outside the cluster; then the
-    service account that a pod is given. Its token is read again every minute, because the kubelet
-    replaces it. After a 401, or a certificate that is not trusted, all credentials are read again.
+    After a 401, or a certificate that is not trusted, the credentials are read again.
 
     The models of the client library are not used: custom resources have none, and of other objects
     a few fields are enough.
 
     Args:
         namespace: Where the objects are; None: that of the credentials.
-        service_account: Folder with ``token``, ``ca.crt`` and ``namespace``.
+        service_account: Folder of the credentials inside a cluster; see ``credentials.connect``.
     """
 
     def __init__(
@@ -73,29 +43,6 @@ class KubernetesApi:
         self._service_account = service_account
         self._client: Any = None  # kubernetes.aio.client.ApiClient
         self._connecting = asyncio.Lock()
-
-    @staticmethod
-    def require(setting: str) -> None:
-        """Load the client library, which ``setting`` needs, before there are requests to delay.
-
-        Raises:
-            SetupError: it is not installed.
-        """
-        try:
-            _library()
-        except ImportError:
-            raise SetupError(
-                f"{setting} needs the Kubernetes client: pip install 'podium[kubernetes]'"
-            ) from None
-
-    def require_cluster(self, setting: str) -> None:
-        """Raise SetupError when nothing says where the API server is that ``setting`` needs."""
-        self.require(setting)
-        if not (os.environ.get("KUBECONFIG") or self._is_in_cluster()):
-            raise SetupError(
-                f"{setting} needs a cluster: there is no service account in "
-                f"{self._service_account}, and KUBECONFIG is not set"
-            )
 
     async def __aenter__(self) -> KubernetesApi:
         return self
@@ -194,55 +141,14 @@ class KubernetesApi:
     async def _connected(self) -> Any:
         async with self._connecting:
             if self._client is None:
-                self._client = await self._connect()
+                self._client, namespace = await connect(self._service_account)
+                self._namespace = self._namespace or namespace
             return self._client
-
-    async def _connect(self) -> Any:
-        """A client with fresh credentials. Raises ApiError."""
-        client, config = _library()
-        configuration = client.Configuration()
-        # Python 3.13 also refuses certificates of authorities, such as older clusters have, that
-        # lack an extension. The chain is verified all the same.
-        configuration.disable_strict_ssl_verification = True
-        try:
-            if kubeconfig := os.environ.get("KUBECONFIG"):
-                await config.load_kube_config(
-                    kubeconfig, client_configuration=configuration, persist_config=False
-                )
-                _, context = config.list_kube_config_contexts(kubeconfig)
-                namespace = context["context"].get("namespace")
-            elif self._is_in_cluster():
-                folder = self._service_account
-                config.incluster_config.InClusterConfigLoader(
-                    token_filename=str(folder / "token"), cert_filename=str(folder / "ca.crt")
-                ).load_and_set(configuration)
-                namespace = (folder / "namespace").read_text().strip()
-            else:
-                raise NoCluster("there is no service account, and KUBECONFIG is not set")
-            connected = client.ApiClient(configuration)
-        except ApiError:
-            raise
-        except Exception as error:  # whatever the library makes of a damaged file
-            raise ApiError(f"the credentials cannot be read: {error}") from None
-        self._namespace = self._namespace or namespace
-        connected.user_agent = f"podium/{podium.__version__}"
-        return connected
 
     async def _disconnect(self) -> None:
         connected, self._client = self._client, None
         if connected is not None:
             await connected.close()
-
-    def _is_in_cluster(self) -> bool:
-        named = os.environ.get("KUBERNETES_SERVICE_HOST")
-        return bool(named) and (self._service_account / "token").is_file()
-
-
-def _library() -> tuple[Any, Any]:
-    """Client and configuration; large, and partly without types."""
-    modules = ("kubernetes.aio.client", "kubernetes.aio.config")
-    client, config = (importlib.import_module(module) for module in modules)
-    return client, config
 
 
 async def _lines(response: aiohttp.ClientResponse, idle_s: float) -> AsyncIterator[Object]:

@@ -10,6 +10,7 @@ from itertools import chain
 
 from podium.serving.endpoints import DnsEndpoints, base_url
 from podium.serving.kubernetes.api import KubernetesApi, Object
+from podium.serving.kubernetes.credentials import require_library
 from podium.serving.kubernetes.watch import IDLE_S, Watch
 
 _log = logging.getLogger("podium.endpoints")
@@ -43,7 +44,7 @@ class EndpointSliceEndpoints:
         zone: str | None = None,
         idle_s: float = IDLE_S,
     ) -> None:
-        api.require(f"kubernetes://{host}")
+        require_library(f"kubernetes://{host}")
         service, _, rest = host.partition(".")
         self._port = port
         self._zone = zone

@@ -11,7 +11,8 @@ import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from podium.serving.kubernetes.api import ApiError, KubernetesApi, Object
+from podium.serving.kubernetes.api import KubernetesApi, Object
+from podium.serving.kubernetes.errors import ApiError
 
 _log = logging.getLogger("podium.kubernetes")
 

@@ -8,7 +8,8 @@ import random
 import time
 from collections.abc import Callable, Mapping
 
-from podium.serving.kubernetes.api import ApiError, KubernetesApi, NoCluster, Object
+from podium.serving.kubernetes.api import KubernetesApi, Object
+from podium.serving.kubernetes.errors import ApiError, NoCluster
 
 _log = logging.getLogger("podium.kubernetes")
 
