@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import ssl
 import time
 from collections.abc import Mapping, Sequence
@@ -127,7 +128,9 @@ class Connections:
         except TimeoutError:
             raise ConnectError("no connection in time") from None
         except OSError as error:
-            raise ConnectError(error.strerror or type(error).__name__) from None
+            number = error.errno or 0  # asyncio rewords it; negative: a name that is not known
+            reason = os.strerror(number) if number > 0 else error.strerror
+            raise ConnectError(reason or type(error).__name__) from None
         return connection
 
 
