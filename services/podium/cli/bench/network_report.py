@@ -21,17 +21,18 @@ FORMAT = "podium-networks/1"
 _HEAD = """\
 # Cost of the networks on a processor
 
-Per image, medians over {rounds} rounds of {seconds:g} s in which the ways take turns; {threads}
-thread(s), ONNX Runtime {engine}, {cpu}, {cores} cores, {date}. *Bare* is ONNX Runtime alone on
-prepared tensors, row by row as our engine feeds it, *bare batch* the same in one call. *Above
-bare* is what adapter and engine add to the CPU time: the median over the rounds, each against its
+ONNX Runtime {engine}, {threads} thread(s), {cpu}, {cores} cores, {date}.
+
+Per image, medians over {rounds} rounds of {seconds:g} s in which the ways take turns. *Bare* is
+ONNX Runtime alone on prepared tensors, row by row as our engine feeds it, *bare batch* the same
+in one call. *Above bare* is what adapter and engine add to the CPU time: the median over the rounds, each against its
 own bare run. *Noise* is the spread of the bare CPU time over the rounds, (largest - smallest) /
 median. GFLOP are counted from the graph: convolutions and matrix products, two operations per
-multiply-accumulate.
+multiply-accumulate. Where ms is far above CPU-ms, others were using the machine.
 
-| model | family | input | batch | GFLOP | ms | CPU-ms | GFLOP/s | bare ms | bare CPU-ms | \
-bare batch CPU-ms | above bare | noise |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|
+| model | family | input | batch | GFLOP | ms | CPU-ms | GFLOP/s | GFLOP/CPU-s | bare ms \
+| bare CPU-ms | bare batch CPU-ms | above bare | noise |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -40,8 +41,8 @@ def summary(cost: NetworkCost) -> dict[str, Any]:
 
     ``model``, ``family``, ``input`` [height, width], ``weights`` (their source), ``batch``,
     ``gflop`` per image; ``podium``, ``bare``, ``bare_batch``: medians of ``wall_ms`` and
-    ``cpu_ms`` per image, and ``gflop_per_s`` of wall time; ``above_bare`` and ``noise`` as
-    fractions; ``rounds``: every measurement.
+    ``cpu_ms`` per image, ``gflop_per_s`` of wall time and ``gflop_per_cpu_s``; ``above_bare`` and
+    ``noise`` as fractions; ``rounds``: every measurement.
     """
     manifest = cost.model.manifest
     bare_ms = [r.bare.cpu_ms for r in cost.rounds]
@@ -70,6 +71,7 @@ def _medians(cost: NetworkCost, way: Callable[[Round], Cost]) -> dict[str, float
         "wall_ms": round(wall_ms, 4),
         "cpu_ms": round(cpu_ms, 4),
         "gflop_per_s": round(cost.gflop / wall_ms * 1e3, 2),
+        "gflop_per_cpu_s": round(cost.gflop / cpu_ms * 1e3, 2),
     }
 
 
@@ -117,6 +119,7 @@ def _row(cost: NetworkCost) -> str:
         f"{podium_['wall_ms']:.2f}",
         f"{podium_['cpu_ms']:.2f}",
         f"{podium_['gflop_per_s']:.1f}",
+        f"{podium_['gflop_per_cpu_s']:.1f}",
         f"{bare['wall_ms']:.2f}",
         f"{bare['cpu_ms']:.2f}",
         f"{batch['cpu_ms']:.2f}",
