@@ -25,10 +25,11 @@ ONNX Runtime {engine}, {threads} thread(s), {cpu}, {cores} cores, {date}.
 
 Per image, medians over {rounds} rounds of {seconds:g} s in which the ways take turns. *Bare* is
 ONNX Runtime alone on prepared tensors, row by row as our engine feeds it, *bare batch* the same
-in one call. *Above bare* is what adapter and engine add to the CPU time: the median over the rounds, each against its
-own bare run. *Noise* is the spread of the bare CPU time over the rounds, (largest - smallest) /
-median. GFLOP are counted from the graph: convolutions and matrix products, two operations per
-multiply-accumulate. Where ms is far above CPU-ms, others were using the machine.
+in one call. *Above bare* is what adapter and engine add to the CPU time: the median over the
+rounds, each against its own bare run. *Noise* is the spread of the bare CPU time over the rounds,
+(largest - smallest) / median. GFLOP are counted from the graph: convolutions and matrix products,
+two operations per multiply-accumulate. Where ms is far above CPU-ms, others were using the
+machine.
 
 | model | family | input | batch | GFLOP | ms | CPU-ms | GFLOP/s | GFLOP/CPU-s | bare ms \
 | bare CPU-ms | bare batch CPU-ms | above bare | noise |
