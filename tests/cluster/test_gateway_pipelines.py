@@ -420,7 +420,9 @@ def test_calls_follow_the_pods_of_a_deployment(own: Cluster, gateways: Gateways)
     }
     metric = 'podium_stage_replicas{stage="postprocess"}'
     own.apply(service, deployment)
-    assert gateways.all_say("/metrics", f"{metric} 3.0", within_s=30)
+    # Controllers, too, take their time to find an API server again that has restarted.
+    own.kubectl("rollout", "status", "deployment/postprocess", f"-n={NAMESPACE}", "--timeout=180s")
+    assert gateways.all_say("/metrics", f"{metric} 3.0", within_s=RECONNECT_S)
     own.kubectl("scale", "deployment/postprocess", "--replicas=1", f"-n={NAMESPACE}")
     assert gateways.all_say("/metrics", f"{metric} 1.0", within_s=30)
     own.kubectl("delete", "deployment/postprocess", "service/postprocess", f"-n={NAMESPACE}")

@@ -14,11 +14,12 @@ import aiohttp
 import kubernetes_validate
 import pytest
 import yaml
+from pydantic import BaseModel, Field
 
 from podium.errors import SetupError
 from podium.gateway.app import create_app
 from podium.gateway.kubernetes import status as status_module
-from podium.gateway.kubernetes.crd import as_yaml, custom_resource_definition
+from podium.gateway.kubernetes.crd import _structural, as_yaml, custom_resource_definition
 from podium.gateway.kubernetes.pipelines import PipelineResources
 from podium.gateway.settings import GatewaySettings
 from podium.gateway.spec import SHIPPED, PipelineSpec, load_pipelines
@@ -270,6 +271,32 @@ def test_the_definition_in_the_chart_is_made_of_the_schema():
     assert path.read_text() == as_yaml(), f"python -m podium.gateway.kubernetes.crd > {path}"
 
 
+def test_fields_that_may_be_left_out():
+    class Inner(BaseModel):
+        """An inner step."""
+
+        count: int | None = Field(default=None, ge=1)
+        wait_ms: float = Field(default=5, gt=0)
+
+    class Outer(BaseModel):
+        inner: Inner | None = None
+
+    class Either(BaseModel):
+        value: int | str
+
+    schema = Outer.model_json_schema()
+    assert _structural(schema, schema["$defs"])["properties"]["inner"] == {
+        "type": "object",
+        "description": "An inner step.",
+        "properties": {
+            "count": {"type": "integer", "minimum": 1},
+            "wait_ms": {"type": "number", "default": 5, "minimum": 0, "exclusiveMinimum": True},
+        },
+    }
+    with pytest.raises(ValueError, match="one type"):
+        _structural(Either.model_json_schema(), {})
+
+
 @pytest.mark.parametrize("version", ["1.34", "1.35", "1.36"])
 def test_the_definition_is_one(version):
     kubernetes_validate.validate(custom_resource_definition(), version, strict=True)
@@ -297,7 +324,8 @@ def test_the_definition_is_structural_and_has_the_defaults():
         for step, schema in steps.items()
         if "properties" in schema
     }
-    least = PipelineSpec.model_validate(spec()).model_dump(mode="json", by_alias=True)
+    least = PipelineSpec.model_validate(spec() | {"underPressure": {}})
+    least = least.model_dump(mode="json", by_alias=True)
     for step, values in defaults.items():
         assert values.items() <= least[step].items()
     assert steps["athletes"]["default"] == least["athletes"]

@@ -130,14 +130,20 @@ def _document() -> Schema:
 
 
 def _structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
-    """A schema of pydantic's as a custom resource may have it: without references.
+    """A schema of pydantic's as a custom resource may have it: without references and choices.
 
-    Patterns become rules of the Common Expression Language, which have a message for people.
+    What may be left out loses its null, which the API server drops. Patterns become rules of the
+    Common Expression Language, which have a message for people.
+
+    Raises:
+        ValueError: a field of the spec could be of several types.
     """
-    if "$ref" in schema:
-        named = definitions[schema["$ref"].rpartition("/")[2]]
-        schema = named | {key: value for key, value in schema.items() if key != "$ref"}
+    schema = _resolved(schema, definitions)
+    if "type" not in schema:
+        raise ValueError(f"a field of a custom resource has one type, unlike {schema}")
     made = {key: schema[key] for key in _KEPT if key in schema}
+    if "exclusiveMinimum" in schema:
+        made |= {"minimum": schema["exclusiveMinimum"], "exclusiveMinimum": True}
     about = " ".join(schema.get("description", "").replace("``", "`").split())
     if about:
         made["description"] = about
@@ -149,6 +155,19 @@ def _structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
             name: _structural(part, definitions) for name, part in schema["properties"].items()
         }
     return made
+
+
+def _resolved(schema: Schema, definitions: dict[str, Schema]) -> Schema:
+    """The schema without references, and without ``null`` where that is the other choice."""
+    if "anyOf" in schema:
+        choices = [choice for choice in schema["anyOf"] if choice != {"type": "null"}]
+        if len(choices) == 1:
+            outer = {k: v for k, v in schema.items() if k != "anyOf" and v is not None}
+            return _resolved(choices[0] | outer, definitions)
+    if "$ref" in schema:
+        named = definitions[schema["$ref"].rpartition("/")[2]]
+        return named | {key: value for key, value in schema.items() if key != "$ref"}
+    return schema
 
 
 def _rule(value: str, pattern: str, message: str) -> Schema:
