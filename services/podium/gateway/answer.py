@@ -58,6 +58,8 @@ class Answer:
             frame_ok=np.concatenate([p.frame_ok for p in parts]),
             failed={index: why for p in parts for index, why in p.failed.items()},
             persons=Persons.concatenate([p.persons for p in parts]),
+            models=_joined([p.models for p in parts]),
+            notes=tuple(dict.fromkeys(note for p in parts for note in p.notes)),
         )
 
     def with_persons(self, persons: Persons) -> Answer:
@@ -166,6 +168,11 @@ class Answer:
                 **_facts(self.source),
             },
         )
+
+
+def _joined(models: list[dict[str, str]]) -> dict[str, str]:
+    """Stage -> name@version; several, in the order of their first use, where the load chose."""
+    return {stage: ",".join(dict.fromkeys(part[stage] for part in models)) for stage in models[0]}
 
 
 def to_json(value: dict[str, Any]) -> bytes:

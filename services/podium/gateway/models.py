@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from podium.errors import NotFound, StageFailed, Unavailable
-from podium.gateway.spec import PipelineSpec
+from podium.gateway.spec import DetectionStep, PoseStep
 from podium.models.zoo import how_to_get
 from podium.skeletons import skeleton
 from podium.stages import Stages
@@ -58,25 +58,25 @@ class Models:
         """J."""
         return len(skeleton(self.skeleton))
 
-    def names(self, spec: PipelineSpec) -> dict[str, str]:
+    def names(self, pose_stage: str) -> dict[str, str]:
         """Stage -> name@version."""
         return {
             "detection": f"{self.detector.name}@{self.detector.version}",
-            spec.pose.stage: f"{self.pose.name}@{self.pose.version}",
+            pose_stage: f"{self.pose.name}@{self.pose.version}",
         }
 
 
-async def describe(stages: Stages, spec: PipelineSpec) -> Models:
+async def describe(stages: Stages, detection: DetectionStep, pose: PoseStep) -> Models:
     """Ask the model services.
 
     Raises:
         Unavailable: they do not serve a model; names all of these, and how to get each.
     """
-    pose_stage = stages.pose3d if spec.pose.stage == "pose3d" else stages.pose2d
+    pose_stage = stages.pose3d if pose.stage == "pose3d" else stages.pose2d
     found, missing = [], []
     for name, stage, model in (
-        ("detection", stages.detection, spec.detection.model),
-        (spec.pose.stage, pose_stage, spec.pose.model),
+        ("detection", stages.detection, detection.model),
+        (pose.stage, pose_stage, pose.model),
     ):
         try:
             found.append(await stage.describe(model))
@@ -85,8 +85,7 @@ async def describe(stages: Stages, spec: PipelineSpec) -> Models:
             missing.append(f"{model} is not served by {name} ({how})")
     if missing:
         raise Unavailable(f"the pipeline lacks models: {'; '.join(missing)}")
-    detector, pose = found
-    return Models(detector, pose)
+    return Models(*found)
 
 
 def _fact(model: ModelFacts, key: str) -> str | int | float | bool:

@@ -16,12 +16,12 @@ from podium.errors import FramesGone, TooLarge, Unavailable, Unprocessable
 from podium.gateway.answer import Answer
 from podium.gateway.athletes import AthleteChoice
 from podium.gateway.camera import ASSUMED, camera_of
-from podium.gateway.models import Models, describe
 from podium.gateway.persons import Persons, in_frame_pixels
+from podium.gateway.plan import Plan, Plans, make_plans
 from podium.gateway.release import release_soon
 from podium.gateway.search import find_persons
 from podium.gateway.slices import slices
-from podium.gateway.spec import DetectionStep, Pipeline, PipelineRequest
+from podium.gateway.spec import Pipeline, PipelineRequest
 from podium.serving.request_context import current_request
 from podium.stages import Stages
 from podium.types import Float32, FrameBatch, FrameRange, Int64, Media, Poses2D, Poses3D
@@ -50,6 +50,7 @@ Turns = AbstractAsyncContextManager[object]
 class Chunk:
     """Some consecutive frames of the request."""
 
+    plan: Plan
     batch: FrameBatch
     persons: Persons
     failed: dict[int, str]  # frame index -> why an engine refused it
@@ -99,16 +100,16 @@ class PipelineRun:
 
     async def answers(self) -> AsyncGenerator[Answer, None]:
         """Everybody on the frames of each chunk, in order; chunks overlap in the stages."""
-        models = await describe(self.stages, self.pipeline.spec)
+        plans = await make_plans(self.stages, self.pipeline.spec, self.request)
         tracker = Tracker()
-        chunk = await self._chunk(models, self._first_range())
+        chunk = await self._chunk(plans, self._first_range())
         rest = self._other_ranges(chunk.batch)
         ahead: deque[asyncio.Task[Chunk]] = deque()
         try:
             while True:
                 for frames in itertools.islice(rest, self.limits.overlap - len(ahead)):
-                    ahead.append(asyncio.create_task(self._chunk(models, frames)))
-                yield self._answer(models, chunk, _identify(tracker, chunk))
+                    ahead.append(asyncio.create_task(self._chunk(plans, frames)))
+                yield self._answer(chunk, _identify(tracker, chunk))
                 if not ahead:
                     return
                 chunk = await ahead.popleft()
@@ -116,13 +117,6 @@ class PipelineRun:
             for task in ahead:
                 task.cancel()
             await asyncio.gather(*ahead, return_exceptions=True)
-
-    @property
-    def _detection(self) -> DetectionStep:
-        """The pipeline's detection with what the request wants otherwise."""
-        wanted = {"stride": self.request.stride, "tiles": self.request.tiles}
-        update = {name: value for name, value in wanted.items() if value is not None}
-        return self.pipeline.spec.detection.model_copy(update=update)
 
     def _first_range(self) -> FrameRange:
         size = self.limits.chunk_frames
@@ -151,38 +145,39 @@ class PipelineRun:
             for done in range(len(first.frame_index), total, size)
         )
 
-    async def _chunk(self, models: Models, frames: FrameRange) -> Chunk:
+    async def _chunk(self, plans: Plans, frames: FrameRange) -> Chunk:
         """Decode and estimate, when it is this chunk's turn."""
         arrived = time.perf_counter()
         async with self.turns:
-            current_request().add("queue", time.perf_counter() - arrived)
-            return await self._decode_and_estimate(models, frames)
+            waited_s = time.perf_counter() - arrived
+            current_request().add("queue", waited_s)
+            return await self._decode_and_estimate(plans.after(waited_s), frames)
 
-    async def _decode_and_estimate(self, models: Models, frames: FrameRange) -> Chunk:
+    async def _decode_and_estimate(self, plan: Plan, frames: FrameRange) -> Chunk:
         """The same; again when the replica that kept the frames has lost them."""
         for attempt in range(1, _DECODE_ATTEMPTS + 1):
             with self._timed("decode"):
                 batch = await self.stages.decode.decode(
                     self.media,
                     frames,
-                    stride=self._detection.stride,
-                    letterbox=models.letterbox,
+                    stride=plan.detection.stride,
+                    letterbox=plan.models.letterbox,
                 )
             try:
-                return await self._estimate(models, batch)
+                return await self._estimate(plan, batch)
             except FramesGone as error:
                 if attempt == _DECODE_ATTEMPTS:
                     raise Unavailable(f"decode: {error.message}") from None
             except BaseException:  # a stage failed, or the client has gone
-                release_soon(self.stages.decode, batch.frames, models.crop)
+                release_soon(self.stages.decode, batch.frames, plan.models.crop)
                 raise
         raise AssertionError("unreachable")
 
-    async def _estimate(self, models: Models, batch: FrameBatch) -> Chunk:
-        spec = self.pipeline.spec
+    async def _estimate(self, plan: Plan, batch: FrameBatch) -> Chunk:
+        models = plan.models
         with self._timed("detection"):
             found = await find_persons(
-                self.stages, self._detection, models.letterbox, models.pose, batch
+                self.stages, plan.detection, models.letterbox, models.pose, batch
             )
         failed = {int(batch.image_frame[row]): why for row, why in found.failed.items()}
         position, rois, scores = interpolate_rois(
@@ -197,13 +192,13 @@ class PipelineRun:
         frame_index, rois, scores = batch.frame_index[position[shown]], rois[shown], scores[shown]
         if len(rois) == 0:
             release_soon(self.stages.decode, batch.frames, models.crop)
-            nobody = Persons.nobody(models.joint_count, in_3d=spec.pose.stage == "pose3d")
-            return Chunk(batch, nobody, failed)
+            nobody = Persons.nobody(models.joint_count, in_3d=plan.pose.stage == "pose3d")
+            return Chunk(plan, batch, nobody, failed)
         parts: list[Persons] = []
         cuts = list(slices(len(rois), models.crop.height * models.crop.width * 3))
         for rows in cuts:
             persons, refused = await self._poses(
-                models, batch, frame_index[rows], rois[rows], scores[rows], release=rows is cuts[-1]
+                plan, batch, frame_index[rows], rois[rows], scores[rows], release=rows is cuts[-1]
             )
             parts.append(persons)
             failed |= refused
@@ -211,11 +206,11 @@ class PipelineRun:
         persons = persons.rows(
             suppress(persons.boxes, persons.scores, persons.frame_index, _SAME_PERSON_IOU)
         )
-        return Chunk(batch, persons, failed)
+        return Chunk(plan, batch, persons, failed)
 
     async def _poses(
         self,
-        models: Models,
+        plan: Plan,
         batch: FrameBatch,
         frame_index: Int64,
         rois: Float32,
@@ -224,7 +219,7 @@ class PipelineRun:
         release: bool,
     ) -> tuple[Persons, dict[int, str]]:
         """The persons in some regions, and the frames whose crops the engine refused."""
-        pose = self.pipeline.spec.pose
+        pose, models = plan.pose, plan.models
         with self._timed("crop"):
             crops = await self.stages.decode.crop(
                 batch.frames, frame_index, rois, models.crop, release=release
@@ -260,12 +255,12 @@ class PipelineRun:
             athlete, count = self.request.athlete, 1
         return AthleteChoice(athlete, self.request.max_persons or count)
 
-    def _answer(self, models: Models, chunk: Chunk, persons: Persons) -> Answer:
-        batch = chunk.batch
+    def _answer(self, chunk: Chunk, persons: Persons) -> Answer:
+        plan, batch = chunk.plan, chunk.batch
         return Answer(
             pipeline=self.pipeline.name,
-            skeleton=models.skeleton,
-            models=models.names(self.pipeline.spec),
+            skeleton=plan.models.skeleton,
+            models=plan.model_names,
             source=batch.source,
             width=int(batch.frame_size[0]),
             height=int(batch.frame_size[1]),
@@ -275,8 +270,18 @@ class PipelineRun:
             failed=chunk.failed,
             persons=persons,
             timing_ms=self.timing_ms,
-            notes=(ASSUMED,) if models.needs_camera and not self.request.intrinsics else (),
+            notes=self._notes(plan, batch),
         )
+
+    def _notes(self, plan: Plan, batch: FrameBatch) -> tuple[str, ...]:
+        notes = []
+        if plan.models.needs_camera and not self.request.intrinsics:
+            notes.append(ASSUMED)
+        if plan.savings:
+            first, last = batch.frame_index[0], batch.frame_index[-1]
+            saved = " and ".join(plan.savings)
+            notes.append(f"frames {first} to {last}: the services were busy, so {saved}")
+        return tuple(notes)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

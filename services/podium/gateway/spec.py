@@ -139,6 +139,20 @@ class AthletesStep(_Closed):
     """Most persons per answer."""
 
 
+class PressureStep(_Closed):
+    """What to do more cheaply while the services are busy; the answer says so in ``degraded``."""
+
+    after_ms: float = Field(default=500, ge=1, le=600_000)
+    """Holds for frames that have waited longer than this for their turn."""
+
+    stride: int | None = Field(default=None, ge=1, le=64)
+    """Detect on every Nth frame, unless the request says which; no effect below the usual
+    stride."""
+
+    pose_model: ModelName | None = None
+    """A lighter pose model with the same skeleton, ``name`` or ``name@version``."""
+
+
 class PipelineSpec(_Closed):
     """What a pipeline does."""
 
@@ -148,6 +162,7 @@ class PipelineSpec(_Closed):
     detection: DetectionStep
     pose: PoseStep
     athletes: AthletesStep = AthletesStep()
+    under_pressure: PressureStep | None = None
 
 
 class Metadata(BaseModel):
