@@ -83,8 +83,10 @@ def _build(folder: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     started = time.monotonic()
-    print(f"Building Kubernetes {kubernetes_version()}, etcd, kwok and helm (once) ...", flush=True)
-    for module in ("pause", "etcd"):
+    print(
+        f"Building Kubernetes {kubernetes_version()} and what goes with it (once) ...", flush=True
+    )
+    for module in ("pause", "etcd", "coredns"):
         _go("build", "-C", SOURCES / module, "-ldflags=-s -w", "-o", partial / module)
     for package in INSTALLED:
         _go("install", "-ldflags=-s -w", package, GOBIN=str(partial))

@@ -15,18 +15,26 @@ WAIT = ("--wait", "--timeout=3m")
 
 
 class Releases:
-    """Installs, changes and reads the releases ``podium-<tier>``."""
+    """Installs, changes and reads the releases ``podium-<tier>``.
 
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
+    Args:
+        cluster: Where they are.
+        namespace: Of all of them.
+        values: Files of values that go over those of the tier.
+    """
+
+    def __init__(self, cluster: Cluster, namespace: str, *values: Path) -> None:
         self.cluster = cluster
         self.namespace = namespace
+        self._values = values
 
     def upgrade(self, tier: str, *values: str, wait: bool = True) -> None:
         """Install or upgrade with the values of the tier, then ``values`` as for ``--set``."""
+        chart = CHARTS / "podium"
+        files = [f"--values={file}" for file in (chart / f"values-{tier}.yaml", *self._values)]
         settings = [f"--set={value}" for value in values]
-        path = CHARTS / "podium"
-        file = f"--values={path / f'values-{tier}.yaml'}"
-        self._helm("upgrade", "--install", name(tier), str(path), file, *settings, wait=wait)
+        release = ("upgrade", "--install", name(tier), str(chart))
+        self._helm(*release, *files, *settings, wait=wait)
 
     def rollback(self, tier: str) -> None:
         """Back to what was there before the last change."""

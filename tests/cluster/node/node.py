@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any, Self
 
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.node.image import write_image
-from tests.cluster.node.machine import ADDRESS, Machine
+from tests.cluster.node.machine import ADDRESS, HOST_ADDRESS, Machine
 from tests.cluster.processes import Processes
 
 NAME = "podium-node"
 PODS = "10.244.0.0/24"
 PAUSE = "podium.local/pause:1"
 CONTAINERD = "/run/containerd/containerd.sock"
+DOMAIN, DNS_PORT = "cluster.local", 53
 LABELS = {"podium.dev/pool": "m5", "karpenter.k8s.aws/instance-family": "m5"}
 
 
@@ -42,6 +44,7 @@ class Node:
     def __enter__(self) -> Self:
         with ExitStack() as on_failure:
             on_failure.callback(self._processes.stop)
+            self._start_dns()
             self._start_containerd()
             write_image(self._folder / "pause.tar", PAUSE, self._programs / "pause")
             self.import_image(self._folder / "pause.tar")
@@ -56,6 +59,16 @@ class Node:
     def import_image(self, archive: Path) -> None:
         """Make the images of an archive known to the node, under the names that they have in it."""
         self._machine.run("ctr", "--namespace=k8s.io", "images", "import", archive)
+
+    def _start_dns(self) -> None:
+        kubeconfig = self._kubeconfig("dns", "dns", "system:masters")
+        settings = self._folder / "Corefile"
+        settings.write_text(
+            f"{DOMAIN} {{\n bind {HOST_ADDRESS}\n errors\n"
+            f" kubernetes {DOMAIN} {{\n  kubeconfig {kubeconfig}\n }}\n}}\n"
+        )
+        self._processes.start("coredns", self._programs / "coredns", f"-conf={settings}")
+        self._processes.wait_until("coredns", _dns_accepts)
 
     def _start_containerd(self) -> None:
         network = {
@@ -94,8 +107,8 @@ version = 2
 """
         )
         self._start("containerd", "containerd", f"--config={settings}")
-        socket = self._folder / "run" / Path(CONTAINERD).relative_to("/run")
-        self._processes.wait_until("containerd", socket.exists)
+        endpoint = self._folder / "run" / Path(CONTAINERD).relative_to("/run")
+        self._processes.wait_until("containerd", endpoint.exists)
 
     def _start_kubelet(self) -> None:
         authority = self._control_plane.authority
@@ -121,7 +134,8 @@ version = 2
             # Images are imported: what a full disk makes the kubelet delete does not come back.
             "imageGCHighThresholdPercent": 100,
             "evictionHard": {"nodefs.available": "0%", "imagefs.available": "0%"},
-            "clusterDomain": "cluster.local",
+            "clusterDomain": DOMAIN,
+            "clusterDNS": [HOST_ADDRESS],
         }
         self._start(
             "kubelet",
@@ -161,3 +175,8 @@ version = 2
         path = self._folder / name
         path.write_text(json.dumps(settings))
         return path
+
+
+def _dns_accepts() -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST_ADDRESS, DNS_PORT)) == 0
