@@ -260,3 +260,15 @@ def test_an_oversized_body_is_refused(stack):
     status, answer = post(f"{stack.gateway_url}/v1/pipelines/pose-2d", bytes(70 << 20), "video/mp4")
     assert status == 413
     assert "limit" in answer["error"]
+
+
+def test_a_pipeline_without_its_models_says_which_and_how_to_get_them(stack, clip):
+    status, answer = post(
+        f"{stack.gateway_url}/v1/pipelines/yolox-hrnet-2d", clip.read_bytes(), "video/mp4"
+    )
+    assert status == 503
+    assert (
+        "yolox-s is not served by detection (run `podium models pull yolox-s`)" in answer["error"]
+    )
+    assert "hrnet-w32 is not served by pose2d" in answer["error"]
+    assert "`podium models export hrnet --weights FILE`" in answer["error"]

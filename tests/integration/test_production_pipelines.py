@@ -220,6 +220,13 @@ def test_a_crop_that_is_refused_leaves_the_others(stack):
     assert np.isfinite(result.as_numpy("root_depth")).tolist() == [True, False, True]
 
 
+def test_boxes_outside_of_the_frame_are_nobody(stack):
+    """The letterbox of a flat frame is mostly padding, and the planted box lies in it."""
+    flat = cv2.imencode(".png", np.zeros((16, 640, 3), np.uint8))[1].tobytes()
+    answer = ask(stack, "planted-pose3d", flat, "image/png")
+    assert answer["frames"][0]["status"] == "no_person"
+
+
 @pytest.mark.parametrize("intrinsics", ["1500,1500,320", "0,1500,320,180", "a,b,c,d", [1, 2]])
 def test_intrinsics_that_make_no_sense(stack, intrinsics):
     status, answer = post_json(

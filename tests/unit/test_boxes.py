@@ -9,6 +9,7 @@ from podium.vision.assignment import match
 from podium.vision.boxes import (
     box_of_keypoints,
     box_of_roi,
+    clip_boxes,
     iou,
     roi_of_box,
     suppress,
@@ -182,3 +183,21 @@ def test_suppress_equals_the_plain_loop(count):
     assert suppress(boxes, scores, groups, 0.45).tolist() == sorted(kept)
     if count == 200:
         assert 20 < len(kept) < 190
+
+
+def test_boxes_are_cut_to_the_frame():
+    boxes = f32([-5, -5, 10, 20], [600, 300, 700, 400], [650, 10, 700, 60], [5, 5, 6, 7])
+    clipped = clip_boxes(boxes, 640, 360)
+    np.testing.assert_allclose(
+        clipped,
+        [[-0.5, -0.5, 10, 20], [600, 300, 639.5, 359.5], [639.5, 10, 639.5, 60], [5, 5, 6, 7]],
+    )
+
+
+def test_without_holding_nobody_is_where_nobody_was_seen():
+    positions = np.array([0, 4, 8, 12])
+    position, filled, _ = interpolate_rois(
+        positions, np.array([1, 2]), f32(roi(7), roi(15)), np.ones(2, np.float32), 13, hold=False
+    )
+    assert position.tolist() == [4, 5, 6, 7, 8]
+    np.testing.assert_allclose(filled[:, 0], [7, 9, 11, 13, 15])

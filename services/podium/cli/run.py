@@ -15,7 +15,12 @@ _PERSONS_PER_FRAME = 8
 
 @click.command("run")
 @click.argument("video", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--pipeline", default="pose-3d", show_default=True, help="pose-2d, pose-3d or yours.")
+@click.option(
+    "--pipeline",
+    default="pose-3d",
+    show_default=True,
+    help="pose-2d, pose-3d, yolox-hrnet-2d, yolox-3dmppe-3d or yours.",
+)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -58,6 +63,12 @@ _PERSONS_PER_FRAME = 8
     type=click.IntRange(1, 64),
     help="Search for persons on every Nth frame. [default: the pipeline's]",
 )
+@click.option(
+    "--intrinsics",
+    metavar="FX,FY,CX,CY",
+    help="Focal lengths and centre of the camera in pixels, for pipelines that measure distances. "
+    "[default: 1500 px, and the centre of the frame]",
+)
 @click.option("--start", type=click.IntRange(0), default=0, show_default=True, help="First frame.")
 @click.option("--count", type=click.IntRange(1), help="Number of frames. [default: all]")
 @click.option(
@@ -93,6 +104,7 @@ def command(
     height_m: float | None,
     cutoff_hz: float | None,
     stride: int | None,
+    intrinsics: str | None,
     start: int,
     count: int | None,
     batch: int,
@@ -121,6 +133,8 @@ def command(
     frame_options: dict[str, Any] = {"athlete": "all", "max_persons": max_persons}
     if stride is not None:
         frame_options["stride"] = stride
+    if intrinsics is not None:
+        frame_options["intrinsics"] = intrinsics
     postprocess_options: dict[str, Any] = {"athlete": athlete, "overlay": overlay}
     if height_m is not None:
         postprocess_options["athlete_height_m"] = height_m
