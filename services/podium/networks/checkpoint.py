@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,14 +38,18 @@ def read_tensors(path: Path) -> Tensors:
         SetupError: the file is unreadable, is no checkpoint, or would run code to be read.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # what torch warns of, it then refuses
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise SetupError(f"{path}: cannot be read: {error.strerror or error}") from error
     except pickle.UnpicklingError as error:
+        refused = re.search(r"GLOBAL (\S+)", str(error))
+        what = (
+            f"holds {refused[1]}" if refused else "is damaged, or holds what cannot be read safely"
+        )
         raise SetupError(
-            f"{path}: holds more than tensors ({_culprit(error)}), and reading that could run "
-            "code. Where you trust the file, save its weights alone there: "
-            "torch.save(network.state_dict(), ...)"
+            f"{path}: {what}; only tensors are unpickled, since anything else could run code. "
+            "Where you trust the file, save its weights alone: torch.save(network.state_dict(), ...)"
         ) from error
     except Exception as error:  # what damaged files raise shares no base but Exception
         reason = str(error).partition("\n")[0]
@@ -113,13 +119,6 @@ def _unwrap(path: Path, content: Any) -> Tensors:
             f"{len(strange)} entries are none ({_some(strange)})"
         )
     return {str(name): value for name, value in content.items()}
-
-
-def _culprit(error: pickle.UnpicklingError) -> str:
-    """What torch refused, out of a message of many lines."""
-    words = str(error).replace("`", " ").split()
-    names = [word for word in words if "." in word.strip(".") and not word.startswith("torch.")]
-    return names[0].strip(".,:") if names else "a pickled object"
 
 
 def _some(names: Iterable[str]) -> str:

@@ -73,7 +73,8 @@ class CSPLayer(nn.Module):
         self.conv3 = ConvUnit(2 * half, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.conv3(torch.cat([self.m(self.conv1(x)), self.conv2(x)], dim=1))
+        through, past = self.conv1(x), self.conv2(x)
+        y: Tensor = self.conv3(torch.cat([self.m(through), past], dim=1))
         return y
 
 

@@ -1,0 +1,24 @@
+"""Tests of the torch networks; where torch is not installed they are skipped as files."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+if find_spec("torch"):
+    import torch
+
+    torch.set_num_threads(2)
+
+
+class _NeedsTorch(pytest.Module):
+    def collect(self) -> list[pytest.Item | pytest.Collector]:
+        pytest.skip("torch is not installed here: make test-networks", allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> pytest.Module | None:
+    return None if find_spec("torch") else _NeedsTorch.from_parent(parent, path=module_path)
