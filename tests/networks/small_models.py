@@ -18,7 +18,7 @@ from torch import nn
 from podium.networks import families
 from podium.networks.families import Export, Origin
 from podium.networks.hrnet import HRNet
-from podium.networks.onnx_export import TOLERANCE, compare, require_parity, to_onnx
+from podium.networks.onnx_export import compare, require_parity, to_onnx
 from podium.networks.publish import Draft
 from podium.networks.resnet import ResNet
 from podium.networks.served import Served
@@ -74,7 +74,7 @@ def write(export: Export, repository: Path) -> Path:
     manifest = export.manifest
     with Draft(repository, manifest, to_onnx(export)) as draft:
         for difference in compare(export, draft.weights):
-            require_parity(difference, TOLERANCE["fp32"])
+            require_parity(difference, "fp32")
         shutil.rmtree(repository / manifest.name / str(manifest.version), ignore_errors=True)
         return draft.publish()
 

@@ -19,6 +19,7 @@ from podium.wire import Parameter
 
 if TYPE_CHECKING:
     from podium.networks.families import Export, Origin
+    from podium.networks.onnx_export import Difference
 
 _HRNET_SIZE = (256, 192)
 _MPPE_SIZE = (256, 256)
@@ -133,7 +134,7 @@ def command(
     _require_torch()
     from podium.networks.end_to_end import end_to_end as with_decoding
     from podium.networks.families import Origin
-    from podium.networks.onnx_export import TOLERANCE, compare, require_parity, to_onnx
+    from podium.networks.onnx_export import compare, require_parity, to_onnx
     from podium.networks.publish import Draft, next_version, publish_stage
 
     console = Console(highlight=False, soft_wrap=True)
@@ -165,12 +166,9 @@ def command(
         console.print(f"wrote the {precision} graph: {graph.ByteSize() / 1e6:.1f} MB")
         status.update("comparing with torch")
         with Draft(out, manifest, graph) as draft:
-            for found in compare(export, draft.weights):
-                console.print(
-                    f"{found.output}, batch {found.batch}: torch and ONNX differ by at most "
-                    f"{found.max_abs:.1e}, in values up to {found.magnitude:.3g}"
-                )
-                require_parity(found, TOLERANCE[precision])
+            for found in compare(export, draft.weights, precision):
+                console.print(_line(found))
+                require_parity(found, precision)
             if end_to_end:
                 stage = with_decoding(graph, manifest)
                 folder = publish_stage(out, manifest, stage, _parameters(manifest))
@@ -209,6 +207,16 @@ def _load(
     pose = official.load_posenet(weights)
     root = official.load_rootnet(root_weights) if root_weights else None
     return families.three_dmppe(pose, root, origin("3dmppe"))
+
+
+def _line(found: Difference) -> str:
+    line = (
+        f"{found.output}, batch {found.batch}: torch and ONNX differ by at most "
+        f"{found.max_abs:.1e}, in values up to {found.magnitude:.3g}"
+    )
+    if found.rounding:
+        line += f"; torch itself in half precision by {found.rounding:.1e}"
+    return line
 
 
 def _parameters(manifest: Manifest) -> dict[str, Parameter]:

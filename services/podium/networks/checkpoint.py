@@ -49,7 +49,8 @@ def read_tensors(path: Path) -> Tensors:
         )
         raise SetupError(
             f"{path}: {what}; only tensors are unpickled, since anything else could run code. "
-            "Where you trust the file, save its weights alone: torch.save(network.state_dict(), ...)"
+            "Where you trust the file, save its weights alone: "
+            "torch.save(network.state_dict(), ...)"
         ) from error
     except Exception as error:  # what damaged files raise shares no base but Exception
         reason = str(error).partition("\n")[0]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from podium.errors import InvalidInput, SetupError
-from podium.models.manifest import CropRule, InputSize, LetterboxRule, Manifest
+from podium.models.manifest import CropRule, LetterboxRule, Manifest
 from podium.networks.hrnet import HRNet
 from podium.networks.served import BGR_BYTES, IMAGENET, Pixels
 from podium.networks.three_dmppe import CELLS, INPUT_PX, PoseAndRoot, PoseNet, RootNet
@@ -59,7 +59,7 @@ def yolox(network: YOLOX, size_px: int, origin: Origin) -> Export:
             origin,
             "yolox",
             tasks=("detection",),
-            input=_input(size_px, size_px),
+            input=_whole_cells(size_px, size_px),
             letterbox=LetterboxRule(anchor="top_left", fill=114),
             thresholds={"score": 0.3, "iou": 0.45},
         ),
@@ -76,7 +76,7 @@ def hrnet(network: HRNet, height_px: int, width_px: int, origin: Origin) -> Expo
             origin,
             "hrnet",
             tasks=("pose2d",),
-            input=_input(height_px, width_px),
+            input=_whole_cells(height_px, width_px),
             crop=CropRule(border="constant", roi_scale=1.25),
             skeleton=_skeleton(_SKELETONS_2D, network.final_layer.out_channels),
             options={"sigma": 3.0} if height_px >= _LARGE_CROP_PX else {},
@@ -94,7 +94,7 @@ def three_dmppe(pose: PoseNet, root: RootNet | None, origin: Origin) -> Export:
             origin,
             "3dmppe",
             tasks=("pose3d",),
-            input=_input(INPUT_PX, INPUT_PX),
+            input=_whole_cells(INPUT_PX, INPUT_PX),
             crop=CropRule(border="constant", roi_scale=1.25),
             skeleton=_skeleton(_SKELETONS_3D, pose.head.final_layer.out_channels // CELLS),
         ),
@@ -121,14 +121,14 @@ def _manifest(origin: Origin, family: str, **facts: object) -> Manifest:
         raise InvalidInput(first["msg"], field=".".join(map(str, first["loc"]))) from None
 
 
-def _input(height_px: int, width_px: int) -> InputSize:
+def _whole_cells(height_px: int, width_px: int) -> dict[str, int]:
     for side_px in (height_px, width_px):
         if side_px < _STRIDE_PX or side_px % _STRIDE_PX:
             raise InvalidInput(
                 f"must be multiples of {_STRIDE_PX}, not {height_px}x{width_px}",
                 field="input size",
             )
-    return InputSize(height=height_px, width=width_px)
+    return {"height": height_px, "width": width_px}
 
 
 def _skeleton(known: Mapping[int, str], joints: int) -> str:
