@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
-from onnx.compose import merge_models
+from onnx.compose import add_prefix, merge_models
 
 from podium.errors import InvalidInput
 from podium.models.manifest import Manifest
@@ -132,7 +132,8 @@ def _graph(text: str, model: onnx.ModelProto, constants: dict[str, Any]) -> onnx
     graph.graph.initializer.extend(
         numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
     )
-    return graph
+    # The exporter may have used the same names.
+    return add_prefix(graph, "decoding_", rename_inputs=False, rename_outputs=False)
 
 
 def _detection_constants(manifest: Manifest, values: int) -> dict[str, Any]:
