@@ -1,6 +1,7 @@
 # Bare `make` prints what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster test-cluster-node test-networks setup-networks check fmt lint types layers spelling setup setup-dev models up doctor lock clean
+comma := ,
+.PHONY: help demo test test-cluster test-cluster-node test-networks test-images images images-export setup-networks check fmt lint types layers spelling setup setup-dev models up doctor lock clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -37,6 +38,9 @@ test-cluster: setup-dev ## Run the charts on a real Kubernetes control plane; ne
 
 test-cluster-node: setup-dev ## Run pods on one real node; needs Go, root and Debian's containerd
 	@$(BIN)/pytest -m slow tests/cluster/node
+
+test-images: setup-dev models images ## Build the container images and run them; needs Docker
+	@DOCKER="$(DOCKER)" IMAGE="$(call image,%)" $(BIN)/pytest -m slow tests/images
 
 check: lint types layers spelling ## Lint, types, import layers, spelling
 
@@ -79,7 +83,39 @@ $(VENV)/.local $(VENV)/.dev $(VENV)/.networks: $(VENV)/.%: services/requirements
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+##@ Container images
+DOCKER      ?= docker
+REGISTRY    ?=
+TAG         ?= $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' services/podium/__init__.py)
+ACCELERATOR ?= cpu
+BASE_IMAGE  ?=
+CA_BUNDLE   ?=
+BUILD_FLAGS ?=
+SERVICES.cpu := gateway decode detection pose2d pose3d postprocess
+SERVICES.gpu := detection pose2d pose3d
+# The name that the chart gives to the image of a service.
+image = $(if $(REGISTRY),$(REGISTRY)/)podium-$(1):$(TAG)$(if $(filter gpu,$(ACCELERATOR)),-gpu)
+
+images: $(SERVICES.$(ACCELERATOR):%=image-%) ## Build the container images (docs/images.md) and print their sizes
+
+image-%:
+	@DOCKER_BUILDKIT=1 $(DOCKER) build --quiet --file services/Dockerfile --target $* \
+	  --tag $(call image,$*) --build-arg ACCELERATOR=$(ACCELERATOR) --build-arg VERSION=$(TAG) \
+	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null) \
+	  $(addprefix --build-arg BASE_IMAGE=,$(BASE_IMAGE)) \
+	  $(addprefix --secret id=ca-bundle$(comma)src=,$(CA_BUNDLE)) $(BUILD_FLAGS) . > /dev/null
+	@$(DOCKER) history --no-trunc --human=false --format '{{.Size}} {{.CreatedBy}}' $(call image,$*) \
+	  | awk '{all += $$1} /COPY \/opt\/podium/ {added += $$1} END {printf \
+	    "%-40s %4.0f MB, %.0f MB of it beyond the base\n", "$(call image,$*)", all / 1e6, added / 1e6}'
+
+images-export: DIR ?= dist/images
+images-export: $(SERVICES.$(ACCELERATOR):%=image-%) ## Write the images to DIR=, as archives that containerd and Docker import
+	@mkdir -p "$(DIR)"
+	@$(foreach service,$(SERVICES.$(ACCELERATOR)), \
+	  $(DOCKER) save --output "$(DIR)/podium-$(service).tar" $(call image,$(service)) &&) ls -sh "$(DIR)"
+
 ##@ Maintain
+# The lock of an image has the packages of its extras, images.txt what builds the images.
 EXTRAS.gateway     := gateway kubernetes tracing
 EXTRAS.decode      := decode tracing
 EXTRAS.engine-cpu  := engine-cpu tracing
@@ -96,6 +132,9 @@ lock: setup-dev ## Resolve the dependencies of every image anew
 	    --no-emit-index-url --no-emit-find-links --no-annotate --upgrade \
 	    --custom-compile-command "make lock" $(addprefix --extra ,$(EXTRAS.$(lock))) \
 	    pyproject.toml --output-file services/requirements/$(lock).txt &&) true
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --upgrade \
+	  --custom-compile-command "make lock" --group images --output-file services/requirements/images.txt
 
 clean: ## Remove the environment, the models and the results
 	@rm -rf $(VENV) $(NETWORKS_VENV) models results build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
