@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import threading
 import time
@@ -11,15 +12,17 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from podium.serving.client_pace import Pace
 from podium.serving.http_protocol import ServiceProtocol
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
+def serving(app: FastAPI, pace: Pace = Pace()) -> Iterator[str]:
     """Serve an app while the block runs; gives its base URL."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, http=ServiceProtocol, log_config=None, access_log=False)
+        protocol = functools.partial(ServiceProtocol, pace=pace)
+        config = uvicorn.Config(app, http=protocol, log_config=None, access_log=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -9,6 +9,7 @@
     ├── Forbidden                  403  a path, address or option outside the allow-list
     ├── NotFound                   404  no such pipeline, model or file
     │   └── FramesGone             404  the frame handle has expired or was never here
+    ├── RequestTimeout             408  the request comes too slowly, or not at all
     ├── Overloaded                 429  queues are full; comes with ``retry_after_s``
     ├── StageFailed                502  a stage answered with an error of its own
     ├── Unavailable                503  not ready, draining, or no replica answers
@@ -88,6 +89,12 @@ class NotFound(PodiumError):
 
 class FramesGone(NotFound):
     """The frames behind a handle have expired or are held by another replica."""
+
+
+class RequestTimeout(PodiumError):
+    """The client sends its request too slowly, or has stopped sending it."""
+
+    status = 408
 
 
 class Overloaded(PodiumError):

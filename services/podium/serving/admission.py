@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.errors import Overloaded
+from podium.serving.client_pace import CLIENT, Client
 from podium.serving.request_context import current_request
 from podium.serving.telemetry import Metrics
 
@@ -23,16 +24,19 @@ class Admission:
     """What is being worked on, and how much may be.
 
     Args:
-        max_requests: Requests at the same time; health, metadata and metrics do not count.
+        max_requests: Requests worked on at the same time; health, metadata and metrics do not
+            count, nor those that wait for their clients.
         max_bytes: Bodies at the same time, by their declared lengths, or as they come;
-            and what they decompress to.
+            and what they decompress to. As much again: answers that clients have yet to take.
     """
 
     max_requests: int
     max_bytes: int
     requests: int = 0
+    waiting: int = 0  # of these: for their clients, to send the body or to take the answer
     bytes: int = 0
     draining: bool = False
+    untaken: dict[Client, int] = field(default_factory=dict)  # bytes of answers; the oldest first
     idle: asyncio.Event = field(default_factory=asyncio.Event)  # set while nothing is in flight
     _request_s: float = 0.0  # smoothed time between two finished requests while busy
     _last_done: float = 0.0
@@ -40,11 +44,16 @@ class Admission:
     def __post_init__(self) -> None:
         self.idle.set()
 
+    @property
+    def working(self) -> int:
+        """Requests that are worked on."""
+        return self.requests - self.waiting
+
     def refusal(self, size: int) -> tuple[int, str] | None:
         """Why a request with a body of ``size`` bytes is refused: status and reason."""
         if self.draining:
             return 503, "draining"
-        if self.requests >= self.max_requests:
+        if self.working >= self.max_requests:
             return 429, "requests"
         if self.requests and self.bytes + size > self.max_bytes:
             return 429, "bytes"
@@ -52,7 +61,7 @@ class Admission:
 
     def retry_after_s(self) -> float:
         """When the requests that are ahead will be done, at the measured rate."""
-        return min(60.0, self.requests * self._request_s)
+        return min(60.0, self.working * self._request_s)
 
     def enter(self, size: int) -> None:
         """Take a request on."""
@@ -71,6 +80,14 @@ class Admission:
         if self.requests > 1 and self.bytes + size > self.max_bytes:
             raise Overloaded(_MESSAGES["bytes"], retry_after_s=self.retry_after_s())
         self.bytes += size
+
+    def hold_answer(self, client: Client) -> None:
+        """Its answer stays here for now; too many of them cost who has waited longest his."""
+        self.untaken[client] = client.untaken_bytes()
+        while len(self.untaken) > 1 and sum(self.untaken.values()) > self.max_bytes:
+            oldest = next(iter(self.untaken))
+            del self.untaken[oldest]
+            oldest.hang_up()
 
     def leave(self, size: int) -> None:
         """Let it go, and learn the rate from it."""
@@ -106,26 +123,73 @@ class AdmissionControl:
             await response(scope, receive, send)
             return
 
-        def charge(more: int) -> None:
-            nonlocal size
-            try:
-                self.admission.grow(more)
-            except Overloaded:
-                self.metrics.reject("bytes")
-                raise
-            size += more
+        await _Admitted(self.admission, self.metrics, size, chunked=not length).run(
+            self.app, scope, receive, send
+        )
 
+
+class _Admitted:
+    """A request that was taken on; it counts as work while it does not wait for its client."""
+
+    def __init__(self, admission: Admission, metrics: Metrics, size: int, *, chunked: bool) -> None:
+        self._admission = admission
+        self._metrics = metrics
+        self._size = size
+        self._chunked = chunked
+        self._body_comes = chunked or size > 0
+
+    async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         async def counted_receive() -> Message:
             message = await receive()
-            charge(len(message.get("body", b"")))
+            if self._chunked:
+                self._charge(len(message.get("body", b"")))
+            if self._body_comes and not message.get("more_body", False):
+                self._body_is_there()
             return message
 
-        current_request().body_charges.append(charge)
-        self.admission.enter(size)
+        async def counted_send(message: Message) -> None:
+            self._admission.waiting += 1
+            try:
+                await send(message)
+            finally:
+                self._admission.waiting -= 1
+
+        current_request().body_charges.append(self._charge)
+        self._admission.enter(self._size)
+        self._admission.waiting += self._body_comes
         try:
-            await self.app(scope, receive if length else counted_receive, send)
+            await app(scope, counted_receive, counted_send)
+            await self._answer_is_taken(scope.get(CLIENT))
         finally:
-            self.admission.leave(size)
+            self._admission.waiting -= self._body_comes
+            self._admission.leave(self._size)
+
+    def _charge(self, size: int) -> None:
+        try:
+            self._admission.grow(size)
+        except Overloaded:
+            self._metrics.reject("bytes")
+            raise
+        self._size += size
+
+    def _body_is_there(self) -> None:
+        self._body_comes = False
+        self._admission.waiting -= 1
+        if self._admission.working > self._admission.max_requests:  # others were quicker
+            self._metrics.reject("requests")
+            raise Overloaded(_MESSAGES["requests"], retry_after_s=self._admission.retry_after_s())
+
+    async def _answer_is_taken(self, client: Client | None) -> None:
+        """A large answer is in memory until its client has taken it."""
+        if client is None or not client.untaken_bytes():
+            return
+        self._admission.hold_answer(client)
+        self._admission.waiting += 1
+        try:
+            await client.has_taken()
+        finally:
+            self._admission.waiting -= 1
+            self._admission.untaken.pop(client, None)
 
 
 _MESSAGES = {

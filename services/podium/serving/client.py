@@ -248,7 +248,7 @@ class _AnswerLost(_ConnectionLost):
 
 
 class _ProxyFailed(Unavailable):
-    """A proxy in between lost the replica, or did not reach it."""
+    """What is in between lost the replica, or did not reach it in time."""
 
 
 class _NoAnswer(DeadlineExceeded):
@@ -280,7 +280,7 @@ def _model_path(model: str) -> str:
 def _error(stage: str, status: int, data: bytes, headers: Mapping[str, str]) -> PodiumError:
     message = read_error(data)
     kind = BY_STATUS.get(status, StageFailed)
-    if status == 502:
+    if status in (408, 502):  # 408: we were too slow, or the network between us
         kind = _ProxyFailed
     if kind is Overloaded:
         return Overloaded(message, retry_after_s=_retry_after_s(headers))

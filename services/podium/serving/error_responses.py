@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from podium.errors import Overloaded, PodiumError
+from podium.errors import Overloaded, PodiumError, RequestTimeout
 from podium.serving.admission import retry_headers
 
 _log = logging.getLogger("podium.errors")
@@ -40,7 +40,11 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 def error_response(error: PodiumError) -> JSONResponse:
     """The answer that says what is wrong; Podium's own faults are logged."""
-    headers = retry_headers(error.retry_after_s) if isinstance(error, Overloaded) else None
+    headers = None
+    if isinstance(error, Overloaded):
+        headers = retry_headers(error.retry_after_s)
+    elif isinstance(error, RequestTimeout):
+        headers = {"connection": "close"}  # the rest of the body is not waited for
     if error.status >= 500:
         _log.error("%s", error.message)
     return _response(error.status, error.message, headers)

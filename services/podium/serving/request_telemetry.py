@@ -12,7 +12,8 @@ from contextlib import suppress
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from podium.errors import TooLarge
+from podium.errors import RequestTimeout, TooLarge
+from podium.serving.client_pace import CLIENT, Client
 from podium.serving.request_context import (
     REQUEST_ID,
     TRACEPARENT,
@@ -83,6 +84,7 @@ class RequestTelemetry:
             declared_bytes=int(declared) if declared.isdigit() else 0,
             max_body_bytes=self.max_body_bytes,
             waits_for_continue=b"expect" in headers,
+            client=scope.get(CLIENT),
         )
         token = enter_request(request)
         self.metrics.in_flight += 1
@@ -132,6 +134,7 @@ class _Exchange:
     """The messages of one request, counted."""
 
     __slots__ = (
+        "_client",
         "_declared_bytes",
         "_max_body_bytes",
         "_receive",
@@ -154,6 +157,7 @@ class _Exchange:
         declared_bytes: int,
         max_body_bytes: int,
         waits_for_continue: bool,
+        client: Client | None,
     ) -> None:
         self.request = request
         self.status = CLIENT_CLOSED
@@ -166,6 +170,7 @@ class _Exchange:
         self._max_body_bytes = max_body_bytes
         self._waited_s = 0.0
         self._waits_for_continue = waits_for_continue
+        self._client = client
 
     async def receive(self) -> Message:
         if self._declared_bytes > self._max_body_bytes:
@@ -173,6 +178,8 @@ class _Exchange:
             raise self._too_large()
         waiting_since = time.perf_counter()
         message = await self._receive()
+        if self._client is not None and self._client.too_slow:
+            raise RequestTimeout(self._client.pace.message)
         if message["type"] == "http.request":
             self._waited_s += time.perf_counter() - waiting_since
             if not message.get("more_body", False):

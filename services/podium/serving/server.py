@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import logging
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -17,6 +18,7 @@ from pydantic_settings import BaseSettings
 
 from podium.errors import PodiumError
 from podium.serving.admission import Admission
+from podium.serving.client_pace import Pace
 from podium.serving.http_protocol import ServiceProtocol
 from podium.serving.logs import configure_logging
 from podium.serving.settings import ServiceSettings
@@ -48,11 +50,13 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again
     gc.set_threshold(_GC_THRESHOLD)
+    pace = Pace(settings.slow_client_s, settings.slow_client_bytes_per_s)
+    protocol = functools.partial(ServiceProtocol, pace=pace)
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=ServiceProtocol,
+        http=cast(type[asyncio.Protocol], protocol),
         log_config=None,
         proxy_headers=False,
         access_log=False,

@@ -40,5 +40,13 @@ class ServiceSettings(BaseSettings):
     """Base URL of an OTLP/HTTP collector for traces, such as ``http://collector:4318``; unset: no
     traces. The standard ``OTEL_*`` variables say the rest."""
 
+    slow_client_s: float = Field(default=20, gt=0)
+    """Time in which a client has to send the head of its request, and over which its pace in
+    sending the body and in taking the answer is measured. Slower ones are hung up on, after
+    twice this time at the latest."""
+
+    slow_client_bytes_per_s: int = Field(default=500, ge=0)
+    """The least pace of a client."""
+
     keep_alive_s: int = Field(default=75, gt=0)
     """How long an idle connection stays open; longer than clients keep theirs in their pools."""
