@@ -40,7 +40,7 @@ test-cluster-node: setup-dev ## Run pods on one real node; needs Go, root and De
 	@$(BIN)/pytest -m slow tests/cluster/node
 
 test-images: setup-dev models images ## Build the container images and run them; needs Docker
-	@DOCKER="$(DOCKER)" IMAGE="$(call image,%)" $(BIN)/pytest -m slow tests/images
+	@DOCKER="$(DOCKER)" PODIUM_REGISTRY="$(REGISTRY:%=%/)" PODIUM_TAG="$(TAG)" $(BIN)/pytest -m slow tests/images
 
 check: lint types layers spelling ## Lint, types, import layers, spelling
 

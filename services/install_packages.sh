@@ -4,8 +4,8 @@
 set -eu
 python=/opt/podium/bin/python
 
-/tools/bin/pip --python "$python" install --no-deps --require-hashes --only-binary :all: \
-  -r "/requirements/$1.txt"
+/tools/bin/pip --python "$python" install --no-deps --no-compile --require-hashes \
+  --only-binary :all: -r "/requirements/$1.txt"
 
 # The tests of the packages.
 find /opt/podium/lib -type d -name tests -prune -exec rm -r {} +
