@@ -1,0 +1,165 @@
+"""Clients that send a byte per second or never read cost no other client anything.
+
+With ``PODIUM_FAULTS_GATEWAY`` (and ``PODIUM_SLOW_CLIENT_S``, as it is set there) these run against
+a gateway that is running already, such as one in a cluster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+import os
+import time
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest_asyncio
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.faults.load import BATCH_FRAMES, Client, Load, client_of, percentile_s, until
+from tests.faults.one_service import one_service
+from tests.faults.replicas import STAGES
+from tests.faults.slow_clients import Dribblers, NeverReader, head
+
+SLOW_CLIENTS = 200
+NEVER_READERS = 10  # more than the gateway's turns
+TIMES, FRAMES = 4, 60  # of the clip
+BATCHES = 16
+ROUNDS = 3
+WORKERS = 2
+MAX_REQUESTS = 8
+RUNNING = os.environ.get("PODIUM_FAULTS_GATEWAY")
+SLOW_CLIENT_S = float(os.environ.get("PODIUM_SLOW_CLIENT_S", "20" if RUNNING else "1.5"))
+POSE = "/v1/pipelines/pose-2d"
+
+
+@dataclass(frozen=True)
+class Gateway:
+    url: str
+    client: Client
+
+    async def metric(self, name: str, **labels: str) -> float:
+        """Sum of the samples of a metric that have these labels."""
+        async with self.client.session.get(f"{self.url}/metrics") as response:
+            families = text_string_to_metric_families(await response.text())
+        return sum(
+            sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+
+@pytest_asyncio.fixture
+async def gateway(request, media):
+    """One that loses its patience soon, with chunks of a few frames; or the one that runs."""
+    async with AsyncExitStack() as entered:
+        url = RUNNING
+        processes = entered.enter_context(ExitStack())
+        if url is None:
+            replicas = request.getfixturevalue("replicas")
+            settings = {
+                f"PODIUM_{stage.upper()}_URL": ",".join(replicas.urls(stage)) for stage in STAGES
+            }
+            settings |= {
+                "PODIUM_SLOW_CLIENT_S": str(SLOW_CLIENT_S),
+                "PODIUM_CHUNK_FRAMES": "4",
+                "PODIUM_MAX_REQUESTS": str(MAX_REQUESTS),
+            }
+            process = await asyncio.to_thread(
+                processes.enter_context, one_service("gateway", settings)
+            )
+            url = process.url
+        client = await entered.enter_async_context(client_of([url], media))
+        yield Gateway(url, client)
+        await asyncio.to_thread(processes.close)
+
+
+async def served(gateway, batches, count=BATCHES):
+    """Answers of the others, and batches per second."""
+    load = Load(gateway.client, itertools.cycle(batches), WORKERS)
+    began = time.monotonic()
+    running = asyncio.create_task(load.run())
+    await load.until(count)
+    load.stopping.set()
+    answers = await running
+    assert [(a.status, a.body) for a in answers if a.status != 200] == []
+    return answers, len(answers) / (time.monotonic() - began)
+
+
+async def test_clients_that_send_a_byte_per_second_cost_others_nothing(gateway, batches):
+    half = SLOW_CLIENTS // 2
+    in_head = [(b"GET /v2 HTTP/1.1\r\nx-slow: ", b"a" * 600)] * half
+    in_body = [(head("POST", POSE, content_length=600), b"a" * 600)] * half
+    slow = Dribblers(gateway.url, in_head + in_body)
+    await served(gateway, batches)  # warm
+    rates, latencies = [], []
+    for _ in range(ROUNDS):  # other work on the machine may hold up any of them
+        alone, alone_rate = await served(gateway, batches)
+        async with slow.at_work():
+            beside, beside_rate = await served(gateway, batches)
+        rates.append(beside_rate / alone_rate)
+        latencies.append(percentile_s(beside, 50) / percentile_s(alone, 50))
+    async with slow.at_work():
+        await until(lambda: len(slow.hangups) >= SLOW_CLIENTS, 10 * SLOW_CLIENT_S)
+    print(
+        f"beside {SLOW_CLIENTS} slow clients: {np.median(rates):.2f} x the rate, "
+        f"{np.median(latencies):.2f} x the median latency; "
+        f"{len(slow.hangups)} hung up on after {max(h.seconds for h in slow.hangups):.1f} s at most"
+    )
+    assert {hangup.status for hangup in slow.hangups} == {408}
+    assert max(rates) > 0.85
+    assert min(latencies) < 1.15
+    assert await gateway.metric("podium_in_flight_requests") <= 2
+
+
+def repeated(clip: Path, times: int) -> bytes:
+    """The clip several times on end, as it is coded."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as long:
+        stream = None
+        for turn in range(times):
+            with av.open(str(clip)) as short:
+                video = short.streams.video[0]
+                stream = stream or long.add_stream_from_template(video)
+                for packet in short.demux(video):
+                    if packet.dts is not None:
+                        packet.pts += turn * video.duration
+                        packet.dts += turn * video.duration
+                        packet.stream = stream
+                        long.mux(packet)
+    return file.getvalue()
+
+
+async def test_clients_that_never_read_cost_others_nothing(gateway, batches, clip):
+    """Their pipelines pause after some frames, and their connections are closed after a while."""
+    media = repeated(clip, TIMES)
+    request = head(
+        "POST",
+        "/v1/pipelines/pose-3d?stride=8",
+        accept="application/x-ndjson",
+        content_length=len(media),
+    )
+    await served(gateway, batches)
+    memory = await gateway.metric("process_resident_memory_bytes")
+    before = await gateway.metric("podium_frames_total")
+    readers = [NeverReader(gateway.url, request + media) for _ in range(NEVER_READERS)]
+    try:
+        await served(gateway, batches)
+        await until(lambda: all(reader.hung_up_on for reader in readers))
+    finally:
+        for reader in readers:
+            reader.close()
+    answers, _ = await served(gateway, batches)
+    grown = await gateway.metric("process_resident_memory_bytes") - memory
+    frames = await gateway.metric("podium_frames_total") - before
+    frames -= 2 * BATCH_FRAMES * len(answers)
+    share = frames / (NEVER_READERS * TIMES * FRAMES)
+    print(f"{share:.0%} of the frames of who does not read; {grown / 1e6:.1f} MB more")
+    assert share < 0.7
+    assert grown < NEVER_READERS * len(media) + 64e6
+    assert await gateway.metric("podium_in_flight_requests") <= 2
