@@ -42,6 +42,8 @@ class FileObjects:
             raise TooLarge(
                 f"is {status.st_size} bytes; at most {self._max_bytes} are allowed", field="uri"
             )
+        if not os.access(path, os.R_OK):
+            raise Forbidden("uri: cannot be read (Permission denied)")
         return path
 
     def write(self, source: Path, prefix: str, name: str) -> str:
