@@ -27,10 +27,9 @@ class Docker:
 
     program: str
 
-    def __call__(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
+    def __call__(self, *arguments: str) -> str:
         """What a command prints. Fails with what it has to say."""
-        command = [self.program, *arguments]
-        return _output(command, environment)
+        return _output([self.program, *arguments])
 
     def inspect(self, name: str) -> dict[str, Any]:
         """An image or a container."""
@@ -45,7 +44,7 @@ class Docker:
 
 @dataclass(frozen=True)
 class Compose:
-    """One project of Docker Compose, as a plugin or as a program of its own."""
+    """One project of Docker Compose."""
 
     command: tuple[str, ...]
     file: Path
@@ -72,14 +71,13 @@ def find_docker() -> Docker:
 
 
 def find_compose(docker: Docker) -> tuple[str, ...]:
-    """``docker compose`` or ``docker-compose``. Raises NoDocker."""
-    for command in ((docker.program, "compose"), ("docker-compose",)):
-        try:
-            _output([*command, "version"])
-        except (AssertionError, FileNotFoundError):
-            continue
-        return command
-    raise NoDocker("there is no Docker Compose")
+    """The command of Docker Compose, version 2 or later. Raises NoDocker."""
+    command = (docker.program, "compose")
+    try:
+        _output([*command, "version"])
+    except AssertionError:
+        raise NoDocker("there is no plugin docker compose") from None
+    return command
 
 
 def _output(command: list[str], environment: dict[str, str] | None = None) -> str:

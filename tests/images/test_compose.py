@@ -1,0 +1,169 @@
+"""The six images as Docker Compose runs them: a video goes in, right key points come out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+import podium
+from podium.cli.stack import Stack
+from podium.skeletons import BLAZEPOSE33
+from tests.athlete import ground_truth
+from tests.faults.load import difference, poses
+from tests.http_calls import post, post_json
+from tests.images.conftest import REGISTRY, TAG
+from tests.images.docker import SERVICES, Compose, Docker, NoDocker, find_compose
+
+FILE = Path(__file__).parents[2] / "services" / "compose.yaml"
+
+RESTRICTIONS = """
+import errno, os
+status = dict(line.split(':', 1) for line in open('/proc/self/status'))
+try:
+    open('/opt/podium/written', 'w')
+except OSError as error:
+    written = errno.errorcode[error.errno]
+print(os.getuid(), os.getgid(), int(status['CapEff'], 16), status['NoNewPrivs'].strip(), written)"""
+
+
+@dataclass(frozen=True)
+class Running:
+    """The six containers of a project.
+
+    Attributes:
+        compose: To command them.
+        url: Base URL of the gateway.
+        data: The folder that the containers know as ``/data``.
+    """
+
+    compose: Compose
+    url: str
+    data: Path
+
+
+@pytest.fixture(scope="module")
+def running(
+    docker: Docker, model_repository: Path, clip: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    try:
+        command = find_compose(docker)
+    except NoDocker as error:
+        pytest.skip(str(error))
+    data = tmp_path_factory.mktemp("data")
+    data.chmod(0o777)
+    shutil.copy(clip, data)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        "PODIUM_REGISTRY": REGISTRY,
+        "PODIUM_TAG": TAG,
+        "PODIUM_MODELS": str(model_repository),
+        "PODIUM_DATA": str(data),
+        "PODIUM_GATEWAY_PORT": str(port),
+    }
+    compose = Compose(command, FILE, "podium-test", environment)
+    try:
+        compose("up", "--wait")
+        yield Running(compose, f"http://127.0.0.1:{port}", data)
+    finally:
+        compose("down", "--volumes")
+
+
+def run(running: Running, pipeline: str, **options: Any) -> dict[str, Any]:
+    """Frames by address through the gateway."""
+    asked = {"uri": "file:///data/sprint.mp4", **options}
+    return success(post_json(f"{running.url}/v1/pipelines/{pipeline}", asked))
+
+
+def success(answer: tuple[int, Any]) -> dict[str, Any]:
+    status, body = answer
+    assert status == 200, body
+    assert isinstance(body, dict)
+    return body
+
+
+def test_containers_are_as_restricted_as_in_a_cluster(docker: Docker, running: Running) -> None:
+    containers = running.compose("ps", "--quiet").split()
+    assert len(containers) == len(SERVICES)
+    for container in containers:
+        assert docker.inspect(container)["HostConfig"]["ReadonlyRootfs"]
+        found = docker("exec", container, "python", "-c", RESTRICTIONS)
+        assert found.split() == ["10001", "10001", "0", "1", "EROFS"]
+
+
+def test_key_points_are_right(running: Running, clip: Path) -> None:
+    truth = ground_truth.load(clip.with_suffix(".json"))
+    found = poses(run(running, "pose-3d"))
+    limbs = [BLAZEPOSE33.index[joint] for joint in ground_truth.LIMB_JOINTS]
+    keypoints_px = np.array([found[frame][0] for frame in range(60)])[:, limbs, :2]
+    score = ground_truth.pck(keypoints_px, truth.limb_keypoints_px(), truth.boxes_px, 0.1)
+    assert score >= 0.97
+
+
+@pytest.mark.parametrize("pipeline", ["pose-2d", "pose-3d"])
+def test_answers_are_those_of_podium_run(
+    running: Running, stack: Stack, clip: Path, pipeline: str
+) -> None:
+    asked = {"uri": clip.as_uri(), "count": 16}
+    here = success(post_json(f"{stack.gateway_url}/v1/pipelines/{pipeline}", asked))
+    assert difference(run(running, pipeline, count=16), here) < 1e-3  # pixels and metres
+
+
+def test_media_goes_with_the_request(running: Running, clip: Path) -> None:
+    url = f"{running.url}/v1/pipelines/pose-2d?count=4"
+    result = success(post(url, clip.read_bytes(), "video/mp4"))
+    assert [frame["status"] for frame in result["frames"]] == ["ok"] * 4
+
+
+def test_a_whole_video_becomes_files(running: Running) -> None:
+    results = running.data / "results.json"
+    results.write_text(json.dumps(run(running, "pose-3d")))
+    asked = {
+        "source": "file:///data/sprint.mp4",
+        "results_uri": "file:///data/results.json",
+        "output": "file:///data/out",
+    }
+    url = f"{running.url}/v1/postprocess"
+    results.chmod(0o600)
+    status, refusal = post_json(url, asked)
+    assert status == 403
+    assert "results_uri: cannot be read" in refusal["error"]
+    results.chmod(0o644)
+    names = {file["name"] for file in success(post_json(url, asked))["files"]}
+    assert {"keypoints.csv", "biomechanics.csv", "overlay.mp4", "report.html"} <= names
+    assert all((running.data / "out" / name).stat().st_size for name in names)
+
+
+def test_containers_end_well(docker: Docker, running: Running) -> None:
+    containers = running.compose("ps", "--quiet").split()
+    running.compose("stop")
+    states = [docker.inspect(container)["State"] for container in containers]
+    assert [state["ExitCode"] for state in states] == [0] * len(SERVICES)
+
+
+def test_the_file_names_the_images_of_this_version() -> None:
+    services = yaml.safe_load(FILE.read_text())["services"]
+    assert set(services) == set(SERVICES)
+    for name, service in services.items():
+        expected = f"${{PODIUM_REGISTRY:-}}podium-{name}:${{PODIUM_TAG:-{podium.__version__}}}"
+        assert service["image"] == expected
+
+
+def test_the_file_restricts_every_service() -> None:
+    for service in yaml.safe_load(FILE.read_text())["services"].values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert "no-new-privileges:true" in service["security_opt"]
+        assert not service.get("privileged")
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:")
