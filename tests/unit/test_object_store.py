@@ -244,6 +244,16 @@ async def test_the_cache_keeps_under_its_cap_and_spares_what_is_in_use(
     assert sum(p.stat().st_size for p in (tmp_path / "cache").iterdir()) <= 2000
 
 
+async def test_a_wall_clock_that_was_put_back_does_not_fill_the_cache(remote, bucket):
+    for name in "xyz":
+        bucket.put_object(Bucket="clips", Key=f"in/{name}", Body=name.encode() * 900)
+    for name in "xy":
+        path = await remote.fetch(f"s3://clips/in/{name}")
+        tomorrow = path.stat().st_mtime + 86_400  # as if it had been used before the jump
+        os.utime(path, (tomorrow, tomorrow))
+    assert (await remote.fetch("s3://clips/in/z")).read_bytes() == b"z" * 900
+
+
 async def test_objects_are_published(remote, bucket, tmp_path):
     page = tmp_path / "report.html"
     page.write_text("<p>done</p>")

@@ -71,8 +71,8 @@ class ObjectCache:
         for used_s, bytes_, path in files:
             if excess <= 0:
                 return
-            if time.time() - used_s < IN_USE_S:
-                break  # and so are all that follow
+            if abs(time.time() - used_s) < IN_USE_S:  # either way: the clock may be put back
+                continue
             Path(path).unlink(missing_ok=True)
             excess -= bytes_
         if excess > 0:
