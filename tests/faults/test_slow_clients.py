@@ -11,12 +11,12 @@ import io
 import itertools
 import os
 import time
-from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -26,12 +26,12 @@ from tests.faults.replicas import STAGES
 from tests.faults.slow_clients import Dribblers, NeverReader, head
 
 SLOW_CLIENTS = 200
-NEVER_READERS = 10  # more than the gateway's turns
+NEVER_READERS = 10
 TIMES, FRAMES = 4, 60  # of the clip
 BATCHES = 16
 ROUNDS = 3
 WORKERS = 2
-MAX_REQUESTS = 8
+MAX_REQUESTS = NEVER_READERS + WORKERS
 RUNNING = os.environ.get("PODIUM_FAULTS_GATEWAY")
 SLOW_CLIENT_S = float(os.environ.get("PODIUM_SLOW_CLIENT_S", "20" if RUNNING else "1.5"))
 POSE = "/v1/pipelines/pose-2d"
@@ -54,29 +54,28 @@ class Gateway:
         )
 
 
-@pytest_asyncio.fixture
-async def gateway(request, media):
+@pytest.fixture
+def gateway_url(request):
     """One that loses its patience soon, with chunks of a few frames; or the one that runs."""
-    async with AsyncExitStack() as entered:
-        url = RUNNING
-        processes = entered.enter_context(ExitStack())
-        if url is None:
-            replicas = request.getfixturevalue("replicas")
-            settings = {
-                f"PODIUM_{stage.upper()}_URL": ",".join(replicas.urls(stage)) for stage in STAGES
-            }
-            settings |= {
-                "PODIUM_SLOW_CLIENT_S": str(SLOW_CLIENT_S),
-                "PODIUM_CHUNK_FRAMES": "4",
-                "PODIUM_MAX_REQUESTS": str(MAX_REQUESTS),
-            }
-            process = await asyncio.to_thread(
-                processes.enter_context, one_service("gateway", settings)
-            )
-            url = process.url
-        client = await entered.enter_async_context(client_of([url], media))
-        yield Gateway(url, client)
-        await asyncio.to_thread(processes.close)
+    if RUNNING:
+        yield RUNNING
+        return
+    replicas = request.getfixturevalue("replicas")
+    settings = {f"PODIUM_{stage.upper()}_URL": ",".join(replicas.urls(stage)) for stage in STAGES}
+    settings |= {
+        "PODIUM_SLOW_CLIENT_S": str(SLOW_CLIENT_S),
+        "PODIUM_CHUNK_FRAMES": "4",
+        "PODIUM_MAX_REQUESTS": str(MAX_REQUESTS),
+    }
+    with one_service("gateway", settings) as process:
+        yield process.url
+
+
+@pytest_asyncio.fixture
+async def gateway(gateway_url, media):
+    """The same, with a client."""
+    async with client_of([gateway_url], media) as client:
+        yield Gateway(gateway_url, client)
 
 
 async def served(gateway, batches, count=BATCHES):
