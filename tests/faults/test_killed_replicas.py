@@ -11,7 +11,7 @@ import pytest
 from tests.faults.load import BATCH_FRAMES, Batch, Client, Load, difference
 from tests.faults.replicas import STAGES, Replicas, named
 
-BATCHES = 150
+BATCHES = 60
 MANY_BATCHES = int(os.environ.get("PODIUM_FAULT_BATCHES", "2000"))
 CONCURRENCY = 6
 

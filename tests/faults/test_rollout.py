@@ -18,9 +18,9 @@ async def test_a_rollout_fails_no_request(replicas, client, batches, services):
     load = Load(client, itertools.cycle(batches), CONCURRENCY)
     running = asyncio.create_task(load.run())
     for service, number in named(services):
-        await load.until(6)
+        await load.until(3)
         assert await replicas.drain(service, number) == 0
-        await load.until(6)
+        await load.until(3)
         replicas.start(service, number)
         await replicas.ready(service, number)
     load.stopping.set()

@@ -79,7 +79,7 @@ async def test_connections_that_break_in_an_answer_are_not_seen(network, far, wa
     assert all(cuts.values()), cuts
 
 
-@pytest.mark.parametrize("stage", ["detection", "pose3d"])
+@pytest.mark.parametrize("stage", ["pose3d", pytest.param("detection", marks=pytest.mark.slow)])
 async def test_a_black_hole_costs_no_more_than_the_deadline(network, far, wanted, stage):
     wanted = {batch: body for batch, body in wanted.items() if batch.pipeline == "pose-3d"}
     budget = {"x-envoy-expected-rq-timeout-ms": str(BUDGET_MS)}
