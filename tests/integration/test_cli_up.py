@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from podium.cli.stack import SERVICES, Stack, ports_from, taken
+from podium.cli.stack import SERVICES, Stack, free_ports, taken
 
 DEADLINE_S = 120
 
@@ -25,12 +24,17 @@ class Up:
     """``podium up --json-logs``, and what it says."""
 
     def __init__(self, models: Path) -> None:
-        first = next(
-            port for port in random.sample(range(20000, 60000), 1000) if not taken(ports_from(port))
-        )
-        self.ports = ports_from(first)
+        self.ports = free_ports()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "podium", "up", "--json-logs", "--port", str(first)],
+            [
+                sys.executable,
+                "-m",
+                "podium",
+                "up",
+                "--json-logs",
+                "--port",
+                str(self.ports["gateway"]),
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -90,7 +94,7 @@ def test_when_one_service_dies_all_are_stopped(up: Up, culprit: str) -> None:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         if f"podium.{culprit}".encode() in command:
             os.kill(pid, signal.SIGKILL)
-    assert up.wait() == 1
+    assert up.wait() == 1, up.said
     assert taken(up.ports) == {}
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     assert f"error: {culprit} ended with exit code -9" in "".join(up.said)
@@ -102,7 +106,7 @@ def test_sigterm_stops_everything_and_the_logs_were_forwarded(up: Up) -> None:
     while "Ctrl-C" not in "".join(up.said) and time.monotonic() < deadline:
         time.sleep(0.1)
     up.process.terminate()
-    assert up.wait() == 130
+    assert up.wait() == 130, up.said
     assert taken(up.ports) == {}
     said = "".join(up.said)
     for name, port in up.ports.items():

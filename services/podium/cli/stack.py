@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from podium.serving.settings import ServiceSettings
 SERVICES = ("gateway", "decode", "detection", "pose2d", "pose3d", "postprocess")
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
+FREE_PORTS = range(20_000, 32_000)
 ALLOCATOR = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
@@ -189,14 +191,17 @@ def _sized_for(processors: int) -> dict[str, str]:
 
 
 def free_ports() -> dict[str, int]:
-    """A free port for each service."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in SERVICES]
-        for each in sockets:
-            each.bind((HOST, 0))
-        return {
-            name: int(each.getsockname()[1]) for name, each in zip(SERVICES, sockets, strict=True)
-        }
+    """A free port for each service, one after the other.
+
+    None of those that systems give to outgoing connections: one of these may take a port between
+    the look and the start of the service. Raises SetupError when all are taken.
+    """
+    first_ports = range(FREE_PORTS.start, FREE_PORTS.stop, len(SERVICES))
+    for first in random.sample(first_ports, len(first_ports)):
+        ports = ports_from(first)
+        if not taken(ports):
+            return ports
+    raise SetupError(f"the ports from {FREE_PORTS.start} to {FREE_PORTS.stop} are taken")
 
 
 def taken(ports: Mapping[str, int]) -> dict[str, int]:

@@ -14,9 +14,11 @@ from rich.progress import Progress
 
 from podium.cli.bench.compositions import as_services, at_url, in_process
 from podium.cli.bench.measure import Cell, Measurement, measure
-from podium.cli.bench.report import print_table, to_json, write_plot
+from podium.cli.bench.report import print_phases, print_table, to_json, write_plot
 from podium.cli.bench.workloads import no_op_repository, workloads
 from podium.cli.stack import default_models, require_models
+
+_MOST_IN_FLIGHT = 1024
 
 
 @click.command("bench")
@@ -80,7 +82,7 @@ def command(
       podium bench sprint.mp4 --compute no-op --concurrency 16 --json result.json --plot result.svg
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
     require_models(models)
-    levels = [int(level) for level in concurrency.split(",")]
+    levels = _levels(concurrency)
     console = Console(width=max(Console().width, 190))  # a narrower table cannot be read
     found = asyncio.run(
         _run(
@@ -97,12 +99,24 @@ def command(
         )
     )
     print_table(found, console)
+    print_phases(found, console)
     if json_file is not None:
         json_file.write_bytes(to_json(found, video=video.name, seconds=seconds))
         console.print(f"wrote {json_file}")
     if plot_file is not None:
         write_plot(found, plot_file)
         console.print(f"wrote {plot_file}")
+
+
+def _levels(concurrency: str) -> list[int]:
+    levels = [level.strip() for level in concurrency.split(",")]
+    for level in levels:
+        if not (level.isdecimal() and 0 < int(level) <= _MOST_IN_FLIGHT):
+            raise click.BadParameter(
+                f"{level!r} is not a number from 1 to {_MOST_IN_FLIGHT}; give such as 1,4,16",
+                param_hint="--concurrency",
+            )
+    return [int(level) for level in levels]
 
 
 async def _run(

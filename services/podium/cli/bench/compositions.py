@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -23,6 +24,14 @@ Ask = Callable[[Workload], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
+class Counters:
+    """What the services have counted up to now, over all of them; zero in one process."""
+
+    received_bytes: float = 0.0
+    phase_s: Mapping[str, float] = field(default_factory=dict)  # "stage phase" -> seconds
+
+
+@dataclass(frozen=True, slots=True)
 class Composition:
     """One way to run a pipeline."""
 
@@ -36,25 +45,25 @@ class Composition:
         times = {name: process.cpu_times() for name, process in self.processes.items()}
         return {name: t.user + t.system for name, t in times.items()}
 
-    def rss_mb(self) -> float:
-        """Resident memory of the services; of the client where there are none."""
-        services = [p for name, p in self.processes.items() if name != "client"]
-        return sum(p.memory_info().rss for p in services or self.processes.values()) / 1e6
+    def rss_mb(self) -> dict[str, float]:
+        """Resident memory of each service; of the client where there are none."""
+        services = {n: p for n, p in self.processes.items() if n != "client"} or self.processes
+        return {name: process.memory_info().rss / 1e6 for name, process in services.items()}
 
-    async def received_bytes(self) -> float:
-        """Bodies that the services have received up to now; 0 in one process."""
-        total = 0.0
+    async def counters(self) -> Counters:
+        """Bodies that the services have received, and the time of each phase of each stage."""
+        received_bytes = 0.0
+        phase_s: dict[str, float] = defaultdict(float)
         async with aiohttp.ClientSession() as session:
             for url in self.metrics_urls:
                 async with session.get(f"{url}/metrics") as response:
-                    text = await response.text()
-                total += sum(
-                    sample.value
-                    for family in text_string_to_metric_families(text)
-                    for sample in family.samples
-                    if sample.name == "podium_received_bytes_total"
-                )
-        return total
+                    families = text_string_to_metric_families(await response.text())
+                for name, labels, value, *_ in (s for family in families for s in family.samples):
+                    if name == "podium_received_bytes_total":
+                        received_bytes += value
+                    elif name == "podium_stage_duration_seconds_sum":
+                        phase_s[f"{labels['stage']} {labels['phase']}"] += value
+        return Counters(received_bytes, phase_s)
 
 
 @asynccontextmanager

@@ -32,8 +32,10 @@ class Measurement:
     p99_ms: float
     cpu_ms_per_frame: float  # of the whole process tree, the client included
     cpu_ms_by_process: dict[str, float]  # its parts
+    phase_ms_per_frame: dict[str, float]  # "stage phase" -> wall time; shared batches count once
     received_mb_per_frame: float  # by all services together
-    rss_mb: float
+    rss_mb: float  # of all services together, at the end of the round
+    rss_mb_by_process: dict[str, float]
 
 
 async def measure(
@@ -41,7 +43,7 @@ async def measure(
 ) -> Measurement:
     """Keep ``concurrency`` requests in flight for about ``seconds``."""
     latencies_ms: list[float] = []
-    bytes_before = await composition.received_bytes()
+    before = await composition.counters()
     cpu_before = composition.cpu_s()
     started = time.perf_counter()
 
@@ -54,7 +56,8 @@ async def measure(
     await asyncio.gather(*(client() for _ in range(concurrency)))
     wall_s = time.perf_counter() - started
     cpu_after = composition.cpu_s()
-    received = await composition.received_bytes() - bytes_before
+    after = await composition.counters()
+    rss_mb = composition.rss_mb()
     frames = len(latencies_ms) * workload.frames
     cpu_ms = {name: (cpu_after[name] - cpu_before[name]) * 1e3 / frames for name in cpu_after}
     return Measurement(
@@ -63,8 +66,13 @@ async def measure(
         p99_ms=float(np.percentile(latencies_ms, 99)),
         cpu_ms_per_frame=sum(cpu_ms.values()),
         cpu_ms_by_process=cpu_ms,
-        received_mb_per_frame=received / 1e6 / frames,
-        rss_mb=composition.rss_mb(),
+        phase_ms_per_frame={
+            name: (seconds - before.phase_s.get(name, 0.0)) * 1e3 / frames
+            for name, seconds in sorted(after.phase_s.items())
+        },
+        received_mb_per_frame=(after.received_bytes - before.received_bytes) / 1e6 / frames,
+        rss_mb=sum(rss_mb.values()),
+        rss_mb_by_process=rss_mb,
     )
 
 
@@ -74,9 +82,10 @@ def median(rounds: list[Measurement]) -> Measurement:
 
 
 def _medians(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    keys = dict.fromkeys(key for row in rows for key in row)  # a phase may begin in a later round
     return {
         key: _medians([row[key] for row in rows])
-        if isinstance(rows[0][key], dict)
-        else float(np.median([row[key] for row in rows]))
-        for key in rows[0]
+        if isinstance(rows[0].get(key), dict)
+        else float(np.median([row.get(key, 0.0) for row in rows]))
+        for key in keys
     }

@@ -17,7 +17,8 @@ from rich.table import Table
 import podium
 from podium.cli.bench.measure import Cell, Measurement, median
 
-FORMAT = "podium-bench/1"
+FORMAT = "podium-bench/2"
+_PHASES = ("queue", "preprocess", "infer", "postprocess", "transfer", "total")
 
 Rounds = Mapping[Cell, list[Measurement]]
 
@@ -44,6 +45,8 @@ def to_json(rounds: Rounds, *, video: str, seconds: float) -> bytes:
 
     ``results`` is a list with one entry per cell: ``models``, ``composition``, ``workload``,
     ``concurrency``, ``median`` (the fields of ``Measurement``) and ``rounds`` (a list of them).
+    ``phase_ms_per_frame`` is wall time as the services' own metrics have it (docs/operations.md):
+    ``total`` and ``transfer`` of the gateway's calls, the others inside the stages.
     """
     return orjson.dumps(
         {
@@ -121,6 +124,27 @@ def _parts(measurement: Measurement) -> str:
     pose = cpu["pose2d"] + cpu["pose3d"]
     parts = [cpu["client"], cpu["gateway"], cpu["decode"], cpu["detection"], pose]
     return " + ".join(f"{part:.2f}" for part in parts)
+
+
+def print_phases(rounds: Rounds, console: Console) -> None:
+    """What the services say of a frame's way, with the fewest requests in flight."""
+    medians = {cell: median(found) for cell, found in rounds.items()}
+    fewest = min(cell.concurrency for cell in medians)
+    table = Table(title=f"ms per frame by stage and phase, c={fewest}")
+    for name in ("models", "workload", "stage"):
+        table.add_column(name)
+    for phase in _PHASES:
+        table.add_column(phase, justify="right")
+    for cell, m in medians.items():
+        stages = dict.fromkeys(name.split()[0] for name, ms in m.phase_ms_per_frame.items() if ms)
+        if cell.concurrency == fewest and stages:
+            table.add_section()
+            for stage in stages:
+                values = (m.phase_ms_per_frame.get(f"{stage} {phase}") for phase in _PHASES)
+                cells = ("" if value is None else f"{value:.2f}" for value in values)
+                table.add_row(cell.models, cell.workload, stage, *cells)
+    if table.row_count:
+        console.print(table)
 
 
 def write_plot(rounds: Rounds, path: Path) -> None:
