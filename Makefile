@@ -1,7 +1,7 @@
 # Bare `make` prints what there is.
 .DEFAULT_GOAL := help
 comma := ,
-.PHONY: help demo test test-cluster test-cluster-node test-networks test-images images images-export setup-networks check fmt lint types layers spelling setup setup-dev models up doctor lock clean
+.PHONY: help demo test test-cluster test-cluster-node test-networks test-images images images-export setup-networks check fmt lint types layers spelling setup setup-dev models up doctor loadtest lock clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -24,6 +24,12 @@ up: setup ## Start the six services on loopback; Ctrl-C stops them
 
 doctor: setup ## Check Python, models, ports, codecs and GPU
 	@$(BIN)/podium doctor
+
+loadtest: HOST ?=
+loadtest: PROFILE ?= local
+loadtest: WORKERS ?= 0
+loadtest: setup-dev models ## Load test of services started here, or make loadtest HOST=http://... PROFILE=ramp
+	@$(BIN)/python -m loadtest --profile "$(PROFILE)" $(if $(HOST),--host "$(HOST)") --workers $(WORKERS) $(FLAGS)
 
 ##@ Develop
 test: setup-dev models ## Run all tests, against real services over real sockets
@@ -57,7 +63,7 @@ layers: setup-dev
 	@$(BIN)/lint-imports
 
 spelling: setup-dev
-	@$(BIN)/codespell services tests docs README.md CONTRIBUTING.md CHANGELOG.md Makefile
+	@$(BIN)/codespell services tests loadtest docs README.md CONTRIBUTING.md CHANGELOG.md Makefile
 
 ##@ Set up
 setup: $(VENV)/.local models ## Install what running needs, and pull the default models

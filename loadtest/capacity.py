@@ -1,0 +1,99 @@
+"""What the services can carry, and what a million frames cost on machines that have a price."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from loadtest.profile import ProfileError
+
+PRICES = Path(__file__).parent / "prices.toml"
+
+
+class Instance(BaseModel):
+    """A kind of machine."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    per_hour: float = Field(gt=0)
+    vcpus: int = Field(ge=1)
+    gpu: str = ""
+
+
+class Prices(BaseModel):
+    """A prices file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    currency: str
+    region: str
+    as_of: str
+    instances: dict[str, Instance] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """One row of the capacity table."""
+
+    machine: str
+    measured: bool  # or else scaled on paper
+    frames_per_s: float
+    cpu_s_per_frame: float | None  # of all services; None: the metrics of some were out of reach
+    frames_per_core_hour: float | None
+    per_million: float | None  # cost of a million frames; None: the machine has no price
+
+
+def load_prices(path: Path = PRICES) -> Prices:
+    """Read a prices file.
+
+    Raises:
+        ProfileError: there is none, or a field of it is wrong.
+    """
+    try:
+        return Prices.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProfileError(f"prices file {path}: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ProfileError(f"prices file {path}: {where}: {first['msg']}") from None
+
+
+def capacity_table(
+    frames_per_s: float, cpu_s_per_frame: float | None, machine: str, instance: str, prices: Prices
+) -> list[Capacity]:
+    """What was measured, and every machine of the prices file that it was not measured on.
+
+    Scaled on paper means: every vCPU is as fast as the processors here and busy all the time with
+    the services, and nothing else limits them; a graphics card is not used.
+
+    Args:
+        frames_per_s: Measured.
+        cpu_s_per_frame: Measured, of all services together.
+        machine: Name of what it was measured on.
+        instance: Its name in the prices file, if it has one.
+        prices: The file.
+    """
+    per_core_hour = 3600 / cpu_s_per_frame if cpu_s_per_frame else None
+
+    def row(name: str, measured: bool, frames_per_s: float) -> Capacity:
+        cost = _per_million(prices.instances.get(name), frames_per_s)
+        return Capacity(name, measured, frames_per_s, cpu_s_per_frame, per_core_hour, cost)
+
+    rows = [row(instance or machine, True, frames_per_s)]
+    if cpu_s_per_frame:
+        rows += [
+            row(name, False, other.vcpus / cpu_s_per_frame)
+            for name, other in prices.instances.items()
+            if name != instance
+        ]
+    return rows
+
+
+def _per_million(price: Instance | None, frames_per_s: float) -> float | None:
+    if price is None or frames_per_s <= 0:
+        return None
+    return price.per_hour / 3600 / frames_per_s * 1e6

@@ -1,0 +1,65 @@
+"""The shape of the load: the levels of a profile, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from locust import LoadTestShape, User
+
+from loadtest.profile import Level, Profile
+from loadtest.run import Span
+from loadtest.users import USERS
+
+SPAWN_RATE = 100.0
+"""Users per second; Locust warns of more."""
+
+Tick = tuple[int, float, list[type[User]]]
+
+
+class ProfileShape(LoadTestShape):
+    """Tells Locust how many users there are now.
+
+    Where a level has other kinds of users than the one before, those go first.
+    """
+
+    profile: ClassVar[Profile]
+    on_level: ClassVar[Callable[[Level], None]]  # called when a level begins
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spans: list[Span] = []
+
+    def reset_time(self) -> None:
+        super().reset_time()
+        self.spans = []
+
+    def tick(self) -> Tick | None:
+        """Users, users per second to start or stop, their kinds; None at the end."""
+        now_s = time.time()
+        current = self.spans[-1] if self.spans else None
+        if current is not None and now_s < current.begin_s + current.level.seconds:
+            return self._load(current.level)
+        self.close()
+        if len(self.spans) == len(self.profile.levels):
+            return None
+        level = self.profile.levels[len(self.spans)]
+        changes = current is not None and self._kinds(current.level) != self._kinds(level)
+        if changes and self.get_current_user_count() > 0:
+            return 0, SPAWN_RATE, self._kinds(current.level if current else level)
+        self.spans.append(Span(level, time.time()))
+        type(self).on_level(level)
+        return self._load(level)
+
+    def close(self) -> None:
+        """The level that runs now has come to its end."""
+        if self.spans and self.spans[-1].end_s == 0.0 and self.runner is not None:
+            self.spans[-1].end_s = time.time()
+            self.spans[-1].counts = dict(self.runner.user_classes_count)
+
+    def _load(self, level: Level) -> Tick:
+        return level.users, SPAWN_RATE, self._kinds(level)
+
+    def _kinds(self, level: Level) -> list[type[User]]:
+        return [USERS[name] for name in self.profile.kinds(level)]

@@ -1,0 +1,67 @@
+"""The services on this machine for a run that names no gateway, one gateway per tier."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from loadtest.profile import Profile, Tier
+from podium.cli.service_process import ServiceProcess
+from podium.cli.stack import ALLOCATOR, HOST, SERVICES, Stack, free_ports
+from podium.errors import Unavailable
+
+STAGES = tuple(service for service in SERVICES if service != "gateway")
+_READY_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 35.0
+
+
+@contextmanager
+def local_stack(profile: Profile) -> Iterator[Profile]:
+    """Start what the profile has no address of; yields it with the addresses.
+
+    Raises:
+        PodiumError: The services do not start; the message has the remedy.
+    """
+    missing = [name for name, tier in profile.gateways().items() if not tier.host]
+    if not missing:
+        yield profile
+        return
+    with ExitStack() as running:
+        stack = running.enter_context(Stack())
+        hosts = {missing[0]: stack.gateway_url}
+        for name in missing[1:]:
+            hosts[name] = running.enter_context(_gateway(stack))
+        services = {stage: stack.urls[stage] for stage in STAGES}
+        changes: dict[str, object] = {"services": {**services, **profile.services}}
+        if profile.tiers:
+            changes["tiers"] = {
+                name: Tier(host=hosts.get(name, tier.host), weight=tier.weight)
+                for name, tier in profile.tiers.items()
+            }
+        else:
+            changes["host"] = stack.gateway_url
+        yield profile.model_copy(update=changes)
+        stack.check()
+
+
+@contextmanager
+def _gateway(stack: Stack) -> Iterator[str]:
+    """Another gateway in front of the same stages."""
+    port = free_ports()["gateway"]
+    stages = {f"PODIUM_{stage.upper()}_URL": stack.urls[stage] for stage in STAGES}
+    process = ServiceProcess(
+        "gateway", HOST, port, ALLOCATOR | stages, None, without=("PODIUM_API_KEYS",)
+    )
+    try:
+        end = time.monotonic() + _READY_TIMEOUT_S
+        while not process.is_ready():
+            if process.exit_code is not None or time.monotonic() > end:
+                raise Unavailable(f"a gateway does not start:\n{process.last_lines()}")
+            time.sleep(0.05)
+        yield process.url
+    finally:
+        process.terminate()
+        if not process.wait(_STOP_TIMEOUT_S):
+            process.kill()
+            process.wait(_STOP_TIMEOUT_S)
