@@ -115,10 +115,11 @@ image-%:
 	    "%-40s %4.0f MB, %.0f MB of it beyond the base\n", "$(call image,$*)", all / 1e6, added / 1e6}'
 
 images-export: DIR ?= dist/images
-images-export: $(SERVICES.$(ACCELERATOR):%=image-%) ## Write the images to DIR=, as archives that containerd and Docker import
+images-export: images ## Write the images to one archive in DIR=, which Docker and containerd import
 	@mkdir -p "$(DIR)"
-	@$(foreach service,$(SERVICES.$(ACCELERATOR)), \
-	  $(DOCKER) save --output "$(DIR)/podium-$(service).tar" $(call image,$(service)) &&) ls -sh "$(DIR)"
+	@$(DOCKER) save --output "$(DIR)/podium-$(ACCELERATOR).tar" \
+	  $(foreach service,$(SERVICES.$(ACCELERATOR)),$(call image,$(service)))
+	@ls -sh "$(DIR)/podium-$(ACCELERATOR).tar"
 
 ##@ Maintain
 # The lock of an image has the packages of its extras, images.txt what builds the images.
