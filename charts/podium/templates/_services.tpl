@@ -14,6 +14,8 @@
 {{- end }}
 {{- end }}
 {{ $name }}: {{ toJson $service }}
+{{- else if eq $name "gateway" }}
+{{- fail "services.gateway.enabled: a release has no other door than its gateway; it must be true" }}
 {{- end }}
 {{- end }}
 {{- end -}}
