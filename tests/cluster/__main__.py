@@ -7,8 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.cluster.binaries import NoGo, binaries
+from tests.cluster.binaries import binaries
 from tests.cluster.cluster import own_cluster
+from tests.go_programs import NoGo
 
 
 def main() -> int:

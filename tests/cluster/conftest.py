@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.binaries import NoGo, binaries
+from tests.cluster.binaries import binaries
 from tests.cluster.cluster import Cluster, own_cluster
 from tests.cluster.releases import CHARTS, TIERS, Releases
+from tests.go_programs import NoGo
 
 NAMESPACE = "podium-test"
 
