@@ -1,7 +1,7 @@
 # Bare `make` prints what there is.
 .DEFAULT_GOAL := help
 comma := ,
-.PHONY: help demo test test-cluster test-cluster-node test-networks test-images images images-export setup-networks check fmt lint types layers spelling setup setup-dev models up doctor loadtest lock clean
+.PHONY: help demo test test-charts charts-docs test-cluster test-cluster-node test-networks test-images images images-export setup-networks check fmt lint types layers spelling setup setup-dev models up doctor loadtest lock clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -39,6 +39,12 @@ test-networks: setup-networks ## Run the tests of the torch networks and of thei
 	@$(NETWORKS_VENV)/bin/mypy --package podium.networks --package podium.engines
 	@$(NETWORKS_VENV)/bin/pytest tests/networks
 
+test-charts: setup-dev ## Render the charts with every option and check the objects; needs Go
+	@$(BIN)/pytest -m 'slow or not slow' tests/charts
+
+charts-docs: setup-dev ## Write the charts' README files from their values; needs Go
+	@$(BIN)/python -m tests.charts.readmes
+
 test-cluster: setup-dev ## Run the charts on a real Kubernetes control plane; needs Go or KUBECONFIG
 	@$(BIN)/pytest -m slow tests/cluster --ignore tests/cluster/node
 
@@ -63,7 +69,7 @@ layers: setup-dev
 	@$(BIN)/lint-imports
 
 spelling: setup-dev
-	@$(BIN)/codespell services tests loadtest docs README.md CONTRIBUTING.md CHANGELOG.md Makefile
+	@$(BIN)/codespell services charts k8s tests loadtest docs README.md CONTRIBUTING.md CHANGELOG.md Makefile
 
 ##@ Set up
 setup: $(VENV)/.local models ## Install what running needs, and pull the default models

@@ -1,0 +1,227 @@
+"""The charts as helm renders them, for every tier with every option."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.charts.charts import (
+    CHART,
+    OPTIONS,
+    PLATFORM,
+    SERVICES,
+    TIERS,
+    WRONG,
+    Helm,
+    HelmFailed,
+    Object,
+    of_kind,
+    tier_file,
+)
+from tests.charts.custom_resources import CustomResources
+
+KUBERNETES = ("1.34.0", "1.35.0", "1.36.0")
+EVERY = pytest.mark.parametrize("options", [None, *OPTIONS], ids=lambda file: file and file.stem)
+EACH_TIER = pytest.mark.parametrize("tier", TIERS)
+
+
+def release(helm: Helm, tier: str, *files: Path | None, set_: str = "") -> list[Object]:
+    others = [file for file in files if file is not None]
+    return helm.template(f"podium-{tier}", CHART, tier_file(tier), *others, set_=set_)
+
+
+def one_kind(helm: Helm, kind: str, options: str, tier: str = "priority") -> dict[str, Object]:
+    """Objects of a kind by the last word of their names, with one of the option files."""
+    (file,) = [each for each in OPTIONS if each.stem == options]
+    rendered = of_kind(release(helm, tier, file), kind)
+    return {name.rpartition("-")[2]: each for name, each in rendered.items()}
+
+
+@EVERY
+@EACH_TIER
+def test_every_object_is_valid(
+    helm: Helm, custom_resources: CustomResources, tier: str, options: Path | None
+) -> None:
+    assert_valid(release(helm, tier, options), custom_resources)
+
+
+def test_the_platform_is_valid(helm: Helm, custom_resources: CustomResources) -> None:
+    rendered = helm.template("podium-platform", PLATFORM, set_="karpenter.enabled=true")
+    assert set(of_kind(rendered, "NodePool")) == {"podium-m5", "podium-g4dn"}
+    assert_valid(rendered, custom_resources)
+
+
+def assert_valid(rendered: list[Object], custom_resources: CustomResources) -> None:
+    for each in rendered:
+        name = f"{each['kind']} {each['metadata']['name']}"
+        if each in custom_resources:
+            assert custom_resources.errors(each) == [], name
+        else:
+            for version in KUBERNETES:
+                kubernetes_validate.validate(each, version, strict=True)
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+@EACH_TIER
+def test_lint_has_nothing_to_say(helm: Helm, tier: str, version: str) -> None:
+    said = helm(
+        "lint", "--strict", str(CHART), f"--values={tier_file(tier)}", f"--kube-version={version}"
+    )
+    assert "1 chart(s) linted, 0 chart(s) failed" in said
+    assert "[WARNING]" not in said
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: f"{wrong['path']}:{wrong['says']}")
+def test_helm_refuses_a_mistake_and_names_the_field(
+    helm: Helm, tmp_path: Path, wrong: Object
+) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(yaml.safe_dump(wrong["values"]))
+    with pytest.raises(HelmFailed) as refused:
+        release(helm, "standard", file)
+    message = str(refused.value)
+    pointer = "".join(f"/{part}" for part in wrong["path"].split(".") if part)
+    assert f"at '{pointer}'" in message
+    assert wrong["says"] in message
+    assert len(message.strip().splitlines()) <= 4
+
+
+@pytest.mark.parametrize(
+    ("set_", "says"),
+    [
+        ("services.pose2d.accelerator=tpu", 'services.pose2d.accelerator: "tpu" is not in acceler'),
+        ("services.gateway.calls={decode,poses}", 'services.gateway.calls: "poses" is not in serv'),
+        ("services.gateway.enabled=false", "services.gateway.enabled: a release has no other door"),
+        ("services.decode.port=null", "services.decode.port: give the port"),
+    ],
+)
+def test_what_no_schema_can_know_is_refused_too(helm: Helm, set_: str, says: str) -> None:
+    with pytest.raises(HelmFailed, match=says):
+        release(helm, "priority", set_=set_)
+
+
+@EACH_TIER
+def test_a_tier_has_six_services_with_everything_around_them(helm: Helm, tier: str) -> None:
+    rendered = release(helm, tier)
+    names = {f"podium-{tier}-{service}" for service in SERVICES}
+    for kind in ("Deployment", "ServiceAccount", "PodDisruptionBudget"):
+        assert set(of_kind(rendered, kind)) == names, kind
+    assert set(of_kind(rendered, "Service")) == names | {f"{name}-headless" for name in names}
+    policies = {*names, f"podium-{tier}-test", f"podium-{tier}-default-deny"}
+    assert set(of_kind(rendered, "NetworkPolicy")) == policies
+    for deployment in of_kind(rendered, "Deployment").values():
+        assert_pod_contract(deployment["spec"]["template"]["spec"], tier)
+
+
+def assert_pod_contract(pod: Object, tier: str) -> None:
+    (container,) = pod["containers"]
+    sleep_s = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    drain_s = int(environment(container)["PODIUM_DRAIN_S"])
+    assert pod["terminationGracePeriodSeconds"] == (drain_s + sleep_s) * 3 // 2
+    assert pod["priorityClassName"] == f"podium-{tier}"
+    assert pod["automountServiceAccountToken"] == (container["name"] == "gateway")
+    assert pod["enableServiceLinks"] is False
+    keys = {each["topologyKey"] for each in pod["topologySpreadConstraints"]}
+    assert keys == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
+    startup, ready, live = (container[f"{k}Probe"] for k in ("startup", "readiness", "liveness"))
+    assert startup["periodSeconds"] * startup["failureThreshold"] == 600
+    assert (ready["httpGet"]["path"], ready["failureThreshold"]) == ("/v2/health/ready", 1)
+    assert startup["httpGet"]["path"] == live["httpGet"]["path"] == "/v2/health/live"
+
+
+def environment(container: Object) -> dict[str, str]:
+    return {each["name"]: each.get("value", "") for each in container["env"]}
+
+
+@pytest.mark.parametrize("options", ["hpa", "keda"])
+def test_a_scaler_owns_the_number_of_pods(helm: Helm, options: str) -> None:
+    deployments = one_kind(helm, "Deployment", options)
+    hpas = one_kind(helm, "HorizontalPodAutoscaler", options)
+    scaled = one_kind(helm, "ScaledObject", options)
+    assert not hpas.keys() & scaled.keys()
+    for service, deployment in deployments.items():
+        assert ("replicas" in deployment["spec"]) != (service in hpas.keys() | scaled.keys())
+    assert (len(hpas), len(scaled)) == {"hpa": (6, 0), "keda": (1, 4)}[options]
+
+
+def test_scalers_follow_requests_in_flight_and_queues(helm: Helm) -> None:
+    hpa = one_kind(helm, "HorizontalPodAutoscaler", "hpa")["pose2d"]["spec"]
+    metrics = {each["pods"]["metric"]["name"]: each["pods"]["target"] for each in hpa["metrics"]}
+    assert {name: target["averageValue"] for name, target in metrics.items()} == {
+        "podium_in_flight_requests": "5",
+        "podium_queue_rows": "32",
+    }
+    triggers = one_kind(helm, "ScaledObject", "keda")["pose2d"]["spec"]["triggers"]
+    asked = {each["name"]: each["metadata"] for each in triggers}
+    assert {name: metadata["threshold"] for name, metadata in asked.items()} == {
+        "in-flight": "4",
+        "queue": "32",
+    }
+    assert all(metadata["ignoreNullValues"] == "false" for metadata in asked.values())
+
+
+def test_zeros_falses_and_empty_lists_hold_over_defaults(helm: Helm) -> None:
+    deployments = one_kind(helm, "Deployment", "small")
+    assert deployments["gateway"]["spec"]["replicas"] == 0
+    gateway, decode, pose2d = (
+        deployments[name]["spec"]["template"]["spec"] for name in ("gateway", "decode", "pose2d")
+    )
+    assert gateway["automountServiceAccountToken"] is False
+    assert environment(gateway["containers"][0])["PODIUM_DECODE_URL"].startswith("dns://")
+    assert environment(decode["containers"][0])["PODIUM_DRAIN_S"] == "0"
+    assert decode["terminationGracePeriodSeconds"] == 2
+    assert "tolerations" not in pose2d
+    budgets = one_kind(helm, "PodDisruptionBudget", "small")
+    assert budgets["decode"]["spec"]["minAvailable"] == 0
+    assert "postprocess" not in budgets
+    assert {b["spec"]["unhealthyPodEvictionPolicy"] for b in budgets.values()} == {"AlwaysAllow"}
+    assert one_kind(helm, "NetworkPolicy", "small") == {}
+
+
+def test_images_have_registry_tag_and_digest(helm: Helm) -> None:
+    pose2d = one_kind(helm, "Deployment", "pinned")["pose2d"]["spec"]["template"]["spec"]
+    assert pose2d["containers"][0]["image"] == (
+        "registry.example.org/club/podium-pose2d:0.1.0-gpu@sha256:" + "0123456789abcdef" * 4
+    )
+
+
+def test_a_changed_pipeline_restarts_the_gateway_alone(helm: Helm) -> None:
+    before = one_kind(helm, "Deployment", "pinned")
+    (file,) = [each for each in OPTIONS if each.stem == "pinned"]
+    changed = release(helm, "priority", file, set_="pipelines.sprint.detection.stride=3")
+    after = {name.rpartition("-")[2]: d for name, d in of_kind(changed, "Deployment").items()}
+    assert {name for name in before if before[name] != after[name]} == {"gateway"}
+
+
+def test_only_the_gateway_is_reached_from_outside(helm: Helm) -> None:
+    (ingress,) = one_kind(helm, "Ingress", "ingress").values()
+    (route,) = one_kind(helm, "HTTPRoute", "gateway-api").values()
+    ((path,),) = [rule["http"]["paths"] for rule in ingress["spec"]["rules"]]
+    assert path["backend"]["service"]["name"] == "podium-priority-gateway"
+    backends = [ref["name"] for rule in route["spec"]["rules"] for ref in rule["backendRefs"]]
+    assert backends == ["podium-priority-gateway"]
+
+
+def notes(helm: Helm, *values: str) -> str:
+    """What helm prints after an installation; ``--dry-run`` does without a cluster."""
+    said = helm(
+        "install", "podium-priority", str(CHART), f"--values={tier_file('priority')}",
+        "--namespace=podium", "--dry-run=client", *(f"--values={file}" for file in values),
+    )  # fmt: skip
+    return said.partition("NOTES:")[2]
+
+
+def test_the_next_commands_are_printed(helm: Helm) -> None:
+    said = notes(helm)
+    for command in ("rollout status", "helm test podium-priority -n podium", "port-forward"):
+        assert command in said
+    assert "No models: the model services will not start" in said
+
+
+@pytest.mark.parametrize("options", ["ingress", "gateway-api"])
+def test_the_address_from_outside_is_printed(helm: Helm, options: str) -> None:
+    (file,) = [str(each) for each in OPTIONS if each.stem == options]
+    assert "'https://podium.example.org/v1/pipelines/pose-3d?count=32'" in notes(helm, file)

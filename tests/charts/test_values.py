@@ -1,0 +1,111 @@
+"""What the schemas of the charts accept and refuse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.charts.charts import (
+    CHART,
+    OPTIONS,
+    PLATFORM,
+    ROOT,
+    TIERS,
+    WRONG,
+    Object,
+    schema,
+    tier_file,
+    values,
+)
+
+FROM_OTHER_VALUES = {
+    "PODIUM_ADDRESS": "the address of the pod",
+    "PODIUM_API_KEYS": "apiKeys",
+    "PODIUM_DRAIN_S": "shutdown.drainSeconds",
+    "PODIUM_HOST": "all addresses",
+    "PODIUM_MODELS": "models",
+    "PODIUM_MODELS_CACHE_BYTES": "models.cacheBytes",
+    "PODIUM_MODELS_CACHE_DIR": "models",
+    "PODIUM_MODELS_S3_ALLOW_HTTP": "objectStore.allowHttp",
+    "PODIUM_MODELS_S3_ENDPOINT": "objectStore.endpoint",
+    "PODIUM_MODELS_S3_REGION": "objectStore.region",
+    "PODIUM_NAMESPACE": "that of the service account",
+    "PODIUM_OBJECTS_S3_ALLOW_HTTP": "objectStore.allowHttp",
+    "PODIUM_OBJECTS_S3_ENDPOINT": "objectStore.endpoint",
+    "PODIUM_OBJECTS_S3_READ_PREFIXES": "objectStore.readPrefixes",
+    "PODIUM_OBJECTS_S3_REGION": "objectStore.region",
+    "PODIUM_OBJECTS_S3_WRITE_PREFIXES": "objectStore.writePrefixes",
+    "PODIUM_PIPELINES": "pipelines",
+    "PODIUM_PORT": "port",
+    "PODIUM_SERVICE_ACCOUNT": "where Kubernetes mounts it",
+}
+"""Settings that the chart gives the services by itself."""
+
+
+def errors(chart: Path, *others: Object) -> list[jsonschema.ValidationError]:
+    validator = jsonschema.Draft7Validator(schema(chart))
+    return list(validator.iter_errors(values(chart, *others)))
+
+
+@pytest.mark.parametrize("chart", [CHART, PLATFORM], ids=lambda chart: chart.name)
+def test_the_schema_is_a_schema_and_knows_every_value(chart: Path) -> None:
+    jsonschema.Draft7Validator.check_schema(schema(chart))
+    assert errors(chart) == []
+
+
+@pytest.mark.parametrize("options", [None, *OPTIONS], ids=lambda file: file and file.stem)
+@pytest.mark.parametrize("tier", TIERS)
+def test_tiers_and_options_are_accepted(tier: str, options: Path | None) -> None:
+    files = [tier_file(tier), *([options] if options else [])]
+    assert errors(CHART, *(yaml.safe_load(file.read_text()) for file in files)) == []
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: f"{wrong['path']}:{wrong['says']}")
+def test_a_mistake_is_refused_where_it_is(wrong: Object) -> None:
+    (error,) = errors(CHART, wrong["values"])
+    assert ".".join(map(str, error.absolute_path)) == wrong["path"]
+
+
+def test_every_object_of_the_schemas_is_closed() -> None:
+    """Only what Kubernetes itself checks, and names that users choose, may be anything."""
+    open_ = {
+        path
+        for chart in (CHART, PLATFORM)
+        for path, each in walk(schema(chart), chart.name)
+        if each.get("type") == "object" and "additionalProperties" not in each
+    }
+    assert {path.rpartition("/")[2] for path in open_} == {
+        "items", "valueFrom", "nodeAffinity", "podAffinity", "podAntiAffinity",
+        "additionalProperties",
+    }  # fmt: skip
+
+
+def test_every_setting_of_the_services_is_a_value() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    documented = set(re.findall(r"^\| `(PODIUM_\w+)`", page, re.MULTILINE))
+    accepted = set(schema(CHART)["$defs"]["settings"]["properties"])
+    assert accepted & FROM_OTHER_VALUES.keys() == set()
+    assert documented == accepted | FROM_OTHER_VALUES.keys()
+
+
+def test_versions_of_the_charts_are_those_of_podium() -> None:
+    from podium import __version__
+
+    for chart in (CHART, PLATFORM):
+        assert yaml.safe_load((chart / "Chart.yaml").read_text())["appVersion"] == __version__
+
+
+def walk(part: Any, path: str) -> Iterator[tuple[str, Object]]:
+    if isinstance(part, dict):
+        yield path, part
+        for key, value in part.items():
+            yield from walk(value, f"{path}/{key}")
+    elif isinstance(part, list):
+        for index, value in enumerate(part):
+            yield from walk(value, f"{path}/{index}")
