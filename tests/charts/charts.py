@@ -15,7 +15,10 @@ CHART = ROOT / "charts" / "podium"
 PLATFORM = ROOT / "charts" / "podium-platform"
 OPTIONS = sorted((Path(__file__).parent / "values").glob("*.yaml"))
 """Values that turn on what is off by default."""
-WRONG = yaml.safe_load((Path(__file__).parent / "wrong_values.yaml").read_text())
+WRONG = [
+    {"chart": "podium", **each}
+    for each in yaml.safe_load((Path(__file__).parent / "wrong_values.yaml").read_text())
+]
 """Values with one mistake each."""
 
 TIERS = ("standard", "priority", "high-priority")

@@ -6,7 +6,7 @@ A definition is read as a strict JSON schema: fields that it does not name are r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jsonschema
@@ -29,15 +29,21 @@ DEFINITIONS = {
 """Module and files of each definition."""
 
 
+def definitions() -> Iterator[Object]:
+    """All of them; the first call downloads the modules."""
+    for module, files in DEFINITIONS.items():
+        folder = module_folder(module)
+        for file in files:
+            yield yaml.safe_load((folder / file).read_text())
+
+
 class CustomResources:
     """The definitions of all custom resources that the charts and ``k8s/`` make."""
 
     def __init__(self) -> None:
         self._schemas: dict[tuple[str, str], Object] = {}
-        for module, files in DEFINITIONS.items():
-            folder = module_folder(module)
-            for file in files:
-                self._read(yaml.safe_load((folder / file).read_text()))
+        for definition in definitions():
+            self._read(definition)
 
     def __contains__(self, custom: Object) -> bool:
         return (custom["apiVersion"], custom["kind"]) in self._schemas

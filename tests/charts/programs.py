@@ -13,6 +13,8 @@ INSTALLED = (
     "github.com/norwoodj/helm-docs/cmd/helm-docs@v1.14.2",
     "github.com/zegl/kube-score/cmd/kube-score@v1.20.0",
 )
+DEVICE_PLUGIN = Path(__file__).parent / "device-plugin"
+"""Reads configurations with the code of NVIDIA's plugin."""
 
 EKSCTL = "github.com/weaveworks/eksctl@v0.230.0"
 GATEWAY_API = "sigs.k8s.io/gateway-api@v1.4.0"
@@ -24,16 +26,19 @@ PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.92.
 
 
 def chart_programs() -> Path:
-    """The folder with helm, helm-docs and kube-score; built on the first call.
+    """The folder with helm, helm-docs, kube-score and device-plugin; built on the first call.
 
     Raises:
         NoGo: nothing can build them.
         subprocess.CalledProcessError: the build failed; the compiler has printed why.
     """
-    digest = hashlib.sha256("\n".join(INSTALLED).encode()).hexdigest()[:16]
-    return built_once(f"charts-{digest}", _build)
+    digest = hashlib.sha256("\n".join(INSTALLED).encode())
+    for source in sorted(DEVICE_PLUGIN.iterdir()):
+        digest.update(source.read_bytes())
+    return built_once(f"charts-{digest.hexdigest()[:16]}", _build)
 
 
 def _build(folder: Path) -> None:
     for package in INSTALLED:
         go("install", "-ldflags=-s -w", package, GOBIN=str(folder))
+    go("build", "-C", DEVICE_PLUGIN, "-ldflags=-s -w", "-o", folder / DEVICE_PLUGIN.name)

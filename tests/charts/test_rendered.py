@@ -81,7 +81,7 @@ def test_helm_refuses_a_mistake_and_names_the_field(
     file = tmp_path / "wrong.yaml"
     file.write_text(yaml.safe_dump(wrong["values"]))
     with pytest.raises(HelmFailed) as refused:
-        release(helm, "standard", file)
+        helm.template("wrong", CHART.parent / wrong["chart"], file)
     message = str(refused.value)
     pointer = "".join(f"/{part}" for part in wrong["path"].split(".") if part)
     assert f"at '{pointer}'" in message

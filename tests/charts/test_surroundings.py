@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import jsonschema
@@ -214,6 +215,22 @@ def test_the_device_plugin_takes_its_values(helm: Helm, sharing: str) -> None:
     assert "affinity" not in plugin
     (configs,) = of_kind(rendered, "ConfigMap").values()
     assert set(configs["data"]) == {"whole", "time-slicing", "mps"}
+
+
+def test_the_device_plugin_reads_its_configurations(chart_tools: Path) -> None:
+    file = yaml.safe_load((K8S / "gpu" / "device-plugin.yaml").read_text())
+    for name, text in file["config"]["map"].items():
+        assert read_by_plugin(chart_tools, text) == "", name
+    mps = file["config"]["map"]["mps"]
+    assert "unknown field" in read_by_plugin(chart_tools, mps.replace("sharing", "sharding"))
+    assert "replicas must be" in read_by_plugin(
+        chart_tools, mps.replace("replicas: 4", "replicas: 1")
+    )
+
+
+def read_by_plugin(programs: Path, text: str) -> str:
+    command = [programs / "device-plugin"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False).stderr
 
 
 def test_four_pods_share_a_gpu_node(helm: Helm) -> None:

@@ -66,9 +66,17 @@ def test_tiers_and_options_are_accepted(tier: str, options: Path | None) -> None
     assert errors(CHART, *(yaml.safe_load(file.read_text()) for file in files)) == []
 
 
+def test_values_on_the_page_about_deploying_are_accepted() -> None:
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        assert errors(CHART, yaml.safe_load(block)) == [], block
+
+
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: f"{wrong['path']}:{wrong['says']}")
 def test_a_mistake_is_refused_where_it_is(wrong: Object) -> None:
-    (error,) = errors(CHART, wrong["values"])
+    (error,) = errors(CHART.parent / wrong["chart"], wrong["values"])
     assert ".".join(map(str, error.absolute_path)) == wrong["path"]
 
 
