@@ -69,18 +69,16 @@ class Answer:
     @property
     def status(self) -> list[FrameStatus]:
         """Of each frame (N)."""
-        with_person = np.isin(self.frame_index, self.persons.frame_index)
+        with_person = set(self.persons.frame_index.tolist())
         return [
             "decode_error"
             if not ok
             else "ok"
-            if person
+            if index in with_person
             else "failed"
             if index in self.failed
             else "no_person"
-            for index, ok, person in zip(
-                self.frame_index.tolist(), self.frame_ok.tolist(), with_person.tolist(), strict=True
-            )
+            for index, ok in zip(self.frame_index.tolist(), self.frame_ok.tolist(), strict=True)
         ]
 
     @property

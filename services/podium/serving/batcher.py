@@ -344,6 +344,7 @@ def _join(batch: list[_Slice]) -> Tensors:
 
 def _scatter(batch: list[_Slice], pieces: list[_Piece]) -> None:
     """Give each job its rows of the pieces, and finish the jobs that have all of theirs."""
+    whole = len(batch) == len(pieces) == 1
     offset = 0  # of the part within the batch
     for part in batch:
         end = offset + part.stop - part.start
@@ -355,7 +356,8 @@ def _scatter(batch: list[_Slice], pieces: list[_Piece]) -> None:
             if isinstance(outputs, str):
                 part.job.failed[job_row] = outputs
             else:
-                part.job.parts.append((job_row, _rows(outputs, low - first, high - first)))
+                rows_of_job = outputs if whole else _rows(outputs, low - first, high - first)
+                part.job.parts.append((job_row, rows_of_job))
         part.job.finished_rows += part.stop - part.start
         if part.job.finished_rows == part.job.rows and not part.job.done.done():
             _finish(part.job)

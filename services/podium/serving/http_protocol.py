@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import MutableMapping
 from http import HTTPStatus
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
 import orjson
 from uvicorn import Config
@@ -20,6 +20,10 @@ from podium.serving.disconnect import ON_DISCONNECT
 
 MAX_HEAD_BYTES = 1 << 20
 """Request line and headers; the parser collects them in memory until they are complete."""
+
+MAX_READ_BYTES = 256 << 10
+"""More of a body is not read until its request has taken this much: what uvloop reads at once.
+With uvicorn's 64 kB reading would stop and go on again for every crop."""
 
 _DO_NOT_LINGER = struct.pack("ii", 1, 0)
 
@@ -103,6 +107,16 @@ class ServiceProtocol(HttpToolsProtocol):
         self._open = "body"
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        if self.cycle.response_complete:
+            return
+        if not self.cycle.body:
+            self.cycle.body = _Body()  # type: ignore[assignment] # does what uvicorn does with it
+        self.cycle.body += body
+        if len(self.cycle.body) > MAX_READ_BYTES:
+            self.flow.pause_reading()
+        self.cycle.message_event.set()
+
     def on_message_complete(self) -> None:
         self._open = None
         super().on_message_complete()
@@ -176,6 +190,27 @@ class ServiceProtocol(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+class _Body:
+    """What has come of a body; uvicorn's bytearray would copy it twice."""
+
+    __slots__ = ("_parts", "_size")
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def __iadd__(self, part: bytes) -> Self:
+        self._parts.append(part)
+        self._size += len(part)
+        return self
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
 
 class _JoiningTransport:
