@@ -183,10 +183,15 @@ class Stack:
 def _sized_for(processors: int) -> dict[str, str]:
     """Settings for one replica of each service on a machine of its own.
 
-    As many engine calls as processors, and no more chunks than keep them busy; what the
+    As many engine calls as processors, and no more chunks and frames than keep them busy; what the
     environment says goes first.
     """
-    sizes = {"PODIUM_WORKERS": processors, "PODIUM_MAX_CHUNKS": 3 * processors}
+    sizes = {
+        "PODIUM_WORKERS": processors,
+        "PODIUM_MAX_CHUNKS": 3 * processors,
+        "PODIUM_MAX_BATCH_BYTES": 128 << 20,  # holds the largest frame that is allowed
+        "PODIUM_STORE_BYTES": max(128, 96 * processors) << 20,
+    }
     return {name: os.environ.get(name, str(size)) for name, size in sizes.items()}
 
 
