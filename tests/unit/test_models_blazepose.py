@@ -160,6 +160,26 @@ def test_refine_takes_the_centroid_of_the_near_cells() -> None:
     assert refine(xy[:0], logits[:0], 0.5).shape == (0, 4, 2)
 
 
+def test_refine_equals_a_scalar_implementation() -> None:
+    """Several pictures, more maps than points, places in and around the crop."""
+    random = np.random.default_rng(0)
+    logits = random.normal(-1, 2, (3, 64, 64, 6)).astype(np.float32)
+    xy = random.uniform(-30, 290, (3, 4, 2)).astype(np.float32)
+    expected = xy.astype(np.float64)
+    for m, j in np.ndindex(3, 4):
+        column, row = (int(value / 4) for value in xy[m, j])
+        if not (0 <= column < 64 and 0 <= row < 64):
+            continue
+        rows = np.arange(max(row - 4, 0), min(row + 5, 64))
+        columns = np.arange(max(column - 4, 0), min(column + 5, 64))
+        weights = 1 / (1 + np.exp(-logits[m, rows[0] : rows[-1] + 1, columns, j].T.astype(float)))
+        assert weights.max() >= 0.5
+        share = weights / weights.sum()
+        expected[m, j] = 4 * (share.sum(0) @ columns), 4 * (share.sum(1) @ rows)
+    assert 6 < (expected != xy).any(axis=-1).sum() < 12, "some lie outside"
+    np.testing.assert_allclose(refine(xy, logits, 0.5), expected, atol=1e-3)
+
+
 def test_models_and_tasks_that_do_not_fit(model_repository: Path) -> None:
     repository = ModelRepository(model_repository)
     detector = repository.resolve("blazepose-detector")

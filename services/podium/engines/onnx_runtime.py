@@ -84,8 +84,8 @@ def _open(weights: Path, options: EngineOptions) -> Any:
     settings.inter_op_num_threads = 1
     # Idle threads that spin would take the processor from the other services of a node.
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Memory plans are kept per input shape, and the batch size changes from run to run.
-    settings.enable_mem_pattern = False
+    # Memory plans are kept per input shape: of use where the batch size never changes.
+    settings.enable_mem_pattern = options.max_rows == 1
     inputs: tuple[TensorSpec, ...] = ()
     if options.provider != "cpu":
         settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")

@@ -25,7 +25,11 @@ JOINTS = 33
 
 _POINTS = 39  # the network adds 6 that align the next frame's crop when one tracks
 _CELLS = 64  # side of a heat map
-_KERNEL = 9  # cells around the regressed place that count
+_PX_PER_CELL = np.float32(SIZE_PX / _CELLS)
+_STEPS = np.arange(-4, 5, dtype=np.int32)  # to the cells around the regressed place that count
+_SUMS = np.stack(
+    [np.ones(_STEPS.size**2), np.tile(_STEPS, _STEPS.size), np.repeat(_STEPS, _STEPS.size)], axis=1
+).astype(np.float32)  # (81, 3): what gives the sums of 1, x and y over the window
 _INPUT = TensorSpec("images", "UINT8", (-1, SIZE_PX, SIZE_PX, 3))
 _NETWORK_OUTPUTS = (
     TensorSpec("landmarks", "FP32", (-1, _POINTS * 5)),  # x, y, z in crop pixels, two logits
@@ -57,9 +61,8 @@ class _Landmarks:
     def _estimate(self, inputs: Mapping[str, NDArray[Any]]) -> _Estimates:
         raw = self._session.run({"images": inputs["images"]})  # normalises inside the graph
         landmarks = raw["landmarks"].reshape(-1, _POINTS, 5)[:, :JOINTS]
-        heatmaps = raw["heatmaps"][..., :JOINTS]
         keypoints = np.empty((len(landmarks), JOINTS, 3), np.float32)
-        keypoints[..., :2] = refine(landmarks[..., :2], heatmaps, self._min_confidence)
+        keypoints[..., :2] = refine(landmarks[..., :2], raw["heatmaps"], self._min_confidence)
         keypoints[..., 2] = sigmoid(landmarks[..., 3])
         world = raw["world"].reshape(-1, _POINTS, 3)[:, :JOINTS]
         return _Estimates(keypoints, raw["presence"][:, 0], world)
@@ -121,33 +124,34 @@ def refine(xy: Float32, heatmaps: Float32, min_confidence: float) -> Float32:
     Points outside the crop, and those whose heat map stays below ``min_confidence`` there, are
     left where they are.
 
+    After a network has run, the processor's caches hold none of NumPy: what counts here is how many
+    different operations there are, not how many cells.
+
     Args:
         xy: (M, J, 2) crop pixels.
-        heatmaps: (M, 64, 64, J) logits, rows first.
+        heatmaps: (M, 64, 64, P) logits, rows first; the first J of the P maps are used.
         min_confidence: 0-1.
 
     Returns:
         (M, J, 2) crop pixels.
     """
-    px_per_cell = np.float32(SIZE_PX / _CELLS)
-    cells = np.trunc(xy / px_per_cell).astype(np.int64)  # (M, J, 2)
-    inside = ((cells >= 0) & (cells < _CELLS)).all(axis=-1)  # (M, J)
+    images, joints = xy.shape[:2]
+    points = heatmaps.shape[-1]
+    cells = (xy / _PX_PER_CELL).astype(np.int32)  # (M, J, 2)
+    window = cells[..., None] + _STEPS  # (M, J, 2, 9)
+    held = np.minimum(np.maximum(window, 0), _CELLS - 1)
+    valid = held == window
 
-    window = cells[..., None] + np.arange(-(_KERNEL // 2), _KERNEL // 2 + 1)  # (M, J, 2, 9)
-    valid = (window >= 0) & (window < _CELLS)
-    clipped = window.clip(0, _CELLS - 1)
-    m, j = np.indices(cells.shape[:2])[..., None, None]  # (M, J, 1, 1) each
-    logits = heatmaps[m, clipped[:, :, 1, :, None], clipped[:, :, 0, None, :], j]  # (M, J, 9, 9)
-    weights = sigmoid(logits) * (valid[:, :, 1, :, None] & valid[:, :, 0, None, :])
+    cell = held[:, :, 1, :, None] * _CELLS + held[:, :, 0, None, :]  # (M, J, 9, 9)
+    first = np.arange(images)[:, None] * (_CELLS * _CELLS * points) + np.arange(joints)  # (M, J)
+    weights = sigmoid(heatmaps.reshape(-1).take(cell * points + first[..., None, None]))
+    weights *= valid[:, :, 1, :, None] & valid[:, :, 0, None, :]
+    weights = weights.reshape(images, joints, _STEPS.size**2)
 
-    total = weights.sum(axis=(2, 3))
-    found = inside & (weights.max(axis=(2, 3)) >= min_confidence) & (total > 0)
-    moments = np.stack(
-        [
-            (weights.sum(axis=2) * window[:, :, 0]).sum(axis=-1),
-            (weights.sum(axis=3) * window[:, :, 1]).sum(axis=-1),
-        ],
-        axis=-1,
-    )  # (M, J, 2)
-    centroid = moments / np.where(found, total, 1)[..., None] * px_per_cell
-    return np.where(found[..., None], centroid, xy).astype(np.float32)
+    sums = weights @ _SUMS  # (M, J, 3)
+    total = sums[..., :1]
+    is_inside = valid[..., _STEPS.size // 2].all(axis=-1, keepdims=True)
+    is_clear = weights.max(axis=-1, keepdims=True) >= min_confidence
+    found = is_inside & is_clear & (total > 0)  # (M, J, 1)
+    centroid = (cells + sums[..., 1:] / np.where(found, total, 1)) * _PX_PER_CELL
+    return np.where(found, centroid, xy).astype(np.float32)
