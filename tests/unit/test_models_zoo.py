@@ -336,7 +336,8 @@ def test_the_command_refuses_what_is_not_the_published_file(files, mirror, tmp_p
 def test_weights_on_a_page_for_people(tmp_path):
     message = refused("pull", "3dmppe-posenet", "--repository", str(tmp_path))
     assert "https://github.com/mks0601/3DMPPE_POSENET_RELEASE" in message
-    assert f"podium models export 3dmppe --weights FILE --out {tmp_path}" in message
+    export = "podium models export 3dmppe --weights POSENET --root-weights ROOTNET --out"
+    assert f"{export} {tmp_path}" in message
     listed = command("list", "--available").stdout
     for name in ZOO:
         assert name in listed

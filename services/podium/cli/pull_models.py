@@ -119,6 +119,8 @@ def _by_hand(network: Network, repository: Path) -> str:
 
 
 def _export(network: Network, weights: str, repository: Path) -> str:
+    if network.family == "3dmppe":
+        weights = "POSENET --root-weights ROOTNET"  # one model of two checkpoints
     return f"podium models export {network.family} --weights {weights} --out {repository}"
 
 
