@@ -33,7 +33,7 @@ def small_yolox() -> Export:
     """Sees objects at stride 32 only, in boxes of about four cells."""
     network = YOLOX(YoloxVariant(base=3, depth=1, input_px=DETECTOR_PX, depthwise=True), classes=80)
     export = families.yolox(network, DETECTOR_PX, _origin("yolox"))
-    _settle(export)
+    settle(export)
     head = network.head
     for boxes, objects, classes in zip(head.reg_preds, head.obj_preds, head.cls_preds, strict=True):
         nn.init.normal_(boxes.weight, std=0.004)
@@ -51,7 +51,7 @@ def small_hrnet() -> Export:
     """Heat maps with peaks around 0.6."""
     network = HRNet(4, 17, stem=8, modules=(1, 1, 1), blocks=1)
     export = families.hrnet(network, *CROP_PX, _origin("hrnet"))
-    _settle(export)
+    settle(export)
     nn.init.normal_(network.final_layer.weight, std=0.04)
     nn.init.constant_(network.final_layer.bias, 0.0)
     return export
@@ -62,7 +62,7 @@ def small_three_dmppe() -> Export:
     pose = PoseNet(18, ResNet(2, (1, 1, 1, 1)), width=8)
     root = RootNet(ResNet(2, (1, 1, 1, 1)), width=8)
     export = families.three_dmppe(pose, root, _origin("3dmppe"))
-    _settle(export)
+    settle(export)
     nn.init.normal_(pose.head.final_layer.weight, std=1.0)
     nn.init.normal_(root.root.depth_layer.weight, std=0.01)
     nn.init.constant_(root.root.depth_layer.bias, 1.0)
@@ -83,7 +83,7 @@ def _origin(name: str) -> Origin:
     return Origin(name, 1, "Apache-2.0", "random weights for tests, tests/networks/small_models.py")
 
 
-def _settle(export: Export) -> None:
+def settle(export: Export) -> None:
     """Give batch normalisations the statistics of random pictures, as training would."""
     size = export.manifest.input
     images = torch.randint(0, 256, (8, size.height, size.width, 3), dtype=torch.uint8)

@@ -20,7 +20,7 @@ from podium.engines.opening import open_session  # noqa: E402 - after the check 
 from podium.engines.options import EngineOptions  # noqa: E402
 from podium.errors import SetupError  # noqa: E402
 from podium.networks.families import Export  # noqa: E402
-from podium.networks.program_export import save_program  # noqa: E402
+from podium.networks.program_export import to_program  # noqa: E402
 from podium.networks.served import Served  # noqa: E402
 from tests.networks import small_models  # noqa: E402
 
@@ -34,14 +34,14 @@ NETWORKS: dict[str, Callable[[], Export]] = {
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("program") / "model.pt2"
-    save_program(small_models.small_hrnet(), path)
+    path.write_bytes(to_program(small_models.small_hrnet()))
     return path
 
 
 @pytest.mark.parametrize("family", NETWORKS)
 def test_a_program_computes_what_torch_does(family: str, tmp_path: Path) -> None:
     export = NETWORKS[family]()
-    save_program(export, tmp_path / "model.pt2")
+    (tmp_path / "model.pt2").write_bytes(to_program(export))
     session = open_session(tmp_path / "model.pt2", EngineOptions(max_rows=2))
     assert [spec.name for spec in session.outputs] == list(export.outputs)
     (images,) = session.inputs
@@ -59,8 +59,8 @@ def test_a_program_computes_what_torch_does(family: str, tmp_path: Path) -> None
 
 def test_half_precision(tmp_path: Path) -> None:
     export = small_models.small_hrnet()
-    save_program(export, tmp_path / "half.pt2", "fp16")
-    save_program(export, tmp_path / "full.pt2")
+    (tmp_path / "half.pt2").write_bytes(to_program(export, "fp16"))
+    (tmp_path / "full.pt2").write_bytes(to_program(export))
     half, full = (open_session(tmp_path / name) for name in ("half.pt2", "full.pt2"))
     pixels = np.random.default_rng(0).integers(0, 256, (1, *half.inputs[0].shape[1:]), np.uint8)
     a, b = (session.run({"images": pixels})["heatmaps"] for session in (half, full))

@@ -145,9 +145,9 @@ def test_what_cuda_and_tensorrt_are_told() -> None:
         TensorSpec("images", "UINT8", (-1, 256, 192, 3)),
         TensorSpec("boxes", "FP32", (-1, 4)),
     ]
-    assert [name for name, _ in provider_list(EngineOptions(provider="cuda"), inputs)] == [
-        "CUDAExecutionProvider"
-    ]
+    ((name, told),) = provider_list(EngineOptions(provider="cuda"), inputs)
+    assert name == "CUDAExecutionProvider"
+    assert told["use_tf32"] == "0", "FP32 is FP32"
     options = EngineOptions(
         provider="tensorrt", max_rows=8, tensorrt_fp16=True, tensorrt_cache=Path("engines")
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -14,15 +16,20 @@ from podium.errors import SetupError
 from podium.models.repository import ModelRepository, StoredModel
 
 
+def models_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``names`` and ``repositories`` to a command: see ``chosen_models``."""
+    repositories = click.option(
+        "--repository",
+        "repositories",
+        multiple=True,
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder of models, several times if need be.  [default: PODIUM_MODELS, or ./models]",
+    )
+    return click.argument("names", nargs=-1, metavar="[NAME]...")(repositories(command))
+
+
 @click.command("bench")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option(
-    "--repository",
-    "repositories",
-    multiple=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of models, several times if need be.  [default: PODIUM_MODELS, or ./models]",
-)
+@models_options
 @click.option(
     "--batch",
     "batches",
@@ -69,7 +76,7 @@ def command(
     from podium.cli.bench import network_report
     from podium.cli.bench.networks import ComparedNetwork, NetworkCost
 
-    models = _chosen([ModelRepository(root) for root in repositories or (default_models(),)], names)
+    models = chosen_models(repositories, names)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("networks", total=len(models) * len(batches) * rounds)
         costs = []
@@ -92,8 +99,9 @@ def command(
         network_report.write_plot(costs, plot_file)
 
 
-def _chosen(repositories: list[ModelRepository], names: tuple[str, ...]) -> list[StoredModel]:
+def chosen_models(folders: Sequence[Path], names: Sequence[str]) -> list[StoredModel]:
     """The models of these names, or all. Raises SetupError where there is none."""
+    repositories = [ModelRepository(folder) for folder in folders or (default_models(),)]
     if names:
         return [_find(repositories, name) for name in names]
     found = [model for repository in repositories for model in repository.models()]

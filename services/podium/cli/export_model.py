@@ -74,6 +74,14 @@ class _Size(click.ParamType[tuple[int, int]]):
     show_default=True,
     help="fp16 is for graphics cards and takes half the memory; on processors it is slower.",
 )
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["onnx", "pt2"]),
+    default="onnx",
+    show_default=True,
+    help="onnx runs anywhere; pt2 is a program for the torch engine.",
+)
 @click.option("--name", help="Of the model.  [default: such as yolox-s, hrnet-w32, 3dmppe]")
 @click.option(
     "--version",
@@ -102,14 +110,15 @@ def command(
     variant: str | None,
     input_size: tuple[int, int] | None,
     precision: Literal["fp32", "fp16"],
+    format_: Literal["onnx", "pt2"],
     name: str | None,
     version: int | None,
     license_: str,
     end_to_end: bool,
 ) -> None:
-    """Make an ONNX model of an official checkpoint, or of one trained with the official code.
+    """Make a model of an official checkpoint, or of one trained with the official code.
 
-    Every tensor of the checkpoint must fit, or those that do not are named. The graph takes
+    Every tensor of the checkpoint must fit, or those that do not are named. The model takes
     uint8 RGB pictures and normalises them itself. It is compared with torch on random pictures, and
     only written when both compute the same. Files are never unpickled beyond tensors.
 
@@ -121,6 +130,7 @@ def command(
       podium models export yolox --weights yolox_s.pth --input-size 416 --precision fp16
       podium models export hrnet --weights pose_hrnet_w48_384x288.pth --input-size 384x288
       podium models export 3dmppe --weights snapshot_24.pth.tar --root-weights snapshot_19.pth.tar
+      podium models export hrnet --weights pose_hrnet_w32_256x192.pth --format pt2
       podium models export yolox --weights yolox_s.pth --end-to-end --out triton-models
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
     for option, given in (("--variant", variant), ("--root-weights", root_weights)):
@@ -131,17 +141,22 @@ def command(
             "is for yolox and hrnet; 3dmppe needs boxes and intrinsics besides the pictures",
             field="--end-to-end",
         )
+    if end_to_end and format_ == "pt2":
+        raise InvalidInput("makes ONNX files, not pt2", field="--end-to-end")
     _require_torch()
     from podium.networks.end_to_end import end_to_end as with_decoding
     from podium.networks.families import Origin
     from podium.networks.onnx_export import compare, require_parity, to_onnx
-    from podium.networks.publish import Draft, next_version, publish_stage
+    from podium.networks.program_export import to_program
+    from podium.networks.publish import Draft, next_version, publish_stage, serialized
 
     console = Console(highlight=False, soft_wrap=True)
     with console.status("loading the checkpoint") as status:
 
         def origin(default: str) -> Origin:
-            suffix = "" if precision == "fp32" else f"-{precision}"
+            suffix = ("" if precision == "fp32" else "-fp16") + (
+                "-torch" if format_ == "pt2" else ""
+            )
             called = name or default + suffix
             files = filter(None, (weights, root_weights))
             return Origin(
@@ -159,15 +174,21 @@ def command(
             input_size=input_size,
             origin=origin,
         )
-        manifest = export.manifest.model_copy(update={"precision": precision})
+        manifest = export.manifest.model_copy(
+            update={"precision": precision, "weights": f"model.{format_}"}
+        )
         console.print(f"loaded {weights}: every tensor fits")
-        status.update("writing the graph")
-        graph = to_onnx(export, precision)
-        console.print(f"wrote the {precision} graph: {graph.ByteSize() / 1e6:.1f} MB")
+        status.update(f"writing the {format_} file")
+        if format_ == "onnx":
+            graph = to_onnx(export, precision)
+            data = serialized(graph)
+        else:
+            data = to_program(export, precision)
+        console.print(f"wrote the {precision} {format_} file: {len(data) / 1e6:.1f} MB")
         status.update("comparing with torch")
-        with Draft(out, manifest, graph) as draft:
+        with Draft(out, manifest, data) as draft:
             for found in compare(export, draft.weights, precision):
-                console.print(_line(found))
+                console.print(_line(found, format_))
                 require_parity(found, precision)
             if end_to_end:
                 stage = with_decoding(graph, manifest)
@@ -209,9 +230,9 @@ def _load(
     return families.three_dmppe(pose, root, origin("3dmppe"))
 
 
-def _line(found: Difference) -> str:
+def _line(found: Difference, format_: str) -> str:
     line = (
-        f"{found.output}, batch {found.batch}: torch and ONNX differ by at most "
+        f"{found.output}, batch {found.batch}: torch and {format_} differ by at most "
         f"{found.max_abs:.1e}, in values up to {found.magnitude:.3g}"
     )
     if found.rounding:

@@ -9,7 +9,14 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from podium.cli import bench_models, export_model, fetch_models, pull_models, quantize_model
+from podium.cli import (
+    bench_engines,
+    bench_models,
+    export_model,
+    fetch_models,
+    pull_models,
+    quantize_model,
+)
 from podium.cli.stack import default_models, require_models
 from podium.errors import SetupError
 from podium.models.repository import ModelRepository, StoredModel
@@ -42,7 +49,14 @@ def command() -> None:
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
 
 
-for _verb in (pull_models, fetch_models, export_model, bench_models, quantize_model):
+for _verb in (
+    pull_models,
+    fetch_models,
+    export_model,
+    bench_models,
+    bench_engines,
+    quantize_model,
+):
     command.add_command(_verb.command)
 
 

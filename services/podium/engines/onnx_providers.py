@@ -84,6 +84,8 @@ def provider_list(
         "cudnn_conv_algo_search": "HEURISTIC",
         # Models share a card with each other and with other pods: take what is needed, not double.
         "arena_extend_strategy": "kSameAsRequested",
+        # FP32 weights are computed in FP32, not in TF32 with its 10 bits; FP16 ones are quicker.
+        "use_tf32": "0",
     }
     providers = [(NAMES["cuda"], cuda)]
     if options.provider == "tensorrt":

@@ -110,6 +110,7 @@ def _device(options: EngineOptions) -> torch.device:
             f"provider cuda: torch {torch.__version__} sees no GPU; install a torch that is built "
             "for CUDA, and assign a GPU to the container"
         )
+    torch.backends.cudnn.allow_tf32 = False  # 10 bits where FP32 has 23; FP16 weights are quicker
     return torch.device("cuda")
 
 

@@ -15,7 +15,7 @@ import onnx
 import onnxslim
 import torch
 
-from podium.engines.onnx_runtime import OnnxRuntimeSession
+from podium.engines.opening import open_session
 from podium.engines.options import EngineOptions
 from podium.errors import SetupError
 from podium.networks.families import Export
@@ -57,7 +57,7 @@ def to_onnx(export: Export, precision: Precision = "fp32") -> onnx.ModelProto:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far ONNX is from torch in FP32, in one output at one batch size."""
+    """How far a file is from torch in FP32, in one output at one batch size."""
 
     output: str
     batch: int
@@ -87,10 +87,10 @@ def compare(
     batches: Sequence[int] = (1, 3),
     seed: int = 0,
 ) -> Iterator[Difference]:
-    """Run torch (FP32, nothing folded) and the file in ONNX Runtime on the same random pixels."""
+    """Run torch (FP32, nothing folded) and the file in its engine on the same random pixels."""
     size = export.manifest.input
     reference = Served(export.network, export.pixels)
-    session = OnnxRuntimeSession(weights, EngineOptions(max_rows=max(batches)))
+    session = open_session(weights, EngineOptions(max_rows=max(batches)))
     random = np.random.default_rng(seed)
     for batch in batches:
         images = random.integers(0, 256, (batch, size.height, size.width, 3), np.uint8)
@@ -124,7 +124,7 @@ def require_parity(difference: Difference, precision: Precision) -> None:
     limit = max(TOLERANCE[precision], by_rounding)
     if not difference.scaled < limit:
         raise SetupError(
-            f"the exported graph differs from torch by {difference.max_abs:.2g} in "
+            f"the exported file differs from torch by {difference.max_abs:.2g} in "
             f"{difference.output}, where values reach {difference.magnitude:.2g}; at most "
             f"{limit * scale:.2g} is allowed. Nothing was written"
         )

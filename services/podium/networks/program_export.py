@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-from pathlib import Path
 
 import torch
 
@@ -12,14 +12,17 @@ from podium.networks.families import Export
 from podium.networks.served import Precision, Served
 
 _MAX_ROWS = 1024
+"""Per call; a torch program says how many rows it takes."""
 
 
-def save_program(export: Export, path: Path, precision: Precision = "fp32") -> None:
-    """Write a ``.pt2`` file: ``images`` UINT8[N, H, W, 3] RGB in, the outputs in FP32 out."""
+def to_program(export: Export, precision: Precision = "fp32") -> bytes:
+    """The content of a ``.pt2`` file: ``images`` UINT8[N, H, W, 3] RGB in, outputs in FP32 out."""
     size = export.manifest.input
     module = Served(export.network, export.pixels, precision=precision, folded=True)
     example = torch.zeros((2, size.height, size.width, 3), dtype=torch.uint8)
     rows = torch.export.Dim("N", min=1, max=_MAX_ROWS)
     program = torch.export.export(module, (example,), dynamic_shapes={"images": {0: rows}})
     names = json.dumps(list(export.outputs))
-    torch.export.save(program, path, extra_files={OUTPUT_NAMES: names})
+    file = io.BytesIO()
+    torch.export.save(program, file, extra_files={OUTPUT_NAMES: names})
+    return file.getvalue()

@@ -1,4 +1,4 @@
-"""An exported graph as a folder of the model repository."""
+"""An exported network as a folder of the model repository."""
 
 from __future__ import annotations
 
@@ -20,16 +20,29 @@ def next_version(repository: Path, name: str) -> int:
     return max(ModelRepository(repository).versions(name), default=0) + 1
 
 
+def serialized(model: onnx.ModelProto) -> bytes:
+    """The content of an ``.onnx`` file, the same for the same graph."""
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
 class Draft:
     """A model folder in the making, beside its place in the repository.
 
     Use it as a context; what was not published by then is removed.
 
+    Args:
+        repository: Model repository.
+        manifest: Its hash is filled in.
+        model: A graph, or what a file has.
+
     Raises:
         SetupError: the repository cannot be written.
     """
 
-    def __init__(self, repository: Path, manifest: Manifest, model: onnx.ModelProto) -> None:
+    def __init__(
+        self, repository: Path, manifest: Manifest, model: onnx.ModelProto | bytes
+    ) -> None:
         self._place = repository / manifest.name / str(manifest.version)
         try:
             repository.mkdir(parents=True, exist_ok=True)
@@ -37,7 +50,7 @@ class Draft:
             self._folder = Path(self._scratch.name, "model")
             self._folder.mkdir()
             self.weights = self._folder / manifest.weights
-            data = model.SerializeToString(deterministic=True)
+            data = model if isinstance(model, bytes) else serialized(model)
             self.weights.write_bytes(data)
             digest = hashlib.sha256(data).hexdigest()
             write_manifest(
@@ -104,7 +117,7 @@ def publish_stage(
             folder = Path(scratch, manifest.name)
             weights = folder / str(manifest.version) / "model.onnx"
             weights.parent.mkdir(parents=True)
-            weights.write_bytes(model.SerializeToString(deterministic=True))
+            weights.write_bytes(serialized(model))
             (folder / "config.pbtxt").write_text(_triton_config(manifest.name, parameters))
             folder.rename(place)
     except OSError as error:
