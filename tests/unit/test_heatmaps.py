@@ -70,6 +70,49 @@ def test_dark_finds_the_top_of_a_gaussian(sigma, shape):
     assert np.abs(plain[..., 0] - x).max() > 0.1  # what DARK is for
 
 
+def dark_one_by_one(heatmap, sigma):
+    """Key point of one map: OpenCV's blur of the whole map, derivatives cell by cell."""
+    height, width = heatmap.shape
+    y, x = np.unravel_index(heatmap.argmax(), heatmap.shape)
+    if heatmap[y, x] <= 0:
+        return 0.0, 0.0
+    if not (1 < x < width - 2 and 1 < y < height - 2):
+        return float(x), float(y)
+    side = 2 * int(np.ceil(2.5 * sigma)) + 1
+    blurred = cv2.GaussianBlur(
+        heatmap.astype(np.float64), (side, side), sigma, borderType=cv2.BORDER_CONSTANT
+    )
+    log = np.log(np.maximum(blurred, 1e-10)).tolist()
+
+    def along(dx, dy):
+        return log[y + dy][x + dx]
+
+    gradient = [(along(1, 0) - along(-1, 0)) / 2, (along(0, 1) - along(0, -1)) / 2]
+    across = (along(1, 1) - along(1, -1) - along(-1, 1) + along(-1, -1)) / 4
+    hessian = [
+        [(along(2, 0) - 2 * along(0, 0) + along(-2, 0)) / 4, across],
+        [across, (along(0, 2) - 2 * along(0, 0) + along(0, -2)) / 4],
+    ]
+    if (np.linalg.eigvalsh(hessian) >= 0).any():  # no peak
+        return float(x), float(y)
+    return tuple(np.array([x, y]) - np.linalg.solve(hessian, gradient))
+
+
+@pytest.mark.parametrize("sigma", [2.0, 3.0])
+def test_dark_equals_the_scalar_decoding(sigma):
+    """Random maps with their peaks in all places, borders and corners included."""
+    heatmaps = np.random.default_rng(3).uniform(0, 0.3, (24, 18, 24, 18)).astype(np.float32)
+    rows, columns = np.indices((24, 18))
+    heatmaps[rows, columns, rows, columns] = 1
+    expected = [[dark_one_by_one(m, sigma) for m in person] for person in heatmaps]
+    found = decode_dark(heatmaps, sigma)[..., :2]
+    np.testing.assert_allclose(found, expected, atol=2e-5)  # of a cell; 1e-4 px of the crop
+    moved = (found != np.stack([columns, rows], axis=-1)).any(axis=-1)
+    assert moved[2:-2, 2:-2].mean() > 0.9
+    assert not moved[:, :2].any()
+    assert not moved[-2:].any()
+
+
 def test_dark_leaves_borders_and_what_is_no_peak():
     maps = np.stack(
         [gaussian(1, 30, 2), gaussian(46, 30, 2), np.zeros((64, 48)), -np.ones((64, 48))]
