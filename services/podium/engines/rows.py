@@ -21,15 +21,17 @@ def run_in_pieces(
     max_rows: int,
 ) -> dict[str, NDArray[Any]]:
     """Compute every output, for as many rows as the first dimension of the feeds has."""
-    rows = len(next(iter(feeds.values())))
-    pieces = [
-        run({name: feed[start : start + max_rows] for name, feed in feeds.items()})
-        for start in range(0, rows, max_rows)
-    ]
     names = [spec.name for spec in outputs]
-    if not pieces:
+    rows = len(next(iter(feeds.values())))
+    if not rows:
         return {spec.name: spec.zeros(0)[:0] for spec in outputs}  # also where rows are fixed
-    if len(pieces) == 1:
-        return dict(zip(names, pieces[0], strict=True))
-    joined = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
-    return dict(zip(names, joined, strict=True))
+    whole: list[NDArray[Any]] = []
+    for start in range(0, rows, max_rows):
+        piece = run({name: feed[start : start + max_rows] for name, feed in feeds.items()})
+        if rows <= max_rows:
+            return dict(zip(names, piece, strict=True))
+        # Copied while it is in the processor's cache, and its memory is used again.
+        whole = whole or [np.empty((rows, *part.shape[1:]), part.dtype) for part in piece]
+        for values, part in zip(whole, piece, strict=True):
+            values[start : start + len(part)] = part
+    return dict(zip(names, whole, strict=True))
