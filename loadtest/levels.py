@@ -21,11 +21,12 @@ Tick = tuple[int, float, list[type[User]]]
 class ProfileShape(LoadTestShape):
     """Tells Locust how many users there are now.
 
-    Where a level has other kinds of users than the one before, those go first.
+    Where a level has other kinds of users than the one before, and at the end, all finish their
+    calls and go first.
     """
 
     profile: ClassVar[Profile]
-    on_level: ClassVar[Callable[[Level], None]]  # called when a level begins
+    before_level: ClassVar[Callable[[Level], None]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,14 +43,15 @@ class ProfileShape(LoadTestShape):
         if current is not None and now_s < current.begin_s + current.level.seconds:
             return self._load(current.level)
         self.close()
-        if len(self.spans) == len(self.profile.levels):
-            return None
-        level = self.profile.levels[len(self.spans)]
+        over = len(self.spans) == len(self.profile.levels)
+        level = self.profile.levels[-1 if over else len(self.spans)]
         changes = current is not None and self._kinds(current.level) != self._kinds(level)
-        if changes and self.get_current_user_count() > 0:
+        if (over or changes) and self.get_current_user_count() > 0:
             return 0, SPAWN_RATE, self._kinds(current.level if current else level)
+        if over:
+            return None
+        type(self).before_level(level)
         self.spans.append(Span(level, time.time()))
-        type(self).on_level(level)
         return self._load(level)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from loadtest.payloads import CACHE
 from loadtest.profile import Profile, Tier
 from podium.cli.service_process import ServiceProcess
 from podium.cli.stack import ALLOCATOR, HOST, SERVICES, Stack, free_ports
@@ -28,12 +29,16 @@ def local_stack(profile: Profile) -> Iterator[Profile]:
         yield profile
         return
     with ExitStack() as running:
-        stack = running.enter_context(Stack())
+        CACHE.mkdir(parents=True, exist_ok=True)
+        stack = running.enter_context(Stack(read_roots=[CACHE]))
         hosts = {missing[0]: stack.gateway_url}
         for name in missing[1:]:
             hosts[name] = running.enter_context(_gateway(stack))
         services = {stage: stack.urls[stage] for stage in STAGES}
-        changes: dict[str, object] = {"services": {**services, **profile.services}}
+        changes: dict[str, object] = {
+            "services": {**services, **profile.services},
+            "media_uri": profile.media_uri or CACHE.absolute().as_uri(),
+        }
         if profile.tiers:
             changes["tiers"] = {
                 name: Tier(host=hosts.get(name, tier.host), weight=tier.weight)

@@ -148,13 +148,14 @@ class Conductor:
         self._environment = environment
         self._profile = profile
         self._prices = prices
+        self._distributed = isinstance(environment.runner, MasterRunner)
         self._own = SelfSampler()
         self._plan = make_plan(profile, Path(environment.parsed_options.payloads))
         self._run = Run(profile, time.time())
         self._scraper = Scraper({}, profile.scrape_s)
         environment.runner.register_message("pace", self._set_pace)
         ProfileShape.profile = profile
-        ProfileShape.on_level = self._level_begins
+        ProfileShape.before_level = self._before_level
 
     def begin(self, **_: Any) -> None:
         """Before the first user."""
@@ -163,8 +164,8 @@ class Conductor:
             {"gateway": ",".join(hosts), **self._profile.services}, self._profile.scrape_s
         )
         self._run = Run(self._profile, time.time(), timeline=self._scraper.timeline)
+        self._run.spans = self._environment.shape_class.spans  # the first level may have begun
         self._plan.calls = self._run.calls
-        self._run.spans = self._environment.shape_class.spans
         self._own.start()
         self._scraper.start()
 
@@ -180,7 +181,7 @@ class Conductor:
 
     def end(self, **_: Any) -> None:
         """After the last user: the report, and whether all was well."""
-        if isinstance(self._environment.runner, MasterRunner):
+        if self._distributed:
             gevent.sleep(REPORT_DELAY_S)
         self._scraper.stop()
         self._run.generator.add(self._own.name, self._own.take())
@@ -191,7 +192,10 @@ class Conductor:
         figures = write_report(self._run, self._prices, Path(options.report))
         self._environment.process_exit_code = 0 if figures.good else 1
 
-    def _level_begins(self, level: Level) -> None:
+    def _before_level(self, level: Level) -> None:
+        self._run.spans = self._environment.shape_class.spans
+        if level.share_of_capacity is not None and self._distributed:
+            gevent.sleep(REPORT_DELAY_S)
         self._tell_level()
         self._environment.runner.send_message("pace", self._run.pace(level))
 

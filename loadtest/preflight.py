@@ -26,6 +26,8 @@ def require_gateways(profile: Profile) -> None:
         if not tier.host:
             where = f"tiers.{name}.host" if name else "host"
             raise ProfileError(f"{where} is empty; give --host, or use `python -m loadtest`")
+        if not tier.host.startswith(("http://", "https://")):
+            raise ProfileError(f"{tier.host}: give a URL such as http://gateway:8000")
         _get(tier.host, "/v2/health/ready", "is it the address of a Podium gateway?")
         for pipeline in sorted({user.pipeline for user in profile.users.values()}):
             _get(
@@ -41,7 +43,7 @@ def _get(host: str, path: str, remedy: str) -> None:
     session.trust_env = False
     try:
         answer = session.get(url, headers=key_headers(), timeout=_TIMEOUT_S)
-    except (requests.RequestException, ValueError) as error:
+    except requests.RequestException as error:
         raise ProfileError(f"{url} does not answer ({type(error).__name__}); {remedy}") from None
     if answer.status_code in (401, 403):
         raise ProfileError(f"{url} answers {answer.status_code}; set {API_KEY} to a key")

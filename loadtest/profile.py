@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -209,9 +210,14 @@ def _override(values: dict[str, Any], text: str) -> None:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value  # a string without quotes
-    *path, last = key.split(".")
-    for name in path:
-        values = values.setdefault(name, {})
-        if not isinstance(values, dict):
+    *_, last = keys = key.split(".")
+    inner: Any = values
+    for name, below in pairwise(keys):
+        inner = inner.setdefault(name, {}) if isinstance(inner, dict) else inner[int(name)]
+        if isinstance(inner, list) and not below.isdecimal():
+            raise ProfileError(f"--set {text}: give the number of an entry of {name}")
+        if isinstance(inner, list) and int(below) >= len(inner):
+            raise ProfileError(f"--set {text}: {name} has {len(inner)} entries, counted from 0")
+        if not isinstance(inner, dict | list):
             raise ProfileError(f"--set {text}: {name} has no fields")
-    values[last] = parsed
+    inner[int(last) if isinstance(inner, list) else last] = parsed

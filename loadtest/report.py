@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from loadtest.run import FIGURES, Run
 
 TEMPLATES = Path(__file__).parent / "templates"
 PLOTS = "plots"
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>!|~&])")
 
 
 def write_report(run: Run, prices: Prices, folder: Path) -> Figures:
@@ -73,5 +76,5 @@ def _percent(value: float | None, digits: int = 0) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Text from elsewhere, harmless in a table."""
-    return str(value).replace("\\", "\\\\").replace("|", "\\|").replace("`", "'").replace("\n", " ")
+    """Text from elsewhere, which stays text: in a table, in Markdown and in HTML."""
+    return _MARKUP.sub(r"\\\1", str(value).replace("\n", " "))

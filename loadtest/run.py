@@ -111,11 +111,10 @@ class Run:
         return seconds_per_frame
 
     def _known(self, span: Span) -> tuple[float, float]:
-        """The part of a level that counts and whose calls have all ended, and been told of."""
+        """The part of a level that counts and whose calls have all ended."""
         begin_s, end_s = self.settled(span)
         slowest_ms = max((call.latency_ms for call in self.within(begin_s, end_s)), default=0.0)
-        known_until_s = end_s - slowest_ms / 1e3 - REPORT_DELAY_S
-        return begin_s, max(known_until_s, (begin_s + end_s) / 2)
+        return begin_s, max(end_s - slowest_ms / 1e3, (begin_s + end_s) / 2)
 
 
 def percentiles_ms(values_ms: list[float]) -> tuple[float, float, float]:

@@ -98,8 +98,9 @@ class PodiumUser(FastHttpUser):
         now_s = time.perf_counter()
         if self._due_s == 0.0:  # users that started together do not call together
             self._due_s = now_s - self.period_s * self._random.random()
-        self._due_s = max(self._due_s + self.period_s, now_s)
-        return self._due_s - now_s
+        # Who is late by less than a period catches up: the pace holds on average.
+        self._due_s = max(self._due_s + self.period_s, now_s - self.period_s)
+        return max(0.0, self._due_s - now_s)
 
     def call(
         self,
