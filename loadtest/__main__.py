@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -97,7 +98,10 @@ def command(
 
 
 def _locust(folder: Path, prices: Path, flags: Sequence[str]) -> int:
-    """Run Locust to its end and return its exit code; Ctrl-C ends the run early, with a report."""
+    """Run Locust to its end and return its exit code; Ctrl-C ends the run early, with a report.
+
+    In a session of its own, so that it hears of Ctrl-C once, wherever that came from.
+    """
     process = subprocess.Popen(  # noqa: S603 - our own flags, no shell
         [
             *(sys.executable, "-m", "locust", "--locustfile", str(LOCUSTFILE)),
@@ -109,12 +113,18 @@ def _locust(folder: Path, prices: Path, flags: Sequence[str]) -> int:
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(LOCUSTFILE.parent.parent), *sys.path]),
         },
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
     )
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # Locust has got it too
-            click.echo("stopping; the report comes", err=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        click.echo("stopping; the report comes", err=True)
+        process.send_signal(signal.SIGINT)
+        return process.wait()
+    finally:
+        process.kill()
 
 
 def _print(console: Console, folder: Path) -> None:

@@ -58,7 +58,7 @@ class ProfileShape(LoadTestShape):
         """The level that runs now has come to its end."""
         if self.spans and self.spans[-1].end_s == 0.0 and self.runner is not None:
             self.spans[-1].end_s = time.time()
-            self.spans[-1].counts = dict(self.runner.user_classes_count)
+            self.spans[-1].counts = dict(self.runner.target_user_classes_count)
 
     def _load(self, level: Level) -> Tick:
         return level.users, SPAWN_RATE, self._kinds(level)

@@ -2,203 +2,18 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, cast
 
-import gevent
 import orjson
-from locust import FastHttpUser, task
+from locust import task
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS
 
 from loadtest.answers import Expected, check_end, check_json, check_lines, check_tensors
-from loadtest.calls import Call, reason
-from loadtest.payloads import Clip
-from loadtest.preflight import key_headers
-from loadtest.profile import Profile, User, UserName
-from podium.wire import HEADER_LENGTH, bytes_tensor, read_error, write_request
+from loadtest.caller import Answer, PodiumUser, no_answer
+from loadtest.profile import UserName
+from podium.wire import HEADER_LENGTH, bytes_tensor, write_request
 
-RETRIES = 5
-RETRYABLE = frozenset({429, 502, 503, 504})
-LONGEST_WAIT_S = 30.0
 NDJSON = "application/x-ndjson"
-
-Check = Callable[[bytes, Mapping[str, str]], str]
-"""Body and headers of an answer -> why it is wrong, or nothing."""
-
-
-@dataclass
-class Plan:
-    """What all users of this process share.
-
-    Attributes:
-        profile: What the run does.
-        clips: The payloads, by kind of user.
-        tiers: Names of the gateways in the order in which users take them, by kind of user.
-        calls: What has been done.
-        seconds_per_frame: Each user of a kind offers one frame in this time; kinds that are not in
-            it ask as fast as answers come.
-    """
-
-    profile: Profile
-    clips: Mapping[UserName, Clip]
-    tiers: Mapping[UserName, Iterator[str]]
-    calls: list[Call] = field(default_factory=list)
-    seconds_per_frame: Mapping[UserName, float] = field(default_factory=dict)
-
-
-@dataclass
-class Answer:
-    """The answer to one attempt; status 0: there was none."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
-    latency_ms: float
-    first_ms: float = 0.0  # until the first frame, where they come one by one
-    lost: str = ""  # why there is none, or not all of it
-
-
-class PodiumUser(FastHttpUser):
-    """What the users have in common: retries, pace, and a record of each call."""
-
-    abstract = True
-    network_timeout = 120.0
-    connection_timeout = 10.0
-    retries = RETRIES
-    plan: ClassVar[Plan]  # set before the first user is made
-
-    def __init__(self, environment: Any) -> None:
-        self.kind = cast("UserName", type(self).__name__)
-        self.tier = next(self.plan.tiers[self.kind])
-        self.host = self.plan.profile.gateways()[self.tier].host.rstrip("/")
-        super().__init__(environment)
-        self.settings: User = self.plan.profile.users[self.kind]
-        self.clip = self.plan.clips[self.kind]
-        self._random = random.Random()  # noqa: S311 - no secret
-        self._asked = 0
-        self._due_s = 0.0
-
-    @property
-    def frames_per_call(self) -> int:
-        """Frames that one call asks for."""
-        return min(self.settings.frames, self.clip.frame_count)
-
-    @property
-    def period_s(self) -> float:
-        """Time from one call to the next; 0: at once."""
-        return self.plan.seconds_per_frame.get(self.kind, 0.0) * self.frames_per_call
-
-    def wait_time(self) -> float:
-        """Until the next call is due."""
-        if self.period_s == 0:
-            return 0.0
-        now_s = time.perf_counter()
-        if self._due_s == 0.0:  # users that started together do not call together
-            self._due_s = now_s - self.period_s * self._random.random()
-        # Who is late by less than a period catches up: the pace holds on average.
-        self._due_s = max(self._due_s + self.period_s, now_s - self.period_s)
-        return max(0.0, self._due_s - now_s)
-
-    def call(
-        self,
-        path: str,
-        body: bytes,
-        headers: dict[str, str],
-        check: Check,
-        *,
-        frames: int,
-        target_ms: float = float("inf"),
-        skips_after_s: float = float("inf"),
-    ) -> None:
-        """Ask until there is an answer or patience ends, and remember it.
-
-        Args:
-            path: With the query.
-            body: Of the request.
-            headers: Of the request.
-            check: Compares the answer with the ground truth.
-            frames: How many are asked for.
-            target_ms: Answers after it are late.
-            skips_after_s: The caller has to leave out a frame each time that so much passes.
-        """
-        started = time.perf_counter()
-        refusals: list[int] = []
-        while True:
-            answer = self.attempt(path, body, headers)
-            if answer.status not in RETRYABLE or len(refusals) == self.retries:
-                break
-            refusals.append(answer.status)
-            gevent.sleep(retry_after_s(answer.headers) * self._random.uniform(1.0, 1.25))
-        latency_ms = (time.perf_counter() - started) * 1e3
-        failure = self._failure(answer, check)
-        self._remember(
-            Call(
-                ended_s=time.time(),
-                user=self.kind,
-                tier=self.tier,
-                endpoint=path.partition("?")[0],
-                latency_ms=latency_ms,
-                answer_ms=answer.latency_ms,
-                first_ms=answer.first_ms,
-                frames=0 if failure else frames,
-                code=answer.status,
-                failure=failure,
-                refusals=tuple(refusals),
-                on_time=latency_ms <= target_ms,
-                skipped=int(latency_ms / 1e3 / skips_after_s),
-            ),
-            len(answer.body),
-        )
-
-    def attempt(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
-        """One request and its whole answer."""
-        response = self.send(path, body, headers)
-        meta = response.request_meta
-        content = response.content
-        lost = meta["exception"] if response.status_code == 0 or content is None else None
-        return Answer(
-            status=0 if lost else response.status_code,
-            body=b"" if content is None else bytes(content),
-            headers=response.headers or {},
-            latency_ms=meta["response_time"],
-            lost=_lost(lost),
-        )
-
-    def send(self, path: str, body: bytes, headers: dict[str, str], **options: Any) -> Any:
-        """A request that Locust does not count by itself: it hears of the whole call."""
-        return self.client.request(
-            "POST",
-            path,
-            data=body,  # type: ignore[arg-type]  # bytes go as they are
-            headers={"accept-encoding": "identity", **key_headers(), **headers},
-            catch_response=True,
-            **options,
-        )
-
-    def _failure(self, answer: Answer, check: Check) -> str:
-        if answer.status not in (0, 200):
-            return reason(read_error(answer.body))
-        if answer.lost:
-            return answer.lost
-        self._asked += 1
-        every = self.plan.profile.check_every
-        checked = every > 0 and self._asked % every == 0
-        return check(answer.body, answer.headers) if checked else ""
-
-    def _remember(self, call: Call, size: int) -> None:
-        """For the report, and for Locust's own figures."""
-        self.plan.calls.append(call)
-        self.environment.events.request.fire(
-            request_type="POST",
-            name=f"{call.user} {call.endpoint} {call.tier}".strip(),
-            response_time=call.latency_ms,
-            response_length=size,
-            exception=RuntimeError(f"{call.code} {call.failure}") if call.failure else None,
-            context={},
-        )
 
 
 class KinesisConsumerUser(PodiumUser):
@@ -277,13 +92,13 @@ class BatchVideoUser(PodiumUser):
         started = time.perf_counter()
         response = self.send(path, body, headers, stream=True)
         if response.status_code != 200:
-            lost = response.request_meta["exception"] if response.status_code == 0 else None
+            error = response.request_meta["exception"] if response.status_code == 0 else None
             return Answer(
                 status=response.status_code,
                 body=bytes(response.content or b""),
                 headers=response.headers or {},
                 latency_ms=(time.perf_counter() - started) * 1e3,
-                lost=_lost(lost),
+                lost=no_answer(error),
             )
         lines: list[bytes] = []
         first_ms = 0.0
@@ -334,15 +149,3 @@ USERS: dict[UserName, type[PodiumUser]] = {
     "BatchVideoUser": BatchVideoUser,
     "OipClientUser": OipClientUser,
 }
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float:
-    """What the answer says, within reason; the date form, and no word at all, count as 1 s."""
-    try:
-        return min(LONGEST_WAIT_S, max(0.0, float(headers.get("retry-after", ""))))
-    except (TypeError, ValueError):
-        return 1.0
-
-
-def _lost(error: BaseException | None) -> str:
-    return "" if error is None else f"no answer ({type(error).__name__})"

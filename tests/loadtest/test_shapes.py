@@ -11,6 +11,8 @@ from tests.athlete import ground_truth
 from tests.loadtest.fake_gateway import as_json, fake_gateway, frames
 from tests.loadtest.runs import load_test
 
+pytestmark = pytest.mark.slow
+
 TAKES_S = 0.5
 WEIGHTS = {"gold": 6, "silver": 3, "bronze": 1}
 USERS, FRAMES = 20, 4
