@@ -142,3 +142,9 @@ def test_a_private_stack_asks_for_no_keys(
         with closing(connection):
             connection.request("GET", "/v1/pipelines")
             assert connection.getresponse().status == status
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="a policy of Linux")
+def test_services_are_not_interrupted_by_those_that_they_wake(stack: Stack) -> None:
+    policies = {process.name: os.sched_getscheduler(process.pid) for process in stack.processes}
+    assert policies == dict.fromkeys(SERVICES, os.SCHED_BATCH)

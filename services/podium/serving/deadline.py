@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
 
 from podium.errors import DeadlineExceeded, InvalidInput
@@ -62,8 +62,9 @@ async def time_limit(budget: float, what: str) -> AsyncIterator[None]:
     until = min(time.monotonic() + budget, _deadline.get())
     token = _deadline.set(until)
     try:
-        left = until - time.monotonic()
-        async with asyncio.timeout(left if math.isfinite(left) else None):
+        async with (
+            nullcontext() if math.isinf(until) else asyncio.timeout(until - time.monotonic())
+        ):
             yield
     except TimeoutError:
         raise DeadlineExceeded(f"{what}: the time budget has run out") from None

@@ -21,6 +21,7 @@ from podium.serving.admission import Admission
 from podium.serving.client_pace import Pace
 from podium.serving.http_protocol import ServiceProtocol
 from podium.serving.logs import configure_logging
+from podium.serving.scheduling import finish_before_others
 from podium.serving.settings import ServiceSettings
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -37,6 +38,7 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
     A wrong setting or a missing model ends the process with one line in the log and status 1.
     """
     configure_logging(service, "info")
+    finish_before_others()
     try:
         settings = settings_type()
         configure_logging(service, settings.log_level)

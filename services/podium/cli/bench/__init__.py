@@ -17,6 +17,7 @@ from podium.cli.bench.measure import Cell, Measurement, measure
 from podium.cli.bench.report import print_phases, print_table, to_json, write_plot
 from podium.cli.bench.workloads import no_op_repository, workloads
 from podium.cli.stack import default_models, require_models
+from podium.serving.scheduling import finish_before_others
 
 _MOST_IN_FLIGHT = 1024
 
@@ -82,6 +83,7 @@ def command(
       podium bench sprint.mp4 --compute no-op --concurrency 16 --json result.json --plot result.svg
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
     require_models(models)
+    finish_before_others()  # as the services do, so that both compositions have the same policy
     levels = _levels(concurrency)
     console = Console(width=max(Console().width, 190))  # a narrower table cannot be read
     found = asyncio.run(
