@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from podium.errors import (
     UnsupportedMedia,
 )
 from podium.serving.object_store import ObjectStoreSettings
-from podium.types import FrameRange, Media
+from podium.types import CropSpec, FrameRange, Media
 from podium.vision.boxes import transform_points
 from podium.wire import InferRequest, bytes_tensor
 from tests.videos import HEIGHT, WIDTH, number_of, write_video
@@ -258,3 +260,26 @@ async def test_real_person(decoder, shared_data):
     assert result.outputs["frame_index"].tolist() == list(range(90, 100))
     assert result.outputs["frame_size"].tolist() == [1080, 1920]
     assert result.parameters["fps"] == pytest.approx(60)
+
+
+async def test_calls_side_by_side_leave_no_decoded_frames_behind(clip):
+    # As in a service, where the collector hardly ever passes by itself.
+    before = gc.get_threshold()
+    gc.collect()
+    gc.set_threshold(1_000_000)
+    video = clip.read_bytes()
+    try:
+        with Decoder(DecodeSettings(workers=2)) as decoder:
+
+            async def one():
+                batch = await decoder.decode(
+                    Media(data=video), FrameRange(0, 8, 1), stride=4, letterbox=None
+                )
+                nothing = np.zeros(0, np.int64), np.zeros((0, 5), np.float32)
+                await decoder.crop(batch.frames, *nothing, CropSpec(8, 8, "constant"), release=True)
+
+            await asyncio.gather(*(one() for _ in range(12)))
+            await one()
+        assert [each for each in gc.get_objects() if isinstance(each, av.VideoFrame)] == []
+    finally:
+        gc.set_threshold(*before)

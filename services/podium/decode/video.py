@@ -6,7 +6,6 @@ range. Variable frame rates keep their time stamps and rotated recordings are tu
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from functools import lru_cache
@@ -75,7 +74,6 @@ def decode_video(
         pixels.update(_decode(source, index, present, entry, threads))
         if present[0] in pixels:
             break
-    gc.collect(1)  # PyAV's containers and streams hold each other, and FFmpeg's frames with them
     return DecodedFrames(
         frame_index=ordinals,
         time_s=index.times(ordinals),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 
 from podium.types import UInt8
@@ -16,7 +17,9 @@ def to_rgb(frame: VideoFrame) -> UInt8:
     The matrix (ISO/IEC 14496-12, 8.2.2) maps stored x, y to shown ``a x + c y``, ``b x + d y``.
     """
     image: UInt8 = frame.to_ndarray(format="rgb24", threads=1).astype(np.uint8, copy=False)
-    side_data: Any = frame.side_data  # a mapping by name; PyAV's type of it says otherwise
+    # Not ``frame.side_data``: that and the frame would keep each other, and megabytes would stay
+    # until the garbage collector passes.
+    side_data: Any = SideDataContainer(frame)  # type: ignore[call-arg] # PyAV's stub lacks it
     matrix = side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return image
