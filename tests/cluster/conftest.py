@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from podium.cli.stack import Stack
 from tests.cluster.binaries import binaries
-from tests.cluster.cluster import Cluster, own_cluster
-from tests.cluster.releases import CHARTS, TIERS, Releases
+from tests.cluster.cluster import Cluster, Object, own_cluster
+from tests.cluster.gateways import NAMESPACE as GATEWAYS_NAMESPACE
+from tests.cluster.gateways import Gateways, running, write_credentials
+from tests.cluster.releases import CHARTS, CRD, TIERS, Releases
 from tests.go_programs import NoGo
 
 NAMESPACE = "podium-test"
+GATEWAYS_RELEASE = "podium-club"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -70,3 +75,46 @@ def releases(cluster: Cluster) -> Iterator[Releases]:
         for tier in TIERS:
             releases.uninstall(tier)
     cluster.helm("uninstall", *platform, "--wait")
+
+
+@pytest.fixture(scope="module")
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace with the service account and the rights that the chart gives a gateway."""
+    document: Object = yaml.safe_load(CRD.read_text())
+    name = document["metadata"]["name"]
+    mine = not cluster.kubectl("get", "crd", name, "--ignore-not-found")
+    if mine:
+        cluster.apply(document)
+    cluster.kubectl("wait", f"crd/{name}", "--for=condition=Established", "--timeout=30s")
+    with cluster.namespace(GATEWAYS_NAMESPACE) as namespace:
+        rendered = cluster.helm(
+            "template",
+            GATEWAYS_RELEASE,
+            str(CHARTS / "podium"),
+            f"--namespace={namespace}",
+            "--show-only=templates/serviceaccounts.yaml",
+        )
+        for each in yaml.safe_load_all(rendered):
+            if each and each["metadata"]["name"] == f"{GATEWAYS_RELEASE}-gateway":
+                cluster.apply(each)
+        yield namespace
+    if mine:
+        cluster.kubectl("delete", "crd", name, "--timeout=60s")
+
+
+@pytest.fixture(scope="module")
+def service_account(
+    cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder that the kubelet mounts into a pod of the gateway."""
+    folder = tmp_path_factory.mktemp("serviceaccount")
+    write_credentials(cluster, f"{GATEWAYS_RELEASE}-gateway", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def gateways(cluster: Cluster, service_account: Path, stack: Stack) -> Iterator[Gateways]:
+    """Three gateways, which take the replicas of the postprocess stage from EndpointSlices."""
+    slices = {"PODIUM_POSTPROCESS_URL": "kubernetes://postprocess:8005"}
+    with running(cluster, service_account, stack, 3, **slices) as gateways:
+        yield gateways

@@ -2,170 +2,23 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import re
 import signal
+import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
-from podium.cli.service_process import ServiceProcess
-from podium.cli.stack import Stack, free_ports
 from tests.cluster.cluster import Cluster, CommandFailed, Object, eventually
-from tests.cluster.releases import CHARTS
+from tests.cluster.gateways import LEASE_S, NAMESPACE, RECONNECT_S, Gateways
+from tests.cluster.releases import CRD
 from tests.http_calls import post
-
-NAMESPACE = "podium-pipelines"
-RELEASE = "podium-club"
-LEASE_S = 15.0
-RECONNECT_S = 40.0  # the longest wait between attempts, and some
-CRD = CHARTS / "podium-platform" / "files" / "crds" / "pipelines.podium.dev.yaml"
-
-
-class Gateways:
-    """Replicas of the gateway as processes beside the cluster."""
-
-    def __init__(self, processes: list[ServiceProcess]) -> None:
-        self.processes = processes
-        self.logs: list[list[str]] = []  # of each
-
-    def read(self, path: str) -> list[str]:
-        """What each replica that runs answers; errors as their status."""
-        return [_read(p.url + path) for p in self.processes if p.exit_code is None]
-
-    def all_say(self, path: str, text: str, *, within_s: float = 2.0) -> bool:
-        """Whether the answer of every replica has the text in it, soon."""
-        return eventually(
-            lambda: all(text in answer for answer in self.read(path)),
-            within_s=within_s,
-            period_s=0.05,
-        )
-
-    def writer(self, identity: str) -> int:
-        """Which replica holds the Lease under that name."""
-        said = f"held by this process, {identity}"
-        (index,) = [i for i, log in enumerate(self.logs) if any(said in line for line in log)]
-        return index
-
-    def ages_s(self) -> list[float]:
-        """How long ago the API server last confirmed what they know."""
-        name = "podium_pipeline_watch_age_seconds"
-        return [
-            float(re.findall(rf"^{name} (\S+)$", metrics, re.M)[0])
-            for metrics in self.read("/metrics")
-        ]
-
-
-def _read(url: str) -> str:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
-    try:
-        connection.request("GET", parts.path)
-        response = connection.getresponse()
-        text = response.read().decode()
-        return text if response.status == http.HTTPStatus.OK else str(response.status)
-    finally:
-        connection.close()
-
-
-@pytest.fixture(scope="module")
-def namespace(cluster: Cluster) -> Iterator[str]:
-    """A namespace with the service account and the rights that the chart gives a gateway."""
-    document: Object = yaml.safe_load(CRD.read_text())
-    name = document["metadata"]["name"]
-    mine = not cluster.kubectl("get", "crd", name, "--ignore-not-found")
-    if mine:
-        cluster.apply(document)
-    cluster.kubectl("wait", f"crd/{name}", "--for=condition=Established", "--timeout=30s")
-    with cluster.namespace(NAMESPACE):
-        rendered = cluster.helm(
-            "template",
-            RELEASE,
-            str(CHARTS / "podium"),
-            f"--namespace={NAMESPACE}",
-            "--show-only=templates/serviceaccounts.yaml",
-        )
-        for each in yaml.safe_load_all(rendered):
-            if each and each["metadata"]["name"] == f"{RELEASE}-gateway":
-                cluster.apply(each)
-        yield NAMESPACE
-    if mine:
-        cluster.kubectl("delete", "crd", name, "--timeout=60s")
-
-
-@pytest.fixture(scope="module")
-def service_account(
-    cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The folder that the kubelet mounts into a pod of the gateway."""
-    folder = tmp_path_factory.mktemp("serviceaccount")
-    account = f"{RELEASE}-gateway"
-    in_namespace = f"--namespace={namespace}"
-    token = cluster.kubectl("create", "token", account, in_namespace, "--duration=1h")
-    (folder / "token").write_text(token.strip())
-    published = eventually(
-        lambda: cluster.kubectl(
-            "get", "configmap", "kube-root-ca.crt", in_namespace, "--ignore-not-found", "-o=json"
-        ),
-        within_s=30,
-    )
-    (folder / "ca.crt").write_text(json.loads(published)["data"]["ca.crt"])
-    (folder / "namespace").write_text(namespace)
-    return folder
-
-
-@contextmanager
-def running(
-    cluster: Cluster, service_account: Path, stages: Stack, count: int
-) -> Iterator[Gateways]:
-    """Gateways that are ready, while the block runs."""
-    server = urlsplit(
-        json.loads(cluster.kubectl("config", "view", "--minify", "-o=json"))["clusters"][0][
-            "cluster"
-        ]["server"]
-    )
-    environment = {
-        "KUBERNETES_SERVICE_HOST": server.hostname or "",
-        "KUBERNETES_SERVICE_PORT": str(server.port or 443),
-        "PODIUM_SERVICE_ACCOUNT": str(service_account),
-        "PODIUM_WATCH_PIPELINES": "true",
-        "PODIUM_LOG_LEVEL": "debug",
-        "NO_PROXY": "*",
-        **{f"PODIUM_{s.upper()}_URL": url for s, url in stages.urls.items() if s != "gateway"},
-        "PODIUM_POSTPROCESS_URL": "kubernetes://postprocess:8005",
-    }
-    gateways = Gateways([])
-    with ExitStack() as on_end:
-        for port in list(free_ports().values())[:count]:
-            log: list[str] = []
-            process = ServiceProcess(
-                "gateway",
-                "127.0.0.1",
-                port,
-                environment,
-                lambda _, line, log=log: log.append(line),
-                without=["KUBECONFIG"],
-            )
-            gateways.logs.append(log)
-            on_end.callback(process.wait, 10)
-            on_end.callback(process.kill)
-            gateways.processes.append(process)
-        assert eventually(lambda: all(p.is_ready() for p in gateways.processes), within_s=60)
-        yield gateways
-
-
-@pytest.fixture(scope="module")
-def gateways(cluster: Cluster, service_account: Path, stack: Stack) -> Iterator[Gateways]:
-    with running(cluster, service_account, stack, 3) as gateways:
-        yield gateways
 
 
 @pytest.fixture
@@ -221,8 +74,10 @@ def test_created_changed_and_deleted(
 ) -> None:
     path = f"/v1/pipelines/{pipeline}"
     assert gateways.read(path) == ["404"] * 3
+    started = time.monotonic()
     apply(cluster, pipeline, stride=2)
     assert gateways.all_say(path, '"stride":2')
+    print(f"\n{time.monotonic() - started:.2f} s from kubectl apply to three endpoints")
     for process in gateways.processes:
         status, answer = post(f"{process.url}{path}?count=2", clip.read_bytes(), "video/mp4")
         assert status == 200
@@ -364,69 +219,6 @@ def _forget_history(cluster: Cluster) -> None:
 
     revision = call("range", {"key": "AA=="})["header"]["revision"]
     call("compaction", {"revision": revision, "physical": True})
-
-
-def test_calls_go_to_the_pods_in_endpoint_slices(cluster: Cluster, gateways: Gateways) -> None:
-    service = {"kubernetes.io/service-name": "postprocess"}
-    pods: Object = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {"name": "postprocess-1", "namespace": NAMESPACE, "labels": service},
-        "addressType": "IPv4",
-        "ports": [{"name": "http", "port": 8005}],
-        "endpoints": [
-            {"addresses": ["10.1.2.3"], "conditions": {"ready": True}},
-            {"addresses": ["10.1.2.4"], "conditions": {"ready": True}},
-            {"addresses": ["10.1.2.5"], "conditions": {"ready": False}},
-        ],
-    }
-    metric = 'podium_stage_replicas{stage="postprocess"}'
-    cluster.apply(pods)
-    assert gateways.all_say("/metrics", f"{metric} 2.0", within_s=RECONNECT_S)
-    pods["endpoints"][0]["conditions"] = {"ready": False, "serving": True, "terminating": True}
-    cluster.apply(pods)
-    assert gateways.all_say("/metrics", f"{metric} 1.0")
-    cluster.kubectl("delete", "endpointslice", "postprocess-1", f"-n={NAMESPACE}")
-    assert gateways.all_say("/metrics", f"{metric} 0.0")
-
-
-def test_calls_follow_the_pods_of_a_deployment(own: Cluster, gateways: Gateways) -> None:
-    labels = {"app": "postprocess"}
-    container: Object = {
-        "name": "postprocess",
-        "image": "podium.local/postprocess",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "runAsNonRoot": True,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    }
-    service: Object = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "postprocess", "namespace": NAMESPACE},
-        "spec": {"clusterIP": "None", "selector": labels, "ports": [{"port": 8005}]},
-    }
-    deployment: Object = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "postprocess", "namespace": NAMESPACE},
-        "spec": {
-            "replicas": 3,
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
-        },
-    }
-    metric = 'podium_stage_replicas{stage="postprocess"}'
-    own.apply(service, deployment)
-    # Controllers, too, take their time to find an API server again that has restarted.
-    own.kubectl("rollout", "status", "deployment/postprocess", f"-n={NAMESPACE}", "--timeout=180s")
-    assert gateways.all_say("/metrics", f"{metric} 3.0", within_s=RECONNECT_S)
-    own.kubectl("scale", "deployment/postprocess", "--replicas=1", f"-n={NAMESPACE}")
-    assert gateways.all_say("/metrics", f"{metric} 1.0", within_s=30)
-    own.kubectl("delete", "deployment/postprocess", "service/postprocess", f"-n={NAMESPACE}")
-    assert gateways.all_say("/metrics", f"{metric} 0.0", within_s=30)
 
 
 def test_one_replica_writes_the_status_and_another_when_it_is_gone(

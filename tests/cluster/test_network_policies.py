@@ -9,9 +9,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+import yaml
+
 from podium.gateway.settings import GatewaySettings
 from tests.cluster.cluster import Object
-from tests.cluster.releases import SERVICES, TIERS, Releases, component
+from tests.cluster.releases import SERVICES, TIERS, Releases, component, name
 
 CALLED = set(GatewaySettings.model_fields) & {f"{service}_url" for service in SERVICES}
 EDGES = {("gateway", field.removesuffix("_url")) for field in CALLED}
@@ -39,6 +41,19 @@ def test_everybody_reaches_the_gateway_and_strangers_nothing_else(releases: Rele
     policies = releases.cluster.items("networkpolicies", releases.namespace)
     reached = {component(p) for p in releases.pods("priority") if enters(policies, stranger, p)}
     assert reached == {"gateway"}
+
+
+def test_the_pod_of_helm_test_calls_the_gateway_of_its_release(releases: Releases) -> None:
+    hooks = releases.cluster.helm("get", "hooks", name("priority"), f"-n={releases.namespace}")
+    (tester,) = [each for each in yaml.safe_load_all(hooks) if each and each["kind"] == "Pod"]
+    policies = releases.cluster.items("networkpolicies", releases.namespace)
+    reached = {
+        (tier, component(pod))
+        for tier in TIERS
+        for pod in releases.pods(tier)
+        if connects(policies, tester, pod)
+    }
+    assert reached == {("priority", "gateway")}
 
 
 def connects(policies: list[Object], source: Object, target: Object) -> bool:

@@ -74,20 +74,23 @@ def test_the_namespace_admits_restricted_pods_only(releases: Releases) -> None:
         releases.cluster.kubectl("create", f"-n={releases.namespace}", "-f=-", stdin=pod)
 
 
-def test_upgrade_and_rollback_of_one_tier_leave_the_others_alone(releases: Releases) -> None:
-    others = [tier for tier in TIERS if tier != "priority"]
-    before = {tier: uids(releases.pods(tier)) for tier in others}
-    image, replicas = image_of(releases, "decode"), count(releases, "decode")
+@pytest.mark.parametrize("tier", TIERS)
+def test_upgrade_and_rollback_of_one_tier_leave_the_others_alone(
+    releases: Releases, tier: str
+) -> None:
+    others = [each for each in TIERS if each != tier]
+    before = {each: uids(releases.pods(each)) for each in others}
+    image, replicas = image_of(releases, tier), count(releases, tier)
 
-    releases.upgrade("priority", "services.decode.replicas=4", "services.decode.image.tag=next")
-    assert image_of(releases, "decode").endswith(":next")
-    assert count(releases, "decode") == 4
-    assert len(releases.pods("priority", "decode")) == 4
+    changes = (f"services.decode.replicas={replicas + 1}", "services.decode.image.tag=next")
+    releases.upgrade(tier, *changes)
+    assert image_of(releases, tier).endswith(":next")
+    assert count(releases, tier) == replicas + 1 == len(releases.pods(tier, "decode"))
 
-    releases.rollback("priority")
-    assert image_of(releases, "decode") == image
-    assert count(releases, "decode") == replicas == len(releases.pods("priority", "decode"))
-    assert {tier: uids(releases.pods(tier)) for tier in others} == before
+    releases.rollback(tier)
+    assert image_of(releases, tier) == image
+    assert count(releases, tier) == replicas == len(releases.pods(tier, "decode"))
+    assert {each: uids(releases.pods(each)) for each in others} == before
 
 
 def gpus(pod: Object) -> int:
@@ -95,12 +98,12 @@ def gpus(pod: Object) -> int:
     return sum(int(each.get("nvidia.com/gpu", 0)) for each in limits)
 
 
-def image_of(releases: Releases, service: str) -> str:
-    pod = releases.deployment("priority", service)["spec"]["template"]["spec"]
+def image_of(releases: Releases, tier: str) -> str:
+    pod = releases.deployment(tier, "decode")["spec"]["template"]["spec"]
     image: str = pod["containers"][0]["image"]
     return image
 
 
-def count(releases: Releases, service: str) -> int:
-    replicas: int = releases.deployment("priority", service)["spec"]["replicas"]
+def count(releases: Releases, tier: str) -> int:
+    replicas: int = releases.deployment(tier, "decode")["spec"]["replicas"]
     return replicas

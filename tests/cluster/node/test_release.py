@@ -1,7 +1,7 @@
 """The standard tier on a real node: a video goes in, key points come out, whatever is replaced.
 
-``PODIUM_IMAGES`` names archives of the six images, called ``podium.local/podium-<service>:test``,
-separated by commas (OCI or Docker layout, as ``docker save`` writes it).
+``PODIUM_IMAGES`` names archives with the six images, called ``podium.local/podium-<service>:test``,
+separated by commas: what ``make images-export REGISTRY=podium.local TAG=test`` writes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -28,7 +29,8 @@ NAMESPACE = "podium-release-test"
 TIER = "standard"
 VALUES = Path(__file__).with_name("values.yaml")
 GATEWAY_URL = f"http://{ADDRESS}:30080"
-STAGES = [service for service in SERVICES if service not in ("gateway", "postprocess")]
+IN_PATH = [service for service in SERVICES if service != "postprocess"]
+"""What a frame goes through."""
 CONCURRENCY = 3
 
 
@@ -79,7 +81,19 @@ async def test_key_points_of_a_video_are_right(client: Client, clip: Path) -> No
     assert ground_truth.pck(keypoints_px, expected_px, boxes_px, 0.1) >= 0.97
 
 
-@pytest.mark.parametrize("service", STAGES)
+async def test_every_pod_of_a_stage_gets_its_share(
+    release: Releases, node_cluster: NodeCluster, client: Client
+) -> None:
+    stages = [service for service in IN_PATH if service != "gateway"]
+    before = {stage: requests_answered_by(release, node_cluster, stage) for stage in stages}
+    assert await failures(client, lambda: None) == []
+    for stage in stages:
+        pods = requests_answered_by(release, node_cluster, stage)
+        assert len(pods) == 2
+        assert min(count - before[stage][pod] for pod, count in pods.items()) > 0, stage
+
+
+@pytest.mark.parametrize("service", IN_PATH)
 async def test_a_deleted_pod_loses_no_batch(
     release: Releases, client: Client, service: str
 ) -> None:
@@ -105,7 +119,9 @@ async def failures(client: Client, change: Callable[[], object]) -> list[object]
     await load.until(12)
     load.stopping.set()
     answers = await running
-    print(f"{len(answers)} batches")
+    slowest_s = max(answer.seconds for answer in answers)
+    moves = sum(answer.moves for answer in answers)
+    print(f"\n{len(answers)} batches, {moves} sent again, the slowest in {slowest_s:.2f} s")
     return [a.body for a in answers if a.status != 200] + [
         frame
         for a in answers
@@ -113,6 +129,19 @@ async def failures(client: Client, change: Callable[[], object]) -> list[object]
         for frame in a.body["frames"]
         if frame["status"] != "ok"
     ]
+
+
+def requests_answered_by(release: Releases, on: NodeCluster, service: str) -> dict[str, float]:
+    """Requests that each pod of a service has answered, by its own count."""
+    read = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
+    counts = {}
+    for pod in release.pods(TIER, service):
+        port = pod["spec"]["containers"][0]["ports"][0]["containerPort"]
+        url = f"http://{pod['status']['podIP']}:{port}/metrics"
+        text = on.machine.run(sys.executable, "-c", read, url)
+        lines = [line for line in text.splitlines() if line.startswith("podium_requests_total{")]
+        counts[pod["metadata"]["name"]] = sum(float(line.rpartition(" ")[2]) for line in lines)
+    return counts
 
 
 def models(repository: Path) -> list[Object]:
