@@ -145,6 +145,9 @@ class ControlPlane:
             f"--service-account-private-key-file={self._service_account_key}",
             "--use-service-account-credentials",
             "--horizontal-pod-autoscaler-sync-period=5s",
+            # Pods of nodes that could not renew their leases, as while the API server is away, are
+            # marked as not ready. A kubelet takes that back; kwok does not.
+            "--node-monitor-grace-period=10m",
         )
         self.start("kube-scheduler", kubeconfig, "--leader-elect=false", "--secure-port=0")
 
