@@ -119,7 +119,7 @@ def _stages(run: Run, figures: Figures) -> Any:
     for number, (part, values) in enumerate(parts.items()):
         right.bar(places + 0.25 * (number - 1), values, 0.25, label=part, color=f"C{number + 4}")
     right.set(title="means, ms", xticks=places, xticklabels=names, ylim=(0, None))
-    right.legend(frameon=False)
+    right.legend(ncols=3, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.08))
     for axes in (left, right):
         axes.grid(False, axis="x")
     return figure
