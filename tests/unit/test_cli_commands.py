@@ -13,7 +13,8 @@ import pytest
 
 import podium
 from podium.cli.service_process import ServiceProcess
-from podium.cli.stack import HOST, SERVICES, Stack, free_ports, ports_from
+from podium.cli.stack import HOST, SERVICES, Stack, free_ports, ports_from, sized_for
+from podium.decode.settings import DecodeSettings
 from podium.errors import InvalidInput, SetupError
 from podium.serving.settings import ServiceSettings
 
@@ -167,6 +168,32 @@ def test_a_stack_waits_longer_than_its_services_drain(
 def test_ports_follow_the_gateway() -> None:
     assert ports_from(8000) == dict(zip(SERVICES, range(8000, 8006), strict=True))
     assert len(set(free_ports().values())) == len(SERVICES)
+
+
+@pytest.mark.parametrize("processors", [1, 2, 64])
+@pytest.mark.parametrize(
+    "own",
+    [
+        {},
+        {"PODIUM_MAX_BATCH_BYTES": str(256 << 20)},
+        {"PODIUM_STORE_BYTES": str(256 << 20)},
+        {"PODIUM_MAX_PIXELS": "60000000"},
+        {"PODIUM_MAX_BATCH_BYTES": "1000000", "PODIUM_STORE_BYTES": "1000000"},
+    ],
+)
+def test_services_are_sized_so_that_a_frame_and_a_batch_fit(
+    own: dict[str, str], processors: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PODIUM_MAX_BATCH_BYTES", "PODIUM_STORE_BYTES", "PODIUM_MAX_PIXELS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    for name, value in sized_for(processors).items():
+        monkeypatch.setenv(name, value)
+    decode = DecodeSettings()  # raises when a batch does not fit into the store
+    assert {name: os.environ[name] for name in own} == own
+    if "PODIUM_MAX_BATCH_BYTES" not in own:
+        assert decode.max_batch_bytes >= 3 * decode.max_pixels
 
 
 def test_a_folder_that_settings_cannot_name_is_refused(tmp_path: Path) -> None:

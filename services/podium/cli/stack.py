@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from podium.cli.service_process import LogSink, ServiceProcess
+from podium.decode.settings import DecodeSettings
 from podium.errors import InvalidInput, SetupError, Unavailable
 from podium.models.repository import ModelRepository
 from podium.models.settings import is_s3
@@ -30,6 +31,8 @@ ALLOCATOR = {
 """For glibc: threads share what is free, frames up to 1080p are laid over those let go (fresh
 pages cost 1 ms per MB), and what is free beyond 32 MiB goes back to the system.
 docs/operations.md recommends the same for containers."""
+FRAMES_BYTES = 96 << 20
+"""Decoded frames that keep one processor busy: a chunk of 720p and the beginning of the next."""
 READY_TIMEOUT_S = 120.0
 KILL_TIMEOUT_S = 10.0
 
@@ -151,7 +154,7 @@ class Stack:
     def _environment(self, service: str) -> dict[str, str]:
         environment = {
             **ALLOCATOR,
-            **_sized_for(os.cpu_count() or 1),
+            **sized_for(os.cpu_count() or 1),
             "PODIUM_MODELS": str(self._models),
             "PODIUM_ALLOW_EMPTY": "true",  # the gateway says which model a pipeline lacks
             "PODIUM_ADDRESS": self.urls[service],
@@ -180,18 +183,18 @@ class Stack:
             time.sleep(0.05)
 
 
-def _sized_for(processors: int) -> dict[str, str]:
+def sized_for(processors: int) -> dict[str, str]:
     """Settings for one replica of each service on a machine of its own.
 
     As many engine calls as processors, and no more chunks and frames than keep them busy; what the
     environment says goes first.
     """
-    sizes = {
-        "PODIUM_WORKERS": processors,
-        "PODIUM_MAX_CHUNKS": 3 * processors,
-        "PODIUM_MAX_BATCH_BYTES": 128 << 20,  # holds the largest frame that is allowed
-        "PODIUM_STORE_BYTES": max(128, 96 * processors) << 20,
-    }
+    sizes = {"PODIUM_WORKERS": processors, "PODIUM_MAX_CHUNKS": 3 * processors}
+    frames = ("PODIUM_MAX_BATCH_BYTES", "PODIUM_STORE_BYTES", "PODIUM_MAX_PIXELS")
+    if not any(name in os.environ for name in frames):  # each depends on the others
+        largest_frame = 3 * int(DecodeSettings.model_fields["max_pixels"].default)
+        sizes["PODIUM_MAX_BATCH_BYTES"] = largest_frame
+        sizes["PODIUM_STORE_BYTES"] = max(largest_frame, processors * FRAMES_BYTES)
     return {name: os.environ.get(name, str(size)) for name, size in sizes.items()}
 
 

@@ -59,6 +59,7 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
         host=settings.host,
         port=settings.port,
         http=cast(type[asyncio.Protocol], protocol),
+        ws="none",
         log_config=None,
         proxy_headers=False,
         access_log=False,
