@@ -103,8 +103,15 @@ async def test_a_deleted_pod_loses_no_batch(
 
 
 async def test_a_rolling_upgrade_loses_no_batch(release: Releases, client: Client) -> None:
-    change = "defaults.podAnnotations.changed=yes"
-    assert await failures(client, lambda: release.upgrade(TIER, change)) == []
+    pods = [pod for service in SERVICES for pod in release.pods(TIER, service)]
+    before = [f"pod/{pod['metadata']['name']}" for pod in pods]
+
+    def upgrade() -> None:
+        release.upgrade(TIER, "defaults.podAnnotations.changed=yes")
+        gone = (f"--namespace={release.namespace}", "--for=delete", "--timeout=120s")
+        release.cluster.kubectl("wait", *before, *gone)  # those that end still have requests
+
+    assert await failures(client, upgrade) == []
     pods = [pod for service in SERVICES for pod in release.pods(TIER, service)]
     assert {pod["metadata"]["annotations"].get("changed") for pod in pods} == {"yes"}
 
