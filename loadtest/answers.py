@@ -29,6 +29,8 @@ frames that were rendered; a wrong frame, person or coordinate frame gives less 
 WRONG = "wrong key points"
 MISSING = "frames are missing, or nobody is on them"
 CUT_OFF = "the stream was cut off"
+_MALFORMED = (PodiumError, LookupError, TypeError, ValueError, AttributeError)
+"""What an answer of another form than the services' makes the checks raise."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ def check_json(body: bytes, expected: Expected) -> str:
     try:
         answer = orjson.loads(body)
         return _check_frames(answer["frames"], answer["skeleton"], expected)
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        return f"malformed answer ({type(error).__name__})"
+    except _MALFORMED as error:
+        return _malformed(error)
 
 
 def check_lines(lines: Sequence[bytes], expected: Expected) -> str:
@@ -73,8 +75,8 @@ def check_lines(lines: Sequence[bytes], expected: Expected) -> str:
     try:
         head, *frames, end = (orjson.loads(line) for line in lines)
         return _end_of(end) or _check_frames(frames, head["skeleton"], expected)
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        return f"malformed answer ({type(error).__name__})"
+    except _MALFORMED as error:
+        return _malformed(error)
 
 
 def check_end(last_line: bytes) -> str:
@@ -83,6 +85,8 @@ def check_end(last_line: bytes) -> str:
         return _end_of(orjson.loads(last_line))
     except orjson.JSONDecodeError:
         return CUT_OFF
+    except _MALFORMED as error:
+        return _malformed(error)
 
 
 def check_tensors(body: bytes, header_length: str | None, expected: Expected) -> str:
@@ -96,8 +100,12 @@ def check_tensors(body: bytes, header_length: str | None, expected: Expected) ->
             return MISSING
         name = str(result.parameters["skeleton"])
         return _judge(found, out["keypoints"][first], name, expected)
-    except (PodiumError, KeyError) as error:
-        return f"malformed answer ({type(error).__name__})"
+    except _MALFORMED as error:
+        return _malformed(error)
+
+
+def _malformed(error: Exception) -> str:
+    return f"malformed answer ({type(error).__name__})"
 
 
 def _end_of(line: dict[str, Any]) -> str:

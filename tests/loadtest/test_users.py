@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import numpy as np
 import pytest
 
 from tests.athlete import ground_truth
-from tests.loadtest.fake_gateway import as_json, as_lines, fake_gateway, frames, refusal
+from tests.loadtest.fake_gateway import (
+    SKELETON,
+    Reply,
+    as_json,
+    as_lines,
+    fake_gateway,
+    frames,
+    refusal,
+)
 from tests.loadtest.runs import load_test
 
 PROFILE = """
@@ -25,6 +36,68 @@ pipeline = "cut-off"
 pipeline = "full"
 """
 RETRIES = 5
+
+MALFORMED_PROFILE = """
+levels = [{users = 3, seconds = 4}]
+settle_s = 0
+[users.LiveFrameUser]
+pipeline = "json"
+fps = 10
+[users.BatchVideoUser]
+pipeline = "lines"
+[users.OipClientUser]
+pipeline = "tensors"
+"""
+
+
+def of_one_frame(persons, skeleton=SKELETON):
+    frame = {"index": 0, "status": "ok", "persons": persons}
+    return json.dumps({"skeleton": skeleton, "frames": [frame]}).encode()
+
+
+def tensors(**outputs):
+    """An answer of an infer call: name -> datatype and rows."""
+    made = [
+        {"name": name, "datatype": kind, "shape": [len(data)], "data": data}
+        for name, (kind, data) in outputs.items()
+    ]
+    parameters = {"skeleton": SKELETON}
+    return json.dumps({"model_name": "tensors", "parameters": parameters, "outputs": made}).encode()
+
+
+PERSON = {"keypoints": [[0.0, 0.0, 0.0]]}
+MALFORMED = {
+    "json": {
+        "JSONDecodeError": b"{",
+        "IndexError": of_one_frame([]),
+        "KeyError": of_one_frame([{}]),
+        "NotFound": of_one_frame([PERSON], "octopus"),
+        "TypeError": b"5",
+        "ValueError": of_one_frame([{"keypoints": [[0.0, 0.0], [0.0]]}]),
+    },
+    "lines": {
+        "IndexError": b"".join(
+            json.dumps(line).encode() + b"\n"
+            for line in (
+                {"skeleton": SKELETON},
+                {"index": 0, "status": "ok", "persons": []},
+                {"timing_ms": {}},
+            )
+        ),
+        "TypeError": b"5\n",
+        "ValueError": b'{"timing_ms": {}}\n',
+    },
+    "tensors": {
+        "KeyError": tensors(),
+        "IndexError": tensors(
+            frame_index=("INT32", [0]),
+            status=("BYTES", ["ok"]),
+            person_frame_index=("INT32", [0]),
+            keypoints=("FP32", []),
+        ),
+    },
+}
+"""Pipeline -> error -> an answer that causes it."""
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +158,27 @@ def test_wrong_and_missing_answers_are_errors(run):
     assert failed[200, "wrong key points"] == asked - lost
     assert failed[0, "no answer (HTTPConnectionClosed)"] == lost
     assert outcome.failures("BatchVideoUser")[200, "the stream was cut off"] > 0
+
+
+def test_answers_of_another_form_are_errors(tmp_path):
+    def behaviour(pipeline):
+        bodies = list(MALFORMED[pipeline].values())
+
+        def answer(_, before):
+            time.sleep(0.05)
+            return Reply(body=bodies[before % len(bodies)])
+
+        return answer
+
+    with fake_gateway({pipeline: behaviour(pipeline) for pipeline in MALFORMED}) as gateway:
+        outcome = load_test(tmp_path, MALFORMED_PROFILE, gateway.url)
+    assert outcome.code == 1, outcome.printed
+    users = {"json": "LiveFrameUser", "lines": "BatchVideoUser", "tensors": "OipClientUser"}
+    for pipeline, user in users.items():
+        failed = outcome.failures(user)
+        assert set(failed) == {(200, f"malformed answer ({e})") for e in MALFORMED[pipeline]}
+        asked = sum(request.pipeline == pipeline for request in gateway.requests)
+        assert sum(failed.values()) == asked
 
 
 def test_missed_objectives_show(run):
