@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -24,7 +25,10 @@ from podium.errors import PodiumError
 
 LOCUSTFILE = Path(__file__).parent / "locustfile.py"
 PROFILE = "profile.json"
-"""What the run did: the profile with all overrides and addresses."""
+"""The profile with all overrides: with it the run can be made again."""
+
+ADDRESSED = "addressed.json"
+"""The same with the addresses of the services that were started for this run."""
 
 NO_RUN = 2
 NUMBERS = {
@@ -82,13 +86,18 @@ def command(
     try:
         profile = load_profile(name, overrides)
         if host:
-            profile = profile.model_copy(update={"host": host, "tiers": {}})
+            profile = profile.at(host)
         load_prices(prices)
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / FIGURES).unlink(missing_ok=True)  # of an earlier run
+        (folder / PROFILE).write_text(profile.model_dump_json(indent=2) + "\n")
         with local_stack(profile) as addressed:
             require_gateways(addressed)
-            (folder / PROFILE).write_text(addressed.model_dump_json(indent=2) + "\n")
+            (folder / ADDRESSED).write_text(addressed.model_dump_json(indent=2) + "\n")
             code = _locust(folder, prices, flags)
+    except KeyboardInterrupt:
+        click.echo("loadtest: stopped before there was a report", err=True)
+        sys.exit(NO_RUN)
     except (ProfileError, PodiumError, OSError) as error:
         click.echo(f"loadtest: {error}", err=True)
         sys.exit(NO_RUN)
@@ -100,12 +109,13 @@ def command(
 def _locust(folder: Path, prices: Path, flags: Sequence[str]) -> int:
     """Run Locust to its end and return its exit code; Ctrl-C ends the run early, with a report.
 
-    In a session of its own, so that it hears of Ctrl-C once, wherever that came from.
+    In a session of its own, so that it hears of Ctrl-C once, wherever that came from; a second
+    Ctrl-C kills it with all of its workers.
     """
     process = subprocess.Popen(  # noqa: S603 - our own flags, no shell
         [
             *(sys.executable, "-m", "locust", "--locustfile", str(LOCUSTFILE)),
-            *("--load-profile", str(folder / PROFILE), "--report", str(folder)),
+            *("--load-profile", str(folder / ADDRESSED), "--report", str(folder)),
             *("--prices", str(prices), "--loglevel", "WARNING"),
             *("--json-file", str(folder / "locust"), "--only-summary", *flags),
         ],
@@ -116,7 +126,6 @@ def _locust(folder: Path, prices: Path, flags: Sequence[str]) -> int:
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return process.wait()
     except KeyboardInterrupt:
@@ -124,7 +133,8 @@ def _locust(folder: Path, prices: Path, flags: Sequence[str]) -> int:
         process.send_signal(signal.SIGINT)
         return process.wait()
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):  # all have ended
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _print(console: Console, folder: Path) -> None:
@@ -162,4 +172,5 @@ def _number(value: float | None, digits: int) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     command(prog_name="python -m loadtest")

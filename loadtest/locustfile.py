@@ -74,7 +74,7 @@ def prepare(environment: Locust, **_: Any) -> None:
     try:
         profile = load_profile(options.load_profile, options.set)
         if environment.host:
-            profile = profile.model_copy(update={"host": environment.host})
+            profile = profile.at(environment.host)
         prices = load_prices(Path(options.prices))
         require_gateways(profile)
     except ProfileError as error:

@@ -12,9 +12,17 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 PROFILES = Path(__file__).parent / "profiles"
 
@@ -156,6 +164,36 @@ class Profile(_Closed):
     slo: Slo = Slo()
     """What is good enough."""
 
+    @field_validator("services")
+    @classmethod
+    def _have_addresses(cls, services: dict[str, str]) -> dict[str, str]:
+        for name, where in services.items():
+            for entry in filter(None, (part.strip() for part in where.split(","))):
+                if not _is_address(entry):
+                    raise ValueError(
+                        f"{name}: {entry}: give http://host:port, or dns://host:port for every "
+                        "address of a name"
+                    )
+        return services
+
+    @model_validator(mode="after")
+    def _levels_can_be(self) -> Self:
+        if self.levels[0].share_of_capacity is not None:
+            raise ValueError(
+                "levels.0.share_of_capacity: no level before it shows the capacity; put one there"
+            )
+        for number, level in enumerate(self.levels):
+            if unknown := [name for name in level.only if name not in self.users]:
+                raise ValueError(
+                    f"levels.{number}.only: {unknown[0]} is not among the users of the profile; "
+                    f"add a table [users.{unknown[0]}]"
+                )
+        return self
+
+    def at(self, host: str) -> Self:
+        """The same run on one gateway, which takes the place of ``host`` and of all tiers."""
+        return self.model_copy(update={"host": host, "tiers": {}})
+
     def gateways(self) -> dict[str, Tier]:
         """Name -> gateway; one without a name when there are no tiers."""
         return self.tiers or {"": Tier(host=self.host)}
@@ -163,6 +201,17 @@ class Profile(_Closed):
     def kinds(self, level: Level) -> tuple[UserName, ...]:
         """The kinds of users on a level."""
         return level.only or tuple(self.users)
+
+
+def _is_address(entry: str) -> bool:
+    try:
+        parts = urlsplit(entry)
+        port = parts.port
+    except ValueError:
+        return False
+    if not parts.hostname:
+        return False
+    return parts.scheme in ("http", "https") or (parts.scheme == "dns" and port is not None)
 
 
 def in_turn(gateways: Mapping[str, Tier]) -> Iterator[str]:
@@ -191,6 +240,8 @@ def load_profile(name: str, overrides: Iterable[str] = ()) -> Profile:
         values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise ProfileError(f"{path}: {error}") from None
+    if not isinstance(values, dict):
+        raise ProfileError(f"{path}: give an object with the fields of a profile")
     values.setdefault("name", path.stem)
     for override in overrides:
         _override(values, override)
@@ -199,7 +250,8 @@ def load_profile(name: str, overrides: Iterable[str] = ()) -> Profile:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ProfileError(f"{path}: {where}: {first['msg']}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise ProfileError(": ".join(filter(None, (str(path), where, message)))) from None
 
 
 def _override(values: dict[str, Any], text: str) -> None:

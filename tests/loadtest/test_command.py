@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import psutil
 import pytest
 from click.testing import CliRunner
 
+import loadtest.__main__
 from loadtest.__main__ import command
-from tests.loadtest.fake_gateway import Reply, fake_gateway
+from podium.cli.stack import SERVICES
+from tests.athlete import ground_truth
+from tests.loadtest import runs
+from tests.loadtest.fake_gateway import Reply, as_json, fake_gateway, frames
+from tests.loadtest.runs import ROOT, environment
 
 
 def refused(*args: str) -> str:
@@ -43,6 +56,10 @@ def test_profiles_that_are_not_there():
         ("users.Nobody.fps=60", "users.Nobody"),
         ("settle_s.more=1", "--set settle_s.more=1: settle_s has no fields"),
         ("slo=soft", "slo: "),
+        ("levels.0.share_of_capacity=0.5", "levels.0.share_of_capacity: no level before it"),
+        ("services.decode=dns://host:abc", "services: decode: dns://host:abc: give http://"),
+        ("services.decode=dns://host", "services: decode: dns://host: give http://"),
+        ("services.decode=host:8001", "services: decode: host:8001: give http://"),
     ],
 )
 def test_fields_that_cannot_be(override, says):
@@ -52,6 +69,22 @@ def test_fields_that_cannot_be(override, says):
 def test_profiles_that_are_no_toml(file):
     path = file("levels = [")
     assert f"loadtest: {path}: " in refused("--profile", path)
+
+
+def test_levels_of_users_that_the_profile_lacks(file):
+    path = file(
+        'levels = [{users = 1, seconds = 1, only = ["LiveFrameUser"]}]\n[users.KinesisConsumerUser]'
+    )
+    text = refused("--profile", path)
+    assert "levels.0.only: LiveFrameUser is not among the users of the profile" in text
+    assert "add a table [users.LiveFrameUser]" in text
+
+
+def test_json_that_is_no_profile(tmp_path):
+    path = tmp_path / "profile.json"
+    path.write_text("[]")
+    text = refused("--profile", str(path), "--set", "settle_s=1")
+    assert f"{path}: give an object with the fields of a profile" in text
 
 
 def test_hosts_that_do_not_answer():
@@ -67,6 +100,90 @@ def test_pipelines_that_are_not_served():
         text = refused("--host", gateway.url)
     assert "/v2/models/pose-3d/ready answers 404" in text
     assert "the users of the profile ask for the pipeline pose-3d" in text
+
+
+def test_a_host_takes_the_place_of_the_tiers(tmp_path):
+    flags = ("--headless", "--load-profile", "tiers", "--host", "http://127.0.0.1:9")
+    locust = [sys.executable, "-m", "locust", "--locustfile", str(ROOT / "loadtest/locustfile.py")]
+    done = subprocess.run(
+        [*locust, *flags],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    says = "http://127.0.0.1:9/v2/health/ready does not answer"
+    assert says in done.stderr
+    assert says in refused("--profile", "tiers", "--host", "http://127.0.0.1:9")
+
+
+def test_a_run_on_services_started_for_it_can_be_made_again(monkeypatch, clip, tmp_path):
+    truth = ground_truth.load(clip.with_suffix(".json"))
+    urls = []
+
+    def answer(request, _):
+        time.sleep(0.1)
+        return as_json(frames(truth, request))
+
+    @contextmanager
+    def started_here(profile):
+        assert not profile.host
+        with fake_gateway({"pose-3d": answer}) as gateway:
+            urls.append(gateway.url)
+            yield profile.model_copy(update={"host": gateway.url})
+        assert gateway.requests
+
+    monkeypatch.setattr(loadtest.__main__, "local_stack", started_here)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "first.toml").write_text(
+        "levels = [{users = 1, seconds = 2}]\nsettle_s = 0\n[users.KinesisConsumerUser]\nframes = 4"
+    )
+    for profile, out in (("first.toml", "one"), ("one/profile.json", "two")):
+        result = CliRunner().invoke(command, ["--profile", profile, "--out", out])
+        assert result.exit_code == 0, result.output
+    one, two = (json.loads((tmp_path / out / "figures.json").read_text()) for out in ("one", "two"))
+    assert (one["profile"], two["profile"]) == ("first", "first")
+    assert (one["hosts"], two["hosts"]) == ([urls[0]], [urls[1]])
+    assert urls[0] != urls[1]
+
+
+def test_figures_of_an_earlier_run_are_not_shown(monkeypatch, tmp_path):
+    (tmp_path / "figures.json").write_text("{}")
+    monkeypatch.setattr(loadtest.__main__, "LOCUSTFILE", tmp_path / "none.py")
+    with fake_gateway({"pose-3d": lambda *_: Reply()}) as gateway:
+        flags = ["--host", gateway.url, "--profile", "ramp", "--out", str(tmp_path)]
+        result = CliRunner().invoke(command, flags)
+    assert isinstance(result.exception, SystemExit)
+    assert result.exit_code == 1
+    assert "report:" not in result.output
+    assert not (tmp_path / "figures.json").exists()
+
+
+def test_a_run_that_is_stopped_before_its_load_stops_the_services(model_repository, tmp_path):
+    process = subprocess.Popen(
+        runs.command("--out", str(tmp_path / "report")),
+        cwd=tmp_path,
+        env=environment() | {"PODIUM_MODELS": str(model_repository)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        services = []
+        end = time.monotonic() + 60
+        while len(services) < len(SERVICES):
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+            services = psutil.Process(process.pid).children()
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 2
+    assert "loadtest: stopped before there was a report" in said
+    assert not any(service.is_running() for service in services)
 
 
 @pytest.mark.parametrize(
