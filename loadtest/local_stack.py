@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from loadtest.payloads import CACHE
 from loadtest.profile import Profile, Tier
 from podium.cli.service_process import ServiceProcess
-from podium.cli.stack import ALLOCATOR, HOST, SERVICES, Stack, free_ports
+from podium.cli.stack import HOST, SERVICES, Stack, free_ports
 from podium.errors import Unavailable
 
 STAGES = tuple(service for service in SERVICES if service != "gateway")
@@ -52,12 +52,10 @@ def local_stack(profile: Profile) -> Iterator[Profile]:
 
 @contextmanager
 def _gateway(stack: Stack) -> Iterator[str]:
-    """Another gateway in front of the same stages."""
+    """Another gateway in front of the same stages, with the settings of the first."""
     port = free_ports()["gateway"]
-    stages = {f"PODIUM_{stage.upper()}_URL": stack.urls[stage] for stage in STAGES}
-    process = ServiceProcess(
-        "gateway", HOST, port, ALLOCATOR | stages, None, without=("PODIUM_API_KEYS",)
-    )
+    environment = stack.environment("gateway") | {"PODIUM_ADDRESS": f"http://{HOST}:{port}"}
+    process = ServiceProcess("gateway", HOST, port, environment, None, without=("PODIUM_API_KEYS",))
     try:
         end = time.monotonic() + _READY_TIMEOUT_S
         while not process.is_ready():

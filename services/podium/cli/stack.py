@@ -113,7 +113,7 @@ class Stack:
                         name,
                         HOST,
                         self._ports[name],
-                        self._environment(name),
+                        self.environment(name),
                         self._log,
                         without=self._without,
                     )
@@ -134,24 +134,8 @@ class Stack:
                     f"its last lines:\n{process.last_lines()}"
                 )
 
-    def stop(self) -> None:
-        """Stop what was started, the gateway first; kill what does not end in time."""
-        gateway = [process for process in self.processes if process.name == "gateway"]
-        stages = [process for process in self.processes if process.name != "gateway"]
-        try:
-            for group in (gateway, stages):
-                deadline = time.monotonic() + _grace_s()
-                for process in group:
-                    process.terminate()
-                for process in group:
-                    process.wait(deadline - time.monotonic())
-        finally:  # also when a second Ctrl-C cuts the grace short
-            for process in self.processes:
-                process.kill()
-                process.wait(KILL_TIMEOUT_S)
-            self.processes = []
-
-    def _environment(self, service: str) -> dict[str, str]:
+    def environment(self, service: str) -> dict[str, str]:
+        """The settings of a service, beside those of the environment of this process."""
         environment = {
             **ALLOCATOR,
             **sized_for(os.cpu_count() or 1),
@@ -168,6 +152,23 @@ class Stack:
                 if stage != "gateway"
             }
         return environment
+
+    def stop(self) -> None:
+        """Stop what was started, the gateway first; kill what does not end in time."""
+        gateway = [process for process in self.processes if process.name == "gateway"]
+        stages = [process for process in self.processes if process.name != "gateway"]
+        try:
+            for group in (gateway, stages):
+                deadline = time.monotonic() + _grace_s()
+                for process in group:
+                    process.terminate()
+                for process in group:
+                    process.wait(deadline - time.monotonic())
+        finally:  # also when a second Ctrl-C cuts the grace short
+            for process in self.processes:
+                process.kill()
+                process.wait(KILL_TIMEOUT_S)
+            self.processes = []
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
