@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from podium.cli.bench_models import chosen_models, models_options
+from podium.cli.output_file import OutputFile
 from podium.engines.opening import open_session
 from podium.engines.options import EngineOptions, Provider
 from podium.engines.session import Session
@@ -80,7 +81,7 @@ class Throughput:
     show_default=True,
     help="Per figure; each takes one call at least.",
 )
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--json", "json_file", type=OutputFile())
 def command(
     *,
     names: tuple[str, ...],

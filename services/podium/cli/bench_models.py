@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import Progress
 
+from podium.cli.output_file import OutputFile
 from podium.cli.stack import default_models
 from podium.errors import SetupError
 from podium.models.repository import ModelRepository, StoredModel
@@ -48,9 +49,9 @@ def models_options(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="Per network, batch size and round; every way runs at least once.",
 )
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--markdown", "markdown_file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--plot", "plot_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--json", "json_file", type=OutputFile())
+@click.option("--markdown", "markdown_file", type=OutputFile())
+@click.option("--plot", "plot_file", type=OutputFile())
 def command(
     *,
     names: tuple[str, ...],

@@ -16,6 +16,7 @@ from podium.cli.bench.compositions import as_services, at_url, in_process
 from podium.cli.bench.measure import Cell, Measurement, measure
 from podium.cli.bench.report import print_phases, print_table, to_json, write_plot
 from podium.cli.bench.workloads import no_op_repository, workloads
+from podium.cli.output_file import OutputFile
 from podium.cli.stack import default_models, require_models
 from podium.serving.scheduling import finish_before_others
 
@@ -55,8 +56,8 @@ _MOST_IN_FLIGHT = 1024
 )
 @click.option("--url", help="A gateway to compare with; it runs its own models.")
 @click.option("--workload", "only", multiple=True, help="Only workloads that begin like this.")
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--plot", "plot_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--json", "json_file", type=OutputFile())
+@click.option("--plot", "plot_file", type=OutputFile())
 def command(
     *,
     video: Path,
