@@ -18,7 +18,7 @@ from rich.table import Table
 
 from loadtest.capacity import PRICES, load_prices
 from loadtest.local_stack import local_stack
-from loadtest.preflight import require_gateways
+from loadtest.preflight import require_gateways, require_names
 from loadtest.profile import ProfileError, load_profile
 from loadtest.run import FIGURES, REPORTS
 from podium.errors import PodiumError
@@ -93,6 +93,7 @@ def command(
         (folder / PROFILE).write_text(profile.model_dump_json(indent=2) + "\n")
         with local_stack(profile) as addressed:
             require_gateways(addressed)
+            require_names(addressed)
             (folder / ADDRESSED).write_text(addressed.model_dump_json(indent=2) + "\n")
             code = _locust(folder, prices, flags)
     except KeyboardInterrupt:

@@ -23,7 +23,7 @@ from locust.runners import WorkerRunner
 from loadtest.capacity import PRICES, load_prices
 from loadtest.levels import ProfileShape
 from loadtest.payloads import CACHE
-from loadtest.preflight import require_gateways
+from loadtest.preflight import require_gateways, require_names
 from loadtest.processes import Conductor, Locust, Worker
 from loadtest.profile import ProfileError, load_profile
 from loadtest.run import REPORTS
@@ -77,6 +77,7 @@ def prepare(environment: Locust, **_: Any) -> None:
             profile = profile.at(environment.host)
         prices = load_prices(Path(options.prices))
         require_gateways(profile)
+        require_names(profile)
     except ProfileError as error:
         sys.exit(f"loadtest: {error}")
     options.resolved_profile = profile.model_dump_json()  # goes to the workers with the flags

@@ -1,4 +1,4 @@
-"""Asks the gateways, before any load, whether they are there and serve what the users want."""
+"""Asks, before any load, whether the gateways serve what the users want and names are known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 
 import requests
 
-from loadtest.profile import Profile, ProfileError
+from loadtest.profile import Profile, ProfileError, entries
+from loadtest.scrape import addresses
 
 API_KEY = "PODIUM_API_KEY"
 """Name of the environment variable with the key for gateways that ask for one."""
@@ -35,6 +36,17 @@ def require_gateways(profile: Profile) -> None:
                 f"/v2/models/{pipeline}/ready",
                 f"the users of the profile ask for the pipeline {pipeline}; is it served there?",
             )
+
+
+def require_names(profile: Profile) -> None:
+    """Raise ProfileError unless every name of ``services`` has an address now."""
+    for service, where in profile.services.items():
+        for entry in entries(where):
+            if not addresses(entry):
+                raise ProfileError(
+                    f"services.{service}: {entry} has no address; is it the name of a headless "
+                    "Service with ready pods, and are its names known here?"
+                )
 
 
 def _get(host: str, path: str, remedy: str) -> None:

@@ -168,7 +168,7 @@ class Profile(_Closed):
     @classmethod
     def _have_addresses(cls, services: dict[str, str]) -> dict[str, str]:
         for name, where in services.items():
-            for entry in filter(None, (part.strip() for part in where.split(","))):
+            for entry in entries(where):
                 if not _is_address(entry):
                     raise ValueError(
                         f"{name}: {entry}: give http://host:port, or dns://host:port for every "
@@ -201,6 +201,11 @@ class Profile(_Closed):
     def kinds(self, level: Level) -> tuple[UserName, ...]:
         """The kinds of users on a level."""
         return level.only or tuple(self.users)
+
+
+def entries(where: str) -> list[str]:
+    """The addresses of one of ``Profile.services``."""
+    return [entry for part in where.split(",") if (entry := part.strip())]
 
 
 def _is_address(entry: str) -> bool:

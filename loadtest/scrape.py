@@ -15,6 +15,8 @@ import requests
 from numpy.typing import NDArray
 from prometheus_client.parser import text_string_to_metric_families
 
+from loadtest.profile import entries
+
 TIMEOUT_S = 2.0
 
 Labels = frozenset[tuple[str, str]]
@@ -31,7 +33,7 @@ _COUNTERS = ("_total", "_sum", "_count", "_bucket")
 def addresses(where: str) -> list[str]:
     """Base URLs: those of a list, or every address that a ``dns://host:port`` has now."""
     urls = []
-    for entry in filter(None, (part.strip() for part in where.split(","))):
+    for entry in entries(where):
         parts = urlsplit(entry)
         if parts.scheme != "dns":
             urls.append(entry.rstrip("/"))

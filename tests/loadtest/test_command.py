@@ -95,6 +95,13 @@ def test_hosts_that_do_not_answer():
     assert "does not answer (InvalidURL)" in refused("--host", "http://")
 
 
+def test_names_of_services_that_nobody_knows():
+    with fake_gateway({"pose-3d": lambda *_: Reply()}) as gateway:
+        override = "services.decode=http://127.0.0.1:9, dns://decode.invalid:8001"
+        text = refused("--host", gateway.url, "--profile", "ramp", "--set", override)
+    assert "services.decode: dns://decode.invalid:8001 has no address" in text
+
+
 def test_pipelines_that_are_not_served():
     with fake_gateway({"pose-2d": lambda *_: Reply()}) as gateway:
         text = refused("--host", gateway.url)
