@@ -71,9 +71,9 @@ def figures_of(run: Run, prices: Prices) -> Figures:
     """
     profile = run.profile
     levels = [level_figures(run, span) for span in run.spans]
-    served = [level for level in levels if level.frames_per_s > 0]
-    best = max(served, key=lambda level: level.frames_per_s, default=None)
-    begin_s, end_s = run.settled(run.spans[levels.index(best)]) if best else (0.0, 0.0)
+    best_span = run.best()
+    best = level_figures(run, best_span) if best_span else None
+    begin_s, end_s = run.settled(best_span) if best_span else (0.0, 0.0)
     longest = max(run.spans, key=lambda span: span.end_s - span.begin_s, default=None)
     steady = run.settled(longest) if longest else (0.0, 0.0)
     cores = cpu_cores(run.timeline, begin_s, end_s) if best else {}

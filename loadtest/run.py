@@ -92,9 +92,10 @@ class Run:
         }
 
     def best(self) -> Span | None:
-        """The level with the most frames per second."""
-        ended = [span for span in self.spans if span.end_s]
-        return max(ended, key=lambda span: self.frames_per_s(*self.settled(span)), default=None)
+        """The level with the most frames per second; None: no frame was answered on any."""
+        rates = [(self.frames_per_s(*self.settled(s)), s) for s in self.spans if s.end_s]
+        rate, best = max(rates, key=lambda pair: pair[0], default=(0.0, None))
+        return best if rate > 0 else None
 
     def pace(self, level: Level) -> dict[UserName, float]:
         """Seconds per frame and user of each kind, so that a level gets its share of the best."""

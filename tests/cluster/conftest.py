@@ -10,11 +10,12 @@ import pytest
 import yaml
 
 from podium.cli.stack import Stack
+from tests.charts.charts import TIERS
 from tests.cluster.binaries import binaries
 from tests.cluster.cluster import Cluster, Object, own_cluster
 from tests.cluster.gateways import NAMESPACE as GATEWAYS_NAMESPACE
 from tests.cluster.gateways import Gateways, running, write_credentials
-from tests.cluster.releases import CHARTS, CRD, TIERS, Releases
+from tests.cluster.releases import CHARTS, CRD, Releases
 from tests.go_programs import NoGo
 
 NAMESPACE = "podium-test"

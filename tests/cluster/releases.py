@@ -10,8 +10,6 @@ from tests.cluster.cluster import Cluster, Object
 
 CHARTS = Path(__file__).parents[2] / "charts"
 CRD = CHARTS / "podium-platform" / "files" / "crds" / "pipelines.podium.dev.yaml"
-TIERS = ("standard", "priority", "high-priority")
-SERVICES = ("gateway", "decode", "detection", "pose2d", "pose3d", "postprocess")
 WAIT = ("--wait", "--timeout=3m")
 
 

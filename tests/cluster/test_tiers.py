@@ -7,8 +7,9 @@ from collections import Counter
 
 import pytest
 
+from tests.charts.charts import SERVICES, TIERS
 from tests.cluster.cluster import Cluster, CommandFailed, Object
-from tests.cluster.releases import SERVICES, TIERS, Releases, component, name, uids
+from tests.cluster.releases import Releases, component, name, uids
 
 ON_GPU = {
     "standard": set(),

@@ -19,10 +19,11 @@ import pytest_asyncio
 
 from podium.skeletons import BLAZEPOSE33
 from tests.athlete import ground_truth
+from tests.charts.charts import SERVICES
 from tests.cluster.cluster import Object
 from tests.cluster.node.conftest import NodeCluster
 from tests.cluster.node.machine import ADDRESS
-from tests.cluster.releases import CHARTS, SERVICES, Releases, name
+from tests.cluster.releases import CHARTS, Releases, name
 from tests.faults.load import BATCH_FRAMES, PIPELINES, Batch, Client, Load, client_of, poses
 
 NAMESPACE = "podium-release-test"
