@@ -213,6 +213,9 @@ def test_the_device_plugin_takes_its_values(helm: Helm, sharing: str) -> None:
     plugin = of_kind(rendered, "DaemonSet")["nvidia-device-plugin"]["spec"]["template"]["spec"]
     assert plugin["nodeSelector"] == {"podium.dev/pool": "g4dn"}
     assert "affinity" not in plugin
+    containers = plugin["initContainers"] + plugin["containers"]
+    named = [each for c in containers for each in c["env"] if each["name"] == "DEFAULT_CONFIG"]
+    assert [each["value"] for each in named] == [sharing, sharing], "at the start, and later"
     (configs,) = of_kind(rendered, "ConfigMap").values()
     assert set(configs["data"]) == {"whole", "time-slicing", "mps"}
 
