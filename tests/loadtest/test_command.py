@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 
@@ -168,6 +169,14 @@ def test_figures_of_an_earlier_run_are_not_shown(monkeypatch, tmp_path):
     assert not (tmp_path / "figures.json").exists()
 
 
+def still_running(processes):
+    """Those that have not ended soon; killed, so that nothing is left of a test that fails."""
+    _, alive = psutil.wait_procs(processes, timeout=5)
+    for each in alive:
+        each.kill()
+    return alive
+
+
 def test_a_run_that_is_stopped_before_its_load_stops_the_services(model_repository, tmp_path):
     process = subprocess.Popen(
         runs.command("--out", str(tmp_path / "report")),
@@ -184,13 +193,51 @@ def test_a_run_that_is_stopped_before_its_load_stops_the_services(model_reposito
             assert time.monotonic() < end
             time.sleep(0.05)
             services = psutil.Process(process.pid).children()
+        time.sleep(0.5)  # the last one has come back from its start
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 2
     assert "loadtest: stopped before there was a report" in said
-    assert not any(service.is_running() for service in services)
+    assert still_running(services) == []
+
+
+def test_a_second_ctrl_c_ends_the_load_at_once(tmp_path):
+    asked, over = threading.Event(), threading.Event()
+
+    def no_answer(*_):
+        asked.set()
+        over.wait(60)
+
+    (tmp_path / "profile.toml").write_text(
+        "levels = [{users = 2, seconds = 60}]\n[users.KinesisConsumerUser]"
+    )
+    with fake_gateway({"pose-3d": no_answer}) as gateway:
+        flags = ("--profile", "profile.toml", "--host", gateway.url, "--out", "report")
+        process = subprocess.Popen(
+            runs.command(*flags, "--workers", "2"),
+            cwd=tmp_path,
+            env=environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert asked.wait(60)
+            load = psutil.Process(process.pid).children(recursive=True)
+            assert len(load) >= 3, "Locust and its workers"
+            process.send_signal(signal.SIGINT)
+            assert process.stderr is not None
+            while "stopping; the report comes" not in process.stderr.readline():
+                assert process.poll() is None
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
+        finally:
+            over.set()
+            process.kill()
+    assert process.returncode == 2
+    assert still_running(load) == []
 
 
 @pytest.mark.parametrize(
