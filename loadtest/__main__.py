@@ -102,8 +102,10 @@ def command(
     except (ProfileError, PodiumError, OSError) as error:
         click.echo(f"loadtest: {error}", err=True)
         sys.exit(NO_RUN)
-    if (folder / FIGURES).is_file():
-        _print(Console(width=max(Console().width, 110)), folder)
+    if not (folder / FIGURES).is_file():
+        click.echo("loadtest: Locust ended without a report", err=True)
+        sys.exit(NO_RUN)
+    _print(Console(width=max(Console().width, 110)), folder)
     sys.exit(code)
 
 

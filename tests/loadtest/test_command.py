@@ -162,10 +162,9 @@ def test_figures_of_an_earlier_run_are_not_shown(monkeypatch, tmp_path):
     monkeypatch.setattr(loadtest.__main__, "LOCUSTFILE", tmp_path / "none.py")
     with fake_gateway({"pose-3d": lambda *_: Reply()}) as gateway:
         flags = ["--host", gateway.url, "--profile", "ramp", "--out", str(tmp_path)]
-        result = CliRunner().invoke(command, flags)
-    assert isinstance(result.exception, SystemExit)
-    assert result.exit_code == 1
-    assert "report:" not in result.output
+        said = refused(*flags)
+    assert "Locust ended without a report" in said
+    assert "report:" not in said
     assert not (tmp_path / "figures.json").exists()
 
 
