@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -96,6 +98,22 @@ async def test_forms_of_answers(answer: bytes, body: bytes):
         for _ in range(2):
             assert (await connections.call("GET", server.origin, "/", {})).body == body
         assert server.connections == 1
+
+
+@pytest.mark.parametrize("closing", [b"", b"connection: close\r\n"], ids=["idle", "closed"])
+async def test_a_connection_keeps_nothing_of_its_last_answer(closing: bytes):
+    size = 8 << 20
+    head = b"HTTP/1.1 200 OK\r\n" + closing + b"content-length: %d\r\n\r\n" % size
+    async with listening(head + bytes(size)) as (server, connections):
+        gc.disable()  # in a service it passes too seldom to rely on
+        tracemalloc.start()
+        try:
+            assert len((await connections.call("GET", server.origin, "/", {})).body) == size
+            await asyncio.sleep(0.05)
+            assert tracemalloc.get_traced_memory()[0] < size / 2
+        finally:
+            tracemalloc.stop()
+            gc.enable()
 
 
 async def test_an_answer_that_ends_the_connection_is_whole_and_the_next_call_opens_one():

@@ -163,13 +163,14 @@ class _Connection(asyncio.Protocol):
         """Send one request and wait for its answer."""
         if self._transport is None:
             raise AnswerLostError("the connection was closed")
-        self._answered = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[HttpAnswer] = asyncio.get_running_loop().create_future()
+        self._answered = answered
         self._headers, self._body, self.reusable = {}, [], False
         lines = [f"{method} {path} HTTP/1.1", f"host: {self._host}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         lines.append(f"content-length: {sum(map(len, body))}\r\n\r\n")
         self._transport.writelines(["\r\n".join(lines).encode("latin-1"), *body])
-        return await self._answered
+        return await answered
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # TCP transports are
         self._transport = transport
@@ -183,6 +184,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._fail(type(exc).__name__ if exc else "closed by the other side")
+        del self._parser  # it keeps this connection, and would until the garbage collector passes
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
@@ -195,11 +197,13 @@ class _Connection(asyncio.Protocol):
             return  # an interim answer such as 100 Continue
         unsent = self._transport is not None and self._transport.get_write_buffer_size() > 0
         self.reusable = self._parser.should_keep_alive() and not unsent
-        if not self._answered.done():
-            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-            self._answered.set_result(
-                HttpAnswer(self._parser.get_status_code(), self._headers, body)
-            )
+        # An idle connection keeps nothing of its last answer, which may have megabytes.
+        answered, self._answered = self._answered, None
+        headers, self._headers = self._headers, {}
+        parts, self._body = self._body, []
+        if not answered.done():
+            body = parts[0] if len(parts) == 1 else b"".join(parts)
+            answered.set_result(HttpAnswer(self._parser.get_status_code(), headers, body))
 
     def _fail(self, reason: str) -> None:
         self.close()
