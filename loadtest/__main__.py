@@ -154,7 +154,7 @@ def _print(console: Console, folder: Path) -> None:
         click.echo(f"bottleneck: {bottleneck['stage']}: {bottleneck['why']}")
     if knee := figures["knee"]:
         click.echo(
-            f"knee: {knee['users']} users, {knee['frames_per_s']:.1f} frames/s, "
+            f"knee: {knee['name']}, {knee['frames_per_s']:.1f} frames/s, "
             f"p99 {knee['p99_ms']:.0f} ms"
         )
     table = Table(title="Capacity", title_justify="left")
