@@ -20,7 +20,7 @@ from loadtest.capacity import PRICES, load_prices
 from loadtest.local_stack import local_stack
 from loadtest.preflight import require_gateways, require_names
 from loadtest.profile import ProfileError, load_profile
-from loadtest.run import FIGURES, REPORTS
+from loadtest.run import FIGURES, NO_RUN, REPORTS
 from podium.errors import PodiumError
 
 LOCUSTFILE = Path(__file__).parent / "locustfile.py"
@@ -30,7 +30,6 @@ PROFILE = "profile.json"
 ADDRESSED = "addressed.json"
 """The same with the addresses of the services that were started for this run."""
 
-NO_RUN = 2
 NUMBERS = {
     "frames/s": ("frames_per_s", 1),
     "CPU-s per frame": ("cpu_s_per_frame", 4),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from loadtest.payloads import CACHE
 from loadtest.profile import Profile, Tier
-from podium.cli.service_process import ServiceProcess
+from podium.cli.service_process import ServiceProcess, ready
 from podium.cli.stack import HOST, SERVICES, Stack, free_ports
-from podium.errors import Unavailable
 
 STAGES = tuple(service for service in SERVICES if service != "gateway")
 _READY_TIMEOUT_S = 30.0
@@ -56,15 +54,5 @@ def _gateway(stack: Stack) -> Iterator[str]:
     port = free_ports()["gateway"]
     environment = stack.environment("gateway") | {"PODIUM_ADDRESS": f"http://{HOST}:{port}"}
     process = ServiceProcess("gateway", HOST, port, environment, None, without=("PODIUM_API_KEYS",))
-    try:
-        end = time.monotonic() + _READY_TIMEOUT_S
-        while not process.is_ready():
-            if process.exit_code is not None or time.monotonic() > end:
-                raise Unavailable(f"a gateway does not start:\n{process.last_lines()}")
-            time.sleep(0.05)
+    with ready(process, within_s=_READY_TIMEOUT_S, stops_within_s=_STOP_TIMEOUT_S):
         yield process.url
-    finally:
-        process.terminate()
-        if not process.wait(_STOP_TIMEOUT_S):
-            process.kill()
-            process.wait(_STOP_TIMEOUT_S)

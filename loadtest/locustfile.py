@@ -26,7 +26,7 @@ from loadtest.payloads import CACHE
 from loadtest.preflight import require_gateways, require_names
 from loadtest.processes import Conductor, Locust, Worker
 from loadtest.profile import ProfileError, load_profile
-from loadtest.run import REPORTS
+from loadtest.run import NO_RUN, REPORTS
 from loadtest.users import (
     USERS,
     BatchVideoUser,
@@ -44,7 +44,6 @@ __all__ = [  # Locust looks for them here
 ]
 
 STOP_TIMEOUT_S = 60.0
-NO_REPORT = 2
 
 
 @events.init_command_line_parser.add_listener
@@ -83,7 +82,7 @@ def prepare(environment: Locust, **_: Any) -> None:
     options.resolved_profile = profile.model_dump_json()  # goes to the workers with the flags
     environment.user_classes[:] = [USERS[name] for name in profile.users]
     environment.stop_timeout = environment.stop_timeout or STOP_TIMEOUT_S
-    environment.process_exit_code = NO_REPORT
+    environment.process_exit_code = NO_RUN
     conductor = Conductor(environment, profile, prices)
     events.test_start.add_listener(conductor.begin)
     events.worker_report.add_listener(conductor.hear)

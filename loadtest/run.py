@@ -16,6 +16,9 @@ REPORTS = Path("results") / "loadtest"
 FIGURES = "figures.json"
 """In the folder of a report."""
 
+NO_RUN = 2
+"""Exit code where there is no report."""
+
 REPORT_DELAY_S = 4.0
 """Workers tell what they did every three seconds."""
 

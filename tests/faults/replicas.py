@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from podium.cli.service_process import ServiceProcess
-from podium.cli.stack import HOST, SERVICES
+from podium.cli.stack import FREE_PORTS, HOST, SERVICES
 
 REPLICAS = 2
 STAGES = ("decode", "detection", "pose2d", "pose3d")
@@ -150,7 +150,7 @@ def _send(process: ServiceProcess, number: signal.Signals) -> None:
 
 def _ports() -> Iterator[int]:
     """Free ports below those that outgoing connections take: they stay free between two lives."""
-    for port in random.sample(range(20_000, 32_000), 2_000):
+    for port in random.sample(FREE_PORTS, 2_000):
         with suppress(OSError), socket.socket() as probe:
             probe.bind((HOST, port))
             yield port

@@ -21,9 +21,9 @@ import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.faults.load import BATCH_FRAMES, Client, Load, client_of, percentile_s, until
-from tests.faults.one_service import one_service
 from tests.faults.replicas import STAGES
 from tests.faults.slow_clients import Dribblers, NeverReader, head
+from tests.one_service import one_service
 
 SLOW_CLIENTS = 200
 NEVER_READERS = 6

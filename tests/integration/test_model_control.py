@@ -18,6 +18,7 @@ from tritonclient.utils import InferenceServerException
 from podium.cli.service_process import ServiceProcess
 from podium.cli.stack import HOST, free_ports
 from tests.http_calls import post, post_json
+from tests.one_service import one_service
 
 POSE = "blazepose-landmark"
 DETECTOR = "blazepose-detector"
@@ -40,23 +41,9 @@ def add_version(models, source, version, **changes):
     folder.rename(folder.with_name(str(version)))
 
 
-@contextmanager
 def running(service, models, **settings):
     """A service process that is ready."""
-    port = free_ports()[service]
-    process = ServiceProcess(service, HOST, port, {"PODIUM_MODELS": str(models), **settings}, None)
-    try:
-        until = time.monotonic() + 60
-        while not process.is_ready():
-            assert process.exit_code is None, process.last_lines()
-            assert time.monotonic() < until, process.last_lines()
-            time.sleep(0.05)
-        yield process
-    finally:
-        process.terminate()
-        if not process.wait(10):
-            process.kill()
-            process.wait(10)
+    return one_service(service, {"PODIUM_MODELS": str(models), **settings})
 
 
 @contextmanager

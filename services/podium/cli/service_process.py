@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 
 from podium.cli.log_lines import readable
+from podium.errors import Unavailable
 
 LogSink = Callable[[str, str], None]
 """Called with the name of a service and one line of its output, from a thread."""
@@ -130,3 +133,28 @@ class ServiceProcess:
                 self._tail.append(line)
                 if self._log is not None:
                     self._log(self.name, line)
+
+
+@contextmanager
+def ready(
+    process: ServiceProcess, *, within_s: float = 60.0, stops_within_s: float = 10.0
+) -> Iterator[ServiceProcess]:
+    """Wait until a service is ready; it is stopped when the block ends, and killed if need be.
+
+    Raises:
+        Unavailable: it ends, or is not ready in time; the message has its last log lines.
+    """
+    try:
+        deadline = time.monotonic() + within_s
+        while not process.is_ready():
+            if process.exit_code is not None or time.monotonic() > deadline:
+                raise Unavailable(
+                    f"{process.name} does not start; its last lines:\n{process.last_lines()}"
+                )
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.terminate()
+        if not process.wait(stops_within_s):
+            process.kill()
+            process.wait(stops_within_s)

@@ -23,6 +23,7 @@ SERVICES = ("gateway", "decode", "detection", "pose2d", "pose3d", "postprocess")
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
 FREE_PORTS = range(20_000, 32_000)
+"""Below those that systems give to outgoing connections."""
 ALLOCATOR = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
