@@ -196,6 +196,16 @@ def test_services_are_sized_so_that_a_frame_and_a_batch_fit(
         assert decode.max_batch_bytes >= 3 * decode.max_pixels
 
 
+def test_allocator_settings_of_the_environment_go_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1234")
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    environment = Stack(models=tmp_path).environment("decode")
+    assert environment["MALLOC_TRIM_THRESHOLD_"] == "1234"
+    assert environment["MALLOC_ARENA_MAX"] == "1"
+
+
 def test_a_folder_that_settings_cannot_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="comma"):
         Stack(read_roots=[tmp_path / "a,b"])

@@ -27,11 +27,11 @@ FREE_PORTS = range(20_000, 32_000)
 ALLOCATOR = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
 }
-"""For glibc: threads share what is free, frames up to 1080p are laid over those let go (fresh
-pages cost 1 ms per MB), and what is free beyond 32 MiB goes back to the system.
-docs/operations.md recommends the same for containers."""
+"""For glibc: threads share what is free, and frames up to 1080p are laid over those let go (fresh
+pages cost 1 ms per MB), whose pages stay up to 1 GiB: one small object above them would keep them
+anyway, from one moment to another. docs/operations.md recommends the same for containers."""
 FRAMES_BYTES = 96 << 20
 """Decoded frames that keep one processor busy: a chunk of 720p and the beginning of the next."""
 READY_TIMEOUT_S = 120.0
@@ -138,7 +138,7 @@ class Stack:
     def environment(self, service: str) -> dict[str, str]:
         """The settings of a service, beside those of the environment of this process."""
         environment = {
-            **ALLOCATOR,
+            **{name: os.environ.get(name, value) for name, value in ALLOCATOR.items()},
             **sized_for(os.cpu_count() or 1),
             "PODIUM_MODELS": str(self._models),
             "PODIUM_ALLOW_EMPTY": "true",  # the gateway says which model a pipeline lacks
