@@ -21,6 +21,7 @@ from podium.errors import (
     DeadlineExceeded,
     InvalidInput,
     Overloaded,
+    PodiumError,
     StageFailed,
     Unavailable,
     Unprocessable,
@@ -30,7 +31,7 @@ from podium.serving.batcher import Batcher, BatchLimits
 from podium.serving.catalogue import Catalogue
 from podium.serving.client import OipClient
 from podium.serving.connections import Connections
-from podium.serving.deadline import time_limit
+from podium.serving.deadline import remaining_s, time_limit
 from podium.serving.endpoints import StaticEndpoints
 from podium.serving.server import DrainingServer
 from podium.serving.settings import ServiceSettings
@@ -112,6 +113,15 @@ async def test_what_no_try_can_cure_is_not():
         with serving(model) as (url, _), pytest.raises(kind, match=error.message):
             await ask([url])
         assert model.calls == 1
+
+
+async def test_a_deadline_in_the_pause_before_another_try_leaves_the_reason(monkeypatch):
+    until_the_end = 1e-6  # what the pause may not be longer than
+    monkeypatch.setattr("podium.serving.client._pause_s", lambda *_: remaining_s() - until_the_end)
+    with serving(Echo(raising(*[Unavailable("leaving")] * 20))) as (url, _):
+        for _ in range(5):
+            with pytest.raises(PodiumError, match=r"^test: "):
+                await ask([url], budget=0.1)
 
 
 async def run_once(url, budget_s=20.0):

@@ -184,13 +184,19 @@ class OipClient:
                         raise
                     tried.add(replica.address)
                     self._metrics.retries.inc()
+                    failed = error
                 except PodiumError:
                     self.balancer.succeeded(replica)
                     raise
                 else:
                     self.balancer.succeeded(replica)
                     return answer
-            await asyncio.sleep(pause_s)
+            try:
+                await asyncio.sleep(pause_s)
+            except asyncio.CancelledError:
+                if remaining_s() > 0:
+                    raise
+                raise failed from None  # as in _call: the time is up, and this stage was slow
         raise AssertionError("unreachable")
 
     def _judge(self, replica: Replica, error: PodiumError, started: float) -> None:
