@@ -196,7 +196,9 @@ class OipClient:
             except asyncio.CancelledError:
                 if remaining_s() > 0:
                     raise
-                raise failed from None  # as in _call: the time is up, and this stage was slow
+                raise failed from None  # the time is up: as where the pause would be too long
+            finally:
+                del failed  # its traceback has this frame, which has what was sent
         raise AssertionError("unreachable")
 
     def _judge(self, replica: Replica, error: PodiumError, started: float) -> None:
