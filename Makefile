@@ -8,7 +8,7 @@ VENV   ?= .venv
 NETWORKS_VENV ?= .venv-networks
 BIN    := $(VENV)/bin
 export PODIUM_MODELS ?= $(CURDIR)/models
-VIDEO  ?= tests/athlete/clips/sprint.mp4
+VIDEO  ?= services/podium/lab/athlete/clips/sprint.mp4
 OUT    ?= results/$(basename $(notdir $(VIDEO)))
 
 help: ## Print this list

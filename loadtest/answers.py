@@ -15,9 +15,9 @@ import orjson
 from numpy.typing import NDArray
 
 from podium.errors import PodiumError
+from podium.lab.athlete.ground_truth import LIMB_JOINTS, Floats, GroundTruth, pck
 from podium.skeletons import skeleton
 from podium.wire import read_response
-from tests.athlete.ground_truth import LIMB_JOINTS, Floats, GroundTruth, pck
 
 ALPHA = 0.2
 """A key point is right within this share of the larger side of the athlete's box."""

@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 
 from loadtest.payloads import CACHE
 from loadtest.profile import Profile, Tier
-from podium.cli.service_process import ServiceProcess, ready
-from podium.cli.stack import HOST, SERVICES, Stack, free_ports
+from podium.local.service_process import ServiceProcess, ready
+from podium.local.stack import HOST, SERVICES, Stack, free_ports
 
 STAGES = tuple(service for service in SERVICES if service != "gateway")
 _READY_TIMEOUT_S = 30.0

@@ -12,13 +12,13 @@ import av
 import cv2
 
 from loadtest.profile import Size
-from tests.athlete import ground_truth
-from tests.athlete.clip import make, write
-from tests.athlete.ground_truth import GroundTruth
-from tests.athlete.posture import Gait
+from podium.lab.athlete import ground_truth
+from podium.lab.athlete.clip import make, write
+from podium.lab.athlete.ground_truth import GroundTruth
+from podium.lab.athlete.posture import Gait
 
 CACHE = Path("results") / "loadtest" / "payloads"
-BUNDLED = Path(__file__).parent.parent / "tests" / "athlete" / "clips" / "sprint.mp4"
+BUNDLED = Path(__file__).parent.parent / "services/podium/lab/athlete/clips/sprint.mp4"
 
 _SIZES_PX: dict[Size, tuple[int, int]] = {"360p": (640, 360), "1080p": (1920, 1080)}
 _FRAMES = 60

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from podium.cli.stack import Stack
+from podium.local.stack import Stack
 
 ROOT = Path(__file__).parent.parent
-CLIP = ROOT / "tests" / "athlete" / "clips" / "sprint.mp4"
+CLIP = ROOT / "services/podium/lab/athlete/clips/sprint.mp4"
 
 
 @pytest.fixture(scope="session")

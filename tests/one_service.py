@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from podium.cli.service_process import ServiceProcess, ready
-from podium.cli.stack import ALLOCATOR, HOST, free_ports
+from podium.local.service_process import ServiceProcess, ready
+from podium.local.stack import ALLOCATOR, HOST, free_ports
 
 
 @contextmanager

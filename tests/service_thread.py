@@ -12,8 +12,8 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from podium.serving.client_pace import Pace
-from podium.serving.http_protocol import ServiceProtocol
+from podium.serving.http.protocol import ServiceProtocol
+from podium.serving.observing.client_pace import Pace
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """READ FIRST: the stage contracts.
 
-A pipeline is one short async function over these five protocols (``gateway/pipeline.py``):
+A pipeline is one short async function over these five protocols (``pipelines/run.py``):
 
     batch      = await stages.decode.decode(media, range, stride, letterbox)
     detections = await stages.detection.detect(model, batch.images)
@@ -8,8 +8,8 @@ A pipeline is one short async function over these five protocols (``gateway/pipe
     poses      = await stages.pose2d.estimate(model, crops.images)      # or stages.pose3d
     outputs    = await stages.postprocess.postprocess(source, output, options, results=...)
 
-``podium.serving.remote`` implements them over the Open Inference Protocol; a test or a benchmark
-can put in-process implementations in their place. Stages never call each other.
+``podium.serving.calling.remote`` implements them over the Open Inference Protocol, and
+``podium.local.in_process`` in one process. Stages never call each other.
 """
 
 from __future__ import annotations

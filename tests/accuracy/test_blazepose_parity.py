@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from podium.engines.onnx_runtime import OnnxRuntimeSession
 from podium.engines.options import EngineOptions
 from podium.models.adapter import Adapter, load_adapter
-from podium.models.blazepose_detector import BlazePoseDetector
+from podium.models.families.blazepose_detector import BlazePoseDetector
 from podium.models.manifest import Task
-from podium.models.pull import ORIGINAL_FILE
 from podium.models.repository import ModelRepository
+from podium.zoo.pull_blazepose import ORIGINAL_FILE
 from tests.accuracy.blazepose_oracle import Person, TfliteModel, cut, detect, landmarks
 
 Array = NDArray[Any]
-CLIP = Path(__file__).parents[1] / "athlete" / "clips" / "sprint.mp4"
+CLIP = Path(__file__).parents[2] / "services/podium/lab/athlete/clips" / "sprint.mp4"
 PICTURES = ("000000000785.jpg", "000000197388.jpg")
 DETECTOR_RANGE = {"scale": 2 / 255, "offset": -1.0}
 LANDMARK_RANGE = {"scale": 1 / 255, "offset": 0.0}

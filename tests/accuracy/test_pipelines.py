@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from podium.lab.athlete import ground_truth
+from podium.lab.athlete.clip import make, write
+from podium.lab.athlete.posture import Gait
 from podium.skeletons import BLAZEPOSE33
-from tests.athlete import ground_truth
-from tests.athlete.clip import make, write
-from tests.athlete.posture import Gait
 from tests.http_calls import post_json
 
 LIMBS = [BLAZEPOSE33.index[name] for name in ground_truth.LIMB_JOINTS]

@@ -13,7 +13,7 @@ import pytest
 
 from podium.engines.onnx_runtime import OnnxRuntimeSession
 from podium.models.adapter import load_adapter
-from podium.models.zoo import ZOO
+from podium.models.published import ZOO
 from podium.types import Letterbox
 from podium.vision.boxes import iou, transform_boxes
 from podium.vision.letterbox import letterbox

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from podium.serving.telemetry import Metrics
+from podium.serving.observing.telemetry import Metrics
 from tests.charts.charts import (
     CHART,
     PLATFORM,

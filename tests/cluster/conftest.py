@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from podium.cli.stack import Stack
+from podium.local.stack import Stack
 from tests.charts.charts import TIERS
 from tests.cluster.binaries import binaries
 from tests.cluster.cluster import Cluster, Object, own_cluster

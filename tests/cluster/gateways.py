@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from podium.cli.service_process import ServiceProcess
-from podium.cli.stack import Stack, free_ports
+from podium.local.service_process import ServiceProcess
+from podium.local.stack import Stack, free_ports
 from tests.cluster.cluster import Cluster, eventually
 
 NAMESPACE = "podium-pipelines"

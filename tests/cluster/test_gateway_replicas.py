@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from podium.cli.stack import Stack
+from podium.local.stack import Stack
 from tests.cluster.cluster import Cluster, Object, eventually
 from tests.cluster.gateways import (
     NAMESPACE,

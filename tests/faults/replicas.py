@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from podium.cli.service_process import ServiceProcess
-from podium.cli.stack import FREE_PORTS, HOST, SERVICES
+from podium.local.service_process import ServiceProcess
+from podium.local.stack import FREE_PORTS, HOST, SERVICES
 
 REPLICAS = 2
 STAGES = ("decode", "detection", "pose2d", "pose3d")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from podium.errors import DeadlineExceeded
-from podium.serving.client import OipClient
-from podium.serving.connections import Connections
-from podium.serving.deadline import time_limit
-from podium.serving.endpoints import StaticEndpoints
+from podium.serving.calling.client import OipClient
+from podium.serving.calling.connections import Connections
+from podium.serving.calling.endpoints import StaticEndpoints
+from podium.serving.observing.deadline import time_limit
 from podium.wire import InferRequest, InferResult, read_request, write_response
 from tests.faults.load import until
 

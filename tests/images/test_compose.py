@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 import podium
-from podium.cli.stack import Stack
+from podium.lab.athlete import ground_truth
+from podium.local.stack import Stack
 from podium.skeletons import BLAZEPOSE33
-from tests.athlete import ground_truth
 from tests.faults.load import difference, poses
 from tests.http_calls import post, post_json
 from tests.images.conftest import REGISTRY, TAG

@@ -58,7 +58,7 @@ def test_the_gateway_can_talk_to_the_api_server(docker: Docker) -> None:
     code = """
 from kubernetes.aio import client, config
 client.ApiClient, client.Configuration, config.load_kube_config, config.load_incluster_config
-import podium.serving.kubernetes.credentials as credentials
+import podium.kubernetes.credentials as credentials
 credentials.require_library('the test')
 print('loaded')"""
     assert docker.python(image_name("gateway"), code) == "loaded\n"

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from podium.gateway.app import create_app
-from podium.gateway.auth import new_key
 from podium.gateway.settings import GatewaySettings
+from podium.serving.http.keys import new_key
 from tests.service_thread import serving
 
 KEYS = {name: new_key() for name in ("free", "few", "small")}

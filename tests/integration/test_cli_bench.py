@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-CLIP = Path("tests/athlete/clips/sprint.mp4")
+CLIP = Path("services/podium/lab/athlete/clips/sprint.mp4")
 
 
 def podium_bench(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

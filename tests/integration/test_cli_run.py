@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from podium.cli.stack import Stack
+from podium.local.stack import Stack
 
 FILES = {
     "keypoints.csv", "biomechanics.csv", "summary.json", "overlay.mp4", "report.html",

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from podium.cli.stack import SERVICES, Stack, free_ports, taken
+from podium.local.stack import SERVICES, Stack, free_ports, taken
 
 DEADLINE_S = 120
 

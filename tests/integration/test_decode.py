@@ -16,11 +16,11 @@ from moto.server import ThreadedMotoServer
 from podium.decode.app import create_app
 from podium.decode.settings import DecodeSettings
 from podium.errors import Forbidden, FramesGone, InvalidInput, TooLarge, UnsupportedMedia
-from podium.serving.client import OipClient
-from podium.serving.connections import Connections
-from podium.serving.endpoints import StaticEndpoints
-from podium.serving.object_store import ObjectStoreSettings
-from podium.serving.remote import RemoteDecode
+from podium.serving.calling.client import OipClient
+from podium.serving.calling.connections import Connections
+from podium.serving.calling.endpoints import StaticEndpoints
+from podium.serving.calling.remote import RemoteDecode
+from podium.storage.object_store import ObjectStoreSettings
 from podium.types import CropSpec, FrameHandle, FrameRange, Letterbox, Media
 from tests.videos import HEIGHT, WIDTH, number_of, write_video
 

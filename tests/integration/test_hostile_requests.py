@@ -17,9 +17,9 @@ import requests
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from podium.cli.stack import SERVICES
 from podium.decode.app import create_app
 from podium.decode.settings import DecodeSettings
+from podium.local.stack import SERVICES
 from podium.wire import DATATYPES, HEADER_LENGTH
 from tests.service_thread import serving
 

@@ -15,8 +15,8 @@ import yaml
 from moto.server import ThreadedMotoServer
 from tritonclient.utils import InferenceServerException
 
-from podium.cli.service_process import ServiceProcess
-from podium.cli.stack import HOST, free_ports
+from podium.local.service_process import ServiceProcess
+from podium.local.stack import HOST, free_ports
 from tests.http_calls import post, post_json
 from tests.one_service import one_service
 

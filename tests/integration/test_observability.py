@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from podium.cli.stack import SERVICES, Stack
+from podium.local.stack import SERVICES, Stack
 from tests.otlp_collector import Collector
 
 ROOT = Path(__file__).parent.parent.parent

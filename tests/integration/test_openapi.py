@@ -21,10 +21,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from podium.cli.bench.workloads import no_op_repository
-from podium.cli.stack import SERVICES
 from podium.detection.app import create_app
 from podium.detection.settings import DetectionSettings
+from podium.lab.bench.workloads import no_op_repository
+from podium.local.stack import SERVICES
 from tests.service_thread import serving
 
 AS_DECLARED = [status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -24,17 +24,17 @@ import pytest
 import uvicorn
 
 from podium.errors import TooLarge, Unprocessable, UnsupportedMedia
+from podium.lab.athlete.ground_truth import load
 from podium.postprocess import postprocessor
 from podium.postprocess.app import create_app
 from podium.postprocess.options import Options
 from podium.postprocess.postprocessor import Postprocessor
 from podium.postprocess.served import PostprocessModel
 from podium.postprocess.settings import PostprocessSettings
-from podium.results import FrameResult, PersonResult, PipelineResult, SourceResult
-from podium.serving.object_store import ObjectStore, ObjectStoreSettings
+from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
 from podium.skeletons import BLAZEPOSE33
+from podium.storage.object_store import ObjectStore, ObjectStoreSettings
 from podium.wire import InferRequest, bytes_tensor
-from tests.athlete.ground_truth import load
 
 STAND_IN = {"pinky": "wrist", "thumb": "wrist", "index": "wrist", "mouth": "eye"}
 """Key points of BlazePose that the ground truth lacks -> the joint that takes their place."""

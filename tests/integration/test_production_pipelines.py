@@ -17,10 +17,10 @@ import psutil
 import pytest
 import tritonclient.http as triton
 
-from podium.cli.stack import Stack
-from podium.gateway.camera import ASSUMED
-from podium.gateway.spec import SHIPPED, load_pipelines
+from podium.local.stack import Stack
 from podium.models.manifest import read_manifest, write_manifest
+from podium.pipelines.camera import ASSUMED
+from podium.pipelines.spec import SHIPPED, load_pipelines
 from podium.skeletons import H36M18, skeleton
 from tests.http_calls import post, post_json
 from tests.tiny_networks import constant, every_fourth_red_pixel, store

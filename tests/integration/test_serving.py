@@ -27,15 +27,16 @@ from podium.errors import (
     Unprocessable,
 )
 from podium.serving.app import create_service_app
-from podium.serving.batcher import Batcher, BatchLimits
-from podium.serving.catalogue import Catalogue
-from podium.serving.client import OipClient
-from podium.serving.connections import Connections
-from podium.serving.deadline import remaining_s, time_limit
-from podium.serving.endpoints import StaticEndpoints
+from podium.serving.calling.client import OipClient
+from podium.serving.calling.connections import Connections
+from podium.serving.calling.endpoints import StaticEndpoints
+from podium.serving.hosting.batcher import Batcher
+from podium.serving.http.settings import ServiceSettings
+from podium.serving.observing.deadline import remaining_s, time_limit
+from podium.serving.observing.telemetry import Metrics
+from podium.serving.oip.batching import BatchLimits
+from podium.serving.oip.catalogue import Catalogue
 from podium.serving.server import DrainingServer
-from podium.serving.settings import ServiceSettings
-from podium.serving.telemetry import Metrics
 from podium.wire import InferResult, TensorSpec
 from tests import service_thread
 from tests.http_calls import post_json
@@ -117,7 +118,9 @@ async def test_what_no_try_can_cure_is_not():
 
 async def test_a_deadline_in_the_pause_before_another_try_leaves_the_reason(monkeypatch):
     until_the_end = 1e-6  # what the pause may not be longer than
-    monkeypatch.setattr("podium.serving.client._pause_s", lambda *_: remaining_s() - until_the_end)
+    monkeypatch.setattr(
+        "podium.serving.calling.client._pause_s", lambda *_: remaining_s() - until_the_end
+    )
     with serving(Echo(raising(*[Unavailable("leaving")] * 20))) as (url, _):
         for _ in range(5):
             with pytest.raises(PodiumError, match=r"^test: "):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from podium.lab.athlete.ground_truth import LIMB_JOINTS, GroundTruth
 from podium.skeletons import skeleton
-from tests.athlete.ground_truth import LIMB_JOINTS, GroundTruth
 
 SKELETON = "blazepose33"
 NDJSON = "application/x-ndjson"

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.athlete import ground_truth
+from podium.lab.athlete import ground_truth
 from tests.loadtest.fake_gateway import as_json, fake_gateway, frames
 from tests.loadtest.runs import load_test
 

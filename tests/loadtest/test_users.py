@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.athlete import ground_truth
+from podium.lab.athlete import ground_truth
 from tests.loadtest.fake_gateway import (
     SKELETON,
     Reply,

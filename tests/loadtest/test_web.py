@@ -11,8 +11,8 @@ import urllib.request
 
 import pytest
 
-from podium.cli.stack import free_ports
-from tests.athlete import ground_truth
+from podium.lab.athlete import ground_truth
+from podium.local.stack import free_ports
 from tests.loadtest.fake_gateway import as_json, fake_gateway, frames
 from tests.loadtest.runs import command, environment
 

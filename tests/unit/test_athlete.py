@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from tests.athlete.body import body
-from tests.athlete.camera import VIEWS, Camera
-from tests.athlete.clip import Clip, make, write
-from tests.athlete.gait import run
-from tests.athlete.ground_truth import LIMB_JOINTS, load, mpjpe_mm, pa_mpjpe_mm, pck
-from tests.athlete.posture import Gait
-from tests.athlete.render import SUPERSAMPLE
-from tests.athlete.scene import background
+from podium.lab.athlete.body import body
+from podium.lab.athlete.camera import VIEWS, Camera
+from podium.lab.athlete.clip import Clip, make, write
+from podium.lab.athlete.gait import run
+from podium.lab.athlete.ground_truth import LIMB_JOINTS, load, mpjpe_mm, pa_mpjpe_mm, pck
+from podium.lab.athlete.posture import Gait
+from podium.lab.athlete.render import SUPERSAMPLE
+from podium.lab.athlete.scene import background
 
-BUNDLED = Path(__file__).parents[1] / "athlete" / "clips" / "sprint.json"
+BUNDLED = Path(__file__).parents[2] / "services/podium/lab/athlete/clips" / "sprint.json"
 TIME_S = np.arange(240) / 240
 BONES = [
     ("shoulder", "elbow", 0.186),

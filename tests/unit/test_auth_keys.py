@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from podium.cli import cli
 from podium.errors import SetupError
 from podium.gateway.app import create_app
-from podium.gateway.auth import TokenBucket, load_keys, new_key
 from podium.gateway.settings import GatewaySettings
+from podium.serving.http.keys import TokenBucket, load_keys, new_key
 
 HASH = hashlib.sha256(b"secret").hexdigest()
 

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 import pytest
 
 from podium.errors import SetupError, Unavailable
-from podium.serving.balancer import Balancer, RetryBudget
-from podium.serving.endpoints import DnsEndpoints, StaticEndpoints, read_endpoints
+from podium.serving.calling.balancer import Balancer, RetryBudget
+from podium.serving.calling.endpoints import DnsEndpoints, StaticEndpoints, read_endpoints
 
 A, B, C = "http://a:1", "http://b:1", "http://c:1"
 

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium.errors import DeadlineExceeded, Overloaded, TooLarge, Unprocessable
-from podium.serving.batcher import Batcher, BatchLimits
-from podium.serving.deadline import time_limit
-from podium.serving.telemetry import Metrics
+from podium.serving.hosting.batcher import Batcher
+from podium.serving.observing.deadline import time_limit
+from podium.serving.observing.telemetry import Metrics
+from podium.serving.oip.batching import BatchLimits
 
 
 class Engine:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from podium.cli.accuracy import LIMBS, GroundTruth, read_ground_truth, score
 from podium.errors import InvalidInput
-from podium.results import FrameResult, PersonResult
+from podium.lab.accuracy import LIMBS, GroundTruth, read_ground_truth, score
+from podium.lab.athlete import ground_truth as oracle
+from podium.schemas.results import FrameResult, PersonResult
 from podium.skeletons import COCO17
-from tests.athlete import ground_truth as oracle
 
 COLUMNS = [COCO17.index[name] for name in LIMBS]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from podium.cli.batches import BatchRun, plan
-from podium.cli.run_folder import RunFolder, fingerprint
+from podium.client.batches import BatchRun, plan
+from podium.client.run_folder import RunFolder, fingerprint
 from podium.errors import InvalidInput, Unavailable
 from podium.postprocess.frame_results import parse_results
-from podium.results import FrameResult, PipelineResult, SourceResult
+from podium.schemas.results import FrameResult, PipelineResult, SourceResult
 
 FRAMES = 50
 

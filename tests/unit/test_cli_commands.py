@@ -12,11 +12,11 @@ from unittest.mock import create_autospec
 import pytest
 
 import podium
-from podium.cli.service_process import ServiceProcess
-from podium.cli.stack import HOST, SERVICES, Stack, free_ports, ports_from, sized_for
 from podium.decode.settings import DecodeSettings
 from podium.errors import InvalidInput, SetupError
-from podium.serving.settings import ServiceSettings
+from podium.local.service_process import ServiceProcess
+from podium.local.stack import HOST, SERVICES, Stack, free_ports, ports_from, sized_for
+from podium.serving.http.settings import ServiceSettings
 
 
 def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

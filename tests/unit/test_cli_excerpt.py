@@ -9,9 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from podium.cli.excerpt import LocalVideo
+from podium.client.excerpt import LocalVideo
 from podium.errors import PodiumError
-from podium.results import FrameResult, PipelineResult, SourceResult
+from podium.schemas.results import FrameResult, PipelineResult, SourceResult
 
 FRAMES = 40
 BITS = 6

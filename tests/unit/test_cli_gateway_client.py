@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
-from podium.cli import gateway_client
-from podium.cli.gateway_client import GatewayClient
+from podium.client import gateway_client
+from podium.client.gateway_client import GatewayClient
 from podium.errors import InvalidInput, Overloaded, PodiumError, StageFailed, Unavailable
-from podium.results import PipelineResult, PostprocessResult, SourceResult
+from podium.schemas.results import PipelineResult, PostprocessResult, SourceResult
 
 RESULT = PipelineResult(
     pipeline="pose-2d",

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from podium.cli.log_lines import level_of, readable
-from podium.serving.logs import JsonFormatter
+from podium.local.log_lines import level_of, readable
+from podium.serving.observing.logs import JsonFormatter
 
 
 def line(message: str, level: int = logging.INFO, **fields: object) -> str:

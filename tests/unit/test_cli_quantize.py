@@ -14,8 +14,8 @@ import pytest
 
 from podium.engines.onnx_runtime import OnnxRuntimeSession
 from podium.models.manifest import InputSize, LetterboxRule, Manifest, write_manifest
-from podium.models.quantize import quantize
 from podium.models.repository import ModelRepository
+from podium.zoo.quantize import quantize
 
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:

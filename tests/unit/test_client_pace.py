@@ -15,9 +15,9 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from podium.serving.app import create_service_app
-from podium.serving.catalogue import Catalogue
-from podium.serving.client_pace import Pace
-from podium.serving.settings import ServiceSettings
+from podium.serving.http.settings import ServiceSettings
+from podium.serving.observing.client_pace import Pace
+from podium.serving.oip.catalogue import Catalogue
 from podium.wire import InferResult, TensorSpec
 from tests import service_thread
 from tests.faults.load import until

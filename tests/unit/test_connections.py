@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from podium.serving.connections import AnswerLostError, ConnectError, Connections
+from podium.serving.calling.connections import AnswerLostError, ConnectError, Connections
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nX-Said: Hello\r\n\r\nhello"

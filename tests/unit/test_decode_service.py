@@ -23,7 +23,7 @@ from podium.errors import (
     Unprocessable,
     UnsupportedMedia,
 )
-from podium.serving.object_store import ObjectStoreSettings
+from podium.storage.object_store import ObjectStoreSettings
 from podium.types import CropSpec, FrameRange, Media
 from podium.vision.boxes import transform_points
 from podium.wire import InferRequest, bytes_tensor

@@ -10,10 +10,11 @@ import av
 import numpy as np
 import pytest
 
-from podium.decode import video, video_index
+from podium.decode import video
 from podium.decode.frames import Limits
 from podium.decode.video import decode_video
 from podium.errors import InvalidInput, TooLarge, Unprocessable, UnsupportedMedia
+from podium.media import video_index
 from podium.media.containers import HEAD_BYTES, Source
 from podium.types import FrameRange
 from tests.videos import HEIGHT, WIDTH, number_of, numbered_picture, write_video

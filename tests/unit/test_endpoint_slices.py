@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from podium.errors import SetupError
-from podium.serving.balancer import Balancer
-from podium.serving.endpoints import read_endpoints
-from podium.serving.kubernetes import watch as watch_module
-from podium.serving.kubernetes.api import KubernetesApi
-from podium.serving.kubernetes.endpoint_slices import EndpointSliceEndpoints, pod_addresses
+from podium.kubernetes import watch as watch_module
+from podium.kubernetes.api import KubernetesApi
+from podium.serving.calling.balancer import Balancer
+from podium.serving.calling.endpoint_slices import EndpointSliceEndpoints, pod_addresses
+from podium.serving.calling.endpoints import read_endpoints
 from tests.api_server import SLICES, ApiServer, eventually
 
 LABELS = {"labels": {"kubernetes.io/service-name": "pose2d"}}

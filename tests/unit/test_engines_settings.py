@@ -10,7 +10,7 @@ import pytest
 from podium.detection.app import create_app
 from podium.detection.settings import DetectionSettings
 from podium.errors import SetupError
-from podium.serving import model_service
+from podium.serving.hosting import model_service
 
 
 @pytest.fixture(autouse=True)

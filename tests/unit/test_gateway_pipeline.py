@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from podium.cli.bench.local_stages import local_stages
-from podium.cli.bench.workloads import no_op_repository
 from podium.errors import Unprocessable
-from podium.gateway import slices as slicing
-from podium.gateway.pipeline import PipelineLimits, PipelineRun
-from podium.gateway.spec import SHIPPED, PipelineRequest, load_pipelines
+from podium.lab.bench.workloads import no_op_repository
+from podium.local.in_process import local_stages
+from podium.pipelines import slices as slicing
+from podium.pipelines.run import PipelineLimits, PipelineRun
+from podium.pipelines.spec import SHIPPED, PipelineRequest, load_pipelines
 from podium.types import Media
 
 

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from podium.cli.bench.local_stages import local_stages
-from podium.cli.bench.workloads import no_op_repository
 from podium.errors import StageFailed
-from podium.gateway.pipeline import PipelineLimits, PipelineRun
-from podium.gateway.spec import SHIPPED, Pipeline, PipelineRequest, load_pipelines
+from podium.lab.bench.workloads import no_op_repository
+from podium.local.in_process import local_stages
+from podium.pipelines.run import PipelineLimits, PipelineRun
+from podium.pipelines.spec import SHIPPED, Pipeline, PipelineRequest, load_pipelines
 from podium.types import Media
 
 FRAMES = 32

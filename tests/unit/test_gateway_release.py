@@ -12,8 +12,8 @@ import pytest
 from podium.decode.decoder import Decoder
 from podium.decode.settings import DecodeSettings
 from podium.errors import StageFailed
-from podium.gateway.pipeline import PipelineLimits, PipelineRun
-from podium.gateway.spec import SHIPPED, PipelineRequest, load_pipelines
+from podium.pipelines.run import PipelineLimits, PipelineRun
+from podium.pipelines.spec import SHIPPED, PipelineRequest, load_pipelines
 from podium.stages import Stages
 from podium.types import Detections, Media, ModelFacts
 

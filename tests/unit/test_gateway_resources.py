@@ -22,9 +22,9 @@ from podium.gateway.kubernetes import status as status_module
 from podium.gateway.kubernetes.crd import _structural, as_yaml, custom_resource_definition
 from podium.gateway.kubernetes.pipelines import PipelineResources
 from podium.gateway.settings import GatewaySettings
-from podium.gateway.spec import SHIPPED, PipelineSpec, load_pipelines
-from podium.serving.kubernetes import watch as watch_module
-from podium.serving.kubernetes.api import KubernetesApi
+from podium.kubernetes import watch as watch_module
+from podium.kubernetes.api import KubernetesApi
+from podium.pipelines.spec import SHIPPED, PipelineSpec, load_pipelines
 from tests.api_server import LEASES, PIPELINES, ApiServer, eventually
 from tests.service_thread import serving
 

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from podium.errors import InvalidInput, SetupError
-from podium.gateway.athletes import AthleteChoice
-from podium.gateway.persons import Persons
-from podium.gateway.spec import (
+from podium.pipelines.athletes import AthleteChoice
+from podium.pipelines.persons import Persons
+from podium.pipelines.spec import (
     SHIPPED,
     Nearest,
     Pipeline,
@@ -17,7 +17,7 @@ from podium.gateway.spec import (
     load_pipelines,
     read_pipeline,
 )
-from podium.serving.parameters import read_parameters
+from podium.serving.http.parameters import read_parameters
 
 
 def read_request(values):

@@ -7,8 +7,8 @@ import asyncio
 from podium.errors import StageFailed
 from podium.gateway.pipelines import Pipelines
 from podium.gateway.settings import GatewaySettings
-from podium.gateway.spec import SHIPPED, PipelineRequest, load_pipelines
-from podium.serving.telemetry import Metrics
+from podium.pipelines.spec import SHIPPED, PipelineRequest, load_pipelines
+from podium.serving.observing.telemetry import Metrics
 from podium.stages import Stages
 from podium.types import Media, ModelFacts
 

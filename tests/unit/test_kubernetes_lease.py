@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from podium.serving.kubernetes.api import KubernetesApi
-from podium.serving.kubernetes.lease import Lease
+from podium.kubernetes.api import KubernetesApi
+from podium.kubernetes.lease import Lease
 from tests.api_server import LEASES, ApiServer, eventually
 
 

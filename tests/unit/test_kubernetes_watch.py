@@ -15,11 +15,11 @@ import pytest
 from kubernetes.aio.config import incluster_config
 
 from podium.errors import SetupError
-from podium.serving.kubernetes import watch as watch_module
-from podium.serving.kubernetes.api import KubernetesApi
-from podium.serving.kubernetes.credentials import require_cluster
-from podium.serving.kubernetes.errors import ApiError
-from podium.serving.kubernetes.watch import Watch
+from podium.kubernetes import watch as watch_module
+from podium.kubernetes.api import KubernetesApi
+from podium.kubernetes.credentials import require_cluster
+from podium.kubernetes.errors import ApiError
+from podium.kubernetes.watch import Watch
 from tests.api_server import PIPELINES, ApiServer, eventually
 from tests.cluster.certificates import Authority
 

@@ -15,12 +15,13 @@ import pytest
 
 from podium.errors import Forbidden, NotFound, SetupError, Unavailable
 from podium.models.repository import ModelRepository
-from podium.serving.batcher import Batcher, BatchLimits
-from podium.serving.catalogue import Catalogue, Entry
-from podium.serving.engine_model import EngineModel
-from podium.serving.model_control import BuiltInModels, IndexEntry
-from podium.serving.repository_control import RepositoryControl
-from podium.serving.telemetry import Metrics
+from podium.serving.hosting.batcher import Batcher
+from podium.serving.hosting.engine_model import EngineModel
+from podium.serving.hosting.repository_control import RepositoryControl
+from podium.serving.observing.telemetry import Metrics
+from podium.serving.oip.batching import BatchLimits
+from podium.serving.oip.catalogue import Catalogue, Entry
+from podium.serving.oip.model_control import BuiltInModels, IndexEntry
 from podium.wire import InferRequest
 from tests.unit.test_models_repository import add
 

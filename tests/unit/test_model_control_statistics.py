@@ -11,11 +11,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from podium.serving.batcher import Batcher, BatchLimits
-from podium.serving.catalogue import Entry
-from podium.serving.model_config import model_config
-from podium.serving.model_stats import ModelStatistics
-from podium.serving.telemetry import Metrics
+from podium.serving.hosting.batcher import Batcher
+from podium.serving.observing.telemetry import Metrics
+from podium.serving.oip.batching import BatchLimits
+from podium.serving.oip.catalogue import Entry
+from podium.serving.oip.model_config import model_config
+from podium.serving.oip.model_stats import ModelStatistics
 from podium.wire import TensorSpec
 
 CALL_S = 0.03

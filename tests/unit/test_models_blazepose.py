@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from podium.engines.onnx_runtime import OnnxRuntimeSession
 from podium.errors import SetupError
 from podium.models.adapter import Adapter, load_adapter
-from podium.models.blazepose_landmark import refine
+from podium.models.families.blazepose_landmark import refine
 from podium.models.manifest import Task
 from podium.models.repository import ModelRepository
 from podium.types import CropSpec, Letterbox

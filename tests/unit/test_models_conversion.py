@@ -11,8 +11,8 @@ import pytest
 from podium.engines.onnx_runtime import OnnxRuntimeSession
 from podium.engines.options import EngineOptions
 from podium.errors import SetupError
-from podium.models.pull import ORIGINAL_FILE
-from podium.models.tflite_to_onnx import convert
+from podium.zoo.pull_blazepose import ORIGINAL_FILE
+from podium.zoo.tflite_to_onnx import convert
 
 OUTPUTS = {"Identity_1": "presence", "Identity_4": "world"}
 

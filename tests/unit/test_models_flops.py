@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from podium.errors import SetupError
-from podium.models.flops import flops_per_row
+from podium.zoo.flops import flops_per_row
 
 
 def network(path: Path, kind: str, weights: list[int], output: list[object], **attributes) -> Path:

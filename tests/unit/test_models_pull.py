@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from podium.errors import SetupError
-from podium.models import wheel as wheel_module
 from podium.models.manifest import read_manifest
-from podium.models.pull import pull_blazepose
 from podium.models.repository import ModelRepository
-from podium.models.wheel import DETECTOR, LICENSE, download, read_members
+from podium.zoo import wheel as wheel_module
+from podium.zoo.pull_blazepose import pull_blazepose
+from podium.zoo.wheel import DETECTOR, LICENSE, download, read_members
 
 NAMES = ["blazepose-detector", "blazepose-landmark"]
 

@@ -22,11 +22,11 @@ from podium.engines.options import EngineOptions
 from podium.errors import InvalidInput, NotFound, SetupError, Unavailable
 from podium.models.adapter import load_adapter
 from podium.models.manifest import read_manifest
+from podium.models.published import ZOO, Network
 from podium.models.repository import ModelRepository
-from podium.models.zoo import ZOO, Network
-from podium.models.zoo_pull import DOWNLOADS, pull_checkpoint, pull_model
 from podium.storage import download
 from podium.storage.web import web_file
+from podium.zoo.pull_published import DOWNLOADS, pull_checkpoint, pull_model
 from tests.faulty_proxy import FaultyProxy
 
 BYTES = 600_000
@@ -171,11 +171,11 @@ def test_bytes_that_are_not_the_published_ones(files, mirror, tmp_path):
 def test_sizes_are_limited(files, mirror, tmp_path, monkeypatch, data):
     name = "rtmpose-m" if data[:2] == b"PK" else "yolox-s"
     network = publishes(files, name, data, digest_of(weights()))
-    monkeypatch.setattr("podium.models.zoo_pull.MAX_BYTES", 1000)
+    monkeypatch.setattr("podium.zoo.pull_published.MAX_BYTES", 1000)
     with pytest.raises(SetupError, match="at most 1000 are allowed"):
         pull_model(network, tmp_path / "r", mirror=mirror.url)
     assert mirror.gets("") == []
-    monkeypatch.setattr("podium.models.zoo_pull.MAX_BYTES", len(data))
+    monkeypatch.setattr("podium.zoo.pull_published.MAX_BYTES", len(data))
     pull_model(network, tmp_path / "r", mirror=mirror.url)
 
 
@@ -184,7 +184,7 @@ def test_an_archive_that_unpacks_to_too_much(files, mirror, tmp_path, monkeypatc
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("end2end.onnx", bytes(4 << 20))
     network = publishes(files, "rtmpose-m", buffer.getvalue(), digest_of(bytes(4 << 20)))
-    monkeypatch.setattr("podium.models.zoo_pull.MAX_BYTES", 1 << 20)
+    monkeypatch.setattr("podium.zoo.pull_published.MAX_BYTES", 1 << 20)
     with pytest.raises(SetupError, match="is over 1048576 bytes"):
         pull_model(network, tmp_path / "r", mirror=mirror.url)
     assert left_in(tmp_path / "r") == []

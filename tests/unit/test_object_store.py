@@ -12,8 +12,8 @@ from moto.server import ThreadedMotoServer
 from pydantic import ValidationError
 
 from podium.errors import Forbidden, InvalidInput, NotFound, Overloaded, TooLarge, Unavailable
-from podium.serving import object_cache
-from podium.serving.object_store import ObjectStore, ObjectStoreSettings
+from podium.storage import object_cache
+from podium.storage.object_store import ObjectStore, ObjectStoreSettings
 
 
 @pytest.fixture

@@ -12,23 +12,23 @@ import numpy as np
 import pytest
 
 from podium.errors import SetupError, Unavailable
-from podium.serving import engine_phases
 from podium.serving.app import create_service_app
-from podium.serving.catalogue import Catalogue
-from podium.serving.client import OipClient
-from podium.serving.connections import Connections
-from podium.serving.endpoints import StaticEndpoints
-from podium.serving.engine_phases import EnginePhases, TimedSession, timed
-from podium.serving.logs import JsonFormatter
-from podium.serving.request_context import (
+from podium.serving.calling.client import OipClient
+from podium.serving.calling.connections import Connections
+from podium.serving.calling.endpoints import StaticEndpoints
+from podium.serving.hosting import engine_phases
+from podium.serving.hosting.engine_phases import EnginePhases, TimedSession, timed
+from podium.serving.http.settings import ServiceSettings
+from podium.serving.observing.logs import JsonFormatter
+from podium.serving.observing.request_context import (
     RequestContext,
     current_request,
     enter_request,
     leave_request,
     read_server_timing,
 )
-from podium.serving.settings import ServiceSettings
-from podium.serving.telemetry import Metrics
+from podium.serving.observing.telemetry import Metrics
+from podium.serving.oip.catalogue import Catalogue
 from podium.wire import InferResult, TensorSpec
 from tests.service_thread import serving
 

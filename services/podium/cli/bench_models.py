@@ -12,8 +12,8 @@ from rich.markdown import Markdown
 from rich.progress import Progress
 
 from podium.cli.output_file import OutputFile
-from podium.cli.stack import default_models
 from podium.errors import SetupError
+from podium.local.stack import default_models
 from podium.models.repository import ModelRepository, StoredModel
 
 
@@ -74,8 +74,8 @@ def command(
       podium models bench
       podium models bench blazepose-detector --batch 1 --json result.json --plot result.svg
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
-    from podium.cli.bench import network_report
-    from podium.cli.bench.networks import ComparedNetwork, NetworkCost
+    from podium.lab.bench import network_report
+    from podium.lab.bench.networks import ComparedNetwork, NetworkCost
 
     models = chosen_models(repositories, names)
     with Progress(console=Console(stderr=True), transient=True) as progress:

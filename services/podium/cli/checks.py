@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 import podium
-from podium.cli.stack import taken
 from podium.engines.processors import available_cpus
 from podium.errors import SetupError
+from podium.local.stack import taken
+from podium.models.published import PULL_COMMAND
 from podium.models.repository import ModelRepository
-from podium.models.zoo import PULL_COMMAND
 
 State = Literal["ok", "info", "warn", "fail"]
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from podium.cli.accuracy import Accuracy
+from podium.lab.accuracy import Accuracy
 
 
 class FrameBar:

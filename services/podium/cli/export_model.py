@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 from rich.console import Console
 
-from podium.cli.stack import default_models
 from podium.errors import InvalidInput, SetupError
+from podium.local.stack import default_models
 from podium.models.manifest import Manifest
 from podium.models.parameters import detector_parameters, pose_parameters
 from podium.models.repository import sha256_of

@@ -6,7 +6,7 @@ import click
 import yaml
 from pydantic import ValidationError
 
-from podium.gateway.auth import ApiKey, new_key
+from podium.serving.http.keys import ApiKey, new_key
 
 
 @click.group("keys")

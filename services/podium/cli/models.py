@@ -17,8 +17,8 @@ from podium.cli import (
     pull_models,
     quantize_model,
 )
-from podium.cli.stack import default_models, require_models
 from podium.errors import SetupError
+from podium.local.stack import default_models, require_models
 from podium.models.repository import ModelRepository, StoredModel
 
 _repository = click.option(

@@ -18,9 +18,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from podium.cli.stack import default_models
 from podium.errors import InvalidInput, SetupError
-from podium.models.zoo import ZOO, Network, PublishedFile
+from podium.local.stack import default_models
+from podium.models.published import ZOO, Network, PublishedFile
 
 DEFAULT = "blazepose"
 
@@ -64,7 +64,7 @@ def command(
 
 
 def _pull_default(repository: Path, wheel: Path | None) -> None:
-    from podium.models.pull import pull_blazepose
+    from podium.zoo.pull_blazepose import pull_blazepose
 
     console = Console()
     columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -84,7 +84,7 @@ def _pull_default(repository: Path, wheel: Path | None) -> None:
 def _pull_published(
     network: Network, repository: Path, checkpoint: bool, mirror: str | None
 ) -> None:
-    from podium.models.zoo_pull import pull_checkpoint, pull_model
+    from podium.zoo.pull_published import pull_checkpoint, pull_model
 
     checkpoint = checkpoint or network.onnx is None
     if (network.checkpoint if checkpoint else network.onnx) is None:

@@ -9,8 +9,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from podium.cli.stack import default_models
 from podium.errors import InvalidInput, SetupError
+from podium.local.stack import default_models
 from podium.models.repository import ModelRepository
 
 _HELD_OUT = 4  # one row in four, the last ones
@@ -63,13 +63,13 @@ def command(
       podium models quantize hrnet-w32 --frames videos/
       podium models quantize yolox-s@1 --frames race.mp4 --every 10
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
-    from podium.cli.quantization.comparison import compare
-    from podium.cli.quantization.pictures import inputs_of, media_files
     from podium.engines.opening import open_session
     from podium.engines.recording import RecordingSession
+    from podium.lab.quantization.comparison import compare
+    from podium.lab.quantization.pictures import inputs_of, media_files
     from podium.models.adapter import load_adapter
-    from podium.models.quantize import quantize
     from podium.networks.publish import Draft, next_version
+    from podium.zoo.quantize import quantize
 
     model = ModelRepository(repository).resolve(name)
     manifest, weights = model.manifest, model.verified_weights()

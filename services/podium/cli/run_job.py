@@ -13,20 +13,20 @@ from typing import Any
 
 from rich.console import Console
 
-from podium.cli.accuracy import Accuracy, GroundTruth, read_ground_truth, score
-from podium.cli.batches import BatchRun, Request
 from podium.cli.display import FrameBar, files_table, summary_table
-from podium.cli.excerpt import LocalVideo
-from podium.cli.gateway_client import GatewayClient
-from podium.cli.log_lines import readable
-from podium.cli.requests import Requests
-from podium.cli.run_folder import RunFolder, fingerprint
-from podium.cli.stack import Stack
+from podium.client.batches import BatchRun, Request
+from podium.client.excerpt import LocalVideo
+from podium.client.gateway_client import GatewayClient
+from podium.client.requests import Requests
+from podium.client.run_folder import RunFolder, fingerprint
 from podium.errors import InvalidInput, PodiumError
+from podium.lab.accuracy import Accuracy, GroundTruth, read_ground_truth, score
+from podium.local.log_lines import readable
+from podium.local.stack import Stack
 from podium.media.picture_header import is_picture
 from podium.postprocess.options import Options
-from podium.results import PostprocessResult
-from podium.serving.parameters import read_parameters
+from podium.schemas.results import PostprocessResult
+from podium.serving.http.parameters import read_parameters
 from podium.skeletons import skeleton
 
 

@@ -11,8 +11,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
-from podium.cli.stack import SERVICES
-from podium.serving.settings import ServiceSettings
+from podium.local.stack import SERVICES
+from podium.serving.http.settings import ServiceSettings
 
 
 @click.command("settings")

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from podium.cli.log_lines import level_of, readable
-from podium.cli.stack import FIRST_PORT, SERVICES, Stack, ports_from
+from podium.local.log_lines import level_of, readable
+from podium.local.stack import FIRST_PORT, SERVICES, Stack, ports_from
 
 _COLORS = dict(
     zip(SERVICES, ("cyan", "green", "magenta", "blue", "yellow", "bright_black"), strict=True)

@@ -12,8 +12,8 @@ from podium.decode.decoder import Decoder
 from podium.decode.served import CropModel, DecodeModel
 from podium.decode.settings import DecodeSettings
 from podium.serving.app import create_service_app
-from podium.serving.catalogue import Catalogue
-from podium.serving.telemetry import Metrics
+from podium.serving.observing.telemetry import Metrics
+from podium.serving.oip.catalogue import Catalogue
 
 
 def create_app(settings: DecodeSettings | None = None) -> FastAPI:

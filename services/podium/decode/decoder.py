@@ -19,10 +19,10 @@ from podium.decode.video import decode_video
 from podium.errors import InvalidInput, NotFound, TooLarge, Unprocessable
 from podium.media.containers import HEAD_BYTES, Source
 from podium.media.picture_header import is_picture
-from podium.serving.in_thread import in_thread
-from podium.serving.metered_executor import MeteredExecutor
-from podium.serving.object_store import ObjectStore
-from podium.serving.telemetry import Metrics
+from podium.serving.observing.in_thread import in_thread
+from podium.serving.observing.metered_executor import MeteredExecutor
+from podium.serving.observing.telemetry import Metrics
+from podium.storage.object_store import ObjectStore
 from podium.types import (
     Crops,
     CropSpec,

@@ -8,7 +8,7 @@ import podium
 from podium.decode.decoder import Decoder
 from podium.decode.parameters import CropParameters, DecodeParameters
 from podium.errors import InvalidInput
-from podium.serving.parameters import read_parameters
+from podium.serving.http.parameters import read_parameters
 from podium.types import FrameHandle, Media
 from podium.wire import InferRequest, InferResult, Parameter, TensorSpec
 

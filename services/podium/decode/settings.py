@@ -7,8 +7,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from podium.decode.frames import Limits
-from podium.serving.object_store import ObjectStoreSettings
-from podium.serving.settings import ServiceSettings
+from podium.serving.http.settings import ServiceSettings
+from podium.storage.object_store import ObjectStoreSettings
 
 
 class DecodeSettings(ServiceSettings):

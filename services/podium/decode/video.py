@@ -19,16 +19,16 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from podium.decode.frames import CHANNELS, Claim, DecodedFrames, Limits, check_pixels, select
-from podium.decode.video_index import (
+from podium.errors import TooLarge, Unprocessable
+from podium.media.containers import Source
+from podium.media.upright import to_rgb
+from podium.media.video_index import (
     VideoIndex,
     frames_of,
     packet_id,
     packets_of,
     scan,
 )
-from podium.errors import TooLarge, Unprocessable
-from podium.media.containers import Source
-from podium.media.upright import to_rgb
 from podium.types import FrameRange, Int64, SourceFacts, UInt8
 
 _INDEXES_KEPT = 4

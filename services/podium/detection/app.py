@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from podium.detection.settings import DetectionSettings
-from podium.serving.model_service import create_model_service
+from podium.serving.hosting.model_service import create_model_service
 
 
 def create_app(settings: DetectionSettings | None = None) -> FastAPI:

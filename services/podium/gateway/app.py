@@ -11,28 +11,28 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from podium.gateway.auth import RequireApiKey, load_keys
 from podium.gateway.kubernetes.pipelines import PipelineResources
 from podium.gateway.pipelines import PipelineModel, Pipelines
 from podium.gateway.routes import pipeline_door, pipeline_router
 from podium.gateway.settings import GatewaySettings
-from podium.gateway.spec import SHIPPED, Pipeline, load_pipelines
+from podium.kubernetes.api import KubernetesApi
+from podium.kubernetes.credentials import require_cluster
+from podium.pipelines.spec import SHIPPED, Pipeline, load_pipelines
 from podium.serving.app import create_service_app
-from podium.serving.catalogue import Catalogue, Entry
-from podium.serving.client import OipClient
-from podium.serving.connections import Connections
-from podium.serving.endpoints import Endpoints, read_endpoints
-from podium.serving.kubernetes.api import KubernetesApi
-from podium.serving.kubernetes.credentials import require_cluster
-from podium.serving.kubernetes.endpoint_slices import EndpointSliceEndpoints
-from podium.serving.remote import (
+from podium.serving.calling.client import OipClient
+from podium.serving.calling.connections import Connections
+from podium.serving.calling.endpoint_slices import EndpointSliceEndpoints
+from podium.serving.calling.endpoints import Endpoints, read_endpoints
+from podium.serving.calling.remote import (
     RemoteDecode,
     RemoteDetection,
     RemotePose2D,
     RemotePose3D,
     RemotePostprocess,
 )
-from podium.serving.telemetry import Metrics
+from podium.serving.http.keys import RequireApiKey, load_keys
+from podium.serving.observing.telemetry import Metrics
+from podium.serving.oip.catalogue import Catalogue, Entry
 from podium.stages import Stages
 
 _log = logging.getLogger("podium.gateway")

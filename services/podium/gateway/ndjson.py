@@ -13,8 +13,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from podium.errors import PodiumError
-from podium.gateway.answer import Answer, to_json
-from podium.serving.deadline import time_limit
+from podium.pipelines.answer import Answer, to_json
+from podium.serving.observing.deadline import time_limit
 
 NDJSON = "application/x-ndjson"
 

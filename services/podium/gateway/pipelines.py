@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from podium.errors import InvalidInput, NotFound
-from podium.gateway.answer import OUTPUTS, OUTPUTS_3D, Answer
-from podium.gateway.pipeline import PipelineLimits, PipelineRun
 from podium.gateway.settings import GatewaySettings
-from podium.gateway.spec import Pipeline, PipelineRequest
-from podium.serving.parameters import read_parameters
-from podium.serving.telemetry import Metrics
+from podium.pipelines.answer import OUTPUTS, OUTPUTS_3D, Answer
+from podium.pipelines.run import PipelineLimits, PipelineRun
+from podium.pipelines.spec import Pipeline, PipelineRequest
+from podium.serving.http.parameters import read_parameters
+from podium.serving.observing.telemetry import Metrics
 from podium.stages import Stages
 from podium.types import Media
 from podium.wire import InferRequest, InferResult, Parameter, TensorSpec

@@ -17,12 +17,12 @@ from starlette.exceptions import HTTPException
 from podium.errors import InvalidInput
 from podium.gateway.ndjson import NDJSON, ndjson
 from podium.gateway.pipelines import Pipelines
-from podium.gateway.spec import PipelineRequest
-from podium.results import PipelineResult, PostprocessResult
-from podium.serving.bodies import read_body
-from podium.serving.deadline import ENVOY_TIMEOUT, budget_s, time_limit
-from podium.serving.door import DoorRoute, answered_at_the_door
-from podium.serving.parameters import read_parameters
+from podium.pipelines.spec import PipelineRequest
+from podium.schemas.results import PipelineResult, PostprocessResult
+from podium.serving.http.bodies import read_body
+from podium.serving.http.door import DoorRoute, answered_at_the_door
+from podium.serving.http.parameters import read_parameters
+from podium.serving.observing.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.stages import Postprocess
 from podium.types import Media
 

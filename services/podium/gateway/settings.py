@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from podium.serving.kubernetes.credentials import SERVICE_ACCOUNT
-from podium.serving.settings import ServiceSettings
+from podium.kubernetes.credentials import SERVICE_ACCOUNT
+from podium.serving.http.settings import ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):

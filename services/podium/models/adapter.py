@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from podium.engines.session import Session, SessionFactory
 from podium.errors import SetupError
-from podium.models.blazepose_detector import BlazePoseDetector
-from podium.models.blazepose_landmark import BlazePose2D, BlazePose3D
-from podium.models.hrnet import Hrnet
+from podium.models.families.blazepose_detector import BlazePoseDetector
+from podium.models.families.blazepose_landmark import BlazePose2D, BlazePose3D
+from podium.models.families.hrnet import Hrnet
+from podium.models.families.mppe3d import Mppe3D
+from podium.models.families.noop import NoOpDetector, NoOpPose2D, NoOpPose3D
+from podium.models.families.rtmdet import Rtmdet
+from podium.models.families.simcc import Simcc
+from podium.models.families.yolov8 import Yolov8
+from podium.models.families.yolox import Yolox
 from podium.models.manifest import Manifest, Task
-from podium.models.mppe3d import Mppe3D
-from podium.models.noop import NoOpDetector, NoOpPose2D, NoOpPose3D
-from podium.models.rtmdet import Rtmdet
-from podium.models.simcc import Simcc
-from podium.models.yolov8 import Yolov8
-from podium.models.yolox import Yolox
 from podium.wire import Parameter, TensorSpec
 
 

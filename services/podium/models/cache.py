@@ -11,9 +11,9 @@ from pathlib import Path
 
 from podium.errors import SetupError
 from podium.models.disk_budget import DiskBudget
-from podium.models.file_lock import SharedLock, exclusive
 from podium.models.manifest import MANIFEST_FILE, Manifest, write_manifest
 from podium.models.repository import HeldWeights, ModelRepository, publish, sha256_of
+from podium.storage.file_lock import SharedLock, exclusive
 
 _log = logging.getLogger("podium.models")
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from podium.errors import SetupError
-from podium.models.file_lock import unused
 from podium.models.manifest import MANIFEST_FILE
+from podium.storage.file_lock import unused
 
 _CACHE = re.compile(r"[0-9a-f]{16}")
 _VERSION = re.compile(r"[1-9][0-9]*|\.[1-9][0-9]*(-[0-9a-f]{12}\.partial|\.old)")

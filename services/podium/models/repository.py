@@ -12,7 +12,7 @@ from pathlib import Path
 
 from podium.errors import NotFound, SetupError
 from podium.models.manifest import MANIFEST_FILE, Manifest, read_manifest
-from podium.models.zoo import how_to_get
+from podium.models.published import how_to_get
 
 _NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
 _VERSION = r"[1-9][0-9]{0,8}"

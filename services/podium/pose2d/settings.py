@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from podium.serving.model_service import ModelServiceSettings
+from podium.serving.hosting.model_service import ModelServiceSettings
 
 
 class Pose2DSettings(ModelServiceSettings):

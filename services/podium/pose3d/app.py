@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from podium.pose3d.settings import Pose3DSettings
-from podium.serving.model_service import create_model_service
+from podium.serving.hosting.model_service import create_model_service
 
 
 def create_app(settings: Pose3DSettings | None = None) -> FastAPI:

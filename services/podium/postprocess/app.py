@@ -12,10 +12,10 @@ from podium.postprocess.postprocessor import Postprocessor
 from podium.postprocess.served import PostprocessModel
 from podium.postprocess.settings import PostprocessSettings
 from podium.serving.app import create_service_app
-from podium.serving.catalogue import Catalogue
-from podium.serving.metered_executor import MeteredExecutor
-from podium.serving.object_store import ObjectStore
-from podium.serving.telemetry import Metrics
+from podium.serving.observing.metered_executor import MeteredExecutor
+from podium.serving.observing.telemetry import Metrics
+from podium.serving.oip.catalogue import Catalogue
+from podium.storage.object_store import ObjectStore
 
 
 def create_app(settings: PostprocessSettings | None = None) -> FastAPI:

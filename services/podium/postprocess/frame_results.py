@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from podium.biomechanics.timeline import Timeline, timeline
 from podium.biomechanics.trajectories import Tracklet
 from podium.errors import InvalidInput, NotFound, TooLarge
-from podium.results import FrameResult, PersonResult, PipelineResult
+from podium.schemas.results import FrameResult, PersonResult, PipelineResult
 from podium.skeletons import Skeleton, skeleton
 from podium.types import Float64
 

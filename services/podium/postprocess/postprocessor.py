@@ -20,7 +20,7 @@ from podium.postprocess.source import open_source
 from podium.postprocess.summary import summary_of, warnings_of
 from podium.postprocess.tables import write_biomechanics, write_keypoints
 from podium.render.report import render_report
-from podium.results import OutputFile, PipelineResult, PostprocessResult
+from podium.schemas.results import OutputFile, PipelineResult, PostprocessResult
 from podium.types import Int64
 
 _MEDIA_TYPES = {

@@ -14,10 +14,10 @@ from podium.errors import Forbidden, InvalidInput, NotFound
 from podium.postprocess.frame_results import parse_results
 from podium.postprocess.options import Options
 from podium.postprocess.postprocessor import Postprocessor
-from podium.results import PostprocessResult
-from podium.serving.in_thread import in_thread
-from podium.serving.object_store import ObjectStore
-from podium.serving.parameters import read_parameters
+from podium.schemas.results import PostprocessResult
+from podium.serving.http.parameters import read_parameters
+from podium.serving.observing.in_thread import in_thread
+from podium.storage.object_store import ObjectStore
 from podium.wire import InferRequest, InferResult, Parameter, TensorSpec, bytes_tensor
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from podium.serving.object_store import ObjectStoreSettings
-from podium.serving.settings import ServiceSettings
+from podium.serving.http.settings import ServiceSettings
+from podium.storage.object_store import ObjectStoreSettings
 
 
 class PostprocessSettings(ServiceSettings):

@@ -12,19 +12,19 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.middleware import Middleware
 
 import podium
-from podium.serving.admission import Admission, AdmissionControl
-from podium.serving.catalogue import Catalogue
-from podium.serving.disconnect import CancelOnDisconnect
-from podium.serving.door import Door, DoorRoute
-from podium.serving.error_responses import ERROR_RESPONSES, answer_errors
-from podium.serving.infer import infer_route
-from podium.serving.model_control import BuiltInModels, ModelControl
-from podium.serving.oip import oip_router
-from podium.serving.request_telemetry import QUIET_PATHS, RequestTelemetry
-from podium.serving.settings import ServiceSettings
-from podium.serving.telemetry import Metrics
-from podium.serving.tracing import Tracing, spans_of
-from podium.serving.triton_extensions import triton_router
+from podium.serving.http.admission import Admission, AdmissionControl
+from podium.serving.http.disconnect import CancelOnDisconnect
+from podium.serving.http.door import Door, DoorRoute
+from podium.serving.http.error_responses import ERROR_RESPONSES, answer_errors
+from podium.serving.http.settings import ServiceSettings
+from podium.serving.observing.request_telemetry import QUIET_PATHS, RequestTelemetry
+from podium.serving.observing.telemetry import Metrics
+from podium.serving.observing.tracing import Tracing, spans_of
+from podium.serving.oip.catalogue import Catalogue
+from podium.serving.oip.infer import infer_route
+from podium.serving.oip.model_control import BuiltInModels, ModelControl
+from podium.serving.oip.routes import oip_router
+from podium.serving.oip.triton_extensions import triton_router
 
 Resource = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

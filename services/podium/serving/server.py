@@ -17,12 +17,12 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from podium.errors import PodiumError
-from podium.serving.admission import Admission
-from podium.serving.client_pace import Pace
-from podium.serving.http_protocol import ServiceProtocol
-from podium.serving.logs import configure_logging
-from podium.serving.scheduling import finish_before_others
-from podium.serving.settings import ServiceSettings
+from podium.serving.http.admission import Admission
+from podium.serving.http.protocol import ServiceProtocol
+from podium.serving.http.scheduling import finish_before_others
+from podium.serving.http.settings import ServiceSettings
+from podium.serving.observing.client_pace import Pace
+from podium.serving.observing.logs import configure_logging
 
 S = TypeVar("S", bound=ServiceSettings)
 

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from podium.lab.athlete import ground_truth
 from podium.skeletons import BLAZEPOSE33
-from tests.athlete import ground_truth
 from tests.charts.charts import SERVICES
 from tests.cluster.cluster import Object
 from tests.cluster.node.conftest import NodeCluster

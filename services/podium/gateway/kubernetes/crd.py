@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from podium.gateway.spec import API_VERSION, Metadata, PipelineSpec
+from podium.pipelines.spec import API_VERSION, Metadata, PipelineSpec
 
 Schema = dict[str, Any]
 
@@ -184,7 +184,7 @@ class _Plain(yaml.SafeDumper):
 def as_yaml() -> str:
     """The definition as the chart has it."""
     text = yaml.dump(custom_resource_definition(), Dumper=_Plain, sort_keys=False, width=100)
-    return f"# Made by python -m {__spec__.name}; change podium/gateway/spec.py instead.\n{text}"
+    return f"# Made by python -m {__spec__.name}; change podium/pipelines/spec.py instead.\n{text}"
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from podium.gateway.kubernetes.crd import PLURAL
 from podium.gateway.kubernetes.status import StatusWriter
-from podium.gateway.spec import API_VERSION, Pipeline
-from podium.serving.kubernetes.api import KubernetesApi, Object
-from podium.serving.kubernetes.lease import Lease
-from podium.serving.kubernetes.watch import IDLE_S, Watch
-from podium.serving.parameters import explain
+from podium.kubernetes.api import KubernetesApi, Object
+from podium.kubernetes.lease import Lease
+from podium.kubernetes.watch import IDLE_S, Watch
+from podium.pipelines.spec import API_VERSION, Pipeline
+from podium.serving.http.parameters import explain
 
 COLLECTION = f"/apis/{API_VERSION}/namespaces/{{namespace}}/{PLURAL}"
 LEASE = "podium-pipelines"

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from podium.gateway.spec import API_VERSION
-from podium.serving.kubernetes.api import KubernetesApi, Object
-from podium.serving.kubernetes.errors import ApiError
-from podium.serving.kubernetes.lease import Lease
+from podium.kubernetes.api import KubernetesApi, Object
+from podium.kubernetes.errors import ApiError
+from podium.kubernetes.lease import Lease
+from podium.pipelines.spec import API_VERSION
 
 _log = logging.getLogger("podium.kubernetes")
 

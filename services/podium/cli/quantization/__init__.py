@@ -1,1 +1,0 @@
-"""``podium models quantize``: an INT8 copy of a model, and what it costs in accuracy."""

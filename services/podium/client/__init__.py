@@ -1,0 +1,1 @@
+"""Calls a gateway with whole videos: batches, retries and resumable runs."""

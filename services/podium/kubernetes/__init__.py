@@ -1,0 +1,1 @@
+"""The Kubernetes API as the services need it: credentials, watches and leases."""

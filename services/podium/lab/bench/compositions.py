@@ -1,0 +1,118 @@
+"""The ways to run a pipeline that are compared: in one process, as services, at any address."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from podium.errors import StageFailed
+from podium.lab.bench.workloads import Workload
+from podium.local.in_process import local_stages
+from podium.local.stack import Stack
+from podium.pipelines.run import PipelineLimits, PipelineRun
+from podium.pipelines.spec import SHIPPED, PipelineRequest, load_pipelines
+from podium.types import Media
+
+Ask = Callable[[Workload], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What the services have counted up to now, over all of them; zero in one process."""
+
+    received_bytes: float = 0.0
+    phase_s: Mapping[str, float] = field(default_factory=dict)  # "stage phase" -> seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """One way to run a pipeline."""
+
+    name: str
+    ask: Ask
+    processes: dict[str, psutil.Process]  # whose CPU time counts: "client", and the services
+    metrics_urls: list[str]
+
+    def cpu_s(self) -> dict[str, float]:
+        """User and system time of each process up to now."""
+        times = {name: process.cpu_times() for name, process in self.processes.items()}
+        return {name: t.user + t.system for name, t in times.items()}
+
+    def rss_mb(self) -> dict[str, float]:
+        """Resident memory of each service; of the client where there are none."""
+        services = {n: p for n, p in self.processes.items() if n != "client"} or self.processes
+        return {name: process.memory_info().rss / 1e6 for name, process in services.items()}
+
+    async def counters(self) -> Counters:
+        """Bodies that the services have received, and the time of each phase of each stage."""
+        received_bytes = 0.0
+        phase_s: dict[str, float] = defaultdict(float)
+        async with aiohttp.ClientSession() as session:
+            for url in self.metrics_urls:
+                async with session.get(f"{url}/metrics") as response:
+                    families = text_string_to_metric_families(await response.text())
+                for name, labels, value, *_ in (s for family in families for s in family.samples):
+                    if name == "podium_received_bytes_total":
+                        received_bytes += value
+                    elif name == "podium_stage_duration_seconds_sum":
+                        phase_s[f"{labels['stage']} {labels['phase']}"] += value
+        return Counters(received_bytes, phase_s)
+
+
+@asynccontextmanager
+async def in_process(models: Path, pipeline: str) -> AsyncIterator[Composition]:
+    """The pipeline over stages in this process: the floor."""
+    spec = load_pipelines([SHIPPED])[pipeline]
+    with local_stages(models) as stages:
+
+        async def ask(workload: Workload) -> None:
+            options = PipelineRequest(count=workload.frames, stride=workload.stride)
+            media = Media(data=workload.media)
+            run = PipelineRun(stages, spec, media, options, PipelineLimits())
+            (await run.answer()).to_json()
+
+        yield Composition("in process", ask, {"client": psutil.Process()}, [])
+
+
+@asynccontextmanager
+async def as_services(models: Path, pipeline: str) -> AsyncIterator[Composition]:
+    """The six services on loopback, called as any client would; the client counts too."""
+    with Stack(models=models) as stack:
+        processes = {"client": psutil.Process()} | {
+            process.name: psutil.Process(process.pid) for process in stack.processes
+        }
+        async with _asking(stack.gateway_url, pipeline) as ask:
+            yield Composition("six services", ask, processes, list(stack.urls.values()))
+
+
+@asynccontextmanager
+async def at_url(url: str, pipeline: str) -> AsyncIterator[Composition]:
+    """A gateway somewhere; only the client's CPU time can be measured."""
+    async with _asking(url, pipeline) as ask:
+        yield Composition(url, ask, {"client": psutil.Process()}, [])
+
+
+@asynccontextmanager
+async def _asking(gateway_url: str, pipeline: str) -> AsyncIterator[Ask]:
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def ask(workload: Workload) -> None:
+            async with session.post(
+                f"{gateway_url}/v1/pipelines/{pipeline}",
+                params={"count": workload.frames, "stride": workload.stride},
+                data=workload.media,
+                headers={"content-type": workload.content_type},
+            ) as response:
+                body = await response.read()
+                if response.status != 200:
+                    raise StageFailed(f"{response.status}: {body[:300].decode()}")
+
+        yield ask

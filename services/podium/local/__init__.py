@@ -1,0 +1,1 @@
+"""Podium on one machine: the services as processes, the stages in this process."""

@@ -1,0 +1,157 @@
+"""BlazePose landmark model: person crops -> 33 key points, in the crop and in metres.
+
+One network gives both, so the same weights serve ``pose2d`` and ``pose3d``. Key points are
+regressed and then moved to the centroid of their heat map around that place. Sources:
+Bazarevsky et al., "BlazePose", 2020; Grishchenko et al., "BlazePose GHUM Holistic", 2022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.engines.session import Session, require_tensors
+from podium.models.families.activations import sigmoid
+from podium.models.manifest import Manifest
+from podium.models.parameters import pose_parameters
+from podium.types import Float32
+from podium.wire import Parameter, TensorSpec
+
+SIZE_PX = 256
+JOINTS = 33
+
+_POINTS = 39  # the network adds 6 that align the next frame's crop when one tracks
+_CELLS = 64  # side of a heat map
+_PX_PER_CELL = np.float32(SIZE_PX / _CELLS)
+_STEPS = np.arange(-4, 5, dtype=np.int32)  # to the cells around the regressed place that count
+_SUMS = np.stack(
+    [np.ones(_STEPS.size**2), np.tile(_STEPS, _STEPS.size), np.repeat(_STEPS, _STEPS.size)], axis=1
+).astype(np.float32)  # (81, 3): what gives the sums of 1, x and y over the window
+_INPUT = TensorSpec("images", "UINT8", (-1, SIZE_PX, SIZE_PX, 3))
+_NETWORK_OUTPUTS = (
+    TensorSpec("landmarks", "FP32", (-1, _POINTS * 5)),  # x, y, z in crop pixels, two logits
+    TensorSpec("presence", "FP32", (-1, 1)),
+    TensorSpec("heatmaps", "FP32", (-1, _CELLS, _CELLS, _POINTS)),  # logits
+    TensorSpec("world", "FP32", (-1, _POINTS * 3)),  # metres
+)
+
+
+class _Estimates(NamedTuple):
+    keypoints: Float32  # (M, 33, 3) x, y in crop pixels, visibility 0-1
+    presence: Float32  # (M,)
+    world: Float32  # (M, 33, 3) metres
+
+
+class _Landmarks:
+    """What the two adapters share: the network and its decoding."""
+
+    def __init__(self, manifest: Manifest, session: Session) -> None:
+        require_tensors(session, (_INPUT,), _NETWORK_OUTPUTS)
+        self._session = session
+        self._min_confidence = manifest.thresholds.get("heatmap", 0.5)
+        self.inputs: tuple[TensorSpec, ...] = (_INPUT,)
+        self.parameters: Mapping[str, Parameter] = {
+            **pose_parameters(manifest),
+            "presence_threshold": manifest.thresholds.get("presence", 0.5),
+        }
+
+    def _estimate(self, inputs: Mapping[str, NDArray[Any]]) -> _Estimates:
+        raw = self._session.run({"images": inputs["images"]})  # normalises inside the graph
+        landmarks = raw["landmarks"].reshape(-1, _POINTS, 5)[:, :JOINTS]
+        keypoints = np.empty((len(landmarks), JOINTS, 3), np.float32)
+        keypoints[..., :2] = refine(landmarks[..., :2], raw["heatmaps"], self._min_confidence)
+        keypoints[..., 2] = sigmoid(landmarks[..., 3])
+        world = raw["world"].reshape(-1, _POINTS, 3)[:, :JOINTS]
+        return _Estimates(keypoints, raw["presence"][:, 0], world)
+
+
+class BlazePose2D(_Landmarks):
+    """Adapter: ``images`` -> ``keypoints``, ``presence``.
+
+    keypoints: (M, 33, 3) x, y in crop pixels, where the crop spans 0 to 256 from edge to edge;
+        score = visibility, 0-1.
+    presence: (M,) probability that the crop shows a person.
+
+    Raises:
+        SetupError: the weights are not of this family.
+    """
+
+    outputs = (
+        TensorSpec("keypoints", "FP32", (-1, JOINTS, 3)),
+        TensorSpec("presence", "FP32", (-1,)),
+    )
+
+    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        found = self._estimate(inputs)
+        return {"keypoints": found.keypoints, "presence": found.presence}
+
+
+class BlazePose3D(_Landmarks):
+    """Adapter: ``images`` -> ``keypoints_3d``, ``keypoints``, ``scores``, ``presence``.
+
+    keypoints_3d: (M, 33, 3) metres from the middle of the hips, in the axes of the crop: a
+        caller whose crop was turned turns x and y back.
+    keypoints: (M, 33, 3), presence: (M,), as ``BlazePose2D`` gives them.
+    scores: (M, 33) visibility, 0-1.
+
+    Raises:
+        SetupError: the weights are not of this family.
+    """
+
+    outputs = (
+        TensorSpec("keypoints_3d", "FP32", (-1, JOINTS, 3)),
+        TensorSpec("keypoints", "FP32", (-1, JOINTS, 3)),
+        TensorSpec("scores", "FP32", (-1, JOINTS)),
+        TensorSpec("presence", "FP32", (-1,)),
+    )
+
+    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        found = self._estimate(inputs)
+        return {
+            "keypoints_3d": found.world,
+            "keypoints": found.keypoints,
+            "scores": found.keypoints[..., 2],
+            "presence": found.presence,
+        }
+
+
+def refine(xy: Float32, heatmaps: Float32, min_confidence: float) -> Float32:
+    """Move key points to the centroid of their heat map in the 9 x 9 cells around them.
+
+    Points outside the crop, and those whose heat map stays below ``min_confidence`` there, are
+    left where they are.
+
+    After a network has run, the processor's caches hold none of NumPy: what counts here is how many
+    different operations there are, not how many cells.
+
+    Args:
+        xy: (M, J, 2) crop pixels.
+        heatmaps: (M, 64, 64, P) logits, rows first; the first J of the P maps are used.
+        min_confidence: 0-1.
+
+    Returns:
+        (M, J, 2) crop pixels.
+    """
+    images, joints = xy.shape[:2]
+    points = heatmaps.shape[-1]
+    cells = (xy / _PX_PER_CELL).astype(np.int32)  # (M, J, 2)
+    window = cells[..., None] + _STEPS  # (M, J, 2, 9)
+    held = np.minimum(np.maximum(window, 0), _CELLS - 1)
+    valid = held == window
+
+    cell = held[:, :, 1, :, None] * _CELLS + held[:, :, 0, None, :]  # (M, J, 9, 9)
+    first = np.arange(images)[:, None] * (_CELLS * _CELLS * points) + np.arange(joints)  # (M, J)
+    weights = sigmoid(heatmaps.reshape(-1).take(cell * points + first[..., None, None]))
+    weights *= valid[:, :, 1, :, None] & valid[:, :, 0, None, :]
+    weights = weights.reshape(images, joints, _STEPS.size**2)
+
+    sums = weights @ _SUMS  # (M, J, 3)
+    total = sums[..., :1]
+    is_inside = valid[..., _STEPS.size // 2].all(axis=-1, keepdims=True)
+    is_clear = weights.max(axis=-1, keepdims=True) >= min_confidence
+    found = is_inside & is_clear & (total > 0)  # (M, J, 1)
+    centroid = (cells + sums[..., 1:] / np.where(found, total, 1)) * _PX_PER_CELL
+    return np.where(found, centroid, xy).astype(np.float32)

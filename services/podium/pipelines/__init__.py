@@ -1,0 +1,1 @@
+"""The pipeline engine: composes the stages; knows no HTTP."""

@@ -1,0 +1,189 @@
+"""Finds persons on the detector images of a batch, and again in tiles when they are small."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from podium.errors import Unprocessable
+from podium.pipelines.slices import slices
+from podium.pipelines.spec import DetectionStep
+from podium.stages import Stages
+from podium.types import (
+    CropSpec,
+    Detections,
+    FailedRows,
+    Float32,
+    FrameBatch,
+    Int32,
+    Int64,
+    Letterbox,
+    ModelFacts,
+    UInt8,
+)
+from podium.vision.boxes import (
+    box_of_roi,
+    clip_boxes,
+    roi_of_box,
+    suppress,
+    transform_boxes,
+    transform_rois,
+)
+
+_SMALL = 0.3
+"""A region below this share of the letterbox is small: BlazePose finds athletes from about a
+quarter of a landscape frame's height in tiles, and places small ones badly without."""
+
+_SAME_PERSON_IOU = 0.5
+
+_MIN_ASPECT, _MAX_ASPECT = 1.2, 4.0
+"""Tiles of a nearly square frame are the frame; those of a ribbon would be very many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Regions of interest in frame pixels."""
+
+    image_index: Int64  # (K,) which of the batch's detector images
+    rois: Float32  # (K, 5)
+    scores: Float32  # (K,)
+    failed: FailedRows = field(default_factory=dict)  # detector images that were refused
+
+
+async def find_persons(
+    stages: Stages, step: DetectionStep, letterbox: Letterbox, pose: ModelFacts, batch: FrameBatch
+) -> Found:
+    """Detect on the letterboxed frames; where that finds too little, on tiles of them.
+
+    Args:
+        stages: Where to detect, and to cut tiles.
+        step: Model, threshold and when to use tiles.
+        letterbox: Of the detector; tiles have its size and border.
+        pose: Says how to make a region of a plain box.
+        batch: Detector images and their place in the frames.
+    """
+    detections = await _detect(stages, step.model, batch.images)
+    failed = dict(detections.failed)
+    size = batch.frame_size
+    found = _in_frame(detections, batch.transforms, detections.image_index, pose, size)
+    tiles = _tiles(batch, found, letterbox, step)
+    if len(tiles.rois):
+        crops = await stages.decode.crop(
+            batch.frames,
+            batch.image_frame[tiles.image_index],
+            tiles.rois,
+            CropSpec(letterbox.size, letterbox.size, "constant"),
+        )
+        detections = await _detect(stages, step.model, crops.images)
+        failed |= {int(tiles.image_index[row]): reason for row, reason in detections.failed.items()}
+        in_tiles = _in_frame(
+            detections, crops.transforms, tiles.image_index[detections.image_index], pose, size
+        )
+        found = _merge(found, in_tiles)
+    return replace(_best(found, step), failed=failed)
+
+
+async def _detect(stages: Stages, model: str, images: UInt8) -> Detections:
+    """Detect in calls of bounded size; images that the engine refuses are named."""
+    parts: list[Detections] = []
+    for rows in slices(len(images), images[:1].nbytes):
+        try:
+            part = await stages.detection.detect(model, images[rows])
+        except Unprocessable as error:  # not one of them can be processed
+            part = _nothing(dict.fromkeys(range(rows.stop - rows.start), error.message))
+        parts.append(
+            replace(
+                part,
+                image_index=part.image_index + rows.start,
+                failed={row + rows.start: reason for row, reason in part.failed.items()},
+            )
+        )
+    return _join(parts)
+
+
+def _in_frame(
+    detections: Detections,
+    transforms: Float32,
+    image_index: Int64,
+    pose: ModelFacts,
+    frame_size: Int32,
+) -> Found:
+    to_frame = transforms[detections.image_index]
+    if detections.rois is not None:
+        return Found(image_index, transform_rois(detections.rois, to_frame), detections.scores)
+    boxes = clip_boxes(transform_boxes(detections.boxes, to_frame), *frame_size.tolist())
+    inside = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1))
+    rois = roi_of_box(
+        boxes[inside],
+        float(pose.parameters.get("roi_scale", 1.25)),
+        float(pose.parameters.get("roi_aspect", 0.75)),
+    )
+    return Found(image_index[inside], rois, detections.scores[inside])
+
+
+def _tiles(batch: FrameBatch, found: Found, letterbox: Letterbox, step: DetectionStep) -> Found:
+    """The tiles to search, as square regions; none in frames nearly square or very long."""
+    width, height = (int(side) for side in batch.frame_size)
+    short, long = min(width, height), max(width, height)
+    if step.tiles == "never" or not _MIN_ASPECT < long / short < _MAX_ASPECT:
+        images = np.zeros(0, np.int64)
+    elif step.tiles == "always":
+        images = np.arange(len(batch.image_frame))
+    else:
+        sure = found.scores >= step.min_score
+        large = np.zeros(len(batch.image_frame), np.float64)
+        np.maximum.at(large, found.image_index[sure], found.rois[sure, 3])
+        images = np.flatnonzero(large < _SMALL * long)
+    count = math.ceil(2 * long / short) - 1  # neighbours overlap by at least a half
+    along = np.linspace(short / 2, long - short / 2, count)
+    across = np.full(count, short / 2)
+    centers = np.column_stack([along, across] if width > height else [across, along])
+    sides = np.full((count, 2), short)
+    rois = np.column_stack([centers, sides, np.zeros(count)]).astype(np.float32)
+    return Found(
+        np.repeat(images, count),
+        np.tile(rois, (len(images), 1)),
+        np.ones(len(images) * count, np.float32),
+    )
+
+
+def _nothing(failed: FailedRows) -> Detections:
+    """No persons."""
+    none = np.zeros(0, np.float32)
+    return Detections(none.reshape(0, 4), none, np.zeros(0, np.int64), none.reshape(0, 5), failed)
+
+
+def _join(parts: list[Detections]) -> Detections:
+    """Detections of consecutive images."""
+    if not parts:
+        return _nothing({})
+    rois = [p.rois for p in parts if p.rois is not None]
+    return Detections(
+        np.concatenate([p.boxes for p in parts]),
+        np.concatenate([p.scores for p in parts]),
+        np.concatenate([p.image_index for p in parts]),
+        np.concatenate(rois) if len(rois) == len(parts) else None,
+        {row: reason for p in parts for row, reason in p.failed.items()},
+    )
+
+
+def _merge(a: Found, b: Found) -> Found:
+    return Found(
+        np.concatenate([a.image_index, b.image_index]),
+        np.concatenate([a.rois, b.rois]),
+        np.concatenate([a.scores, b.scores]),
+    )
+
+
+def _best(found: Found, step: DetectionStep) -> Found:
+    """Drop the doubtful, the doubles of overlapping tiles, and whoever is over the limit."""
+    sure = np.flatnonzero(found.scores >= step.min_score)
+    found = Found(found.image_index[sure], found.rois[sure], found.scores[sure])
+    kept = suppress(box_of_roi(found.rois), found.scores, found.image_index, _SAME_PERSON_IOU)
+    best: list[int] = []
+    for image in np.unique(found.image_index[kept]):
+        rows = kept[found.image_index[kept] == image]
+        best += rows[np.argsort(-found.scores[rows], kind="stable")][: step.max_persons].tolist()
+    return Found(found.image_index[best], found.rois[best], found.scores[best])

@@ -1,0 +1,244 @@
+"""A pipeline is data: one schema for YAML file, ConfigMap and custom resource."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+
+from podium.errors import SetupError
+from podium.pipelines.camera import Intrinsics
+from podium.serving.http.parameters import explain
+
+API_VERSION: Literal["podium.dev/v1alpha1"] = "podium.dev/v1alpha1"
+SHIPPED = Path(__file__).parent / "shipped"
+
+ModelName = Annotated[
+    str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?(@[A-Za-z0-9._-]+)?$", max_length=128)
+]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+
+class Nearest(_Closed):
+    """The athlete closest to a point of the frame, where the track begins."""
+
+    nearest: tuple[float, float]
+
+
+def _read_athlete(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("nearest:"):
+        return {"nearest": value.removeprefix("nearest:").split(",")}
+    return value
+
+
+Athlete = Annotated[
+    Literal["all", "largest", "longest", "most_displacement"] | Nearest,
+    BeforeValidator(_read_athlete),
+]
+"""Whom to keep: ``largest`` (box area over all frames), ``longest`` (in sight),
+``most_displacement``, ``nearest:x,y``, or ``all`` (on each frame the largest first)."""
+
+
+_NUMBER = r"-?[0-9]+(\.[0-9]+)?"
+_RULES = rf"^(all|largest|longest|most_displacement|nearest:{_NUMBER},{_NUMBER})$"
+_ATHLETE_AS_TEXT = WithJsonSchema({"type": "string", "pattern": _RULES})
+"""The form that a query can have too."""
+
+
+def _check_rule(value: Any) -> Any:
+    text = _write_rule(value)
+    if not isinstance(text, str) or len(text) > 64 or not re.fullmatch(_RULES, text):
+        raise ValueError(
+            "must be all, largest, longest, most_displacement or nearest:x,y, "
+            "such as nearest:640,360"
+        )
+    return value
+
+
+def _write_rule(value: Any) -> Any:
+    if isinstance(value, Nearest):
+        return f"nearest:{value.nearest[0]:f},{value.nearest[1]:f}"
+    return value
+
+
+AthleteRule = Annotated[
+    Athlete,
+    BeforeValidator(_check_rule),
+    PlainSerializer(_write_rule),
+    WithJsonSchema({"type": "string", "pattern": _RULES, "maxLength": 64}),
+]
+"""In a document it is text alone: a field of a custom resource has one type."""
+
+Tiles = Literal["never", "auto", "always"]
+
+
+class DetectionStep(_Closed):
+    """How persons are found."""
+
+    model: ModelName
+    """Detector, ``name`` or ``name@version``."""
+
+    stride: int = Field(default=4, ge=1, le=64)
+    """Detect on every Nth frame and interpolate between."""
+
+    tiles: Tiles = "auto"
+    """Search again in overlapping squares of the frame: when nobody or only a small person is
+    found (auto), on every detection frame, or never."""
+
+    min_score: float = Field(default=0.5, ge=0, le=1)
+    """Detections below it are dropped."""
+
+    max_persons: int = Field(default=8, ge=1, le=64)
+    """Persons per detection frame that go on to the pose stage, the surest first."""
+
+
+class PoseStep(_Closed):
+    """How poses are estimated."""
+
+    stage: Literal["pose2d", "pose3d"]
+    """The service that runs the model."""
+
+    model: ModelName
+    """Pose model, ``name`` or ``name@version``."""
+
+    min_presence: float = Field(default=0.5, ge=0, le=1)
+    """Crops that show a person with less probability are dropped (models that say so)."""
+
+
+class AthletesStep(_Closed):
+    """Whom to keep of those found."""
+
+    select: AthleteRule = "all"
+    """Whom to keep: all, largest, longest, most_displacement or nearest:x,y. A request may ask for
+    another."""
+
+    max_persons: int = Field(default=8, ge=1, le=64)
+    """Most persons per answer."""
+
+
+class PressureStep(_Closed):
+    """What to do more cheaply while the services are busy; the answer says so in ``degraded``."""
+
+    after_ms: float = Field(default=500, ge=1, le=600_000)
+    """Holds for frames that have waited longer than this for their turn."""
+
+    stride: int | None = Field(default=None, ge=1, le=64)
+    """Detect on every Nth frame, unless the request says which; no effect below the usual
+    stride."""
+
+    pose_model: ModelName | None = None
+    """A lighter pose model with the same skeleton, ``name`` or ``name@version``."""
+
+
+class PipelineSpec(_Closed):
+    """What a pipeline does."""
+
+    description: str = Field(default="", max_length=1000)
+    """One or two sentences for people."""
+
+    detection: DetectionStep
+    pose: PoseStep
+    athletes: AthletesStep = AthletesStep()
+    under_pressure: PressureStep | None = None
+
+
+class Metadata(BaseModel):
+    """The part of Kubernetes object metadata that a pipeline uses; the rest is ignored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)
+
+
+class Pipeline(_Closed):
+    """A pipeline document."""
+
+    api_version: Literal["podium.dev/v1alpha1"] = API_VERSION
+    kind: Literal["Pipeline"] = "Pipeline"
+    metadata: Metadata
+    spec: PipelineSpec
+
+    @property
+    def name(self) -> str:
+        """The name in its endpoint."""
+        return self.metadata.name
+
+
+class PipelineRequest(_Closed):
+    """What one request may say beside its media; defaults come from the pipeline."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+    start: int = Field(default=0, ge=0, le=2**40)
+    """First frame, counted from 0 in presentation order."""
+
+    count: int | None = Field(default=None, ge=1, le=2**40)
+    """Frames to answer; all that follow when left out."""
+
+    step: int = Field(default=1, ge=1, le=10_000)
+    """Take every Nth frame."""
+
+    stride: int | None = Field(default=None, ge=1, le=64)
+    """Detect on every Nth of the taken frames."""
+
+    tiles: Tiles | None = None
+    """When to search again in tiles of the frame: never, auto or always."""
+
+    athlete: Annotated[Athlete, _ATHLETE_AS_TEXT] | None = None
+    """Whom to keep: all, largest, longest, most_displacement or nearest:x,y."""
+
+    max_persons: int | None = Field(default=None, ge=1, le=64)
+    """Most persons to keep."""
+
+    intrinsics: Intrinsics | None = None
+    """Focal lengths and centre of the camera in pixels, fx,fy,cx,cy; models that place persons in
+    metres in front of it use them."""
+
+
+def load_pipelines(folders: Iterable[Path]) -> dict[str, Pipeline]:
+    """Read every ``*.yaml`` of some folders; later folders win.
+
+    Raises:
+        SetupError: a file is not a valid pipeline; names the file and the field.
+    """
+    pipelines: dict[str, Pipeline] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise SetupError(f"PODIUM_PIPELINES: {folder} is not a folder")
+        for path in sorted(folder.glob("*.yaml")):
+            pipeline = read_pipeline(path.read_text(), source=str(path))
+            pipelines[pipeline.name] = pipeline
+    return pipelines
+
+
+def read_pipeline(text: str, *, source: str) -> Pipeline:
+    """Read one YAML document. Raises SetupError naming ``source`` and the field."""
+    try:
+        return Pipeline.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise SetupError(f"{source}: is not valid YAML ({error})") from None
+    except ValidationError as error:
+        raise SetupError(f"{source}: {': '.join(explain(error))}") from None

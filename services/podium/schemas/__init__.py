@@ -1,0 +1,1 @@
+"""Every public JSON document, as pydantic models."""

@@ -1,0 +1,132 @@
+"""Spreads calls over the replicas of a service, and keeps away from those that fail."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from podium.errors import Unavailable
+from podium.serving.calling.endpoints import Endpoints
+
+_EJECT_AFTER = 3  # failures in a row
+_EJECT_S = 1.0  # doubles with every ejection in a row
+_MAX_EJECT_S = 30.0
+_HUNG_S = 1.0  # without an answer to anybody
+
+
+@dataclass(eq=False, slots=True)
+class Replica:
+    """One replica as its caller sees it."""
+
+    address: str
+    in_flight_rows: int = 0
+    failures: int = 0  # in a row
+    ejected_until: float = 0.0
+    answered_at: float = 0.0
+
+
+class Balancer:
+    """Power of two choices on rows in flight, with outlier ejection.
+
+    Two random replicas are compared and the less loaded one is taken, which is nearly as good as
+    comparing all and does not herd (Mitzenmacher, IEEE TPDS 2001). A replica that fails three
+    times in a row is left alone for a second, and twice as long each time it does so again.
+
+    Args:
+        stage: Name that errors carry.
+        endpoints: Where the replicas are.
+    """
+
+    def __init__(self, stage: str, endpoints: Endpoints) -> None:
+        self._stage = stage
+        self.endpoints = endpoints
+        self._replicas: dict[str, Replica] = {}
+
+    @contextmanager
+    def pick(
+        self, rows: int, avoid: Collection[str] = (), only: str | None = None
+    ) -> Iterator[Replica]:
+        """Choose a replica for a call of ``rows`` rows, which count as in flight in the block.
+
+        Args:
+            rows: Weight of the call.
+            avoid: Addresses that have just failed; taken only if there is no other.
+            only: The one address that will do, known or not.
+
+        Raises:
+            Unavailable: there is no replica at all.
+        """
+        replica = self._replicas.get(only) or Replica(only) if only else self._choose(avoid)
+        replica.in_flight_rows += rows
+        try:
+            yield replica
+        finally:
+            replica.in_flight_rows -= rows
+
+    def _choose(self, avoid: Collection[str]) -> Replica:
+        addresses = self.endpoints.addresses()
+        if not addresses:
+            raise Unavailable(f"{self._stage}: no replica is known")
+        for gone in self._replicas.keys() - set(addresses):
+            del self._replicas[gone]
+        replicas = [self._replicas.setdefault(a, Replica(a)) for a in addresses]
+        now = time.monotonic()
+        healthy = [r for r in replicas if r.ejected_until <= now]
+        untried = [r for r in replicas if r.address not in avoid]
+        # An ejected replica may be back; one that has just failed this very call is not.
+        candidates = [r for r in healthy if r in untried] or untried or healthy or replicas
+        pair = random.sample(candidates, min(2, len(candidates)))
+        return min(pair, key=lambda r: r.in_flight_rows)
+
+    @staticmethod
+    def succeeded(replica: Replica) -> None:
+        """The replica has answered, whatever it said."""
+        replica.answered_at = time.monotonic()
+        replica.failures = 0
+        replica.ejected_until = 0.0
+
+    @staticmethod
+    def failed(replica: Replica) -> None:
+        """The replica did not answer, or said that it is broken or leaving."""
+        replica.failures += 1
+        if replica.failures >= _EJECT_AFTER:
+            backoff = _EJECT_S * 2 ** min(replica.failures - _EJECT_AFTER, 10)
+            replica.ejected_until = time.monotonic() + min(backoff, _MAX_EJECT_S)
+
+    @classmethod
+    def silent(cls, replica: Replica, since: float) -> None:
+        """A call that began at ``since`` has got no answer in its time.
+
+        A replica that meanwhile answers others is slow, and may be so because of its load, which
+        would only move to the rest; and a short time says nothing.
+        """
+        if time.monotonic() - max(since, replica.answered_at) >= _HUNG_S:
+            cls.failed(replica)
+
+
+class RetryBudget:
+    """Lets retries be a fixed share of the calls, so that they cannot multiply a load.
+
+    Args:
+        share: Retries per first attempt.
+        burst: Retries that may be made at once after a quiet time.
+    """
+
+    def __init__(self, share: float = 0.2, burst: float = 20.0) -> None:
+        self._share = share
+        self._burst = burst
+        self._tokens = burst
+
+    def first_attempt(self) -> None:
+        """Count a call."""
+        self._tokens = min(self._burst, self._tokens + self._share)
+
+    def may_retry(self) -> bool:
+        """Take a retry out of the budget, if there is one."""
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

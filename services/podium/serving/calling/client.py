@@ -1,0 +1,304 @@
+"""Calls one service over the Open Inference Protocol, with binary tensors both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import orjson
+
+from podium.errors import (
+    BY_STATUS,
+    DeadlineExceeded,
+    NotFound,
+    Overloaded,
+    PodiumError,
+    StageFailed,
+    Unavailable,
+)
+from podium.serving.calling.balancer import Balancer, Replica, RetryBudget
+from podium.serving.calling.connections import (
+    AnswerLostError,
+    ConnectError,
+    Connections,
+    HttpAnswer,
+    Part,
+)
+from podium.serving.calling.endpoints import Endpoints
+from podium.serving.observing.deadline import remaining_s
+from podium.serving.observing.request_context import current_request, read_server_timing
+from podium.serving.observing.telemetry import CallMetrics, Metrics
+from podium.wire import (
+    HEADER_LENGTH,
+    InferResult,
+    Parameter,
+    Tensors,
+    read_error,
+    read_response,
+    write_request,
+)
+
+T = TypeVar("T")
+
+_MAX_ATTEMPTS = 5
+_BACKOFF_S = 0.05
+_MAX_BACKOFF_S = 2.0
+
+
+class OipClient:
+    """A client of one stage, over all its replicas.
+
+    Calls are idempotent. What fails for a reason that another replica, or the same one a little
+    later, need not have (no connection, 429, 502, 503, 504) is tried again with full jitter,
+    within the deadline and the retry budget. Lost connections are outside the budget: a replica
+    that dies fails all its calls at once, and works on them no more.
+
+    A model whose run takes minutes is better not run twice at the same time: where it is not
+    ``repeatable``, only runs that no replica has begun are tried again.
+
+    Args:
+        connections: To the replicas; shared by the stages.
+        stage: Name that errors carry.
+        endpoints: Where the replicas are.
+        metrics: Where to count; None: nowhere that anybody looks.
+        timeout_s: The longest wait for an answer.
+        repeatable: Whether a model is run again while a replica may still be running it.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        stage: str,
+        endpoints: Endpoints,
+        metrics: CallMetrics | None = None,
+        *,
+        timeout_s: float = 120.0,
+        repeatable: bool = True,
+    ) -> None:
+        self._connections = connections
+        self._timeout_s = timeout_s
+        self._repeatable = repeatable
+        self._metrics = metrics or Metrics("client").calls(stage)
+        self._metrics.watch_replicas(lambda: len(endpoints.addresses()))
+        self.stage = stage
+        self.balancer = Balancer(stage, endpoints)
+        self._budget = RetryBudget()
+
+    async def infer(
+        self,
+        model: str,
+        inputs: Tensors,
+        parameters: Mapping[str, Parameter] | None = None,
+        *,
+        address: str | None = None,
+        call: str | None = None,
+    ) -> InferResult:
+        """Run a model.
+
+        Args:
+            model: ``name`` or ``name@version``.
+            inputs: Named arrays.
+            parameters: Request parameters.
+            address: Base URL of the one replica that can answer, where that matters; then
+                only 429 is tried again.
+            call: Name in metrics and timings, where a stage answers several; None: the stage's.
+
+        Raises:
+            PodiumError: what the stage answered, or Unavailable when it does not answer;
+                StageFailed in place of the latter when the run may not be repeated.
+        """
+        path = f"{_model_path(model)}/infer"
+        rows = max(1, max((a.shape[0] if a.ndim else 1 for a in inputs.values()), default=1))
+
+        name = call or self.stage
+
+        async def attempt(base: str) -> InferResult:
+            body = write_request(inputs, {**(parameters or {}), **_timeout()})
+            started = time.perf_counter()
+            with current_request().call(self.stage, model) as headers:
+                answer = await self._call("POST", base, path, body.headers | headers, body.parts)
+            self._note_transfer(name, time.perf_counter() - started, answer.headers)
+            return read_response(answer.body, answer.headers.get(HEADER_LENGTH))
+
+        started = time.perf_counter()
+        try:
+            return await self._with_retries(attempt, rows, address, self._repeatable)
+        finally:
+            seconds = time.perf_counter() - started
+            self._metrics.observe_call(name, seconds)
+            current_request().add_call(name, seconds)
+
+    def _note_transfer(self, call: str, seconds: float, headers: Mapping[str, str]) -> None:
+        """What the stage did not spend on a call, it spent on the way."""
+        phases = read_server_timing(headers.get("server-timing", ""))
+        if "total" in phases:
+            transfer_s = max(0.0, seconds - phases["total"] + phases.get("receive", 0.0))
+            self._metrics.observe_transfer(call, transfer_s)
+            current_request().add_transfer(transfer_s)
+
+    async def metadata(self, model: str) -> dict[str, Any]:
+        """The metadata of a model. Raises NotFound or Unavailable."""
+
+        async def call(base: str) -> dict[str, Any]:
+            with current_request().call(self.stage, model) as headers:
+                answer = await self._call("GET", base, _model_path(model), headers)
+            decoded = orjson.loads(answer.body)
+            if not isinstance(decoded, dict):
+                raise StageFailed(f"{self.stage}: metadata of {model} is not an object")
+            return decoded
+
+        return await self._with_retries(call, rows=1)
+
+    async def _with_retries(
+        self,
+        call: Callable[[str], Awaitable[T]],
+        rows: int,
+        only: str | None = None,
+        repeatable: bool = True,
+    ) -> T:
+        """Call replicas until one answers, within deadline and budget."""
+        self._budget.first_attempt()
+        tried: set[str] = set()
+        for attempt in itertools.count(1):
+            with self.balancer.pick(rows, avoid=tried, only=only) as replica:
+                started = time.monotonic()
+                try:
+                    answer = await call(replica.address)
+                except _RETRYABLE as error:
+                    self._judge(replica, error, started)
+                    if not repeatable and isinstance(error, _AnswerLost | _ProxyFailed):
+                        # Not Unavailable: callers take that for leave to try again.
+                        raise StageFailed(error.message) from None
+                    if not repeatable and isinstance(error, DeadlineExceeded):
+                        raise
+                    pause_s = _pause_s(attempt, error)
+                    curable = only is None or isinstance(error, Overloaded)
+                    if not curable or attempt == _MAX_ATTEMPTS or pause_s >= remaining_s():
+                        raise
+                    if not (isinstance(error, _ConnectionLost) or self._budget.may_retry()):
+                        raise
+                    tried.add(replica.address)
+                    self._metrics.retries.inc()
+                    failed = error
+                except PodiumError:
+                    self.balancer.succeeded(replica)
+                    raise
+                else:
+                    self.balancer.succeeded(replica)
+                    return answer
+            try:
+                await asyncio.sleep(pause_s)
+            except asyncio.CancelledError:
+                if remaining_s() > 0:
+                    raise
+                raise failed from None  # the time is up: as where the pause would be too long
+            finally:
+                del failed  # its traceback has this frame, which has what was sent
+        raise AssertionError("unreachable")
+
+    def _judge(self, replica: Replica, error: PodiumError, started: float) -> None:
+        """A full queue is a sign of health; anything else that is retried is not."""
+        ejected_until = replica.ejected_until
+        if isinstance(error, _NoAnswer):
+            self.balancer.silent(replica, started)
+        elif isinstance(error, Overloaded | DeadlineExceeded):
+            self.balancer.succeeded(replica)
+        else:
+            self.balancer.failed(replica)
+        if replica.ejected_until > ejected_until:
+            self._metrics.ejections.inc()
+
+    async def _call(
+        self,
+        method: str,
+        base: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Sequence[Part] = (),
+    ) -> HttpAnswer:
+        try:
+            async with asyncio.timeout(self._patience_s()):
+                answer = await self._connections.call(method, base, path, headers, body)
+        except TimeoutError:
+            raise _NoAnswer(f"{self.stage}: no answer in time") from None
+        except asyncio.CancelledError:
+            if remaining_s() > 0:
+                raise
+            # An outer time limit was quicker than that of this call; still, this stage was slow.
+            raise _NoAnswer(f"{self.stage}: no answer in time") from None
+        except ConnectError as error:
+            raise _ConnectionLost(f"{self.stage}: does not answer ({error})") from None
+        except AnswerLostError as error:
+            raise _AnswerLost(f"{self.stage}: does not answer ({error})") from None
+        self._metrics.received_bytes.inc(len(answer.body))
+        if answer.status != 200:
+            raise _error(self.stage, answer.status, answer.body, answer.headers)
+        return answer
+
+    def _patience_s(self) -> float:
+        """What is left of the request's budget, and no more than the longest wait for a stage."""
+        # A little less than the budget, so that the error names the stage that was slow.
+        left = remaining_s()
+        return min(self._timeout_s, max(0.001, left - min(0.05, 0.1 * left)))
+
+
+class _ConnectionLost(Unavailable):
+    """There was no connection, or it ended before the answer."""
+
+
+class _AnswerLost(_ConnectionLost):
+    """The connection ended while the replica may have been at work."""
+
+
+class _ProxyFailed(Unavailable):
+    """What is in between lost the replica, or did not reach it in time."""
+
+
+class _NoAnswer(DeadlineExceeded):
+    """The replica was still silent when the time was up."""
+
+
+_RETRYABLE = (Overloaded, Unavailable, DeadlineExceeded)
+
+
+def _pause_s(attempt: int, error: PodiumError) -> float:
+    """Full jitter (Brooker, 2015); a replica that says when to come back is believed."""
+    ceiling = min(_MAX_BACKOFF_S, _BACKOFF_S * 2**attempt)
+    if isinstance(error, Overloaded):
+        ceiling = max(ceiling, min(error.retry_after_s, _MAX_BACKOFF_S))
+    return random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret
+
+
+def _timeout() -> dict[str, Parameter]:
+    """What is left of the budget, as the protocol's ``timeout`` in microseconds."""
+    left = remaining_s()
+    return {"timeout": max(1, int(left * 1e6))} if math.isfinite(left) else {}
+
+
+def _model_path(model: str) -> str:
+    name, _, version = model.partition("@")
+    return f"/v2/models/{name}" + (f"/versions/{version}" if version else "")
+
+
+def _error(stage: str, status: int, data: bytes, headers: Mapping[str, str]) -> PodiumError:
+    message = read_error(data)
+    kind = BY_STATUS.get(status, StageFailed)
+    if status in (408, 502):  # 408: we were too slow, or the network between us
+        kind = _ProxyFailed
+    if kind is Overloaded:
+        return Overloaded(message, retry_after_s=_retry_after_s(headers))
+    if kind is StageFailed or issubclass(kind, NotFound | Unavailable | DeadlineExceeded):
+        return kind(message if message.startswith(stage) else f"{stage}: {message}")
+    return kind(message)  # the caller's mistake: the stage has named the field
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float:
+    for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
+        if headers.get(name, "").isdigit():
+            return int(headers[name]) * unit
+    return 1.0

@@ -1,0 +1,367 @@
+"""Dynamic batching: rows of different requests share engine calls.
+
+Work-conserving: an idle engine takes what is there at once; while it is busy, the next batch
+fills. Waiting requests take turns, so that a long one does not hold up a short one. Rows whose
+caller has gone or whose deadline cannot be met never reach the engine, and a batch that the
+engine refuses is halved until only the rows that it refuses are left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.errors import DeadlineExceeded, Overloaded, PodiumError, TooLarge, Unprocessable
+from podium.serving.hosting.engine_phases import timed
+from podium.serving.observing import deadline
+from podium.serving.observing.in_thread import in_thread
+from podium.serving.observing.request_context import RequestContext, current_request
+from podium.serving.observing.telemetry import BatchMetrics
+from podium.serving.oip.batching import GROUPED_BY, BatchLimits, BatchObserver, Execution
+
+Tensors = Mapping[str, NDArray[Any]]
+Run = Callable[[Tensors], dict[str, NDArray[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """Outputs of one request; failed rows hold NaN (or 0), or nothing where rows are grouped."""
+
+    outputs: dict[str, NDArray[Any]]
+    failed: dict[int, str]  # row -> why
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    """One waiting request."""
+
+    inputs: Tensors
+    rows: int
+    bytes: int
+    deadline: float
+    done: asyncio.Future[BatchResult]
+    enqueued: float
+    key: tuple[Any, ...]
+    next_row: int = 0
+    parts: list[tuple[int, dict[str, NDArray[Any]]]] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)
+    finished_rows: int = 0
+    request: RequestContext = field(default_factory=current_request)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """Consecutive rows of one job within a batch."""
+
+    job: _Job
+    start: int
+    stop: int
+
+
+class Batcher:
+    """Pools the rows of concurrent requests to one model.
+
+    Args:
+        run: Computes a batch; called in ``executor``, by at most ``instances`` threads at once.
+        executor: Threads for the engine.
+        instances: Engine calls that run at the same time.
+        limits: Sizes of batches and of the queue.
+        stage: Name that errors carry.
+        metrics: Where to count.
+        observer: Who else is told of waits and batches.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        executor: Executor,
+        *,
+        instances: int,
+        limits: BatchLimits,
+        stage: str,
+        metrics: BatchMetrics,
+        observer: BatchObserver | None = None,
+    ) -> None:
+        self._run = run
+        self._executor = executor
+        self._idle = instances
+        self._instances = instances
+        self._limits = limits
+        self._stage = stage
+        self._metrics = metrics
+        self._observer = observer
+        self._jobs: deque[_Job] = deque()
+        self._queued_rows = 0
+        self._queued_bytes = 0
+        self._running_rows = 0
+        self._row_s = 0.0  # smoothed engine seconds per row
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def infer(self, inputs: Tensors) -> BatchResult:
+        """Compute the rows of one request.
+
+        Raises:
+            Overloaded: the queue is full; says when to come back.
+            DeadlineExceeded: the deadline of the request cannot be met.
+            TooLarge: the request alone is over the limits of the queue.
+            Unprocessable: the engine refused every row of it.
+        """
+        rows = len(next(iter(inputs.values())))
+        if rows == 0:
+            return BatchResult(self._run(inputs), {})
+        job = _Job(
+            inputs=inputs,
+            rows=rows,
+            bytes=sum(array.nbytes for array in inputs.values()),
+            deadline=deadline.deadline(),
+            done=asyncio.get_running_loop().create_future(),
+            enqueued=time.monotonic(),
+            key=tuple((n, a.dtype, a.shape[1:]) for n, a in sorted(inputs.items())),
+        )
+        self._admit(job)
+        self._jobs.append(job)
+        self._pump()
+        try:
+            return await job.done
+        finally:
+            self._forget(job)
+
+    def _admit(self, job: _Job) -> None:
+        limits = self._limits
+        if job.rows > limits.max_queue_rows or job.bytes > limits.max_queue_bytes:
+            raise TooLarge(
+                f"{job.rows} rows are more than the {limits.max_queue_rows} (or "
+                f"{limits.max_queue_bytes} bytes) that wait at once; send fewer per request",
+                field=next(iter(job.inputs)),
+            )
+        full = (
+            self._queued_rows + job.rows > limits.max_queue_rows
+            or self._queued_bytes + job.bytes > limits.max_queue_bytes
+        )
+        if full and self._jobs:
+            self._metrics.reject("queue_full")
+            raise Overloaded(f"{self._stage}: the queue is full", retry_after_s=self.backlog_s())
+        self._count(job.rows, job.bytes)
+
+    def backlog_s(self) -> float:
+        """How long the queue takes at the measured rate."""
+        return (self._queued_rows + self._running_rows) * self._row_s / self._instances
+
+    def _count(self, rows: int, size: int) -> None:
+        self._queued_rows += rows
+        self._queued_bytes += size
+        self._metrics.set_queue(self._queued_rows, self._queued_bytes)
+
+    def _forget(self, job: _Job) -> None:
+        """Take what is left of a job out of the queue: it is done, failed or cancelled."""
+        left = job.rows - job.next_row
+        if left:
+            job.next_row = job.rows
+            self._count(-left, -job.bytes * left // job.rows)
+        if job in self._jobs:
+            self._jobs.remove(job)
+
+    def _fail(self, job: _Job, error: PodiumError) -> None:
+        if not job.done.done():
+            job.done.set_exception(error)
+        self._forget(job)
+
+    # Batches
+
+    def _pump(self) -> None:
+        """Start batches while there are rows and idle engines."""
+        while self._idle and self._jobs:
+            wait_s = self._wait_s()
+            if wait_s > 0:
+                if self._timer is None:
+                    self._timer = asyncio.get_running_loop().call_later(wait_s, self._on_timer)
+                return
+            batch = self._take()
+            if batch:
+                self._idle -= 1
+                task = asyncio.get_running_loop().create_task(self._work(batch))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    def _wait_s(self) -> float:
+        if self._limits.max_delay_ms <= 0 or self._queued_rows >= self._limits.max_batch:
+            return 0
+        oldest = self._jobs[0].enqueued
+        return oldest + self._limits.max_delay_ms / 1e3 - time.monotonic()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._pump()
+
+    def _take(self) -> list[_Slice]:
+        """The next batch: requests take turns, each with an equal share of the rows."""
+        self._drop_hopeless()
+        batch: list[_Slice] = []
+        space = self._limits.max_batch
+        if not self._jobs:
+            return batch
+        key = self._jobs[0].key
+        fitting = sum(1 for job in self._jobs if job.key == key)
+        share = max(1, space // fitting)
+        for _ in range(len(self._jobs)):
+            if space == 0:
+                break
+            job = self._jobs.popleft()
+            if job.key == key:
+                rows = min(share, space, job.rows - job.next_row)
+                batch.append(_Slice(job, job.next_row, job.next_row + rows))
+                job.next_row += rows
+                space -= rows
+                self._count(-rows, -job.bytes * rows // job.rows)
+            if job.next_row < job.rows:
+                self._jobs.append(job)
+        return batch
+
+    def _drop_hopeless(self) -> None:
+        """Fail the requests that a batch started now would be too late for."""
+        ready_at = time.monotonic() + self._row_s
+        for job in [job for job in self._jobs if job.deadline < ready_at]:
+            self._metrics.reject("deadline")
+            self._fail(job, DeadlineExceeded(f"{self._stage}: no time left in the queue"))
+
+    async def _work(self, batch: list[_Slice]) -> None:
+        rows = sum(part.stop - part.start for part in batch)
+        started = time.monotonic()
+        for part in batch:
+            if part.start == 0:
+                self._metrics.observe_queue(started - part.job.enqueued)
+                part.job.request.add("queue", started - part.job.enqueued)
+                if self._observer is not None:
+                    self._observer.queued(started - part.job.enqueued)
+        self._running_rows += rows
+        inputs = _join(batch)
+        joined = time.monotonic()
+        try:
+            pieces, phases = await in_thread(
+                self._executor, timed, functools.partial(_run_or_halve, self._run, inputs, 0)
+            )
+        finally:
+            self._running_rows -= rows
+            self._idle += 1
+        inferred = time.monotonic()
+        took = inferred - started
+        self._row_s = took / rows if self._row_s == 0 else 0.8 * self._row_s + 0.2 * took / rows
+        self._metrics.observe_batch(rows, phases)
+        for part in batch:
+            phases.add_to(part.job.request)
+        _scatter(batch, pieces)
+        if self._observer is not None:
+            self._observer.executed(
+                Execution(
+                    rows=rows,
+                    refused_rows=sum(1 for *_, outputs in pieces if isinstance(outputs, str)),
+                    requests=len(batch),
+                    new_requests=sum(1 for part in batch if part.start == 0),
+                    engine_calls=2 * len(pieces) - 1,  # halving makes a binary tree of calls
+                    join_s=joined - started,
+                    infer_s=inferred - joined,
+                    scatter_s=time.monotonic() - inferred,
+                )
+            )
+        self._pump()
+
+
+_Piece = tuple[int, int, dict[str, NDArray[Any]] | str]
+"""First row, number of rows, and the outputs or the reason for which there are none."""
+
+
+def _run_or_halve(run: Run, inputs: Tensors, first: int) -> list[_Piece]:
+    rows = len(next(iter(inputs.values())))
+    try:
+        return [(first, rows, run(inputs))]
+    except Exception as error:  # engines raise what they like
+        if rows == 1:
+            reason = error.message if isinstance(error, PodiumError) else str(error)
+            return [(first, 1, reason.splitlines()[0][:300] if reason else type(error).__name__)]
+    half = rows // 2
+    low = {name: array[:half] for name, array in inputs.items()}
+    high = {name: array[half:] for name, array in inputs.items()}
+    return _run_or_halve(run, low, first) + _run_or_halve(run, high, first + half)
+
+
+def _join(batch: list[_Slice]) -> Tensors:
+    if len(batch) == 1:
+        part = batch[0]
+        return {name: array[part.start : part.stop] for name, array in part.job.inputs.items()}
+    return {
+        name: np.concatenate([part.job.inputs[name][part.start : part.stop] for part in batch])
+        for name in batch[0].job.inputs
+    }
+
+
+def _scatter(batch: list[_Slice], pieces: list[_Piece]) -> None:
+    """Give each job its rows of the pieces, and finish the jobs that have all of theirs."""
+    whole = len(batch) == len(pieces) == 1
+    offset = 0  # of the part within the batch
+    for part in batch:
+        end = offset + part.stop - part.start
+        for first, rows, outputs in pieces:
+            low, high = max(first, offset), min(first + rows, end)
+            if low >= high:
+                continue
+            job_row = part.start + low - offset
+            if isinstance(outputs, str):
+                part.job.failed[job_row] = outputs
+            else:
+                rows_of_job = outputs if whole else _rows(outputs, low - first, high - first)
+                part.job.parts.append((job_row, rows_of_job))
+        part.job.finished_rows += part.stop - part.start
+        if part.job.finished_rows == part.job.rows and not part.job.done.done():
+            _finish(part.job)
+        offset = end
+
+
+def _rows(outputs: dict[str, NDArray[Any]], start: int, stop: int) -> dict[str, NDArray[Any]]:
+    if GROUPED_BY not in outputs:
+        return {name: array[start:stop] for name, array in outputs.items()}
+    group = outputs[GROUPED_BY]
+    rows = np.flatnonzero((group >= start) & (group < stop))
+    return {
+        name: array[rows] - start if name == GROUPED_BY else array[rows]
+        for name, array in outputs.items()
+    }
+
+
+def _finish(job: _Job) -> None:
+    if len(job.failed) == job.rows:
+        row, reason = next(iter(job.failed.items()))
+        job.done.set_exception(Unprocessable(f"row {row}: the engine refuses it ({reason})"))
+        return
+    parts = sorted(job.parts, key=lambda part: part[0])
+    grouped = GROUPED_BY in parts[0][1]
+    if len(parts) == 1 and not job.failed:
+        outputs = parts[0][1]
+    elif grouped:
+        outputs = {
+            name: np.concatenate(
+                [p[name] + first if name == GROUPED_BY else p[name] for first, p in parts]
+            )
+            for name in parts[0][1]
+        }
+    else:
+        outputs = {name: _placed(name, parts, job.rows) for name in parts[0][1]}
+    job.done.set_result(BatchResult(outputs, dict(sorted(job.failed.items()))))
+
+
+def _placed(name: str, parts: list[tuple[int, dict[str, NDArray[Any]]]], rows: int) -> NDArray[Any]:
+    sample = parts[0][1][name]
+    missing = np.nan if sample.dtype.kind == "f" else 0
+    placed = np.full((rows, *sample.shape[1:]), missing, sample.dtype)
+    for first, part in parts:
+        placed[first : first + len(part[name])] = part[name]
+    return placed

@@ -1,0 +1,145 @@
+"""A model of the repository as a served model: an adapter behind a batcher."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from pathlib import Path
+
+import orjson
+
+from podium.engines.opening import PLATFORMS
+from podium.engines.session import SessionFactory
+from podium.errors import InvalidInput, SetupError
+from podium.models.adapter import Adapter, load_adapter
+from podium.models.manifest import Manifest, Task
+from podium.serving.hosting.batcher import Batcher
+from podium.serving.hosting.engine_phases import timed_sessions
+from podium.serving.observing.telemetry import Metrics
+from podium.serving.oip.batching import BatchLimits
+from podium.serving.oip.catalogue import Entry
+from podium.serving.oip.model_stats import ModelStatistics
+from podium.wire import InferRequest, InferResult, Parameter, Tensors, TensorSpec
+
+_log = logging.getLogger("podium.models")
+
+
+class EngineModel:
+    """One model of the repository as a served model; its engine runs off the event loop."""
+
+    def __init__(self, manifest: Manifest, adapter: Adapter, batcher: Batcher) -> None:
+        self.name = manifest.name
+        self.version = str(manifest.version)
+        self.platform = PLATFORMS.get(Path(manifest.weights).suffix, "podium")
+        self._adapter = adapter
+        self._batcher = batcher
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """What the adapter takes."""
+        return self._adapter.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """What the adapter gives."""
+        return self._adapter.outputs
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """What callers need to know of the model."""
+        return self._adapter.parameters
+
+    async def infer(self, request: InferRequest) -> InferResult:
+        """Run the rows of the request, batched with those of others.
+
+        Rows that the engine refuses are named by the parameters ``failed_rows`` and
+        ``failed_reasons``, both JSON lists; the others are right.
+
+        Raises:
+            InvalidInput: the inputs differ in the number of rows.
+            PodiumError: see ``Batcher.infer``.
+        """
+        _check_rows(request.inputs)
+        result = await self._batcher.infer(request.inputs)
+        if not result.failed:
+            return InferResult(result.outputs)
+        return InferResult(
+            result.outputs,
+            {
+                "failed_rows": orjson.dumps(list(result.failed)).decode(),
+                "failed_reasons": orjson.dumps(list(result.failed.values())).decode(),
+            },
+        )
+
+
+def _check_rows(inputs: Tensors) -> None:
+    """Raise InvalidInput unless all inputs have a row for each of the first one's."""
+    (first, rows), *others = ((name, len(array)) for name, array in inputs.items())
+    for name, count in others:
+        if count != rows:
+            raise InvalidInput(f"has {count} rows, but {first} has {rows}", field=name)
+
+
+class EngineModelLoader:
+    """Makes served models out of weights.
+
+    Args:
+        task: Which stage they are for.
+        open_session: Loads weights into an engine.
+        executor: Threads that all engines share.
+        instances: Engine calls of one model at the same time.
+        limits: Sizes of batches and queues.
+        metrics: Where to count.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        open_session: SessionFactory,
+        executor: Executor,
+        *,
+        instances: int,
+        limits: BatchLimits,
+        metrics: Metrics,
+    ) -> None:
+        self._task = task
+        self._open_session = timed_sessions(open_session)
+        self._executor = executor
+        self._instances = instances
+        self._limits = limits
+        self._metrics = metrics
+
+    def __call__(self, manifest: Manifest, weights: Path) -> Entry:
+        """Load verified weights and run them once; takes as long as that takes.
+
+        Raises:
+            SetupError: they do not fit their family, or do not run.
+        """
+        started = time.monotonic()
+        reference = f"{manifest.name}@{manifest.version}"
+        adapter = load_adapter(manifest, weights, self._task, self._open_session)
+        _warm_up(adapter, reference, self._limits.max_batch)
+        _log.info("%s is warm after %.2f s", reference, time.monotonic() - started)
+        statistics = ModelStatistics(batched=True)
+        batcher = Batcher(
+            adapter,
+            self._executor,
+            instances=self._instances,
+            limits=self._limits,
+            stage=self._task,
+            metrics=self._metrics.batches(manifest.name),
+            observer=statistics,
+        )
+        return Entry(EngineModel(manifest, adapter, batcher), statistics, self._limits)
+
+
+def _warm_up(adapter: Adapter, reference: str, rows: int) -> None:
+    """Compute a full batch of zeros, so that no request pays for the engine's first allocations."""
+    zeros = {spec.name: spec.zeros(rows) for spec in adapter.inputs if not spec.optional}
+    try:
+        adapter(zeros)
+    except Exception as error:  # engines raise what they like
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SetupError(f"model {reference} does not run: {reason}") from error

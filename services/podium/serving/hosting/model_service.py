@@ -1,0 +1,164 @@
+"""The three model services are one app: every model of a repository that serves their task."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import FastAPI
+from pydantic import BeforeValidator, Field
+
+from podium.engines.opening import open_session
+from podium.engines.options import EngineOptions, Provider
+from podium.engines.processors import available_cpus
+from podium.errors import SetupError
+from podium.models.manifest import Task
+from podium.models.published import PULL_COMMAND
+from podium.models.s3_repository import open_repository
+from podium.models.settings import RepositorySettings
+from podium.serving.app import create_service_app
+from podium.serving.hosting.engine_model import EngineModelLoader
+from podium.serving.hosting.repository_control import RepositoryControl
+from podium.serving.http.settings import ServiceSettings
+from podium.serving.observing.telemetry import Metrics
+from podium.serving.oip.batching import BatchLimits
+from podium.serving.oip.catalogue import Catalogue
+
+_log = logging.getLogger("podium.models")
+
+
+class ModelServiceSettings(ServiceSettings):
+    """Read from ``PODIUM_<FIELD>`` in the environment."""
+
+    models: Annotated[str, BeforeValidator(str)] = "models"
+    """Model repository: a folder of ``<name>/<version>/`` folders, or ``s3://bucket/prefix``."""
+
+    repository: RepositorySettings = Field(default_factory=RepositorySettings)
+    """Which of its models are served, and how those from ``s3://`` get here."""
+
+    provider: Provider = "cpu"
+    """Where the networks run: ``cpu``, ``cuda`` or ``tensorrt``. A service that cannot run there
+    does not start; nothing falls back to the processor."""
+
+    threads: int = Field(default=0, ge=0, le=256)
+    """Processor threads per engine call; 0: the processors that the container may use, shared out
+    among the workers."""
+
+    workers: int = Field(default=0, ge=0, le=64)
+    """Engine calls that run at the same time; 0: one on a processor, two on a graphics card, where
+    one batch is copied while another is computed."""
+
+    tensorrt_cache: Path | None = None
+    """Folder that keeps the engines that TensorRT builds, for this card and version; unset: they
+    are built at every start, which takes minutes. They are machine code: let nobody else write."""
+
+    tensorrt_fp16: bool = False
+    """Whether TensorRT may compute in FP16 what the weights have in FP32."""
+
+    torch_compile: bool = False
+    """Whether models for torch (``.pt2``) are compiled at the start, which takes minutes and a C
+    compiler, and runs quicker."""
+
+    max_batch: int = Field(default=8, ge=1, le=1024)
+    """Rows (images, crops) per engine call, pooled over requests."""
+
+    max_delay_ms: float = Field(default=0, ge=0, le=1000)
+    """How long an idle engine waits for a fuller batch; 0: never."""
+
+    max_queue_rows: int = Field(default=512, ge=1)
+    """Rows that may wait; beyond, requests are answered with 429."""
+
+    max_queue_bytes: int = Field(default=256 << 20, ge=1)
+    """Bytes of rows that may wait; beyond, requests are answered with 429."""
+
+    allow_empty: bool = False
+    """Whether the service starts where the repository holds no model for it. Requests are then
+    answered with 404 until one is loaded. One whose models are all damaged does not start."""
+
+    model_control: bool = True
+    """Whether requests may load and unload models. Only the model repository can be loaded from,
+    and its weights are verified; but whoever reaches the port may unload, so turn it off, or keep
+    strangers out by a network policy, where that matters. The gateway does not pass it on."""
+
+    def engine(self) -> EngineOptions:
+        """What the engine is told, with the numbers that are left to it filled in."""
+        on_processor = self.provider == "cpu"
+        workers = self.workers or (1 if on_processor else 2)
+        cpus = available_cpus()
+        threads = self.threads or max(1, cpus // workers)
+        if threads * workers > cpus:
+            _log.warning(
+                "%d workers of %d threads are more than the %d processors that the container may "
+                "use: they will be throttled",
+                workers,
+                threads,
+                cpus,
+            )
+        return EngineOptions(
+            provider=self.provider,
+            threads=threads,
+            max_rows=1 if on_processor else self.max_batch,
+            in_flight=workers,
+            tensorrt_cache=self.tensorrt_cache,
+            tensorrt_fp16=self.tensorrt_fp16,
+            torch_compile=self.torch_compile,
+        )
+
+
+def create_model_service(task: Task, settings: ModelServiceSettings, *, summary: str) -> FastAPI:
+    """Make the app of one model service.
+
+    Raises:
+        SetupError: no model of the repository can be served for the task, or the engine cannot
+            run where it is to.
+        PodiumError: the repository cannot be read.
+    """
+    engine = settings.engine()
+    executor = ThreadPoolExecutor(engine.in_flight, thread_name_prefix="engine")
+    metrics = Metrics(task)
+    load_model = EngineModelLoader(
+        task,
+        functools.partial(open_session, options=engine),
+        executor,
+        instances=engine.in_flight,
+        limits=BatchLimits(
+            settings.max_batch,
+            settings.max_delay_ms,
+            settings.max_queue_rows,
+            settings.max_queue_bytes,
+        ),
+        metrics=metrics,
+    )
+    catalogue = Catalogue()
+    control = RepositoryControl(
+        catalogue,
+        open_repository(settings.models, settings.repository),
+        task,
+        load_model,
+        serve=settings.repository.serve,
+        enabled=settings.model_control,
+    )
+    control.load_all()
+    if not list(catalogue) and not settings.allow_empty:
+        raise SetupError(f"{settings.models}: holds no {task} model; run `{PULL_COMMAND}`")
+
+    @asynccontextmanager
+    async def threads(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        control.close()
+        executor.shutdown()
+
+    return create_service_app(
+        task,
+        catalogue,
+        settings,
+        summary=summary,
+        resource=threads,
+        metrics=metrics,
+        control=control,
+    )

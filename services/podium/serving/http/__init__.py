@@ -1,0 +1,1 @@
+"""HTTP for every service: limits, admission, errors, keys."""

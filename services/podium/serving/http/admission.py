@@ -1,0 +1,215 @@
+"""Decides at the door whether a request is taken on, before its body is read."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass, field
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from podium.errors import Overloaded
+from podium.serving.observing.client_pace import CLIENT, Client
+from podium.serving.observing.request_context import current_request
+from podium.serving.observing.telemetry import Metrics
+
+_WORK = ("POST", "PUT")
+
+
+@dataclass
+class Admission:
+    """What is being worked on, and how much may be.
+
+    Args:
+        max_requests: Requests worked on at the same time; health, metadata and metrics do not
+            count, nor those that wait for their clients.
+        max_bytes: Bodies at the same time, by their declared lengths, or as they come;
+            and what they decompress to. As much again: answers that clients have yet to take.
+    """
+
+    max_requests: int
+    max_bytes: int
+    requests: int = 0
+    waiting: int = 0  # of these: for their clients, to send the body or to take the answer
+    bytes: int = 0
+    draining: bool = False
+    untaken: dict[Client, int] = field(default_factory=dict)  # bytes of answers; the oldest first
+    idle: asyncio.Event = field(default_factory=asyncio.Event)  # set while nothing is in flight
+    _request_s: float = 0.0  # smoothed time between two finished requests while busy
+    _last_done: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.idle.set()
+
+    @property
+    def working(self) -> int:
+        """Requests that are worked on."""
+        return self.requests - self.waiting
+
+    def refusal(self, size: int) -> tuple[int, str] | None:
+        """Why a request with a body of ``size`` bytes is refused: status and reason."""
+        if self.draining:
+            return 503, "draining"
+        if self.working >= self.max_requests:
+            return 429, "requests"
+        if self.requests and self.bytes + size > self.max_bytes:
+            return 429, "bytes"
+        return None
+
+    def retry_after_s(self) -> float:
+        """When the requests that are ahead will be done, at the measured rate."""
+        return min(60.0, self.working * self._request_s)
+
+    def enter(self, size: int) -> None:
+        """Take a request on."""
+        if self.requests == 0:
+            self._last_done = time.monotonic()
+            self.idle.clear()
+        self.requests += 1
+        self.bytes += size
+
+    def grow(self, size: int) -> None:
+        """Count bytes of a body beyond its declared length.
+
+        Raises:
+            Overloaded: the bodies of all requests together are over the limit.
+        """
+        if self.requests > 1 and self.bytes + size > self.max_bytes:
+            raise Overloaded(_MESSAGES["bytes"], retry_after_s=self.retry_after_s())
+        self.bytes += size
+
+    def hold_answer(self, client: Client) -> None:
+        """Its answer stays here for now; too many of them cost who has waited longest his."""
+        self.untaken[client] = client.untaken_bytes()
+        while len(self.untaken) > 1 and sum(self.untaken.values()) > self.max_bytes:
+            oldest = next(iter(self.untaken))
+            del self.untaken[oldest]
+            oldest.hang_up()
+
+    def leave(self, size: int) -> None:
+        """Let it go, and learn the rate from it."""
+        now = time.monotonic()
+        gap = now - self._last_done
+        self._last_done = now
+        self._request_s = gap if self._request_s == 0 else 0.9 * self._request_s + 0.1 * gap
+        self.requests -= 1
+        self.bytes -= size
+        if self.requests == 0:
+            self.idle.set()
+
+
+class AdmissionControl:
+    """ASGI middleware: 429 with Retry-After when too much is in flight, 503 when draining."""
+
+    def __init__(self, app: ASGIApp, *, admission: Admission, metrics: Metrics) -> None:
+        self.app = app
+        self.admission = admission
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in _WORK:
+            await self.app(scope, receive, send)
+            return
+        length = Headers(scope=scope).get("content-length", "")
+        size = int(length) if length.isdigit() else 0
+        refusal = self.admission.refusal(size)
+        if refusal is not None:
+            status, reason = refusal
+            self.metrics.reject(reason)
+            response = refuse(status, reason, self.admission.retry_after_s())
+            await response(scope, receive, send)
+            return
+
+        await _Admitted(self.admission, self.metrics, size, chunked=not length).run(
+            self.app, scope, receive, send
+        )
+
+
+class _Admitted:
+    """A request that was taken on; it counts as work while it does not wait for its client."""
+
+    def __init__(self, admission: Admission, metrics: Metrics, size: int, *, chunked: bool) -> None:
+        self._admission = admission
+        self._metrics = metrics
+        self._size = size
+        self._chunked = chunked
+        self._body_comes = chunked or size > 0
+
+    async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        async def counted_receive() -> Message:
+            message = await receive()
+            if self._chunked:
+                self._charge(len(message.get("body", b"")))
+            if self._body_comes and not message.get("more_body", False):
+                self._body_is_there()
+            return message
+
+        async def counted_send(message: Message) -> None:
+            self._admission.waiting += 1
+            try:
+                await send(message)
+            finally:
+                self._admission.waiting -= 1
+
+        current_request().body_charges.append(self._charge)
+        self._admission.enter(self._size)
+        self._admission.waiting += self._body_comes
+        try:
+            await app(scope, counted_receive, counted_send)
+            await self._answer_is_taken(scope.get(CLIENT))
+        finally:
+            self._admission.waiting -= self._body_comes
+            self._admission.leave(self._size)
+
+    def _charge(self, size: int) -> None:
+        try:
+            self._admission.grow(size)
+        except Overloaded:
+            self._metrics.reject("bytes")
+            raise
+        self._size += size
+
+    def _body_is_there(self) -> None:
+        self._body_comes = False
+        self._admission.waiting -= 1
+        if self._admission.working > self._admission.max_requests:  # others were quicker
+            self._metrics.reject("requests")
+            raise Overloaded(_MESSAGES["requests"], retry_after_s=self._admission.retry_after_s())
+
+    async def _answer_is_taken(self, client: Client | None) -> None:
+        """A large answer is in memory until its client has taken it."""
+        if client is None or not client.untaken_bytes():
+            return
+        self._admission.hold_answer(client)
+        self._admission.waiting += 1
+        try:
+            await client.has_taken()
+        finally:
+            self._admission.waiting -= 1
+            self._admission.untaken.pop(client, None)
+
+
+_MESSAGES = {
+    "draining": "the service is shutting down; ask another replica",
+    "requests": "too many requests at once; come back later",
+    "bytes": "too many bytes at once; come back later",
+}
+
+
+def refuse(status: int, reason: str, retry_after_s: float) -> JSONResponse:
+    """The answer to a request that is not taken on; one that drains also lets the caller go."""
+    headers = retry_headers(retry_after_s)
+    if reason == "draining":
+        headers["connection"] = "close"
+    return JSONResponse({"error": _MESSAGES[reason]}, status, headers)
+
+
+def retry_headers(retry_after_s: float) -> dict[str, str]:
+    """``Retry-After`` in whole seconds, as HTTP has it, and the exact time in milliseconds."""
+    return {
+        "retry-after": str(max(1, math.ceil(retry_after_s))),
+        "retry-after-ms": str(max(1, math.ceil(retry_after_s * 1e3))),
+    }

@@ -1,0 +1,216 @@
+"""API keys: who may use the gateway, and how much.
+
+A key is 256 random bits, so that its plain SHA-256 can be kept without salt or stretching; the
+key itself is shown once and stored nowhere. The file of keys is a list::
+
+    - id: club-a                  # appears in logs
+      sha256: 9f86d081884c7d65... # of the key
+      requests_per_minute: 600    # optional
+      bytes_per_minute: 500000000 # optional, of request bodies, decompressed ones too
+
+Limits hold per replica of the gateway.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from podium.errors import Overloaded, PodiumError, SetupError, Unauthorized
+from podium.serving.http.admission import retry_headers
+from podium.serving.observing.request_context import current_request
+from podium.serving.observing.telemetry import Metrics
+
+OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics"})
+"""Kubernetes and Prometheus come without a key."""
+
+_PREFIX = "podium_"  # lets scanners for leaked secrets find keys
+
+
+class ApiKey(BaseModel):
+    """One entry of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[\w.-]{1,64}$")
+    sha256: str = Field(pattern=r"^[0-9a-fA-F]{64}$")
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    bytes_per_minute: int | None = Field(default=None, ge=1)
+
+
+def new_key() -> tuple[str, str]:
+    """A new key, and the SHA-256 of it for the file."""
+    key = _PREFIX + secrets.token_urlsafe(32)
+    return key, hashlib.sha256(key.encode()).hexdigest()
+
+
+def load_keys(path: Path) -> list[ApiKey]:
+    """Read the file of keys.
+
+    Raises:
+        SetupError: it cannot be read, an entry is wrong, or two share an id or a key.
+    """
+    where = f"PODIUM_API_KEYS: {path}"
+    try:
+        keys = TypeAdapter(list[ApiKey]).validate_python(yaml.safe_load(path.read_bytes()))
+    except OSError as error:
+        raise SetupError(f"{where}: {error.strerror}") from None
+    except yaml.YAMLError:
+        raise SetupError(f"{where}: is not YAML") from None
+    except ValidationError as error:
+        # Without the values: a key that was pasted in place of its hash must not get into logs.
+        first = error.errors(include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "file"
+        raise SetupError(f"{where}: {field}: {first['msg']}") from None
+    if not keys:
+        raise SetupError(f"{where}: holds no keys, so that nobody could get in")
+    for field, values in (
+        ("id", [key.id for key in keys]),
+        ("sha256", [key.sha256.lower() for key in keys]),
+    ):
+        if len(set(values)) < len(values):
+            raise SetupError(f"{where}: two entries have the same {field}")
+    return keys
+
+
+class TokenBucket:
+    """Lets a rate through, and a minute's worth at once after a quiet minute.
+
+    What is taken may leave a debt, which later requests wait for; so the size of one request
+    need not be known before it is read, and the average still holds.
+
+    Args:
+        per_minute: The rate.
+        now: Clock in seconds.
+    """
+
+    def __init__(self, per_minute: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._per_s = per_minute / 60
+        self._most = per_minute
+        self._level = per_minute
+        self._now = now
+        self._filled_at = now()
+
+    def wait_s(self, least: float = 0.0) -> float:
+        """Seconds until ``least`` is there; 0 when it is."""
+        now = self._now()
+        self._level = min(self._most, self._level + (now - self._filled_at) * self._per_s)
+        self._filled_at = now
+        return max(0.0, (least - self._level) / self._per_s)
+
+    def take(self, amount: float) -> None:
+        """Take, down to a debt."""
+        self._level -= amount
+
+
+class _Holder:
+    """Who has a key, and what is left of their limits."""
+
+    def __init__(self, key: ApiKey) -> None:
+        self.id = key.id
+        self.digest = bytes.fromhex(key.sha256)
+        per_minute = key.requests_per_minute, key.bytes_per_minute
+        self.requests, self.bytes = (
+            TokenBucket(rate) if rate is not None else None for rate in per_minute
+        )
+
+
+class RequireApiKey:
+    """ASGI middleware: 401 without a known key, 429 over its limits.
+
+    The key comes as ``Authorization: Bearer <key>`` or ``x-api-key: <key>``.
+
+    Args:
+        app: What is behind the door.
+        keys: Who may come in.
+        metrics: Where refusals are counted.
+    """
+
+    def __init__(self, app: ASGIApp, *, keys: Sequence[ApiKey], metrics: Metrics) -> None:
+        self._app = app
+        self._holders = [_Holder(key) for key in keys]
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        try:
+            holder = self._identify(headers)
+            current_request().api_key = holder.id
+            self._charge(holder, int(headers.get(b"content-length", 0)))
+        except PodiumError as error:
+            await _refuse(error)(scope, receive, send)
+            return
+        if holder.bytes is not None:
+            current_request().body_charges.append(holder.bytes.take)
+            if b"content-length" not in headers:
+                receive = _charging(receive, holder.bytes)
+        await self._app(scope, receive, send)
+
+    def _identify(self, headers: dict[bytes, bytes]) -> _Holder:
+        digest = hashlib.sha256(_key_of(headers)).digest()
+        found = None
+        for holder in self._holders:  # all of them, so that the time does not tell which
+            if hmac.compare_digest(holder.digest, digest):
+                found = holder
+        if found is None:
+            self._metrics.reject("api_key")
+            raise Unauthorized(
+                "a valid API key is needed: send Authorization: Bearer <key>, or x-api-key: <key>"
+            )
+        return found
+
+    def _charge(self, holder: _Holder, size: int) -> None:
+        for bucket, least, reason, noun in (
+            (holder.requests, 1.0, "key_requests", "requests"),
+            (holder.bytes, 0.0, "key_bytes", "bytes"),
+        ):
+            wait_s = bucket.wait_s(least) if bucket is not None else 0.0
+            if wait_s > 0:
+                self._metrics.reject(reason)
+                raise Overloaded(
+                    f"the limit of {noun} per minute of key {holder.id!r} is used up",
+                    retry_after_s=wait_s,
+                )
+        if holder.requests is not None:
+            holder.requests.take(1)
+        if holder.bytes is not None:
+            holder.bytes.take(size)
+
+
+def _key_of(headers: dict[bytes, bytes]) -> bytes:
+    scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer":
+        return key.strip()
+    return headers.get(b"x-api-key", b"").strip()
+
+
+def _charging(receive: Receive, bucket: TokenBucket) -> Receive:
+    """Charge a body whose size was not declared as it comes in."""
+
+    async def charged() -> Message:
+        message = await receive()
+        bucket.take(len(message.get("body", b"")))
+        return message
+
+    return charged
+
+
+def _refuse(error: PodiumError) -> JSONResponse:
+    headers = {}
+    if isinstance(error, Unauthorized):
+        headers = {"www-authenticate": 'Bearer realm="podium"'}
+    if isinstance(error, Overloaded):
+        headers = retry_headers(error.retry_after_s)
+    return JSONResponse({"error": error.message}, error.status, headers)

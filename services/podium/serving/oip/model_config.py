@@ -1,0 +1,54 @@
+"""A model's configuration in Triton's form, for perf_analyzer and other Triton clients.
+
+Source: Triton's HTTP protocol, "Model Configuration Extension", and its ``ModelConfig`` message.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from podium.serving.oip.batching import GROUPED_BY
+from podium.serving.oip.catalogue import Entry
+from podium.wire import TensorSpec
+
+
+def model_config(entry: Entry) -> dict[str, Any]:
+    """Describe a model as Triton would.
+
+    ``max_batch_size`` promises that every tensor has the batch as its first dimension, which
+    ``dims`` then leave out. Where outputs have as many rows as there is to report (detections),
+    or where requests are computed one by one, that is not so: ``max_batch_size`` is 0 and
+    ``dims`` are whole, -1 for what varies. Rows of such detectors are pooled all the same.
+    """
+    model = entry.model
+    batching = entry.batching
+    if GROUPED_BY in {spec.name for spec in model.outputs}:
+        batching = None
+    config: dict[str, Any] = {
+        "name": model.name,
+        "platform": model.platform,
+        "backend": model.platform.partition("_")[0],
+        "version_policy": {"all": {}},
+        "max_batch_size": batching.max_batch if batching else 0,
+        "input": [
+            {**_tensor(spec, batched=batching is not None), "optional": spec.optional}
+            for spec in model.inputs
+        ],
+        "output": [_tensor(spec, batched=batching is not None) for spec in model.outputs],
+        "parameters": {
+            key: {"string_value": str(value)} for key, value in model.parameters.items()
+        },
+    }
+    if batching:
+        delay_us = round(batching.max_delay_ms * 1e3)
+        config["dynamic_batching"] = {"max_queue_delay_microseconds": delay_us}
+    return config
+
+
+def _tensor(spec: TensorSpec, *, batched: bool) -> dict[str, Any]:
+    datatype = "STRING" if spec.datatype == "BYTES" else spec.datatype
+    return {
+        "name": spec.name,
+        "data_type": f"TYPE_{datatype}",
+        "dims": list(spec.shape[1:] if batched else spec.shape),
+    }

@@ -1,0 +1,121 @@
+"""What a model has done so far, in the shape of Triton's statistics extension.
+
+Source: Triton's HTTP protocol, "Statistics Extension". Times are in nanoseconds and add up since
+the model was loaded; perf_analyzer takes differences.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from podium.serving.oip.batching import Execution
+
+
+@dataclass(slots=True)
+class _Total:
+    """How often something happened, and how long it took altogether."""
+
+    count: int = 0
+    ns: int = 0
+
+    def add(self, seconds: float, *, count: int = 1, weight: int = 1) -> None:
+        self.count += count
+        self.ns += weight * round(seconds * 1e9)
+
+    def to_json(self) -> dict[str, int]:
+        return {"count": self.count, "ns": self.ns}
+
+
+@dataclass(slots=True)
+class _Compute:
+    """The three parts of a batch: joining the rows, running the model, dealing out the results."""
+
+    input: _Total = field(default_factory=_Total)
+    infer: _Total = field(default_factory=_Total)
+    output: _Total = field(default_factory=_Total)
+
+    def add(self, execution: Execution, *, count: int, weight: int) -> None:
+        self.input.add(execution.join_s, count=count, weight=weight)
+        self.infer.add(execution.infer_s, count=count, weight=weight)
+        self.output.add(execution.scatter_s, count=count, weight=weight)
+
+    def to_json(self) -> dict[str, dict[str, int]]:
+        return {
+            "compute_input": self.input.to_json(),
+            "compute_infer": self.infer.to_json(),
+            "compute_output": self.output.to_json(),
+        }
+
+
+class ModelStatistics:
+    """Statistics of one version of one model; all methods are called on the event loop.
+
+    Args:
+        batched: Whether a batcher reports waits and executions (see ``BatchObserver``). Without
+            one, every request is one inference and one execution.
+    """
+
+    def __init__(self, *, batched: bool = False) -> None:
+        self._batched = batched
+        self._last_inference_ms = 0  # since the epoch
+        self._inferences = 0
+        self._executions = 0
+        self._success = _Total()
+        self._fail = _Total()
+        self._queue = _Total()
+        self._compute = _Compute()
+        self._batches: dict[int, _Compute] = {}  # by rows
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Count the block as one request; it fails if the block raises or is cancelled."""
+        started = time.perf_counter()
+        try:
+            yield
+        except BaseException:
+            self._fail.add(time.perf_counter() - started)
+            raise
+        took = time.perf_counter() - started
+        self._success.add(took)
+        if not self._batched:
+            self.queued(0)
+            self.executed(Execution(1, 0, 1, 1, 1, join_s=0, infer_s=took, scatter_s=0))
+
+    def queued(self, seconds: float) -> None:
+        """A request has waited so long before any of its rows was computed."""
+        self._queue.add(seconds)
+
+    def executed(self, execution: Execution) -> None:
+        """A batch is done. Like Triton, every request in it is charged the whole time of it."""
+        self._last_inference_ms = time.time_ns() // 1_000_000
+        self._inferences += execution.rows - execution.refused_rows
+        self._executions += execution.engine_calls
+        self._compute.add(execution, count=execution.new_requests, weight=execution.requests)
+        of_size = self._batches.setdefault(execution.rows, _Compute())
+        of_size.add(execution, count=1, weight=1)
+
+    def to_json(self, name: str, version: str) -> dict[str, Any]:
+        """One element of ``model_stats``. There is no response cache, so nothing hits or misses."""
+        return {
+            "name": name,
+            "version": version,
+            "last_inference": self._last_inference_ms,
+            "inference_count": self._inferences,
+            "execution_count": self._executions,
+            "inference_stats": {
+                "success": self._success.to_json(),
+                "fail": self._fail.to_json(),
+                "queue": self._queue.to_json(),
+                **self._compute.to_json(),
+                "cache_hit": _Total().to_json(),
+                "cache_miss": _Total().to_json(),
+            },
+            "batch_stats": [
+                {"batch_size": rows, **compute.to_json()}
+                for rows, compute in sorted(self._batches.items())
+            ],
+        }

@@ -1,0 +1,154 @@
+"""Files that requests name by ``uri``: read and written only inside allow-lists.
+
+``file:`` addresses (RFC 8089) must lie under an allowed folder once symbolic links are resolved,
+``s3:`` addresses under an allowed prefix. Everything else is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Protocol, Self
+
+from pydantic import BeforeValidator, PositiveInt, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from podium.errors import Forbidden, InvalidInput
+from podium.storage.file_objects import FileObjects
+from podium.storage.object_cache import ObjectCache
+from podium.storage.s3 import S3Connection
+from podium.storage.s3_objects import S3Objects
+
+
+def _split(value: object) -> object:
+    return [item for item in value.split(",") if item] if isinstance(value, str) else value
+
+
+Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
+Prefixes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class ObjectStoreSettings(BaseSettings):
+    """Where objects may be read and written. Lists are separated by commas."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PODIUM_OBJECTS_", frozen=True, use_attribute_docstrings=True
+    )
+
+    read_roots: Paths = ()
+    """Folders that ``file:`` addresses may be read from."""
+    write_roots: Paths = ()
+    """Folders that results may be written to as ``file:``."""
+    s3_read_prefixes: Prefixes = ()
+    """``s3://bucket/prefix`` addresses that may be read from."""
+    s3_write_prefixes: Prefixes = ()
+    """``s3://bucket/prefix`` addresses that results may be written to."""
+    s3_endpoint: str | None = None
+    """Base URL of an S3-compatible store; unset: AWS."""
+    s3_region: str = "us-east-1"
+    """Region of the buckets."""
+    s3_allow_http: bool = False
+    """Whether the endpoint may be plain HTTP."""
+    max_object_bytes: PositiveInt = 2 << 30
+    """Larger objects are refused."""
+    cache_dir: Path | None = None
+    """Folder for downloaded objects; unset: a temporary one that ends with the process."""
+    cache_bytes: PositiveInt = 8 << 30
+    """Cap on the downloaded objects."""
+
+    @model_validator(mode="after")
+    def _one_object_fits(self) -> Self:
+        if self.cache_bytes < self.max_object_bytes:
+            raise ValueError("cache_bytes must be at least max_object_bytes")
+        return self
+
+
+class _Objects(Protocol):
+    def check(self, uri: str, *, write: bool) -> None: ...
+    def fetch(self, uri: str) -> Path: ...
+    def write(self, source: Path, prefix: str, name: str) -> str: ...
+
+
+class ObjectStore:
+    """Reads and writes the objects that the settings allow."""
+
+    def __init__(self, settings: ObjectStoreSettings) -> None:
+        folder = settings.cache_dir
+        if folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="podium-objects-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._schemes: dict[str, _Objects] = {
+            "file": FileObjects(
+                settings.read_roots, settings.write_roots, settings.max_object_bytes
+            ),
+            "s3": S3Objects(
+                settings.s3_read_prefixes,
+                settings.s3_write_prefixes,
+                settings.max_object_bytes,
+                ObjectCache(folder, settings.cache_bytes),
+                S3Connection(settings.s3_endpoint, settings.s3_region, settings.s3_allow_http),
+            ),
+        }
+        self._fetching: weakref.WeakValueDictionary[str, asyncio.Lock] = (
+            weakref.WeakValueDictionary()
+        )
+
+    def check(self, uri: str, *, write: bool = False) -> None:
+        """Say whether ``uri`` may be read (or written), without asking for the object.
+
+        Raises:
+            InvalidInput: ``uri`` is malformed.
+            Forbidden: it is outside the allow-list or of another scheme.
+        """
+        self._objects(uri).check(uri, write=write)
+
+    async def fetch(self, uri: str) -> Path:
+        """Bring an object to a local path, to be opened at once.
+
+        Raises:
+            InvalidInput, Forbidden: see ``check``; or it is not a regular file.
+            NotFound: there is no such object.
+            TooLarge: it is over ``max_object_bytes``.
+            Overloaded: the cache is full of objects in use.
+            Unavailable: the object store does not answer.
+        """
+        objects = self._objects(uri)
+        async with self._fetching.setdefault(uri, asyncio.Lock()):  # one download, many readers
+            return await asyncio.to_thread(objects.fetch, uri)
+
+    async def publish(self, files: Mapping[str, Path], prefix: str) -> dict[str, str]:
+        """Write local files below ``prefix``; each appears whole or not at all.
+
+        Args:
+            files: Name below the prefix (``overlay.mp4``, ``frames/0001.png``) -> local file.
+            prefix: ``file:`` or ``s3:`` address of a folder.
+
+        Returns:
+            Name -> address.
+
+        Raises:
+            InvalidInput, Forbidden: see ``check``; or a name leads out of the prefix.
+            Unavailable: the object store does not answer.
+        """
+        objects = self._objects(prefix)
+        objects.check(prefix, write=True)
+        for name in files:
+            if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
+                raise InvalidInput(f"{name!r} is not a plain relative path", field="files")
+        return {
+            name: await asyncio.to_thread(objects.write, path, prefix.rstrip("/"), name)
+            for name, path in files.items()
+        }
+
+    def _objects(self, uri: str) -> _Objects:
+        scheme, colon, _ = uri.partition(":")
+        if not colon:
+            raise InvalidInput("must start with file: or s3:", field="uri")
+        try:
+            return self._schemes[scheme.lower()]
+        except KeyError:
+            raise Forbidden("uri: only file: and s3: addresses are read") from None

@@ -1,0 +1,1 @@
+"""Published weights: where they are, how they are pulled and converted."""
