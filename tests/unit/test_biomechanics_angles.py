@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from podium.biomechanics.angles import (
+from podium.biomechanics.body.angles import (
     ANGLES,
     angle_in_plane,
     angles_of,
@@ -11,8 +11,8 @@ from podium.biomechanics.angles import (
     joint_angle_3d,
     wrap,
 )
-from podium.biomechanics.facing import facing
-from podium.biomechanics.scale import ANKLE_TO_SHOULDER, scale
+from podium.biomechanics.body.facing import facing
+from podium.biomechanics.body.scale import ANKLE_TO_SHOULDER, scale
 from podium.skeletons import BLAZEPOSE33, COCO17, H36M17, HALPE26, Skeleton
 
 STANDING = {  # facing right, y down, both sides alike

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.signal import butter, freqz_sos
 
-from podium.biomechanics.filters import Smoothing, smooth
-from podium.biomechanics.gaps import fill_gaps, outliers
-from podium.biomechanics.kinematics import motion, rate_of_change
-from podium.biomechanics.timeline import pauses, timeline
+from podium.biomechanics.signals.filters import Smoothing, smooth
+from podium.biomechanics.signals.gaps import fill_gaps, outliers
+from podium.biomechanics.signals.kinematics import motion, rate_of_change
+from podium.biomechanics.signals.timeline import pauses, timeline
 from podium.errors import InvalidInput, TooLarge
 
 FPS = 120.0

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from podium.biomechanics.analysis import AnalysisOptions, analyse
-from podium.biomechanics.filters import Smoothing
-from podium.biomechanics.metrics import summarise
-from podium.biomechanics.selection import Athlete, select
-from podium.biomechanics.timeline import timeline
-from podium.biomechanics.trajectories import Tracklet, link
+from podium.biomechanics.measures.metrics import summarise
+from podium.biomechanics.persons.selection import Athlete, select
+from podium.biomechanics.persons.trajectories import Tracklet, link
+from podium.biomechanics.signals.filters import Smoothing
+from podium.biomechanics.signals.timeline import timeline
 from podium.skeletons import COCO17
 
 FPS = 30.0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from podium.vision.boxes import box_of_roi, roi_of_box
-from podium.vision.camera import assumed_intrinsics, back_project, distance_scale_m, project
+from podium.vision.camera import assumed_intrinsics, back_project, distance_scale_m
 
 PUBLISHED_K_MM = (9976.31, 14579.92, 10793.31, 9035.12, 10954.40)
 """Of the five persons on COCO picture 197388, the demonstration of 3DMPPE, at f = 1500 px."""
@@ -44,6 +44,11 @@ def test_our_boxes_give_nearly_the_same(coco_boxes):
     intrinsics = np.tile(assumed_intrinsics(640, 392), (5, 1)).astype(np.float64)
     found_mm = distance_scale_m(regions.astype(np.float64), intrinsics) * 1e3
     np.testing.assert_allclose(found_mm, PUBLISHED_K_MM, rtol=0.01)
+
+
+def project(points_m, intrinsics):
+    """The pinhole camera: the inverse of ``back_project``."""
+    return points_m[..., :2] / points_m[..., 2:] * intrinsics[:, None, :2] + intrinsics[:, None, 2:]
 
 
 def test_there_and_back():

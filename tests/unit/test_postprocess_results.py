@@ -7,11 +7,11 @@ import orjson
 import pytest
 
 from podium.biomechanics.analysis import AnalysisOptions, analyse
-from podium.biomechanics.trajectories import link
+from podium.biomechanics.exports.tables import write_biomechanics, write_keypoints
+from podium.biomechanics.persons.trajectories import link
 from podium.errors import InvalidInput, TooLarge
 from podium.postprocess.frame_results import merge, parse_results
 from podium.postprocess.options import Options
-from podium.postprocess.tables import write_biomechanics, write_keypoints
 from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
 from podium.serving.http.parameters import read_parameters
 

@@ -1,6 +1,12 @@
-"""From key points over time to motion: identities, gaps, filters, kinematics, angles, metrics.
+"""From key points over time to motion.
 
-NumPy and SciPy only; no files, no pictures, no services. Start reading at ``analysis.analyse``.
-Gait events and motion-capture exports belong here too, each as one more file that reads an
-``Analysis``.
+NumPy and SciPy; no pictures, no services. Read ``analysis.analyse`` first. Sub-packages, lower
+ones first; an upper one may import a lower one:
+
+- ``signals``   arrays over time: the timeline, gaps, filters, derivatives,
+- ``persons``   identities over a clip, and which of the persons is the athlete,
+- ``body``      angles, facing, scale,
+- ``events``    moments: contacts, repetitions,
+- ``measures``  what is reported; one file per group of measures,
+- ``exports``   files: tables and the formats of motion capture.
 """

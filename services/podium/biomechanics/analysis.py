@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from podium.biomechanics.angles import (
+from podium.biomechanics.body.angles import (
     Angle,
     angle_in_plane,
     angles_of,
     angular_velocity,
     joint_angle_3d,
 )
-from podium.biomechanics.facing import facing
-from podium.biomechanics.filters import Smoothing, smooth
-from podium.biomechanics.gaps import fill_gaps, outliers
-from podium.biomechanics.kinematics import Motion, motion
-from podium.biomechanics.scale import Scale, scale
-from podium.biomechanics.timeline import pauses
-from podium.biomechanics.trajectories import Trajectory
+from podium.biomechanics.body.facing import facing
+from podium.biomechanics.body.scale import Scale, scale
+from podium.biomechanics.persons.trajectories import Trajectory
+from podium.biomechanics.signals.filters import Smoothing, smooth
+from podium.biomechanics.signals.gaps import fill_gaps, outliers
+from podium.biomechanics.signals.kinematics import Motion, motion
+from podium.biomechanics.signals.timeline import pauses
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
 

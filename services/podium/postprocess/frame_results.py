@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from podium.biomechanics.timeline import Timeline, timeline
-from podium.biomechanics.trajectories import Tracklet
+from podium.biomechanics.persons.trajectories import Tracklet
+from podium.biomechanics.signals.timeline import Timeline, timeline
 from podium.errors import InvalidInput, NotFound, TooLarge
 from podium.schemas.results import FrameResult, PersonResult, PipelineResult
 from podium.skeletons import Skeleton, skeleton

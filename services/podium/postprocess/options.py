@@ -7,8 +7,8 @@ import re
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from podium.biomechanics.analysis import AnalysisOptions
-from podium.biomechanics.filters import Method, Smoothing
-from podium.biomechanics.selection import Athlete
+from podium.biomechanics.persons.selection import Athlete
+from podium.biomechanics.signals.filters import Method, Smoothing
 
 _NUMBER = r"-?\d+(\.\d+)?"
 _ATHLETE = rf"all|largest|longest|most_displacement|nearest:{_NUMBER},{_NUMBER}"

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis
-from podium.biomechanics.timeline import Timeline
+from podium.biomechanics.signals.timeline import Timeline
 from podium.postprocess.source import Source, SourceFrame
 from podium.postprocess.video_writer import VideoWriter
 from podium.render.overlay import DrawnPerson, draw

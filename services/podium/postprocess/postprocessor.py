@@ -11,14 +11,14 @@ import numpy as np
 import orjson
 
 from podium.biomechanics.analysis import Analysis, analyse
-from podium.biomechanics.selection import select
-from podium.biomechanics.trajectories import link
+from podium.biomechanics.exports.tables import write_biomechanics, write_keypoints
+from podium.biomechanics.persons.selection import select
+from podium.biomechanics.persons.trajectories import link
 from podium.postprocess.frame_results import Clip, merge
 from podium.postprocess.options import Options
 from podium.postprocess.overlays import write_overlays
 from podium.postprocess.source import open_source
 from podium.postprocess.summary import summary_of, warnings_of
-from podium.postprocess.tables import write_biomechanics, write_keypoints
 from podium.render.report import render_report
 from podium.schemas.results import OutputFile, PipelineResult, PostprocessResult
 from podium.types import Int64

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis
-from podium.biomechanics.metrics import hip_speed_px_s
+from podium.biomechanics.measures.metrics import hip_speed_px_s
 from podium.postprocess.frame_results import Clip
 from podium.render import plots
 from podium.render.report import PersonReport, Report, Section

@@ -7,9 +7,9 @@ from typing import Any
 
 import podium
 from podium.biomechanics.analysis import Analysis
-from podium.biomechanics.metrics import summarise
-from podium.biomechanics.scale import ASSUMPTION
-from podium.biomechanics.timeline import rate_hz
+from podium.biomechanics.body.scale import ASSUMPTION
+from podium.biomechanics.measures.metrics import summarise
+from podium.biomechanics.signals.timeline import rate_hz
 from podium.postprocess.frame_results import Clip
 from podium.postprocess.options import Options
 

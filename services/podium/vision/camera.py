@@ -21,21 +21,6 @@ def assumed_intrinsics(width: int, height: int) -> Float32:
     return np.array([ASSUMED_FOCAL_PX, ASSUMED_FOCAL_PX, width / 2, height / 2], np.float32)
 
 
-def project(points_m: Float64, intrinsics: Float64) -> Float64:
-    """Points in front of the camera to pixels.
-
-    Args:
-        points_m: (M, J, 3) metres, camera axes.
-        intrinsics: (M, 4).
-
-    Returns:
-        (M, J, 2) frame pixels.
-    """
-    focal, center = intrinsics[:, None, :2], intrinsics[:, None, 2:]
-    pixels: Float64 = points_m[..., :2] / points_m[..., 2:] * focal + center
-    return pixels
-
-
 def back_project(pixels: Float64, depth_m: Float64, intrinsics: Float64) -> Float64:
     """Pixels of known depth to points in front of the camera.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from podium.biomechanics.timeline import runs
+from podium.biomechanics.signals.timeline import runs
 from podium.types import Bool, Float64
 
 
@@ -16,16 +16,6 @@ class Motion:
 
     velocity: Float64  # (T, J, D)
     acceleration: Float64  # (T, J, D)
-
-    @property
-    def speed(self) -> Float64:
-        """Length of the velocity, (T, J)."""
-        return np.asarray(np.linalg.norm(self.velocity, axis=-1))
-
-    @property
-    def acceleration_magnitude(self) -> Float64:
-        """Length of the acceleration, (T, J)."""
-        return np.asarray(np.linalg.norm(self.acceleration, axis=-1))
 
 
 def motion(positions: Float64, filtered: Bool, time_s: Float64, breaks: Bool) -> Motion:

@@ -14,7 +14,7 @@
 =============================== ==================================================================
 
 ``biomechanics.csv`` has a row per person, frame and ``name``, of the ``kind`` ``joint``,
-``joint_angle`` or ``segment_angle`` (definitions: ``podium.biomechanics.angles``). Joints have
+``joint_angle`` or ``segment_angle`` (definitions: ``podium.biomechanics.body.angles``). Joints have
 filtered position, velocity, speed, acceleration and its magnitude, in pixels and, where there is
 a scale, in metres of the plane in which the athlete moves (origin top left, y down). Angles have
 degrees, degrees per second and, for joints with 3D key points, the unsigned angle in space.

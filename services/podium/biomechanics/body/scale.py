@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import scipy
 
-from podium.biomechanics.angles import ANGLES, Angle, angle_in_plane
+from podium.biomechanics.body.angles import ANGLES, Angle, angle_in_plane
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
 

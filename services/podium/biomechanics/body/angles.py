@@ -21,7 +21,7 @@ from typing import Literal
 
 import numpy as np
 
-from podium.biomechanics.kinematics import rate_of_change
+from podium.biomechanics.signals.kinematics import rate_of_change
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
 

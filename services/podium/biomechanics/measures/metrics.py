@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis
-from podium.biomechanics.timeline import rate_hz
+from podium.biomechanics.signals.timeline import rate_hz
 from podium.types import Float64
 
 SIDE_VIEW_RATIO = 0.55

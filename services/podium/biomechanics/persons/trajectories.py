@@ -14,7 +14,7 @@ from itertools import groupby
 import numpy as np
 import scipy
 
-from podium.biomechanics.timeline import Timeline
+from podium.biomechanics.signals.timeline import Timeline
 from podium.types import Bool, Float64, Int64
 
 KEYPOINT_THRESHOLD = 0.3

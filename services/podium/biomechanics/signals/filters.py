@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import scipy
 
-from podium.biomechanics.timeline import rate_hz, runs
+from podium.biomechanics.signals.timeline import rate_hz, runs
 from podium.types import Bool, Float64
 
 Method = Literal["butterworth", "one_euro", "savgol", "none"]

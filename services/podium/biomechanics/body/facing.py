@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
-from podium.biomechanics.timeline import rate_hz
+from podium.biomechanics.signals.timeline import rate_hz
 from podium.skeletons import Skeleton
 from podium.types import Float64
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from podium.biomechanics.trajectories import Trajectory
+from podium.biomechanics.persons.trajectories import Trajectory
 
 Rule = Literal["all", "largest", "longest", "most_displacement", "nearest"]
 

@@ -1,0 +1,1 @@
+"""The body in the picture: angles, facing, scale."""

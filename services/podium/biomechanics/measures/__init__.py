@@ -1,0 +1,1 @@
+"""What is reported of a movement; one file per group of measures."""

@@ -1,0 +1,1 @@
+"""Identities over a clip, and which of the persons is the athlete."""

@@ -1,0 +1,1 @@
+"""Arrays over time: the timeline, gaps, filters, derivatives."""
