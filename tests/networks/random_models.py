@@ -1,7 +1,7 @@
 """The production networks in full size with random weights, to measure speed where weights are not.
 
 Normalisations have the statistics of random pictures, so values are as large as in trained
-networks. For a processor, for graphics cards (FP16, programs of the torch engine), or both:
+networks. For a processor, for graphics cards (FP32 and FP16), or both:
 
     .venv-networks/bin/python -m tests.networks.random_models FOLDER [cpu] [gpu]
 """
@@ -20,7 +20,6 @@ from podium.networks import families
 from podium.networks.families import Export, Origin
 from podium.networks.hrnet import HRNet
 from podium.networks.onnx_export import to_onnx
-from podium.networks.program_export import to_program
 from podium.networks.publish import Draft
 from podium.networks.served import Precision
 from podium.networks.three_dmppe import PoseNet, RootNet
@@ -56,33 +55,28 @@ NETWORKS: Mapping[str, Callable[[], Export]] = {
 ON_GPU = ("yolox-s", "hrnet-w32", "3dmppe")
 
 
-def write(export: Export, repository: Path, precision: Precision, kind: str) -> Path:
+def write(export: Export, repository: Path, precision: Precision) -> Path:
     """Write a model folder, named as ``podium models export`` names it."""
-    suffix = ("" if precision == "fp32" else "-fp16") + ("-torch" if kind == "pt2" else "")
+    suffix = "" if precision == "fp32" else "-fp16"
     manifest = export.manifest.model_copy(
-        update={
-            "name": export.manifest.name + suffix,
-            "precision": precision,
-            "weights": f"model.{kind}",
-        }
+        update={"name": export.manifest.name + suffix, "precision": precision}
     )
-    make = to_onnx if kind == "onnx" else to_program
-    with Draft(repository, manifest, make(export, precision)) as draft:
+    with Draft(repository, manifest, to_onnx(export, precision)) as draft:
         return draft.publish()
 
 
 def main(repository: Path, machines: list[str]) -> None:
     """Write what these machines are measured with."""
     torch.manual_seed(0)
-    wanted: dict[tuple[str, Precision, str], None] = {}
+    wanted: dict[tuple[str, Precision], None] = {}
     if "cpu" in machines:
-        wanted |= {(name, "fp32", "onnx"): None for name in NETWORKS}
+        wanted |= {(name, "fp32"): None for name in NETWORKS}
     if "gpu" in machines:
-        wanted |= dict.fromkeys(product(ON_GPU, get_args(Precision), ("onnx", "pt2")))
-    for name, precision, kind in wanted:
+        wanted |= dict.fromkeys(product(ON_GPU, get_args(Precision)))
+    for name, precision in wanted:
         export = NETWORKS[name]()
         settle(export)
-        print(write(export, repository, precision, kind), flush=True)
+        print(write(export, repository, precision), flush=True)
 
 
 if __name__ == "__main__":

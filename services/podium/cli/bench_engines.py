@@ -73,7 +73,6 @@ class Throughput:
     help="Where the networks run.",
 )
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
-@click.option("--compile", "torch_compile", is_flag=True, help="Compile .pt2 models first.")
 @click.option(
     "--seconds",
     type=click.FloatRange(0, 60),
@@ -89,7 +88,6 @@ def command(
     batches: tuple[int, ...],
     provider: str,
     threads: int,
-    torch_compile: bool,
     seconds: float,
     json_file: Path | None,
 ) -> None:
@@ -101,7 +99,7 @@ def command(
 
     \b
     Examples:
-      podium models throughput --provider cuda hrnet-w32-torch hrnet-w32-fp16-torch
+      podium models throughput --provider cuda hrnet-w32 hrnet-w32-fp16
       PODIUM_PROVIDER=cuda podium models throughput --json throughput.json
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
     console, table = Console(), Table(box=None, pad_edge=False)
@@ -117,7 +115,6 @@ def command(
                     threads=threads,
                     max_rows=batch,
                     in_flight=_CALLERS,
-                    torch_compile=torch_compile,
                 )
                 each = measure(model, options, batch, seconds)
                 found.append(each)

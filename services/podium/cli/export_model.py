@@ -74,14 +74,6 @@ class _Size(click.ParamType[tuple[int, int]]):
     show_default=True,
     help="fp16 is for graphics cards and takes half the memory; on processors it is slower.",
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["onnx", "pt2"]),
-    default="onnx",
-    show_default=True,
-    help="onnx runs anywhere; pt2 is a program for the torch engine.",
-)
 @click.option("--name", help="Of the model.  [default: such as yolox-s, hrnet-w32, 3dmppe]")
 @click.option(
     "--version",
@@ -110,7 +102,6 @@ def command(
     variant: str | None,
     input_size: tuple[int, int] | None,
     precision: Literal["fp32", "fp16"],
-    format_: Literal["onnx", "pt2"],
     name: str | None,
     version: int | None,
     license_: str,
@@ -130,7 +121,6 @@ def command(
       podium models export yolox --weights yolox_s.pth --input-size 416 --precision fp16
       podium models export hrnet --weights pose_hrnet_w48_384x288.pth --input-size 384x288
       podium models export 3dmppe --weights snapshot_24.pth.tar --root-weights snapshot_19.pth.tar
-      podium models export hrnet --weights pose_hrnet_w32_256x192.pth --format pt2
       podium models export yolox --weights yolox_s.pth --end-to-end --out triton-models
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
     for option, given in (("--variant", variant), ("--root-weights", root_weights)):
@@ -141,23 +131,17 @@ def command(
             "is for yolox and hrnet; 3dmppe needs boxes and intrinsics besides the pictures",
             field="--end-to-end",
         )
-    if end_to_end and format_ == "pt2":
-        raise InvalidInput("makes ONNX files, not pt2", field="--end-to-end")
     _require_torch()
     from podium.networks.end_to_end import end_to_end as with_decoding
     from podium.networks.families import Origin
     from podium.networks.onnx_export import compare, require_parity, to_onnx
-    from podium.networks.program_export import to_program
     from podium.networks.publish import Draft, next_version, publish_stage, serialized
 
     console = Console(highlight=False, soft_wrap=True)
     with console.status("loading the checkpoint") as status:
 
         def origin(default: str) -> Origin:
-            suffix = ("" if precision == "fp32" else "-fp16") + (
-                "-torch" if format_ == "pt2" else ""
-            )
-            called = name or default + suffix
+            called = name or default + ("" if precision == "fp32" else "-fp16")
             files = filter(None, (weights, root_weights))
             return Origin(
                 called,
@@ -174,21 +158,16 @@ def command(
             input_size=input_size,
             origin=origin,
         )
-        manifest = export.manifest.model_copy(
-            update={"precision": precision, "weights": f"model.{format_}"}
-        )
+        manifest = export.manifest.model_copy(update={"precision": precision})
         console.print(f"loaded {weights}: every tensor fits")
-        status.update(f"writing the {format_} file")
-        if format_ == "onnx":
-            graph = to_onnx(export, precision)
-            data = serialized(graph)
-        else:
-            data = to_program(export, precision)
-        console.print(f"wrote the {precision} {format_} file: {len(data) / 1e6:.1f} MB")
+        status.update("writing the ONNX file")
+        graph = to_onnx(export, precision)
+        data = serialized(graph)
+        console.print(f"wrote the {precision} ONNX file: {len(data) / 1e6:.1f} MB")
         status.update("comparing with torch")
         with Draft(out, manifest, data) as draft:
             for found in compare(export, draft.weights, precision):
-                console.print(_line(found, format_))
+                console.print(_line(found))
                 require_parity(found, precision)
             if end_to_end:
                 stage = with_decoding(graph, manifest)
@@ -230,9 +209,9 @@ def _load(
     return families.three_dmppe(pose, root, origin("3dmppe"))
 
 
-def _line(found: Difference, format_: str) -> str:
+def _line(found: Difference) -> str:
     line = (
-        f"{found.output}, batch {found.batch}: torch and {format_} differ by at most "
+        f"{found.output}, batch {found.batch}: torch and ONNX differ by at most "
         f"{found.max_abs:.1e}, in values up to {found.magnitude:.3g}"
     )
     if found.rounding:

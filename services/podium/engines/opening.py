@@ -1,4 +1,4 @@
-"""Which engine runs which file."""
+"""Weights files to sessions; the one engine is ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -8,20 +8,16 @@ from podium.engines.options import EngineOptions
 from podium.engines.session import Session
 from podium.errors import SetupError
 
-PLATFORMS = {".onnx": "onnxruntime_onnx", ".pt2": "pytorch_exported_program"}
+PLATFORMS = {".onnx": "onnxruntime_onnx"}
 """Suffix of a weights file -> the platform that the model's metadata name."""
 
 
 def open_session(weights: Path, options: EngineOptions | None = None) -> Session:
-    """Load weights into the engine for their kind; torch is imported only for a ``.pt2`` file.
+    """Load weights into the engine.
 
     Raises:
         SetupError: no engine reads the file, or its engine cannot run as ``options`` say.
     """
-    if weights.suffix == ".pt2":
-        from podium.engines.torch_export import TorchSession
-
-        return TorchSession(weights, options)
     if weights.suffix == ".onnx":
         from podium.engines.onnx_runtime import OnnxRuntimeSession
 

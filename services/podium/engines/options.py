@@ -34,7 +34,3 @@ class EngineOptions:
 
     tensorrt_fp16: bool = False
     """Whether TensorRT may compute in FP16 what the weights have in FP32."""
-
-    torch_compile: bool = False
-    """Whether torch compiles a program (``torch.compile``): quicker runs, a start of minutes, and
-    a C compiler must be there."""

@@ -9,7 +9,6 @@ This is for the machine that exports a model; what serves it has no torch. One f
     families                       networks -> an ``Export``: pixels, outputs, manifest
     served                         the network with uint8 pixels in and FP32 out
     onnx_export                    that as an ONNX graph, proved equal
-    program_export                 that as a program of torch.export
     end_to_end                     decoding as ONNX operators behind the network
     publish                        the folder of the model repository
 """

@@ -60,10 +60,6 @@ class ModelServiceSettings(ServiceSettings):
     tensorrt_fp16: bool = False
     """Whether TensorRT may compute in FP16 what the weights have in FP32."""
 
-    torch_compile: bool = False
-    """Whether models for torch (``.pt2``) are compiled at the start, which takes minutes and a C
-    compiler, and runs quicker."""
-
     max_batch: int = Field(default=8, ge=1, le=1024)
     """Rows (images, crops) per engine call, pooled over requests."""
 
@@ -106,7 +102,6 @@ class ModelServiceSettings(ServiceSettings):
             in_flight=workers,
             tensorrt_cache=self.tensorrt_cache,
             tensorrt_fp16=self.tensorrt_fp16,
-            torch_compile=self.torch_compile,
         )
 
 
