@@ -12,7 +12,7 @@ from podium.lab.athlete import ground_truth
 from podium.lab.athlete.clip import make, write
 from podium.lab.athlete.posture import Gait
 from podium.skeletons import BLAZEPOSE33
-from tests.http_calls import post_json
+from tests.support.http_calls import post_json
 
 LIMBS = [BLAZEPOSE33.index[name] for name in ground_truth.LIMB_JOINTS]
 

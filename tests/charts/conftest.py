@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.charts.charts import Helm
-from tests.charts.custom_resources import CustomResources
-from tests.charts.programs import chart_programs
-from tests.go_programs import NoGo
+from tests.support.chart_programs import chart_programs
+from tests.support.charts import Helm
+from tests.support.custom_resources import CustomResources
+from tests.support.go_programs import NoGo
 
 NEED_GO = {"chart_tools", "helm", "custom_resources"}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.charts.charts import CHART, PLATFORM
-from tests.charts.programs import chart_programs
+from tests.support.chart_programs import chart_programs
+from tests.support.charts import CHART, PLATFORM
 
 
 def written(programs: Path, chart: Path) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.charts.charts import CHART, PLATFORM
 from tests.charts.readmes import written
+from tests.support.charts import CHART, PLATFORM
 
 
 @pytest.mark.parametrize("chart", [CHART, PLATFORM], ids=lambda chart: chart.name)

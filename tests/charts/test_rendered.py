@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.charts.charts import (
+from tests.support.charts import (
     CHART,
     OPTIONS,
     PLATFORM,
@@ -21,7 +21,7 @@ from tests.charts.charts import (
     of_kind,
     tier_file,
 )
-from tests.charts.custom_resources import CustomResources
+from tests.support.custom_resources import CustomResources
 
 KUBERNETES = ("1.34.0", "1.35.0", "1.36.0")
 EVERY = pytest.mark.parametrize("options", [None, *OPTIONS], ids=lambda file: file and file.stem)

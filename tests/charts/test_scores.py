@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.charts.charts import CHART, OPTIONS, PLATFORM, TIERS, Helm, tier_file
+from tests.support.charts import CHART, OPTIONS, PLATFORM, TIERS, Helm, tier_file
 
 JUSTIFIED = yaml.safe_load((Path(__file__).parent / "kube_score.yaml").read_text())
 Finding = tuple[str, str, str]

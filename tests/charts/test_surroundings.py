@@ -14,7 +14,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from podium.serving.observing.telemetry import Metrics
-from tests.charts.charts import (
+from tests.support.chart_programs import EKSCTL, NVIDIA_DEVICE_PLUGIN
+from tests.support.charts import (
     CHART,
     PLATFORM,
     ROOT,
@@ -26,10 +27,9 @@ from tests.charts.charts import (
     tier_file,
     values,
 )
-from tests.charts.custom_resources import CustomResources
-from tests.charts.programs import EKSCTL, NVIDIA_DEVICE_PLUGIN
-from tests.cluster.nodes import G4DN, M5
-from tests.go_programs import module_folder
+from tests.support.custom_resources import CustomResources
+from tests.support.go_programs import module_folder
+from tests.support.nodes import G4DN, M5
 
 K8S = ROOT / "k8s"
 CLUSTERS = {"standard": TIERS[:1], "mixed": TIERS[:2], "all-tiers": TIERS}

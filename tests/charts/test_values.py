@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.charts.charts import (
+from tests.support.charts import (
     CHART,
     OPTIONS,
     PLATFORM,

@@ -7,9 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.cluster.binaries import binaries
 from tests.cluster.cluster import own_cluster
-from tests.go_programs import NoGo
+from tests.support.cluster_programs import binaries
+from tests.support.go_programs import NoGo
 
 
 def main() -> int:

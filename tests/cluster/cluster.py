@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.nodes import Manifest, nodes
+from tests.support.nodes import Manifest, nodes
 
 Object = dict[str, Any]
 

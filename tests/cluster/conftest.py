@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from podium.local.stack import Stack
-from tests.charts.charts import TIERS
-from tests.cluster.binaries import binaries
 from tests.cluster.cluster import Cluster, Object, own_cluster
 from tests.cluster.gateways import NAMESPACE as GATEWAYS_NAMESPACE
 from tests.cluster.gateways import Gateways, running, write_credentials
 from tests.cluster.releases import CHARTS, CRD, Releases
-from tests.go_programs import NoGo
+from tests.support.charts import TIERS
+from tests.support.cluster_programs import binaries
+from tests.support.go_programs import NoGo
 
 NAMESPACE = "podium-test"
 GATEWAYS_RELEASE = "podium-club"

@@ -12,8 +12,8 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.cluster.certificates import Authority, write_key
 from tests.cluster.processes import Processes
+from tests.support.certificates import Authority, write_key
 
 HOST = "127.0.0.1"
 SERVICE_ADDRESSES = "10.96.0.0/16"

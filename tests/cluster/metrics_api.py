@@ -14,9 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.cluster.certificates import base64_of
 from tests.cluster.cluster import Cluster
 from tests.cluster.control_plane import HOST
+from tests.support.certificates import base64_of
 
 GROUP = "custom.metrics.k8s.io"
 VERSION = "v1beta2"

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.charts.charts import SERVICES
 from tests.cluster.cluster import Cluster, CommandFailed, Object, eventually
 from tests.cluster.releases import Releases, component, is_running, uids
+from tests.support.charts import SERVICES
 
 
 def test_no_eviction_empties_a_service(own: Cluster, releases: Releases) -> None:

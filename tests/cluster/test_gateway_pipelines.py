@@ -18,7 +18,7 @@ import yaml
 from tests.cluster.cluster import Cluster, CommandFailed, Object, eventually
 from tests.cluster.gateways import LEASE_S, NAMESPACE, RECONNECT_S, Gateways
 from tests.cluster.releases import CRD
-from tests.http_calls import post
+from tests.support.http_calls import post
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from tests.cluster.gateways import (
     running,
     write_credentials,
 )
-from tests.cluster.nodes import ZONES
-from tests.http_calls import post
+from tests.support.http_calls import post
+from tests.support.nodes import ZONES
 
 IN_NAMESPACE = f"--namespace={NAMESPACE}"
 LABELS = {"app": "postprocess"}

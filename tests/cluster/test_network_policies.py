@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import yaml
 
 from podium.gateway.settings import GatewaySettings
-from tests.charts.charts import SERVICES, TIERS
 from tests.cluster.cluster import Object
 from tests.cluster.releases import Releases, component, name
+from tests.support.charts import SERVICES, TIERS
 
 CALLED = set(GatewaySettings.model_fields) & {f"{service}_url" for service in SERVICES}
 EDGES = {("gateway", field.removesuffix("_url")) for field in CALLED}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.charts.charts import CHART, OPTIONS, PLATFORM, ROOT, TIERS, objects, tier_file
-from tests.charts.custom_resources import definitions
 from tests.cluster.cluster import Cluster, CommandFailed, Object
+from tests.support.charts import CHART, OPTIONS, PLATFORM, ROOT, TIERS, objects, tier_file
+from tests.support.custom_resources import definitions
 
 NAMESPACE = "podium-rendered"
 NODE_CLASSES = ROOT / "k8s" / "karpenter" / "ec2nodeclasses.yaml"

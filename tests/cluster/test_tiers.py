@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from tests.charts.charts import SERVICES, TIERS
 from tests.cluster.cluster import Cluster, CommandFailed, Object
 from tests.cluster.releases import Releases, component, name, uids
+from tests.support.charts import SERVICES, TIERS
 
 ON_GPU = {
     "standard": set(),

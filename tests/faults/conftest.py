@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.faults.load import BATCH_FRAMES, PIPELINES, Batch, Client, client_of
 from tests.faults.replicas import Replicas
+from tests.support.load import BATCH_FRAMES, PIPELINES, Batch, Client, client_of
 
 GATEWAY_REQUESTS = 8
 """Few, so that little load is overload."""

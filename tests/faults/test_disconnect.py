@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.faults.load import Client
 from tests.faults.replicas import Replicas
+from tests.support.load import Client
 
 REQUESTS = 6
 ROUNDS = 6

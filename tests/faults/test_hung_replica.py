@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.faults.load import difference
 from tests.faults.replicas import STAGES
+from tests.support.load import difference
 
 BUDGET_MS = 2000
 

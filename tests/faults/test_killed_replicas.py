@@ -8,8 +8,8 @@ import os
 
 import pytest
 
-from tests.faults.load import BATCH_FRAMES, Batch, Client, Load, difference
 from tests.faults.replicas import STAGES, Replicas, named
+from tests.support.load import BATCH_FRAMES, Batch, Client, Load, difference
 
 BATCHES = 60
 MANY_BATCHES = int(os.environ.get("PODIUM_FAULT_BATCHES", "2000"))

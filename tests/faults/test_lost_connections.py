@@ -14,7 +14,7 @@ from podium.serving.calling.connections import Connections
 from podium.serving.calling.endpoints import StaticEndpoints
 from podium.serving.observing.deadline import time_limit
 from podium.wire import InferRequest, InferResult, read_request, write_response
-from tests.faults.load import until
+from tests.support.waiting import until
 
 CALLS = 200
 

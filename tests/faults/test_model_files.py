@@ -13,8 +13,8 @@ import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
-from tests.http_calls import post, post_json
-from tests.one_service import one_service
+from tests.support.http_calls import post, post_json
+from tests.support.one_service import one_service
 
 POSE = "blazepose-landmark"
 CROP = np.random.default_rng(7).integers(0, 256, (1, 256, 256, 3), np.uint8)

@@ -21,8 +21,8 @@ import psutil
 import pytest
 
 from tests.faults.conftest import GATEWAY_REQUESTS
-from tests.faults.load import Answer, Batch, Client, Load, percentile_s
 from tests.faults.replicas import Replicas
+from tests.support.load import Answer, Batch, Client, Load, percentile_s
 
 FACTOR = 10
 SECONDS = 10.0

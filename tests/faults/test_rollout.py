@@ -7,8 +7,9 @@ import itertools
 
 import pytest
 
-from tests.faults.load import Load, until
 from tests.faults.replicas import STAGES, named
+from tests.support.load import Load
+from tests.support.waiting import until
 
 CONCURRENCY = 6
 

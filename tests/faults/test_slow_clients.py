@@ -20,10 +20,11 @@ import pytest
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.faults.load import BATCH_FRAMES, Client, Load, client_of, percentile_s, until
 from tests.faults.replicas import STAGES
-from tests.faults.slow_clients import Dribblers, NeverReader, head
-from tests.one_service import one_service
+from tests.support.load import BATCH_FRAMES, Client, Load, client_of, percentile_s
+from tests.support.one_service import one_service
+from tests.support.slow_clients import Dribblers, NeverReader, head
+from tests.support.waiting import until
 
 SLOW_CLIENTS = 200
 NEVER_READERS = 6

@@ -9,10 +9,10 @@ from contextlib import AsyncExitStack, ExitStack
 import pytest
 import pytest_asyncio
 
-from tests.faults.load import Client, difference
 from tests.faults.replicas import STAGES
 from tests.faults.tcp_proxy import TcpProxy
-from tests.one_service import one_service
+from tests.support.load import Client, difference
+from tests.support.one_service import one_service
 
 SAME = 0.05
 BUDGET_MS = 2000

@@ -12,10 +12,10 @@ from contextlib import ExitStack
 import pytest
 import pytest_asyncio
 
-from tests.faults.load import client_of, difference
 from tests.faults.replicas import STAGES
-from tests.http_calls import post_json
-from tests.one_service import one_service
+from tests.support.http_calls import post_json
+from tests.support.load import client_of, difference
+from tests.support.one_service import one_service
 
 DAY_S = 86_400
 STORE_TTL_S = 1.5

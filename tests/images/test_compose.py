@@ -18,10 +18,10 @@ import podium
 from podium.lab.athlete import ground_truth
 from podium.local.stack import Stack
 from podium.skeletons import BLAZEPOSE33
-from tests.faults.load import difference, poses
-from tests.http_calls import post, post_json
 from tests.images.conftest import REGISTRY, TAG
 from tests.images.docker import SERVICES, Compose, Docker, NoDocker, find_compose
+from tests.support.http_calls import post, post_json
+from tests.support.load import difference, poses
 
 FILE = Path(__file__).parents[2] / "services" / "compose.yaml"
 

@@ -15,7 +15,7 @@ import yaml
 from podium.gateway.app import create_app
 from podium.gateway.settings import GatewaySettings
 from podium.serving.http.keys import new_key
-from tests.service_thread import serving
+from tests.support.service_thread import serving
 
 KEYS = {name: new_key() for name in ("free", "few", "small")}
 LIMITS = {"few": {"requests_per_minute": 3}, "small": {"bytes_per_minute": 1000}}

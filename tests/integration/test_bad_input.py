@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.http_calls import post, post_json
+from tests.support.http_calls import post, post_json
 
 
 @pytest.fixture(autouse=True)

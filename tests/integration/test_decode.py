@@ -22,7 +22,7 @@ from podium.serving.calling.endpoints import StaticEndpoints
 from podium.serving.calling.remote import RemoteDecode
 from podium.storage.object_store import ObjectStoreSettings
 from podium.types import CropSpec, FrameHandle, FrameRange, Letterbox, Media
-from tests.videos import HEIGHT, WIDTH, number_of, write_video
+from tests.support.videos import HEIGHT, WIDTH, number_of, write_video
 
 WHOLE = (WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT, 0)
 SPEC = CropSpec(HEIGHT, WIDTH)

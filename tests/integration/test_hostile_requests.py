@@ -21,7 +21,7 @@ from podium.decode.app import create_app
 from podium.decode.settings import DecodeSettings
 from podium.local.stack import SERVICES
 from podium.wire import DATATYPES, HEADER_LENGTH
-from tests.service_thread import serving
+from tests.support.service_thread import serving
 
 fuzz = settings(
     derandomize=True,

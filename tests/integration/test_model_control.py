@@ -17,8 +17,8 @@ from tritonclient.utils import InferenceServerException
 
 from podium.local.service_process import ServiceProcess
 from podium.local.stack import HOST, free_ports
-from tests.http_calls import post, post_json
-from tests.one_service import one_service
+from tests.support.http_calls import post, post_json
+from tests.support.one_service import one_service
 
 POSE = "blazepose-landmark"
 DETECTOR = "blazepose-detector"

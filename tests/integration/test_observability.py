@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from podium.local.stack import SERVICES, Stack
-from tests.otlp_collector import Collector
+from tests.support.otlp_collector import Collector
 
 ROOT = Path(__file__).parent.parent.parent
 DASHBOARD = ROOT / "charts" / "podium-platform" / "files" / "dashboards" / "podium.json"

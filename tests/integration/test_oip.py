@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 
-from tests.http_calls import post
+from tests.support.http_calls import post
 
 SERVED = {
     "gateway": {"pose-2d", "pose-3d", "yolox-3dmppe-3d", "yolox-hrnet-2d"},

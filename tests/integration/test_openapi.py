@@ -25,7 +25,7 @@ from podium.detection.app import create_app
 from podium.detection.settings import DetectionSettings
 from podium.lab.bench.workloads import no_op_repository
 from podium.local.stack import SERVICES
-from tests.service_thread import serving
+from tests.support.service_thread import serving
 
 AS_DECLARED = [status_code_conformance, content_type_conformance, response_schema_conformance]
 CHECKS = [not_a_server_error, *AS_DECLARED]

@@ -35,6 +35,7 @@ from podium.schemas.results import FrameResult, PersonResult, PipelineResult, So
 from podium.skeletons import BLAZEPOSE33
 from podium.storage.object_store import ObjectStore, ObjectStoreSettings
 from podium.wire import InferRequest, bytes_tensor
+from tests.support.waiting import until
 
 STAND_IN = {"pinky": "wrist", "thumb": "wrist", "index": "wrist", "mouth": "eye"}
 """Key points of BlazePose that the ground truth lacks -> the joint that takes their place."""
@@ -494,13 +495,6 @@ def test_bad_requests_are_answered_by_name(service, good_inputs, changes, parame
     assert not (writable / "bad").exists()
 
 
-def until(condition):
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
 async def test_a_cancelled_request_ends_its_work_and_leaves_no_files(
     clip, truth, tmp_path, monkeypatch
 ):
@@ -520,11 +514,11 @@ async def test_a_cancelled_request_ends_its_work_and_leaves_no_files(
         model = PostprocessModel(Postprocessor(), store, executor)
         tensors = {name: bytes_tensor(text) for name, text in inputs.items()}
         call = asyncio.create_task(model.infer(InferRequest(tensors, {"overlay": True})))
-        await asyncio.to_thread(until, lambda: list(scratch.glob("*/overlay.mp4")))
+        await until(lambda: list(scratch.glob("*/overlay.mp4")))
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        await asyncio.to_thread(until, lambda: not list(scratch.glob("podium-postprocess-*")))
+        await until(lambda: not list(scratch.glob("podium-postprocess-*")))
     assert not list(scratch.glob("podium-postprocess-*"))  # nor has the thread made it again
     assert not reports
     assert not list(output.iterdir())

@@ -22,8 +22,8 @@ from podium.models.manifest import read_manifest, write_manifest
 from podium.pipelines.camera import ASSUMED
 from podium.pipelines.spec import SHIPPED, load_pipelines
 from podium.skeletons import H36M18, skeleton
-from tests.http_calls import post, post_json
-from tests.tiny_networks import constant, every_fourth_red_pixel, store
+from tests.support.http_calls import post, post_json
+from tests.support.tiny_networks import constant, every_fourth_red_pixel, store
 
 EXPORTS = Path(__file__).parents[1] / "models"
 """Small exports of the networks, with random weights; their model.yaml says what made them."""

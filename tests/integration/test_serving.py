@@ -38,8 +38,9 @@ from podium.serving.oip.batching import BatchLimits
 from podium.serving.oip.catalogue import Catalogue
 from podium.serving.server import DrainingServer
 from podium.wire import InferResult, TensorSpec
-from tests import service_thread
-from tests.http_calls import post_json
+from tests.support import service_thread
+from tests.support.http_calls import post_json
+from tests.support.waiting import until
 
 
 class Echo:
@@ -266,13 +267,6 @@ class Held:
 
     async def infer(self, request):
         return InferResult((await self.batcher.infer(request.inputs)).outputs)
-
-
-async def until(condition, within_s=5.0):
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.002)
 
 
 def body(rows):

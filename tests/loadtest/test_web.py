@@ -15,6 +15,7 @@ from podium.lab.athlete import ground_truth
 from podium.local.stack import free_ports
 from tests.loadtest.fake_gateway import as_json, fake_gateway, frames
 from tests.loadtest.runs import command, environment
+from tests.support.waiting import blocking_until
 
 PROFILE = """
 levels = [{users = 2, seconds = 3}]
@@ -23,13 +24,6 @@ settle_s = 0
 frames = 4
 """
 WAIT_S = 60
-
-
-def until(condition):
-    end = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 @pytest.mark.slow
@@ -56,12 +50,12 @@ def test_a_run_is_started_from_the_browser(clip, tmp_path):
             command(*flags, "--web", "--web-port", str(port)), cwd=tmp_path, env=environment()
         )
         try:
-            until(is_up)
+            blocking_until(is_up, WAIT_S)
             assert gateway.requests == []
             form = urllib.request.Request(f"{url}/swarm", data=b"", method="POST")
             with urllib.request.urlopen(form) as started:
                 assert json.load(started)["success"]
-            until((tmp_path / "report" / "report.html").is_file)
+            blocking_until((tmp_path / "report" / "report.html").is_file, WAIT_S)
         finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(WAIT_S) == 0

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 import torch
-from onnx import numpy_helper
 from torch import nn
 
 from podium.networks.hrnet import HRNet
@@ -19,6 +17,7 @@ from podium.networks.resnet import ResNet
 from podium.networks.served import fold_batch_norms
 from podium.networks.three_dmppe import PoseNet, RootNet, soft_argmax
 from podium.networks.yolox import VARIANTS, YOLOX, YoloxVariant
+from tests.networks.official_yolox import yolox_nano_of
 
 OFFICIAL = {
     "hrnet_w32": (lambda: HRNet(32), 28_536_113),
@@ -57,34 +56,6 @@ def test_yolox_has_the_published_number_of_parameters(variant: str) -> None:
 @pytest.fixture(scope="module")
 def official_nano(shared_data: Path) -> Path:
     return shared_data / "weights" / "yolox_nano_416.onnx"
-
-
-def yolox_nano_of(path: Path) -> YOLOX:
-    """Our nano with the weights of the official export.
-
-    There, normalisations are folded and most names are lost. What is left is the order in which
-    convolutions run, so the weights go by it: if the two networks were wired differently, shapes or
-    results would differ.
-    """
-    graph = onnx.load(path).graph
-    values = {tensor.name: numpy_helper.to_array(tensor).copy() for tensor in graph.initializer}
-    official = [[values[name] for name in n.input[1:]] for n in graph.node if n.op_type == "Conv"]
-
-    network = YOLOX(VARIANTS["nano"]).eval()
-    fold_batch_norms(network)
-    ours: list[nn.Conv2d] = []
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d):
-            layer.register_forward_pre_hook(lambda layer, _: ours.append(layer))
-    with torch.no_grad():
-        network(torch.zeros(1, 3, 64, 64))
-        for layer, (weight, bias) in zip(ours, official, strict=True):
-            assert layer.weight.shape == weight.shape
-            layer.weight.copy_(torch.from_numpy(weight))
-            layer.bias.copy_(torch.from_numpy(bias))
-    for layer in ours:
-        layer._forward_pre_hooks.clear()
-    return network
 
 
 def test_yolox_nano_computes_what_the_official_export_computes(

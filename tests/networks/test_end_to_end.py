@@ -25,7 +25,7 @@ from podium.networks.families import Origin
 from podium.networks.onnx_export import to_onnx
 from podium.networks.publish import Draft
 from podium.vision.heatmaps import decode_quarter, pose_confidence
-from tests.networks.test_architectures import yolox_nano_of
+from tests.networks.official_yolox import yolox_nano_of
 
 SMALL = Path(__file__).parent.parent / "models"
 

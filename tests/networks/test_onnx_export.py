@@ -30,7 +30,7 @@ from podium.networks.served import Precision
 from podium.networks.three_dmppe import PoseNet, RootNet
 from podium.networks.yolox import VARIANTS, YOLOX
 from tests.networks import small_models
-from tests.networks.test_architectures import yolox_nano_of
+from tests.networks.official_yolox import yolox_nano_of
 
 ORIGIN = Origin("network", 1, "Apache-2.0", "random weights")
 BATCHES = (1, 3, 8)

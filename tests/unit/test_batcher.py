@@ -17,6 +17,7 @@ from podium.serving.hosting.batcher import Batcher
 from podium.serving.observing.deadline import time_limit
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.batching import BatchLimits
+from tests.support.waiting import until
 
 
 class Engine:
@@ -67,14 +68,6 @@ def make():
 
 def rows(*values):
     return {"x": np.array(values, np.float32)[:, None]}
-
-
-async def until(condition):
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.002)
-    raise AssertionError("never happened")
 
 
 @settings(max_examples=40, deadline=None)

@@ -19,9 +19,9 @@ from podium.serving.http.settings import ServiceSettings
 from podium.serving.observing.client_pace import Pace
 from podium.serving.oip.catalogue import Catalogue
 from podium.wire import InferResult, TensorSpec
-from tests import service_thread
-from tests.faults.load import until
-from tests.faults.slow_clients import NeverReader, dribble, head
+from tests.support import service_thread
+from tests.support.slow_clients import NeverReader, dribble, head
+from tests.support.waiting import until
 
 PACE = Pace(window_s=0.4, bytes_per_s=500)
 BYTE_EVERY_S = 0.05

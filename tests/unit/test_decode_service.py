@@ -27,7 +27,7 @@ from podium.storage.object_store import ObjectStoreSettings
 from podium.types import CropSpec, FrameRange, Media
 from podium.vision.boxes import transform_points
 from podium.wire import InferRequest, bytes_tensor
-from tests.videos import HEIGHT, WIDTH, number_of, write_video
+from tests.support.videos import HEIGHT, WIDTH, number_of, write_video
 
 X264 = {"g": "12", "bf": "3"}
 

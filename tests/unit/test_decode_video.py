@@ -17,7 +17,7 @@ from podium.errors import InvalidInput, TooLarge, Unprocessable, UnsupportedMedi
 from podium.media import video_index
 from podium.media.containers import HEAD_BYTES, Source
 from podium.types import FrameRange
-from tests.videos import HEIGHT, WIDTH, number_of, numbered_picture, write_video
+from tests.support.videos import HEIGHT, WIDTH, number_of, numbered_picture, write_video
 
 LIMITS = Limits(
     max_pixels=10_000_000, max_frames=1000, max_batch_bytes=1 << 30, max_duration_s=3600

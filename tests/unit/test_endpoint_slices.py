@@ -16,7 +16,8 @@ from podium.kubernetes.api import KubernetesApi
 from podium.serving.calling.balancer import Balancer
 from podium.serving.calling.endpoint_slices import EndpointSliceEndpoints, pod_addresses
 from podium.serving.calling.endpoints import read_endpoints
-from tests.api_server import SLICES, ApiServer, eventually
+from tests.support.api_server import SLICES, ApiServer
+from tests.support.waiting import until
 
 LABELS = {"labels": {"kubernetes.io/service-name": "pose2d"}}
 
@@ -112,21 +113,21 @@ async def test_calls_follow_the_pods(server):
     server.put(SLICES, "pose2d-1", metadata=LABELS, **one_slice(pod("10.0.0.1", **READY)))
     async with followed("pose2d") as endpoints:
         balancer = Balancer("pose2d", endpoints)
-        await eventually(lambda: endpoints.addresses() == ("http://10.0.0.1:8003",))
+        await until(lambda: endpoints.addresses() == ("http://10.0.0.1:8003",))
         with balancer.pick(1) as replica:  # in flight while the pod is told to end
             both = one_slice(pod("10.0.0.1", **ENDING), pod("10.0.0.2", **READY))
             server.put(SLICES, "pose2d-1", metadata=LABELS, **both)
-            await eventually(lambda: endpoints.addresses() == ("http://10.0.0.2:8003",))
+            await until(lambda: endpoints.addresses() == ("http://10.0.0.2:8003",))
             with balancer.pick(1) as other:
                 assert other.address == "http://10.0.0.2:8003"
             assert replica.in_flight_rows == 1
         server.put(SLICES, "pose2d-2", metadata=LABELS, **one_slice(pod("10.0.0.3", **READY)))
-        await eventually(lambda: len(endpoints.addresses()) == 2)
+        await until(lambda: len(endpoints.addresses()) == 2)
         server.delete(SLICES, "pose2d-1")
-        await eventually(lambda: endpoints.addresses() == ("http://10.0.0.3:8003",))
+        await until(lambda: endpoints.addresses() == ("http://10.0.0.3:8003",))
         server.refuse = {"watch": 500, "list": 500}
         server.cut_streams()
-        await eventually(lambda: server.count("watch") >= 3)
+        await until(lambda: server.count("watch") >= 3)
         assert endpoints.addresses() == ("http://10.0.0.3:8003",)
 
 
@@ -135,32 +136,32 @@ async def test_without_leave_replicas_come_from_dns(server, caplog):
     server.put(SLICES, "s", metadata={"labels": {"kubernetes.io/service-name": "localhost"}},
                **one_slice(pod("10.0.0.1", **READY)))  # fmt: skip
     async with followed("localhost") as endpoints:
-        await eventually(lambda: "http://127.0.0.1:8003" in endpoints.addresses())
-        await eventually(lambda: server.count("list") >= 4)
+        await until(lambda: "http://127.0.0.1:8003" in endpoints.addresses())
+        await until(lambda: server.count("list") >= 4)
         (said,) = [r.message for r in caplog.records if r.levelno == logging.WARNING]
         assert said == (
             "endpointslices (kubernetes.io/service-name=localhost): 403 not in the mood; "
             "replicas of localhost come from DNS"
         )
         server.refuse = {}  # the role binding is there now
-        await eventually(lambda: endpoints.addresses() == ("http://10.0.0.1:8003",))
+        await until(lambda: endpoints.addresses() == ("http://10.0.0.1:8003",))
         server.refuse = {"watch": 403}  # and now it is not
         server.cut_streams()
-        await eventually(lambda: "http://127.0.0.1:8003" in endpoints.addresses())
+        await until(lambda: "http://127.0.0.1:8003" in endpoints.addresses())
 
 
 async def test_outside_a_cluster_replicas_come_from_dns(monkeypatch):
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     async with followed("localhost") as endpoints:
-        await eventually(lambda: "http://127.0.0.1:8003" in endpoints.addresses())
+        await until(lambda: "http://127.0.0.1:8003" in endpoints.addresses())
 
 
 async def test_a_service_of_another_namespace(server):
     other = SLICES.replace("sport", "models")
     server.put(other, "s", metadata=LABELS, **one_slice(pod("10.0.0.1", **READY)))
     async with followed("pose2d.models.svc") as endpoints:
-        await eventually(lambda: endpoints.addresses() == ("http://10.0.0.1:8003",))
+        await until(lambda: endpoints.addresses() == ("http://10.0.0.1:8003",))
 
 
 def test_the_setting(monkeypatch):

@@ -25,8 +25,9 @@ from podium.gateway.settings import GatewaySettings
 from podium.kubernetes import watch as watch_module
 from podium.kubernetes.api import KubernetesApi
 from podium.pipelines.spec import SHIPPED, PipelineSpec, load_pipelines
-from tests.api_server import LEASES, PIPELINES, ApiServer, eventually
-from tests.service_thread import serving
+from tests.support.api_server import LEASES, PIPELINES, ApiServer
+from tests.support.service_thread import serving
+from tests.support.waiting import until
 
 CHART = Path(__file__).parent.parent.parent / "charts" / "podium-platform"
 
@@ -76,21 +77,21 @@ def condition(server, name):
 async def test_the_life_of_a_pipeline(server):
     async with followed() as served:
         server.put(PIPELINES, "sprint", spec=spec(stride=2))
-        await eventually(lambda: served == {"sprint": 2})
-        await eventually(lambda: condition(server, "sprint").get("status") == "True")
+        await until(lambda: served == {"sprint": 2})
+        await until(lambda: condition(server, "sprint").get("status") == "True")
         accepted = condition(server, "sprint")
         assert accepted["reason"] == "Accepted"
         assert server.get(PIPELINES, "sprint")["status"]["observedGeneration"] == 1
         assert datetime.fromisoformat(accepted["lastTransitionTime"]).utcoffset() is not None
 
         server.put(PIPELINES, "sprint", spec=spec(stride=3))
-        await eventually(lambda: served == {"sprint": 3})
-        await eventually(lambda: condition(server, "sprint")["observedGeneration"] == 2)
+        await until(lambda: served == {"sprint": 3})
+        await until(lambda: condition(server, "sprint")["observedGeneration"] == 2)
         since = condition(server, "sprint")["lastTransitionTime"]
         assert since == accepted["lastTransitionTime"]  # it was True all along
 
         server.put(PIPELINES, "sprint", spec=spec(stride=0))
-        await eventually(lambda: condition(server, "sprint")["status"] == "False")
+        await until(lambda: condition(server, "sprint")["status"] == "False")
         refused = condition(server, "sprint")
         assert refused["reason"] == "InvalidSpec"
         assert refused["message"] == (
@@ -100,18 +101,18 @@ async def test_the_life_of_a_pipeline(server):
         assert refused["observedGeneration"] == 3
         assert served == {"sprint": 3}
         server.put(PIPELINES, "sprint", spec=spec(strid=4))
-        await eventually(lambda: "spec.detection.strid:" in condition(server, "sprint")["message"])
+        await until(lambda: "spec.detection.strid:" in condition(server, "sprint")["message"])
         assert "Generation 2 is served on" in condition(server, "sprint")["message"]
 
         server.put(PIPELINES, "sprint", spec=spec(stride=5))
-        await eventually(lambda: served == {"sprint": 5})
-        await eventually(lambda: condition(server, "sprint")["status"] == "True")
+        await until(lambda: served == {"sprint": 5})
+        await until(lambda: condition(server, "sprint")["status"] == "True")
         server.put(PIPELINES, "sprint", spec=spec(stride=-1))
         server.delete(PIPELINES, "sprint")
-        await eventually(lambda: served == {})
+        await until(lambda: served == {})
 
         server.put(PIPELINES, "sprint", spec=spec(stride=-1))  # nothing good to go on with
-        await eventually(lambda: condition(server, "sprint").get("status") == "False")
+        await until(lambda: condition(server, "sprint").get("status") == "False")
         assert condition(server, "sprint")["message"].endswith("not -1.")
         assert served == {}
 
@@ -131,7 +132,7 @@ async def test_no_spec_is_too_wrong(server, wrong, says):
     async with followed() as served:
         server.put(PIPELINES, "good", spec=spec())
         server.put(PIPELINES, "wrong", spec=wrong)
-        await eventually(lambda: condition(server, "wrong").get("status") == "False")
+        await until(lambda: condition(server, "wrong").get("status") == "False")
         assert condition(server, "wrong")["message"].startswith(says)
         assert served == {"good": 4}
 
@@ -139,7 +140,7 @@ async def test_no_spec_is_too_wrong(server, wrong, says):
 async def test_names_that_are_no_part_of_an_endpoint(server):
     async with followed() as served:
         server.put(PIPELINES, "a.b", spec=spec())
-        await eventually(lambda: condition(server, "a.b").get("status") == "False")
+        await until(lambda: condition(server, "a.b").get("status") == "False")
         assert condition(server, "a.b")["message"].startswith("metadata.name: ")
         assert served == {}
 
@@ -147,18 +148,18 @@ async def test_names_that_are_no_part_of_an_endpoint(server):
 async def test_a_status_is_written_once_and_by_apply(server):
     server.put(PIPELINES, "sprint", spec=spec())
     async with followed():
-        await eventually(lambda: condition(server, "sprint").get("status") == "True")
+        await until(lambda: condition(server, "sprint").get("status") == "True")
         server.put(PIPELINES, "sprint", metadata={"labels": {"team": "a"}}, spec=spec())
         server.put(PIPELINES, "late", spec=spec())
-        await eventually(lambda: condition(server, "late").get("status") == "True")
+        await until(lambda: condition(server, "late").get("status") == "True")
     written = [w for w in server.written if w[0].endswith("/sprint/status")]
     ((_, query, body),) = written
     assert query == {"fieldManager": "podium-gateway", "force": "true"}
     assert body["metadata"]["uid"] == server.get(PIPELINES, "sprint")["metadata"]["uid"]
     assert set(body) == {"apiVersion", "kind", "metadata", "status"}
     async with followed() as served:  # a replica that starts finds it right
-        await eventually(lambda: len(served) == 2)
-        await eventually(lambda: server.get(LEASES, "podium-pipelines")["spec"]["holderIdentity"])
+        await until(lambda: len(served) == 2)
+        await until(lambda: server.get(LEASES, "podium-pipelines")["spec"]["holderIdentity"])
         await asyncio.sleep(0.2)
     assert [w for w in server.written if w[0].endswith("/sprint/status")] == written
 
@@ -176,7 +177,7 @@ async def test_a_status_is_written_once_and_by_apply(server):
 async def test_whatever_the_status_was_it_becomes_right(server, status):
     server.put(PIPELINES, "sprint", spec=spec(), status=status)
     async with followed():
-        await eventually(lambda: server.written and len(server.written[-1][2].get("status", {})))
+        await until(lambda: server.written and len(server.written[-1][2].get("status", {})))
     ((_, _, body),) = [w for w in server.written if w[0].endswith("/status")]
     (accepted,) = body["status"]["conditions"]
     assert accepted["status"] == "True"
@@ -189,7 +190,7 @@ async def test_only_the_holder_of_the_lease_writes(server):
     server.put(LEASES, "podium-pipelines", spec=other)
     async with followed() as served:
         server.put(PIPELINES, "sprint", spec=spec())
-        await eventually(lambda: "sprint" in served)
+        await until(lambda: "sprint" in served)
         await asyncio.sleep(0.3)
     assert server.written == []
 
@@ -198,10 +199,10 @@ async def test_a_refused_status_hinders_nothing(server, caplog):
     server.refuse = {"patch": 403}
     async with followed() as served:
         server.put(PIPELINES, "sprint", spec=spec())
-        await eventually(lambda: served == {"sprint": 4})
-        await eventually(lambda: "statuses of pipelines cannot be written" in caplog.text)
+        await until(lambda: served == {"sprint": 4})
+        await until(lambda: "statuses of pipelines cannot be written" in caplog.text)
         server.put(PIPELINES, "sprint", spec=spec(stride=2))
-        await eventually(lambda: served == {"sprint": 2})
+        await until(lambda: served == {"sprint": 2})
 
 
 async def test_every_replica_of_the_gateway_serves_it(server, tmp_path):

@@ -9,7 +9,8 @@ import pytest
 
 from podium.kubernetes.api import KubernetesApi
 from podium.kubernetes.lease import Lease
-from tests.api_server import LEASES, ApiServer, eventually
+from tests.support.api_server import LEASES, ApiServer
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ async def test_one_holds_it_and_gives_it_back(server):
     async with KubernetesApi() as api:
         first, second = (Lease(api, "podium", duration_s=1) for _ in range(2))
         holding, waiting = (asyncio.create_task(lease.run()) for lease in (first, second))
-        await eventually(lambda: first.held or second.held)
+        await until(lambda: first.held or second.held)
         if second.held:
             first, second, holding, waiting = second, first, waiting, holding
         spec = server.get(LEASES, "podium")["spec"]
@@ -37,11 +38,11 @@ async def test_one_holds_it_and_gives_it_back(server):
         assert server.get(LEASES, "podium")["spec"]["acquireTime"] == spec["acquireTime"]
         assert server.get(LEASES, "podium")["spec"]["renewTime"] > spec["renewTime"]
 
-        await eventually(lambda: first.held)
+        await until(lambda: first.held)
         holding.cancel()
         await asyncio.wait([holding])
         assert server.get(LEASES, "podium")["spec"]["holderIdentity"] == ""
-        await eventually(lambda: second.held)
+        await until(lambda: second.held)
         assert server.get(LEASES, "podium")["spec"]["leaseTransitions"] == 1
         waiting.cancel()
         await asyncio.wait([waiting])
@@ -53,10 +54,10 @@ async def test_the_lease_of_a_process_that_was_killed_is_taken_over(server):
     async with KubernetesApi() as api:
         lease = Lease(api, "podium", duration_s=1)
         task = asyncio.create_task(lease.run())
-        await eventually(lambda: server.count("get") == 1)
+        await until(lambda: server.count("get") == 1)
         await asyncio.sleep(0.1)
         assert not lease.held  # it may have been renewed just now
-        await eventually(lambda: lease.held)
+        await until(lambda: lease.held)
         assert server.get(LEASES, "podium")["spec"]["leaseTransitions"] == 5
         task.cancel()
         await asyncio.wait([task])
@@ -67,8 +68,8 @@ async def test_of_two_that_write_at_once_one_succeeds(server):
     async with KubernetesApi() as api:
         leases = [Lease(api, "podium") for _ in range(8)]
         tasks = [asyncio.create_task(lease.run()) for lease in leases]
-        await eventually(lambda: len(server.written) == 8)
-        await eventually(lambda: sum(lease.held for lease in leases) == 1)
+        await until(lambda: len(server.written) == 8)
+        await until(lambda: sum(lease.held for lease in leases) == 1)
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
@@ -78,10 +79,10 @@ async def test_without_the_api_server_nobody_claims_it_for_long(server):
     async with KubernetesApi() as api:
         lease = Lease(api, "podium", duration_s=1)
         task = asyncio.create_task(lease.run())
-        await eventually(lambda: lease.held)
+        await until(lambda: lease.held)
         server.refuse = {"get": 500, "put": 500}
-        await eventually(lambda: not lease.held)
+        await until(lambda: not lease.held)
         server.refuse = {}
-        await eventually(lambda: lease.held)
+        await until(lambda: lease.held)
         task.cancel()
         await asyncio.wait([task])

@@ -20,8 +20,9 @@ from podium.kubernetes.api import KubernetesApi
 from podium.kubernetes.credentials import require_cluster
 from podium.kubernetes.errors import ApiError
 from podium.kubernetes.watch import Watch
-from tests.api_server import PIPELINES, ApiServer, eventually
-from tests.cluster.certificates import Authority
+from tests.support.api_server import PIPELINES, ApiServer
+from tests.support.certificates import Authority
+from tests.support.waiting import until
 
 PATH = PIPELINES.replace("sport", "{namespace}")
 
@@ -62,9 +63,9 @@ async def test_changes_arrive(server):
         assert seen == {"a": "red"}
         server.put(PIPELINES, "b", spec={"colour": "blue"})
         server.put(PIPELINES, "a", spec={"colour": "green"})
-        await eventually(lambda: seen == {"a": "green", "b": "blue"})
+        await until(lambda: seen == {"a": "green", "b": "blue"})
         server.delete(PIPELINES, "a")
-        await eventually(lambda: seen == {"b": "blue"})
+        await until(lambda: seen == {"b": "blue"})
     assert server.count("list") == 1
 
 
@@ -77,10 +78,10 @@ async def test_a_stream_that_ends_is_continued_where_it_ended(server):
         await asyncio.sleep(0.1)
         server.bookmark_s = 60
         server.cut_streams()
-        await eventually(lambda: server.count("watch") == 2)
+        await until(lambda: server.count("watch") == 2)
         assert server.calls[-1] == ("watch", bookmarked)
         server.put(PIPELINES, "a", spec={"colour": "red"})
-        await eventually(lambda: seen == {"a": "red"})
+        await until(lambda: seen == {"a": "red"})
     assert server.count("list") == 1
 
 
@@ -89,7 +90,7 @@ async def test_what_the_server_has_forgotten_is_listed_anew(server, told_in_the_
     server.put(PIPELINES, "gone", spec={"colour": "red"})
     async with watching() as (watch, seen):
         await watch.synced.wait()
-        await eventually(lambda: server.count("watch") == 1)
+        await until(lambda: server.count("watch") == 1)
         if told_in_the_stream:
             status = {"kind": "Status", "code": 410, "message": "too old resource version"}
             server.say(PIPELINES, {"type": "ERROR", "object": status})
@@ -100,27 +101,27 @@ async def test_what_the_server_has_forgotten_is_listed_anew(server, told_in_the_
             server.forget()
             server.mute = False
             server.cut_streams()
-            await eventually(lambda: seen == {"new": "blue"})
-        await eventually(lambda: server.count("list") == 2)
+            await until(lambda: seen == {"new": "blue"})
+        await until(lambda: server.count("list") == 2)
         server.put(PIPELINES, "later", spec={"colour": "grey"})
-        await eventually(lambda: "later" in seen)
+        await until(lambda: "later" in seen)
 
 
 async def test_what_was_forgotten_during_a_long_absence_is_listed_at_once(server, monkeypatch):
     waits = []
     async with watching() as (watch, seen):
         await watch.synced.wait()
-        await eventually(lambda: server.count("watch") == 1)
+        await until(lambda: server.count("watch") == 1)
         server.refuse = {"watch": 503}
         server.cut_streams()
-        await eventually(lambda: server.count("watch") >= 5)
+        await until(lambda: server.count("watch") >= 5)
         monkeypatch.setattr(watch, "_pause_s", lambda *_: waits.append(1) or 0.02)
         server.put(PIPELINES, "a", spec={"colour": "red"})
         server.forget()
         server.refuse = {}
-        await eventually(lambda: server.count("list") == 2)
+        await until(lambda: server.count("list") == 2)
         before = len(waits)
-        await eventually(lambda: seen == {"a": "red"})
+        await until(lambda: seen == {"a": "red"})
         assert len(waits) == before <= 2
 
 
@@ -130,12 +131,12 @@ async def test_while_the_server_is_away_what_is_known_stays(server):
         await watch.synced.wait()
         server.refuse = {"list": 500, "watch": 503}
         server.cut_streams()
-        await eventually(lambda: server.count("watch") >= 4)
+        await until(lambda: server.count("watch") >= 4)
         assert watch.age_s > 0
         assert seen == {"a": "red"}
         server.refuse = {}
         server.put(PIPELINES, "b", spec={"colour": "blue"})
-        await eventually(lambda: "b" in seen)
+        await until(lambda: "b" in seen)
     assert server.count("list") == 1
 
 
@@ -151,14 +152,14 @@ async def test_a_server_that_is_away_at_first_is_found(monkeypatch, tmp_path):
         assert not watch.refused
         async with server.run(port=port):
             server.put(PIPELINES, "a", spec={"colour": "red"})
-            await eventually(lambda: seen == {"a": "red"})
-            await eventually(lambda: server.count("watch") == 1)
+            await until(lambda: seen == {"a": "red"})
+            await until(lambda: server.count("watch") == 1)
             server.cut_streams()
         await asyncio.sleep(0.1)
         assert seen == {"a": "red"}
         async with server.run(port=port):  # and after a restart
             server.put(PIPELINES, "b", spec={"colour": "blue"})
-            await eventually(lambda: "b" in seen)
+            await until(lambda: "b" in seen)
 
 
 @pytest.mark.parametrize("code", [403, 404])
@@ -167,7 +168,7 @@ async def test_no_leave_is_told_once_and_may_be_given_later(server, caplog, code
     async with watching() as (watch, _):
         await watch.settled.wait()
         assert watch.refused
-        await eventually(lambda: server.count("list") >= 4)
+        await until(lambda: server.count("list") >= 4)
         warnings = [r for r in caplog.records if r.levelno == logging.WARNING]
         assert [w.message for w in warnings] == [
             f"pipelines: {code} not in the mood; nothing is known"
@@ -182,10 +183,10 @@ async def test_a_silent_stream_is_given_up(server):
     async with watching(idle_s=0.1) as (watch, seen):
         await watch.synced.wait()
         server.put(PIPELINES, "a", spec={"colour": "red"})
-        await eventually(lambda: server.count("watch") >= 2)
+        await until(lambda: server.count("watch") >= 2)
         server.mute = False
         server.cut_streams()
-        await eventually(lambda: seen == {"a": "red"})
+        await until(lambda: seen == {"a": "red"})
 
 
 @pytest.mark.parametrize(
@@ -205,22 +206,22 @@ async def test_nonsense_in_the_stream_does_no_harm(server, line):
     server.put(PIPELINES, "a", spec={"colour": "red"})
     async with watching() as (watch, seen):
         await watch.synced.wait()
-        await eventually(lambda: server.count("watch") == 1)
+        await until(lambda: server.count("watch") == 1)
         server.say(PIPELINES, line)
-        await eventually(lambda: server.count("watch") >= 2)
+        await until(lambda: server.count("watch") >= 2)
         assert seen == {"a": "red"}
         server._events.clear()
         server.put(PIPELINES, "b", spec={"colour": "blue"})
-        await eventually(lambda: "b" in seen)
+        await until(lambda: "b" in seen)
 
 
 async def test_unknown_kinds_of_events_are_left_alone(server):
     async with watching() as (watch, seen):
         await watch.synced.wait()
-        await eventually(lambda: server.count("watch") == 1)
+        await until(lambda: server.count("watch") == 1)
         server.say(PIPELINES, {"type": "NEW", "object": {"metadata": {"resourceVersion": "7"}}})
         server.put(PIPELINES, "a", spec={"colour": "red"})
-        await eventually(lambda: seen == {"a": "red"})
+        await until(lambda: seen == {"a": "red"})
 
 
 async def test_a_fault_of_the_reader_does_not_end_the_watch(server, caplog):
@@ -235,7 +236,7 @@ async def test_a_fault_of_the_reader_does_not_end_the_watch(server, caplog):
     async with KubernetesApi() as api:
         watch = Watch(api, PATH, on_change=read, otherwise="")
         task = asyncio.create_task(watch.run())
-        await eventually(lambda: len(seen) >= 2)
+        await until(lambda: len(seen) >= 2)
         server.delete(PIPELINES, "bad")
         await watch.synced.wait()
         task.cancel()
@@ -338,4 +339,4 @@ async def test_outside_a_cluster(monkeypatch, tmp_path):
     with pytest.raises(SetupError, match="PODIUM_WATCH_PIPELINES needs a cluster"):
         require_cluster("PODIUM_WATCH_PIPELINES", tmp_path)
     async with watching() as (watch, _):
-        await eventually(lambda: watch.refused)
+        await until(lambda: watch.refused)

@@ -23,7 +23,7 @@ from podium.serving.oip.batching import BatchLimits
 from podium.serving.oip.catalogue import Catalogue, Entry
 from podium.serving.oip.model_control import BuiltInModels, IndexEntry
 from podium.wire import InferRequest
-from tests.unit.test_models_repository import add
+from tests.support.model_folders import add
 
 
 class Doubler:

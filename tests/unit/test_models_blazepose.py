@@ -23,7 +23,7 @@ from podium.vision.boxes import transform_rois
 from podium.vision.letterbox import letterbox
 
 Array = NDArray[Any]
-CLIP = Path(__file__).parents[1] / "athlete" / "clips" / "sprint.mp4"
+CLIP = Path(__file__).parents[2] / "services/podium/lab/athlete/clips" / "sprint.mp4"
 
 
 def load(repository: Path, name: str, task: Task) -> Adapter:

@@ -7,7 +7,7 @@ import pytest
 
 from podium.errors import SetupError
 from podium.models.network import Network
-from tests.tiny_networks import constant, echo, load, store
+from tests.support.tiny_networks import constant, echo, load, store
 
 SIZE = (64, 64)
 CELLS = 8 * 8 + 4 * 4 + 2 * 2

@@ -10,27 +10,7 @@ import yaml
 
 from podium.errors import SetupError
 from podium.models.manifest import read_manifest, write_manifest
-
-DETECTOR: dict[str, Any] = {
-    "manifest_version": 1,
-    "name": "finder",
-    "version": 3,
-    "family": "blazepose-detector",
-    "tasks": ["detection"],
-    "weights": "model.onnx",
-    "sha256": "a" * 64,
-    "input": {"height": 224, "width": 224},
-    "letterbox": {"anchor": "top_left", "fill": 114},
-    "thresholds": {"score": 0.4},
-    "license": "Apache-2.0",
-    "source": "trained here",
-}
-POSE = {
-    **{key: value for key, value in DETECTOR.items() if key != "letterbox"},
-    "tasks": ["pose2d", "pose3d"],
-    "crop": {"border": "replicate"},
-    "skeleton": "coco17",
-}
+from tests.support.model_folders import DETECTOR, POSE
 
 
 def written(folder: Path, data: Any) -> Path:

@@ -7,7 +7,7 @@ import pytest
 
 from podium.errors import InvalidInput, SetupError
 from podium.skeletons import COCO17, H36M18, MUCO21
-from tests.tiny_networks import constant, every_fourth_red_pixel, load, store
+from tests.support.tiny_networks import constant, every_fourth_red_pixel, load, store
 
 SIZE = (128, 96)
 SQUARE = (256, 256)

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
-import yaml
 
 from podium.errors import NotFound, SetupError
 from podium.models.repository import ModelRepository
-from tests.unit.test_models_manifest import DETECTOR
-
-
-def add(root: Path, name: str, version: int, weights: bytes = b"weights") -> Path:
-    folder = root / name / str(version)
-    folder.mkdir(parents=True)
-    (folder / "model.onnx").write_bytes(weights)
-    facts = {"name": name, "version": version, "sha256": hashlib.sha256(weights).hexdigest()}
-    (folder / "model.yaml").write_text(yaml.safe_dump({**DETECTOR, **facts}))
-    return folder
+from tests.support.model_folders import add
 
 
 def test_the_highest_version_is_the_latest(tmp_path: Path) -> None:

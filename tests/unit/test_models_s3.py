@@ -25,8 +25,8 @@ from podium.models.s3_repository import open_repository
 from podium.models.settings import RepositorySettings
 from podium.storage import download
 from podium.storage.s3 import S3Connection
-from tests.faulty_proxy import FaultyProxy
-from tests.unit.test_models_manifest import DETECTOR
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.model_folders import DETECTOR
 
 BYTES = 1_000_000
 

@@ -27,7 +27,7 @@ from podium.models.repository import ModelRepository
 from podium.storage import download
 from podium.storage.web import web_file
 from podium.zoo.pull_published import DOWNLOADS, pull_checkpoint, pull_model
-from tests.faulty_proxy import FaultyProxy
+from tests.support.faulty_proxy import FaultyProxy
 
 BYTES = 600_000
 

@@ -9,7 +9,7 @@ import pytest
 
 from podium.errors import TooLarge, UnsupportedMedia
 from podium.postprocess.source import open_source
-from tests.videos import WIDTH, numbered_picture, write_video
+from tests.support.videos import WIDTH, numbered_picture, write_video
 
 
 def test_mirrored_recordings_are_mirrored_and_not_turned(tmp_path):

@@ -30,7 +30,7 @@ from podium.serving.observing.request_context import (
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.catalogue import Catalogue
 from podium.wire import InferResult, TensorSpec
-from tests.service_thread import serving
+from tests.support.service_thread import serving
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOWHERE = "http://127.0.0.1:9"

@@ -19,12 +19,12 @@ import pytest_asyncio
 
 from podium.lab.athlete import ground_truth
 from podium.skeletons import BLAZEPOSE33
-from tests.charts.charts import SERVICES
 from tests.cluster.cluster import Object
 from tests.cluster.node.conftest import NodeCluster
 from tests.cluster.node.machine import ADDRESS
 from tests.cluster.releases import CHARTS, Releases, name
-from tests.faults.load import BATCH_FRAMES, PIPELINES, Batch, Client, Load, client_of, poses
+from tests.support.charts import SERVICES
+from tests.support.load import BATCH_FRAMES, PIPELINES, Batch, Client, Load, client_of, poses
 
 NAMESPACE = "podium-release-test"
 TIER = "standard"

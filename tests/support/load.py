@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 import aiohttp
 import numpy as np
 import orjson
+
+from tests.support.waiting import until
 
 BATCH_FRAMES = 4
 PIPELINES = ("pose-2d", "pose-3d")
@@ -105,14 +107,6 @@ class Load:
     async def _worker(self) -> None:
         while not self.stopping.is_set():
             self.answers.append(await self.client.ask(next(self.batches)))
-
-
-async def until(condition: Callable[[], bool], within_s: float = 120.0) -> None:
-    """Wait for a condition, and fail if it does not come."""
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.005)
 
 
 def poses(body: dict[str, Any]) -> dict[int, list[np.ndarray]]:

@@ -8,7 +8,7 @@ import json
 import ssl
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -223,12 +223,3 @@ def _status(code: int, message: str) -> web.Response:
     return web.json_response(
         {"kind": "Status", "status": "Failure", "message": message, "code": code}, status=code
     )
-
-
-async def eventually(condition: Any, timeout_s: float = 10) -> None:
-    """Wait until a condition holds; fail if it never does."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):
-            while not condition():  # noqa: ASYNC110 - any condition, not an event
-                await asyncio.sleep(0.01)
-    assert condition()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tests.cluster.binaries import HELM
-from tests.go_programs import built_once, go
+from tests.support.cluster_programs import HELM
+from tests.support.go_programs import built_once, go
 
 INSTALLED = (
     HELM,
     "github.com/norwoodj/helm-docs/cmd/helm-docs@v1.14.2",
     "github.com/zegl/kube-score/cmd/kube-score@v1.20.0",
 )
-DEVICE_PLUGIN = Path(__file__).parent / "device-plugin"
+DEVICE_PLUGIN = Path(__file__).parent / "go" / "device-plugin"
 """Reads configurations with the code of NVIDIA's plugin."""
 
 EKSCTL = "github.com/weaveworks/eksctl@v0.230.0"

@@ -9,9 +9,10 @@ import hashlib
 import re
 from pathlib import Path
 
-from tests.go_programs import built_once, go, module_folder
+from tests.support.go_programs import built_once, go, module_folder
 
-SOURCES = Path(__file__).parent
+SOURCES = Path(__file__).parent / "go"
+MODULES = ("coredns", "etcd", "kubernetes", "pause")
 PROGRAMS = (
     "kube-apiserver",
     "kube-controller-manager",
@@ -55,8 +56,9 @@ def kubernetes_version() -> str:
 
 def _digest() -> str:
     digest = hashlib.sha256("\n".join(INSTALLED + STAGES).encode())
-    for source in sorted(SOURCES.glob("*/*.go")) + sorted(SOURCES.glob("*/go.*")):
-        digest.update(source.read_bytes())
+    for module in MODULES:
+        for source in sorted((SOURCES / module).iterdir()):
+            digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import jsonschema
 import yaml
 
-from tests.charts import programs
-from tests.charts.charts import Object
-from tests.go_programs import module_folder
+from tests.support import chart_programs as programs
+from tests.support.charts import Object
+from tests.support.go_programs import module_folder
 
 DEFINITIONS = {
     programs.GATEWAY_API: ["config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"],

@@ -13,11 +13,11 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "podium"
 PLATFORM = ROOT / "charts" / "podium-platform"
-OPTIONS = sorted((Path(__file__).parent / "values").glob("*.yaml"))
+OPTIONS = sorted((ROOT / "tests" / "charts" / "values").glob("*.yaml"))
 """Values that turn on what is off by default."""
 WRONG = [
     {"chart": "podium", **each}
-    for each in yaml.safe_load((Path(__file__).parent / "wrong_values.yaml").read_text())
+    for each in yaml.safe_load((ROOT / "tests" / "charts" / "wrong_values.yaml").read_text())
 ]
 """Values with one mistake each."""
 
