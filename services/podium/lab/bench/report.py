@@ -45,7 +45,8 @@ def to_json(rounds: Rounds, *, video: str, seconds: float) -> bytes:
 
     ``results`` is a list with one entry per cell: ``models``, ``composition``, ``workload``,
     ``concurrency``, ``median`` (the fields of ``Measurement``) and ``rounds`` (a list of them).
-    ``phase_ms_per_frame`` is wall time as the services' own metrics have it (docs/operations.md):
+    ``phase_ms_per_frame`` is wall time as the services' own metrics have it
+    (docs/operations/monitoring.md):
     ``total`` and ``transfer`` of the gateway's calls, the others inside the stages.
     """
     return orjson.dumps(
