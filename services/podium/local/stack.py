@@ -31,7 +31,7 @@ ALLOCATOR = {
 }
 """For glibc: threads share what is free, and frames up to 1080p are laid over those let go (fresh
 pages cost 1 ms per MB), whose pages stay up to 1 GiB: one small object above them would keep them
-anyway, from one moment to another. docs/operations/processes.md recommends it for containers too."""
+anyway, from one moment to another. docs/operations/processes.md has the same for containers."""
 FRAMES_BYTES = 96 << 20
 """Decoded frames that keep one processor busy: a chunk of 720p and the beginning of the next."""
 READY_TIMEOUT_S = 120.0
