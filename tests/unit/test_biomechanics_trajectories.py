@@ -5,7 +5,6 @@ import pytest
 
 from podium.biomechanics.analysis import AnalysisOptions, analyse
 from podium.biomechanics.measures.metrics import summarise
-from podium.biomechanics.persons.selection import Athlete, select
 from podium.biomechanics.persons.trajectories import Tracklet, link
 from podium.biomechanics.signals.filters import Smoothing
 from podium.biomechanics.signals.timeline import timeline
@@ -98,23 +97,6 @@ def test_others_who_leave_and_enter_do_not_disturb_the_athlete():
 def test_two_tracks_of_one_batch_at_one_time_stay_two_persons():
     persons = link([tracklet(0, range(0, 20), 100, 0), tracklet(0, range(5, 20), 100, 0)], clip(20))
     assert len(persons) == 2
-
-
-@pytest.mark.parametrize(
-    ("athlete", "chosen"),
-    [
-        (Athlete("all"), [0, 1]),
-        (Athlete("longest"), [1]),
-        (Athlete("most_displacement"), [0]),
-        (Athlete("nearest", (880.0, 210.0)), [1]),
-        (Athlete("largest"), [0]),
-    ],
-)
-def test_choice_of_the_athlete(athlete, chosen):
-    persons = link(
-        [tracklet(0, range(0, 30), 100, 10), tracklet(0, range(0, 50), 900, 0)], clip(50)
-    )
-    assert [person.person for person in select(persons, athlete)] == chosen
 
 
 def test_hip_speed_of_a_rigid_runner_is_exact():

@@ -71,8 +71,8 @@ def test_a_wrong_use_is_exit_code_2(arguments: list[str]) -> None:
 
 def test_a_wrong_choice_of_athlete_shows_before_anything_is_done(tmp_path: Path) -> None:
     result = command("run", __file__, "--athlete", "fastest", cwd=tmp_path)
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: athlete:")
+    assert result.returncode == 2
+    assert "'--athlete': must be all, largest, longest" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import yaml
 
+from podium.athletes import Nearest
 from podium.errors import InvalidInput, SetupError
 from podium.pipelines.athletes import AthleteChoice
 from podium.pipelines.persons import Persons
 from podium.pipelines.spec import (
     SHIPPED,
-    Nearest,
     Pipeline,
     PipelineRequest,
     load_pipelines,
@@ -148,23 +148,6 @@ def tracks():
         np.zeros((m, 3, 3), np.float32),
         None,
     )
-
-
-@pytest.mark.parametrize(
-    ("athlete", "best"),
-    [
-        ("largest", 2),
-        ("longest", 1),
-        ("most_displacement", 2),
-        (Nearest(nearest=(530, 30)), 1),
-        (Nearest(nearest=(120, 120)), 0),
-    ],
-)
-def test_athlete_choice(athlete, best):
-    persons = tracks()
-    kept = AthleteChoice(athlete, 1).of(persons)
-    assert set(kept.track_ids) == {best}
-    assert len(kept.track_ids) == np.sum(persons.track_ids == best)
 
 
 def test_all_keeps_everybody_up_to_the_limit_of_a_frame():

@@ -6,6 +6,7 @@ import numpy as np
 import orjson
 import pytest
 
+from podium.athletes import Nearest
 from podium.biomechanics.analysis import AnalysisOptions, analyse
 from podium.biomechanics.exports.tables import write_biomechanics, write_keypoints
 from podium.biomechanics.persons.trajectories import link
@@ -67,7 +68,7 @@ def test_options_and_the_parameters_of_the_protocol():
             "binary_data_output": True, "sequence_id": 3, "triton_final": True,
         }
     )  # fmt: skip
-    assert options.selection.point_px == (-3.5, 20.0)
+    assert options.athlete == Nearest(nearest=(-3.5, 20))
     assert options.analysis.smoothing.cutoff_hz == 8
 
 

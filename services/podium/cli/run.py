@@ -13,6 +13,16 @@ from podium.cli import is_verbose
 _PERSONS_PER_FRAME = 8
 
 
+def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    from podium.athletes import read_text
+
+    try:
+        read_text(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
 @click.command("run")
 @click.argument("video", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
@@ -35,6 +45,7 @@ _PERSONS_PER_FRAME = 8
 @click.option(
     "--athlete",
     default="largest",
+    callback=_athlete,
     show_default=True,
     metavar="RULE",
     help="Whom to analyse, decided over the whole video: all, largest, longest, "

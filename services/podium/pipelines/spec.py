@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from podium.athletes import Athlete, AthleteText
 from podium.errors import SetupError
 from podium.pipelines.camera import Intrinsics
 from podium.serving.http.parameters import explain
@@ -41,56 +33,6 @@ class _Closed(BaseModel):
         use_attribute_docstrings=True,
     )
 
-
-class Nearest(_Closed):
-    """The athlete closest to a point of the frame, where the track begins."""
-
-    nearest: tuple[float, float]
-
-
-def _read_athlete(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("nearest:"):
-        return {"nearest": value.removeprefix("nearest:").split(",")}
-    return value
-
-
-Athlete = Annotated[
-    Literal["all", "largest", "longest", "most_displacement"] | Nearest,
-    BeforeValidator(_read_athlete),
-]
-"""Whom to keep: ``largest`` (box area over all frames), ``longest`` (in sight),
-``most_displacement``, ``nearest:x,y``, or ``all`` (on each frame the largest first)."""
-
-
-_NUMBER = r"-?[0-9]+(\.[0-9]+)?"
-_RULES = rf"^(all|largest|longest|most_displacement|nearest:{_NUMBER},{_NUMBER})$"
-_ATHLETE_AS_TEXT = WithJsonSchema({"type": "string", "pattern": _RULES})
-"""The form that a query can have too."""
-
-
-def _check_rule(value: Any) -> Any:
-    text = _write_rule(value)
-    if not isinstance(text, str) or len(text) > 64 or not re.fullmatch(_RULES, text):
-        raise ValueError(
-            "must be all, largest, longest, most_displacement or nearest:x,y, "
-            "such as nearest:640,360"
-        )
-    return value
-
-
-def _write_rule(value: Any) -> Any:
-    if isinstance(value, Nearest):
-        return f"nearest:{value.nearest[0]:f},{value.nearest[1]:f}"
-    return value
-
-
-AthleteRule = Annotated[
-    Athlete,
-    BeforeValidator(_check_rule),
-    PlainSerializer(_write_rule),
-    WithJsonSchema({"type": "string", "pattern": _RULES, "maxLength": 64}),
-]
-"""In a document it is text alone: a field of a custom resource has one type."""
 
 Tiles = Literal["never", "auto", "always"]
 
@@ -131,7 +73,7 @@ class PoseStep(_Closed):
 class AthletesStep(_Closed):
     """Whom to keep of those found."""
 
-    select: AthleteRule = "all"
+    select: AthleteText = "all"
     """Whom to keep: all, largest, longest, most_displacement or nearest:x,y. A request may ask for
     another."""
 
@@ -207,7 +149,7 @@ class PipelineRequest(_Closed):
     tiles: Tiles | None = None
     """When to search again in tiles of the frame: never, auto or always."""
 
-    athlete: Annotated[Athlete, _ATHLETE_AS_TEXT] | None = None
+    athlete: Athlete | None = None
     """Whom to keep: all, largest, longest, most_displacement or nearest:x,y."""
 
     max_persons: int | None = Field(default=None, ge=1, le=64)

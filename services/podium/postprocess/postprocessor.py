@@ -73,7 +73,7 @@ class Postprocessor:
         check()
         persons = link(clip.tracklets, clip.frames)
         analyses = []
-        for person in select(persons, options.selection):
+        for person in select(persons, options.athlete):
             check()
             analyses.append(analyse(person, clip.skeleton, options.analysis))
         check()
