@@ -21,10 +21,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from podium.detection.app import create_app
-from podium.detection.settings import DetectionSettings
 from podium.lab.bench.workloads import no_op_repository
 from podium.local.stack import SERVICES
+from podium.serving.hosting.model_service import ModelServiceSettings, create_model_service
 from tests.support.service_thread import serving
 
 AS_DECLARED = [status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -90,7 +89,7 @@ def test_every_operation_answers_as_declared(stack, service):
 def test_models_that_come_and_go_while_they_are_asked_for(model_repository, tmp_path):
     models = no_op_repository(model_repository, tmp_path)
     with (
-        serving(create_app(DetectionSettings(models=models))) as url,
+        serving(create_model_service("detection", ModelServiceSettings(models=models))) as url,
         documented(url) as (operations, served, session),
     ):
         about_models = [each for each in operations if "{name}" in each.path]

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from podium.detection.app import create_app
-from podium.detection.settings import DetectionSettings
 from podium.errors import SetupError
 from podium.serving.hosting import model_service
+from podium.serving.hosting.model_service import ModelServiceSettings, create_model_service
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +31,7 @@ def eight_processors(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_left_open_fits_the_container(
     settings: dict[str, object], in_flight: int, threads: int, max_rows: int
 ) -> None:
-    engine = DetectionSettings.model_validate(settings).engine()
+    engine = ModelServiceSettings.model_validate(settings).engine()
     assert (engine.in_flight, engine.threads, engine.max_rows) == (in_flight, threads, max_rows)
 
 
@@ -40,7 +39,7 @@ def test_more_threads_than_processors_are_worth_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        DetectionSettings(workers=3, threads=3).engine()
+        ModelServiceSettings(workers=3, threads=3).engine()
     assert "3 workers of 3 threads are more than the 8 processors" in caplog.text
 
 
@@ -48,8 +47,8 @@ def test_more_threads_than_processors_are_worth_a_warning(
 def test_a_service_that_cannot_run_where_it_was_told_to_does_not_start(
     model_repository: Path, provider: str
 ) -> None:
-    settings = DetectionSettings.model_validate(
+    settings = ModelServiceSettings.model_validate(
         {"models": str(model_repository), "provider": provider}
     )
     with pytest.raises(SetupError, match=rf"provider {provider}: .* PODIUM_PROVIDER=cpu"):
-        create_app(settings)
+        create_model_service("detection", settings)

@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from podium.local.stack import SERVICES
+from podium.serving.hosting.model_service import MODEL_SERVICES, model_settings
 from podium.serving.http.settings import ServiceSettings
 
 
@@ -38,6 +39,9 @@ def markdown() -> str:
 
 
 def _settings_class(service: str) -> type[ServiceSettings]:
+    for task in MODEL_SERVICES:
+        if task == service:
+            return model_settings(task)
     module = importlib.import_module(f"podium.{service}.settings")
     (found,) = (
         value

@@ -1,17 +1,23 @@
-"""The three model services are one app: every model of a repository that serves their task."""
+"""The three model services are one app: every model of a repository that serves their task.
+
+``MODEL_SERVICES`` is the table of what differs. ``podium.detection``, ``podium.pose2d`` and
+``podium.pose3d`` are there to be run with ``python -m``.
+"""
 
 from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import FastAPI
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, create_model
 
 from podium.engines.opening import open_session
 from podium.engines.options import EngineOptions, Provider
@@ -28,6 +34,7 @@ from podium.serving.http.settings import ServiceSettings
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.batching import BatchLimits
 from podium.serving.oip.catalogue import Catalogue
+from podium.serving.server import serve
 
 _log = logging.getLogger("podium.models")
 
@@ -105,7 +112,39 @@ class ModelServiceSettings(ServiceSettings):
         )
 
 
-def create_model_service(task: Task, settings: ModelServiceSettings, *, summary: str) -> FastAPI:
+@dataclass(frozen=True, slots=True)
+class ModelService:
+    """What differs from one model service to another."""
+
+    port: int
+    summary: str
+
+
+MODEL_SERVICES: Mapping[Task, ModelService] = MappingProxyType(
+    {
+        "detection": ModelService(8002, "Letterboxed images in, person boxes out."),
+        "pose2d": ModelService(8003, "Person crops in, 2D key points out."),
+        "pose3d": ModelService(8004, "Person crops in, 3D key points out."),
+    }
+)
+
+
+def model_settings(task: Task) -> type[ModelServiceSettings]:
+    """The settings of one model service, with its own default port."""
+    port = Field(
+        default=MODEL_SERVICES[task].port, ge=0, le=65535, description="Port to listen on."
+    )
+    return create_model(
+        f"{task.capitalize()}Settings", __base__=ModelServiceSettings, port=(int, port)
+    )
+
+
+def serve_models(task: Task) -> None:
+    """Run one model service until it is told to stop."""
+    serve(task, lambda settings: create_model_service(task, settings), model_settings(task))
+
+
+def create_model_service(task: Task, settings: ModelServiceSettings | None = None) -> FastAPI:
     """Make the app of one model service.
 
     Raises:
@@ -113,6 +152,7 @@ def create_model_service(task: Task, settings: ModelServiceSettings, *, summary:
             run where it is to.
         PodiumError: the repository cannot be read.
     """
+    settings = settings or model_settings(task)()
     engine = settings.engine()
     executor = ThreadPoolExecutor(engine.in_flight, thread_name_prefix="engine")
     metrics = Metrics(task)
@@ -152,7 +192,7 @@ def create_model_service(task: Task, settings: ModelServiceSettings, *, summary:
         task,
         catalogue,
         settings,
-        summary=summary,
+        summary=MODEL_SERVICES[task].summary,
         resource=threads,
         metrics=metrics,
         control=control,

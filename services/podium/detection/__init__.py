@@ -1,1 +1,0 @@
-"""The detection service: letterboxed images to person boxes."""

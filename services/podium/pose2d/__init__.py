@@ -1,1 +1,0 @@
-"""The 2D pose service: person crops to key points in the picture."""

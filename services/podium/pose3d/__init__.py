@@ -1,1 +1,0 @@
-"""The 3D pose service: person crops to key points in metres."""
