@@ -15,7 +15,8 @@ import orjson
 from numpy.typing import NDArray
 
 from podium.errors import PodiumError
-from podium.lab.athlete.ground_truth import LIMB_JOINTS, Floats, GroundTruth, pck
+from podium.lab.athlete.ground_truth import Floats, GroundTruth
+from podium.lab.scores import LIMB_JOINTS, pck
 from podium.skeletons import skeleton
 from podium.wire import read_response
 

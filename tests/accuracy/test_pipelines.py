@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from podium.lab import scores
 from podium.lab.athlete import ground_truth
 from podium.lab.athlete.clip import make, write
 from podium.lab.athlete.posture import Gait
 from podium.skeletons import BLAZEPOSE33
 from tests.support.http_calls import post_json
 
-LIMBS = [BLAZEPOSE33.index[name] for name in ground_truth.LIMB_JOINTS]
+LIMBS = [BLAZEPOSE33.index[name] for name in scores.LIMB_JOINTS]
 
 
 def ask(stack, pipeline, video, **options):
@@ -31,7 +32,7 @@ def limbs(answer, key="keypoints"):
 
 def score(answer, truth):
     frames = [frame["index"] for frame in answer["frames"]]
-    return ground_truth.pck(
+    return scores.pck(
         limbs(answer)[..., :2],
         truth.limb_keypoints_px()[frames],
         truth.boxes_px[frames],
@@ -60,7 +61,7 @@ def test_rendered_athlete(stack, rendered):
         assert {frame["persons"][0]["track_id"] for frame in answer["frames"]} == {0}
     assert score(every, truth) >= 0.97
     assert score(fourth, truth) >= score(every, truth) - 0.01
-    error_mm = ground_truth.mpjpe_mm(limbs(every, "keypoints_3d"), truth.limb_joints_m())
+    error_mm = scores.mpjpe_mm(limbs(every, "keypoints_3d"), truth.limb_joints_m())
     print(
         f"\n{video.stem}: PCK@0.1 {score(every, truth):.4f} / stride 4 {score(fourth, truth):.4f}"
         f", MPJPE {error_mm:.0f} mm"
@@ -88,7 +89,7 @@ def test_real_person_is_one_track(stack, shared_data):
     assert [frame["status"] for frame in answer["frames"]] == ["ok"] * 100
     assert len({frame["persons"][0]["track_id"] for frame in answer["frames"]}) == 1
     bones_m = limbs(answer, "keypoints_3d")
-    left_knee, left_ankle = (ground_truth.LIMB_JOINTS.index(f"left_{j}") for j in ("knee", "ankle"))
+    left_knee, left_ankle = (scores.LIMB_JOINTS.index(f"left_{j}") for j in ("knee", "ankle"))
     shank_m = np.linalg.norm(bones_m[:, left_knee] - bones_m[:, left_ankle], axis=1)
     assert 0.3 < np.median(shank_m) < 0.5
 

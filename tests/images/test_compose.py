@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 import podium
+from podium.lab import scores
 from podium.lab.athlete import ground_truth
 from podium.local.stack import Stack
 from podium.skeletons import BLAZEPOSE33
@@ -104,9 +105,9 @@ def test_containers_are_as_restricted_as_in_a_cluster(docker: Docker, running: R
 def test_key_points_are_right(running: Running, clip: Path) -> None:
     truth = ground_truth.load(clip.with_suffix(".json"))
     found = poses(run(running, "pose-3d"))
-    limbs = [BLAZEPOSE33.index[joint] for joint in ground_truth.LIMB_JOINTS]
+    limbs = [BLAZEPOSE33.index[joint] for joint in scores.LIMB_JOINTS]
     keypoints_px = np.array([found[frame][0] for frame in range(60)])[:, limbs, :2]
-    score = ground_truth.pck(keypoints_px, truth.limb_keypoints_px(), truth.boxes_px, 0.1)
+    score = scores.pck(keypoints_px, truth.limb_keypoints_px(), truth.boxes_px, 0.1)
     assert score >= 0.97
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from podium.lab.athlete.ground_truth import LIMB_JOINTS, GroundTruth
+from podium.lab.athlete.ground_truth import GroundTruth
+from podium.lab.scores import LIMB_JOINTS
 from podium.skeletons import skeleton
 
 SKELETON = "blazepose33"

@@ -12,10 +12,11 @@ from podium.lab.athlete.body import body
 from podium.lab.athlete.camera import VIEWS, Camera
 from podium.lab.athlete.clip import Clip, make, write
 from podium.lab.athlete.gait import run
-from podium.lab.athlete.ground_truth import LIMB_JOINTS, load, mpjpe_mm, pa_mpjpe_mm, pck
+from podium.lab.athlete.ground_truth import load
 from podium.lab.athlete.posture import Gait
 from podium.lab.athlete.render import SUPERSAMPLE
 from podium.lab.athlete.scene import background
+from podium.lab.scores import LIMB_JOINTS, mpjpe_mm, pa_mpjpe_mm, pck
 
 BUNDLED = Path(__file__).parents[2] / "services/podium/lab/athlete/clips" / "sprint.json"
 TIME_S = np.arange(240) / 240

@@ -20,7 +20,7 @@ from podium.client.gateway_client import GatewayClient
 from podium.client.requests import Requests
 from podium.client.run_folder import RunFolder, fingerprint
 from podium.errors import InvalidInput, PodiumError
-from podium.lab.accuracy import Accuracy, GroundTruth, read_ground_truth, score
+from podium.lab.accuracy import Accuracy, TrueLimbs, read_true_limbs, score
 from podium.local.log_lines import readable
 from podium.local.stack import Stack
 from podium.media.picture_header import is_picture
@@ -182,16 +182,16 @@ def _postprocess_here(job: Job, folder: RunFolder) -> PostprocessResult:
     return Postprocessor().process(job.video, list(folder.batches()), folder.root, options)
 
 
-def _ground_truth(job: Job) -> GroundTruth | None:
+def _ground_truth(job: Job) -> TrueLimbs | None:
     if job.truth is None:
         beside = job.video.with_suffix(".json")
-        return read_ground_truth(beside) if beside.is_file() else None
-    truth = read_ground_truth(job.truth)
+        return read_true_limbs(beside) if beside.is_file() else None
+    truth = read_true_limbs(job.truth)
     if truth is None:
         raise InvalidInput(f"{job.truth} is not a ground truth of Podium's format", field="--truth")
     return truth
 
 
-def _accuracy(folder: RunFolder, truth: GroundTruth) -> Accuracy | None:
+def _accuracy(folder: RunFolder, truth: TrueLimbs) -> Accuracy | None:
     names = skeleton(next(folder.batches()).skeleton)
     return score((frame for batch in folder.batches() for frame in batch.frames), names, truth)

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from podium.lab import scores
 from podium.lab.athlete import ground_truth
 from podium.skeletons import BLAZEPOSE33
 from tests.cluster.cluster import Object
@@ -76,10 +77,10 @@ async def test_key_points_of_a_video_are_right(client: Client, clip: Path) -> No
     assert [answer.status for answer in answers] == [200] * len(starts)
     found = {frame: people[0] for a in answers for frame, people in poses(a.body).items()}
     frames = sorted(found)
-    limbs = [BLAZEPOSE33.index[joint] for joint in ground_truth.LIMB_JOINTS]
+    limbs = [BLAZEPOSE33.index[joint] for joint in scores.LIMB_JOINTS]
     keypoints_px = np.array([found[frame] for frame in frames])[:, limbs, :2]
     expected_px, boxes_px = truth.limb_keypoints_px()[frames], truth.boxes_px[frames]
-    assert ground_truth.pck(keypoints_px, expected_px, boxes_px, 0.1) >= 0.97
+    assert scores.pck(keypoints_px, expected_px, boxes_px, 0.1) >= 0.97
 
 
 async def test_every_pod_of_a_stage_gets_its_share(

@@ -1,4 +1,4 @@
-"""The ground truth beside a rendered clip, and the scores that compare a prediction with it.
+"""The ground truth beside a rendered clip.
 
 The file is one JSON object:
 
@@ -30,15 +30,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.lab.scores import LIMB_JOINTS
+
 Floats = NDArray[np.float64]
 
 FORMAT = "podium-ground-truth/1"
-LIMB_JOINTS = tuple(
-    f"{side}_{joint}"
-    for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-    for side in ("left", "right")
-)
-HIPS = (LIMB_JOINTS.index("left_hip"), LIMB_JOINTS.index("right_hip"))
 
 
 @dataclass(frozen=True)
@@ -110,8 +106,8 @@ def load(path: Path) -> GroundTruth:
         ValueError: The file is of another format.
     """
     content = json.loads(path.read_text(encoding="utf-8"))
-    if content.get("format") != FORMAT:
-        raise ValueError(f"{path.name}: format is {content.get('format')!r}, expected {FORMAT!r}")
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"{path.name}: is not of the format {FORMAT!r}")
     camera, facts = content["camera"], content["facts"]
     return GroundTruth(
         video=content["video"],
@@ -132,50 +128,3 @@ def load(path: Path) -> GroundTruth:
         knee_flexion_deg=np.array(content["knee_flexion_deg"]),
         contact=np.array(content["contact"], dtype=np.bool_),
     )
-
-
-def pck(pred_px: Floats, truth_px: Floats, box: Floats, alpha: float) -> float:
-    """Share of correct key points, normalised by the person box (Yang & Ramanan, PAMI 2013).
-
-    A key point is correct when its distance to the truth is below ``alpha * max(width, height)``
-    of the true box of its frame. NaN, a key point that was not found, is wrong.
-
-    Args:
-        pred_px: [T, J, 2].
-        truth_px: [T, J, 2].
-        box: [T, 4] xyxy.
-        alpha: Usually 0.1.
-    """
-    side = np.maximum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1])
-    return float(np.mean(np.linalg.norm(pred_px - truth_px, axis=-1) < alpha * side[:, None]))
-
-
-def mpjpe_mm(pred_m: Floats, truth_m: Floats) -> float:
-    """Mean joint distance after both mid-hips are moved to the origin.
-
-    Args:
-        pred_m: [T, 12, 3] metres, in the order of ``LIMB_JOINTS``; NaN joints are left out.
-        truth_m: [T, 12, 3], same axes.
-    """
-    hips = list(HIPS)
-    pred = pred_m - pred_m[:, hips].mean(axis=1, keepdims=True)
-    truth = truth_m - truth_m[:, hips].mean(axis=1, keepdims=True)
-    return float(1000 * np.nanmean(np.linalg.norm(pred - truth, axis=-1)))
-
-
-def pa_mpjpe_mm(pred_m: Floats, truth_m: Floats) -> float:
-    """Mean joint distance after the best rotation, scale and shift of every frame (Gower 1975).
-
-    Args:
-        pred_m: [T, J, 3] metres; frames with a NaN are left out.
-        truth_m: [T, J, 3].
-    """
-    whole = np.isfinite(pred_m).all(axis=(1, 2))
-    pred = pred_m[whole] - pred_m[whole].mean(axis=1, keepdims=True)
-    truth = truth_m[whole] - truth_m[whole].mean(axis=1, keepdims=True)
-    u, stretch, vt = np.linalg.svd(np.swapaxes(pred, 1, 2) @ truth)
-    sign = np.ones_like(stretch)
-    sign[:, -1] = np.sign(np.linalg.det(u @ vt))  # a rotation, never a mirror image
-    scale = (stretch * sign).sum(axis=1) / (pred**2).sum(axis=(1, 2))
-    aligned = scale[:, None, None] * pred @ (u * sign[:, None]) @ vt
-    return float(1000 * np.mean(np.linalg.norm(aligned - truth, axis=-1)))
