@@ -9,6 +9,8 @@
     ├── Forbidden                  403  a path, address or option outside the allow-list
     ├── NotFound                   404  no such pipeline, model or file
     │   └── FramesGone             404  the frame handle has expired or was never here
+    ├── Conflict                   409  the state of something does not allow it
+    ├── Outdated                   412  somebody else has changed it meanwhile
     ├── RequestTimeout             408  the request comes too slowly, or not at all
     ├── Overloaded                 429  queues are full; comes with ``retry_after_s``
     ├── StageFailed                502  a stage answered with an error of its own
@@ -89,6 +91,18 @@ class NotFound(PodiumError):
 
 class FramesGone(NotFound):
     """The frames behind a handle have expired or are held by another replica."""
+
+
+class Conflict(PodiumError):
+    """The state of the object, or of another request, does not allow it now."""
+
+    status = 409
+
+
+class Outdated(PodiumError):
+    """The object is no longer as the caller has read it."""
+
+    status = 412
 
 
 class RequestTimeout(PodiumError):

@@ -1,0 +1,64 @@
+"""What the schemas of objects share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+
+def _utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _printable(value: str) -> str:
+    if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in value):
+        raise ValueError("must not hold control characters")
+    return value
+
+
+Id = Annotated[int, Field(ge=1, le=2**53 - 1)]
+"""Sequential; small enough for numbers of JavaScript."""
+
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_printable),
+]
+"""Text of one line for people, not empty."""
+
+Note = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_printable)]
+"""Text of one line for people, may be empty."""
+
+Address = Annotated[
+    str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_printable)
+]
+"""A URL, an ARN or the like."""
+
+Time = Annotated[datetime, AfterValidator(_utc)]
+"""A moment, in UTC."""
+
+
+class Closed(BaseModel):
+    """Something that a caller sends: unknown fields are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, frozen=True
+    )
+
+
+class Answered(BaseModel):
+    """Something that Podium answers."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, from_attributes=True, frozen=True)
+
+
+class Stored(Answered):
+    """An object that has an id."""
+
+    id: Id
+    version: int = Field(ge=1)
+    """Grows by one with every update; the ``ETag``."""
+    created_at: Time
+    updated_at: Time

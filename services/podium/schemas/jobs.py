@@ -1,0 +1,233 @@
+"""Jobs, their videos, frame batches and events."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from podium.schemas.base import Address, Answered, Closed, Id, Name, Stored, Time
+from podium.schemas.states import BatchState, JobState, Priority
+
+Scalar = str | int | float | bool
+
+_OPTION_NAME = r"^[a-z][a-z0-9_]{0,63}$"
+Options = Annotated[dict[Annotated[str, Field(pattern=_OPTION_NAME)], Scalar], Field(max_length=64)]
+"""Options of a pipeline or of postprocessing: name -> value."""
+
+
+class JobParameters(Closed):
+    """How the videos of a job are worked on; what is left out, the pipeline's parameters say."""
+
+    frames: Options = Field(default_factory=dict)
+    """Options of the pipeline, such as ``stride``, ``tiles`` or ``athlete``."""
+
+    postprocess: Options = Field(default_factory=dict)
+    """Options of postprocessing, such as ``cutoff_hz`` or ``overlay``."""
+
+    step: int | None = Field(default=None, ge=1, le=10_000)
+    """Take every Nth frame."""
+
+    batch_frames: int | None = Field(default=None, ge=1, le=4096)
+    """Frames per frame batch: fewer give shorter waits, more give throughput."""
+
+    @model_validator(mode="after")
+    def _the_range_is_ours(self) -> Self:
+        for name in ("start", "count", "step", "uri"):
+            if name in self.frames:
+                raise ValueError(f"frames.{name} is set for each frame batch by the job")
+        return self
+
+
+class JobInput(Closed):
+    """Where the videos of a job come from: exactly one of these."""
+
+    upload_id: Id | None = None
+    """A completed upload: a video, or a ZIP of videos."""
+
+    uri: Address | None = None
+    """An object below an address that the project may read, such as ``s3://clips/sprint.mp4``."""
+
+    video_ids: Annotated[list[Id], Field(min_length=1, max_length=1000)] | None = None
+    """Videos of earlier jobs."""
+
+    job_id: Id | None = None
+    """An earlier job, to run its videos with other parameters."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len(self.model_fields_set & set(type(self).model_fields)) != 1:
+            raise ValueError("give exactly one of upload_id, uri, video_ids and job_id")
+        return self
+
+
+class JobCreate(Closed):
+    """A job to start."""
+
+    job_name: Name | None = None
+    """For people; left out: the name of the upload."""
+
+    input: JobInput
+    pipeline_id: Id
+    user_id: Id | None = None
+    """On whose behalf; left out: the user of the key."""
+
+    pipeline_parameter_set_id: Id | None = None
+    """Whose parameters for this pipeline hold; left out: that of the user's group."""
+
+    athlete_id: Id | None = None
+    """Who is seen; the height gives results their scale."""
+
+    job_parameters: JobParameters = JobParameters()
+    retain_days: int | None = Field(default=None, ge=1, le=3650)
+    """Uploads and results are deleted this many days after the end; left out: never."""
+
+
+class JobError(Answered):
+    """Why something ended without what was asked for."""
+
+    code: str
+    """For programs, such as ``video_unreadable``."""
+
+    message: str
+    """For people: what is wrong and what to do about it."""
+
+    retryable: bool = False
+    """Whether the same may succeed at another time."""
+
+
+class Count(Answered):
+    """How many there are and how they ended."""
+
+    total: int = 0
+    succeeded: int = 0
+    failed: int = 0
+
+
+class Progress(Answered):
+    """How far a job is."""
+
+    videos: Count = Count()
+    frame_batches: Count = Count()
+    percent: float = Field(default=0.0, ge=0, le=100)
+    """Of the frame batches that are known, how many have ended."""
+
+    eta_s: float | None = None
+    """Seconds to the end at the rate so far; null while nothing has ended."""
+
+    queue_position: int | None = None
+    """Frame batches of the same class and project that were there before; null once it runs."""
+
+
+class FrameRange(Answered):
+    """Consecutive frames of a video."""
+
+    start: int
+    count: int
+
+
+class OtherFile(Answered):
+    """A file of an upload that is not a video; it is kept beside the results."""
+
+    name: str
+    path: str
+    size_bytes: int
+
+
+class Job(Stored):
+    """A job."""
+
+    project_id: Id
+    user_id: Id | None
+    pipeline_id: Id
+    pipeline_parameter_set_id: Id | None
+    athlete_id: Id | None
+    job_name: str
+    job_status: JobState
+    job_input: JobInput
+    job_parameters: JobParameters
+    job_results_path: str
+    """Where the results are, below the object store of the project."""
+
+    priority: Priority
+    progress: Progress = Progress()
+    error: JobError | None = None
+    """Of a job that failed, succeeded in part or expired."""
+
+    other_files: list[OtherFile] = Field(default_factory=list)
+    state_times: dict[JobState, Time]
+    """When the job last came into each state."""
+
+    deadline_at: Time
+    """A job that has not ended by then expires."""
+
+    finished_at: Time | None = None
+    retain_until: Time | None = None
+    data_deleted_at: Time | None = None
+
+
+class Video(Stored):
+    """One video of a job."""
+
+    job_id: Id
+    video_name: str
+    """As the upload calls it; text, never a path."""
+
+    video_path: str
+    video_results_path: str
+    video_status: JobState
+    video_progress_percentage: float = Field(ge=0, le=100)
+    size_bytes: int
+    frame_count: int | None = None
+    fps: float | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_s: float | None = None
+    missing: list[FrameRange] = Field(default_factory=list)
+    """Frames without results, because their frame batches failed."""
+
+    warnings: list[str] = Field(default_factory=list)
+    error: JobError | None = None
+
+
+class FrameBatch(Stored):
+    """Consecutive frames of a video: the unit of work."""
+
+    video_id: Id
+    job_id: Id
+    frame_batch_start_number: int
+    """The first frame."""
+
+    frame_batch_end_number: int
+    """The last frame."""
+
+    frame_batch_input_path: str
+    frame_batch_results_path: str
+    frame_batch_status: BatchState
+    attempt: int
+    """How often it was handed to a worker."""
+
+    error: JobError | None = None
+
+
+EventType = Literal[
+    "job.started",
+    "job.progress",
+    "job.succeeded",
+    "job.failed",
+    "job.canceled",
+    "video.succeeded",
+    "video.failed",
+]
+"""``job.succeeded`` stands for partial success too, ``job.failed`` for expiry; ``data`` has the
+state."""
+
+
+class JobEvent(Answered):
+    """Something that happened to a job; ids grow over all jobs."""
+
+    id: Id
+    job_id: Id
+    type: EventType
+    created_at: Time
+    data: dict[str, JsonValue]

@@ -1,0 +1,88 @@
+"""The states of jobs, videos and frame batches, and which may follow which."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+JobState = Literal[
+    "queued",
+    "initializing",
+    "submitting",
+    "processing",
+    "collecting",
+    "succeeded",
+    "partially_succeeded",
+    "failed",
+    "canceling",
+    "canceled",
+    "expired",
+]
+
+JOB_STATES: Final[tuple[JobState, ...]] = get_args(JobState)
+
+MEANING: Final[dict[JobState, str]] = {
+    "queued": "The job is known and waits for its first step.",
+    "initializing": "The upload is taken apart and its videos are looked at.",
+    "submitting": "The videos are cut into frame batches.",
+    "processing": "Frame batches run through the pipeline.",
+    "collecting": "Results are merged, analysed and written.",
+    "succeeded": "All that was asked for is there.",
+    "partially_succeeded": "Results are there, and what is missing is named.",
+    "failed": "There are no results; the error says why.",
+    "canceling": "Nothing new begins; what runs comes to its end.",
+    "canceled": "Ended on request; results up to then are readable.",
+    "expired": "Did not end before its deadline; results up to then are readable.",
+}
+
+TERMINAL: Final[frozenset[JobState]] = frozenset(
+    {"succeeded", "partially_succeeded", "failed", "canceled", "expired"}
+)
+"""Nothing happens to a job in one of these unless somebody asks for it."""
+
+REPEATABLE: Final[frozenset[JobState]] = TERMINAL - {"succeeded"}
+"""From these a job can be sent back to work on what it lacks."""
+
+_NEXT: Final[dict[JobState, frozenset[JobState]]] = {
+    "queued": frozenset({"initializing"}),
+    "initializing": frozenset({"submitting"}),
+    "submitting": frozenset({"processing"}),
+    "processing": frozenset({"collecting"}),
+    "collecting": frozenset({"succeeded", "partially_succeeded"}),
+    "canceling": frozenset({"canceled"}),
+    "succeeded": frozenset(),
+    **{state: frozenset[JobState]({"queued"}) for state in REPEATABLE},
+}
+
+BatchState = Literal["pending", "submitted", "processing", "succeeded", "failed", "canceled"]
+"""Of a frame batch: known, offered to workers, at work, ended."""
+
+BATCH_STATES: Final[tuple[BatchState, ...]] = get_args(BatchState)
+
+OPEN_BATCH: Final[tuple[BatchState, ...]] = ("pending", "submitted", "processing")
+"""The states of a frame batch that has not ended."""
+
+Priority = Literal["standard", "priority", "high-priority"]
+
+PRIORITIES: Final[tuple[Priority, ...]] = get_args(Priority)
+
+
+def is_terminal(state: JobState) -> bool:
+    """Whether a job in this state has ended."""
+    return state in TERMINAL
+
+
+def may_become(state: JobState, following: JobState) -> bool:
+    """Whether a job may go from one state to the other.
+
+    Beside its usual next states, a job that has not ended may fail, expire or be canceled; one that
+    is being canceled ends as canceled.
+    """
+    usual = following in _NEXT[state]
+    if is_terminal(state) or state == "canceling":
+        return usual
+    return usual or following in ("failed", "expired", "canceling")
+
+
+def sources_of(state: JobState) -> tuple[JobState, ...]:
+    """The states that may become ``state``."""
+    return tuple(earlier for earlier in JOB_STATES if may_become(earlier, state))
