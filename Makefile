@@ -135,7 +135,7 @@ EXTRAS.engine-cpu  := engine-cpu tracing
 EXTRAS.engine-gpu  := engine-gpu tracing
 EXTRAS.postprocess := postprocess tracing
 EXTRAS.networks    := build decode engine-cpu cli networks networks-dev
-EXTRAS.local       := build gateway decode engine-cpu postprocess convert cli
+EXTRAS.local       := build gateway decode engine-cpu postprocess convert cli jobs
 EXTRAS.dev         := $(EXTRAS.local) kubernetes loadtest tracing dev
 
 lock: setup-dev ## Resolve the dependencies of every image anew

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from sqlalchemy import BigInteger, DateTime, ForeignKey, Integer, MetaData, String, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
@@ -60,7 +60,7 @@ Document = Annotated[dict[str, Any], mapped_column(Json)]
 Items = Annotated[list[Any], mapped_column(Json)]
 
 
-def reference(table: str, *, ondelete: str | None = None) -> Any:
+def reference(table: str, *, ondelete: str | None = None) -> MappedColumn[Any]:
     """A column that refers to a row of another table."""
     return mapped_column(BigId, ForeignKey(f"{table}.id", ondelete=ondelete), index=True)
 

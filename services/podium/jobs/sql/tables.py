@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, Float, Integer, String, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Double, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from podium.jobs.sql.columns import (
@@ -107,8 +107,8 @@ class Athlete(Owned, Versioned, Base):
 
     id: Mapped[Key]
     athlete_name: Mapped[Text200]
-    athlete_height_m: Mapped[float | None] = mapped_column(Float(53))
-    athlete_mass_kg: Mapped[float | None] = mapped_column(Float(53))
+    athlete_height_m: Mapped[float | None] = mapped_column(Double)
+    athlete_mass_kg: Mapped[float | None] = mapped_column(Double)
     athlete_sex: Mapped[Short]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Float, Index, Integer, String, UniqueConstraint
+from sqlalchemy import BigInteger, Double, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from podium.jobs.sql.columns import (
@@ -80,13 +80,13 @@ class Video(Owned, Versioned, Base):
     video_path: Mapped[Path]
     video_results_path: Mapped[Path]
     video_status: Mapped[Short]
-    video_progress_percentage: Mapped[float] = mapped_column(Float(53))
+    video_progress_percentage: Mapped[float] = mapped_column(Double)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     frame_count: Mapped[int | None] = mapped_column(BigInteger)
-    fps: Mapped[float | None] = mapped_column(Float(53))
+    fps: Mapped[float | None] = mapped_column(Double)
     width: Mapped[int | None] = mapped_column(Integer)
     height: Mapped[int | None] = mapped_column(Integer)
-    duration_s: Mapped[float | None] = mapped_column(Float(53))
+    duration_s: Mapped[float | None] = mapped_column(Double)
     missing: Mapped[Items]
     warnings: Mapped[Items]
     error_code: Mapped[Short | None]

@@ -1,0 +1,133 @@
+"""Connections and transactions: SQLite in a file, or MySQL and MariaDB by address.
+
+Synchronous on purpose: a step is a function that may run in a thread, a process or a Lambda, and
+SQLite has no asynchronous access. ``PyMySQL`` is pure Python and needs nothing to be built.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from podium.errors import SetupError, Unavailable
+from podium.jobs.principal import Principal
+from podium.jobs.sql.tenancy import scoped_session
+
+T = TypeVar("T")
+
+_TRIES = 8
+_BUSY_S = 10.0
+_DEADLOCK, _LOCK_WAIT = 1213, 1205
+"""Errors of MySQL after which the same transaction may succeed."""
+
+
+class Database:
+    """A database; every transaction is a function that may run again after a deadlock.
+
+    Args:
+        url: ``sqlite:////folder/podium.db`` or ``mysql+pymysql://user:password@host/name``.
+
+    Raises:
+        SetupError: the address is none of these.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise SetupError("the address of the database is malformed") from None
+        if parsed.get_backend_name() == "sqlite":
+            if parsed.database in (None, "", ":memory:"):
+                raise SetupError("SQLite needs a file, such as sqlite:////var/lib/podium/podium.db")
+            self.engine = _sqlite(url)
+        elif parsed.drivername == "mysql+pymysql":
+            self.engine = create_engine(
+                parsed.update_query_dict({"charset": "utf8mb4"}),
+                isolation_level="READ COMMITTED",
+                pool_pre_ping=True,
+                pool_recycle=1800,
+                pool_size=10,
+                max_overflow=20,
+            )
+        else:
+            raise SetupError(
+                f"databases of the kind {parsed.drivername} are not supported; use sqlite or "
+                "mysql+pymysql"
+            )
+        self._readers = self.engine.execution_options(reads_only=True)
+
+    @classmethod
+    def in_file(cls, path: Path) -> Self:
+        """SQLite in a file, which is made when it is not there."""
+        return cls(f"sqlite:///{path.absolute()}")
+
+    def read(self, principal: Principal, work: Callable[[Session], T]) -> T:
+        """Run a function that only reads, and never waits for those that write."""
+        return self._run(self._readers, principal, work)
+
+    def write(self, principal: Principal, work: Callable[[Session], T]) -> T:
+        """Run a function in one transaction; what it raises undoes all that it did.
+
+        After a deadlock it runs again from its beginning, so it must do nothing but use the
+        session.
+
+        Raises:
+            Unavailable: the database does not answer, or stays locked.
+        """
+        return self._run(self.engine, principal, work)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+    def _run(self, engine: Engine, principal: Principal, work: Callable[[Session], T]) -> T:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with scoped_session(engine, principal) as session, session.begin():
+                    return work(session)
+            except OperationalError as error:
+                if not _may_succeed(error) or attempt == _TRIES:
+                    raise Unavailable("the database does not answer; try again") from error
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, no secret
+        raise AssertionError("unreachable")
+
+    def check(self) -> None:
+        """Raise Unavailable unless the database answers."""
+        try:
+            with self._readers.connect() as connection:
+                connection.exec_driver_sql("SELECT 1")
+        except SQLAlchemyError as error:
+            raise Unavailable("the database does not answer; try again") from error
+
+
+def _may_succeed(error: DBAPIError) -> bool:
+    number = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return number in (_DEADLOCK, _LOCK_WAIT) or "locked" in str(number)
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(
+        url, connect_args={"timeout": _BUSY_S, "check_same_thread": False}, pool_size=20
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say, not where it guesses
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("reads_only")
+        # A transaction that reads first and then writes would fail where another wrote meanwhile.
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,52 @@
+"""The schema of the database: one history of migrations for SQLite, MySQL and MariaDB."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from podium.errors import SetupError
+from podium.jobs.sql.database import Database
+
+_FOLDER = Path(__file__).parent / "migrations"
+
+
+def upgrade(database: Database) -> None:
+    """Bring the schema to the newest revision; nothing happens where it is there."""
+    with database.engine.begin() as connection:
+        command.upgrade(_config(connection), "head")
+
+
+def downgrade(database: Database, revision: str = "-1") -> None:
+    """Go back to a revision; ``-1`` is the one before."""
+    with database.engine.begin() as connection:
+        command.downgrade(_config(connection), revision)
+
+
+def check(database: Database) -> None:
+    """Raise ``alembic.util.CommandError`` where the schema differs from the tables in the code."""
+    with database.engine.begin() as connection:
+        command.check(_config(connection))
+
+
+def require_current(database: Database) -> None:
+    """Raise SetupError, with the remedy, unless the schema is at the newest revision."""
+    with database.engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    newest = ScriptDirectory(str(_FOLDER)).get_current_head()
+    if current != newest:
+        raise SetupError(
+            f"the database is at revision {current or 'none'}, and this version needs {newest}; "
+            "run its migration first"
+        )
+
+
+def _config(connection: object) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,18 @@
+"""How Alembic runs the revisions: on the connection that it is given."""
+
+from __future__ import annotations
+
+from alembic import context
+
+import podium.jobs.sql.tables
+import podium.jobs.sql.work_tables  # noqa: F401 - its tables belong to the schema too
+from podium.jobs.sql.columns import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,  # SQLite changes tables only by copying them
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

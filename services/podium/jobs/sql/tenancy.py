@@ -1,0 +1,79 @@
+"""Whose rows a session sees: the one place where projects are kept apart.
+
+Every statement of a session gets the condition that rows belong to the principal's project. What
+cannot be given this condition (plain tables, text) is refused, unless the principal is an
+administrator. No principal, no rows.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Engine, event, false, or_
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.sql.base import ExecutableOption
+from sqlalchemy.sql.expression import ColumnElement
+
+from podium.errors import Forbidden
+from podium.jobs.principal import Principal
+from podium.jobs.sql.columns import Base, Owned, Shared
+from podium.jobs.sql.tables import Project
+
+
+class ScopedSession(Session):
+    """A session of one principal."""
+
+
+def scoped_session(engine: Engine, principal: Principal) -> ScopedSession:
+    """A session that sees what the principal may see."""
+    return ScopedSession(engine, info={"principal": principal}, expire_on_commit=False)
+
+
+def principal_of(session: Session) -> Principal:
+    """Whose session it is. Raises Forbidden for a session without a principal."""
+    principal = session.info.get("principal")
+    if not isinstance(principal, Principal):
+        raise Forbidden("nothing is read or written without a principal")
+    return principal
+
+
+@event.listens_for(ScopedSession, "do_orm_execute")
+def _add_condition(state: ORMExecuteState) -> None:
+    principal = principal_of(state.session)
+    if principal.is_admin or state.is_column_load:  # columns of a row that is here already
+        return
+    if not state.is_orm_statement or state.is_insert:
+        raise Forbidden("only administrators use statements that have no owner")
+    options = _conditions(principal.project_id, reads=state.is_select)
+    state.statement = state.statement.options(*options)
+
+
+@lru_cache(maxsize=1024)
+def _conditions(project: int | None, *, reads: bool) -> tuple[ExecutableOption, ...]:
+    """A condition for every table that there is."""
+    return tuple(
+        with_loader_criteria(kind, _condition(kind, project, reads=reads), include_aliases=True)
+        for kind in (mapper.class_ for mapper in Base.registry.mappers)
+    )
+
+
+def _condition(kind: type[Any], project: int | None, *, reads: bool) -> ColumnElement[bool]:
+    if project is None:
+        return false()
+    own: ColumnElement[bool] = (kind.id if kind is Project else kind.project_id) == project
+    return or_(own, kind.project_id.is_(None)) if reads and issubclass(kind, Shared) else own
+
+
+@event.listens_for(ScopedSession, "before_flush")
+def _check_owner(session: Session, *_: object) -> None:
+    principal = principal_of(session)
+    if principal.is_admin:
+        return
+    for row in {*session.new, *session.dirty, *session.deleted}:
+        if not isinstance(row, Owned | Shared):
+            raise Forbidden("only administrators change projects")
+        if row in session.new and row.project_id is None:
+            row.project_id = principal.project_id
+        if principal.project_id is None or row.project_id != principal.project_id:
+            raise Forbidden("only administrators change what belongs to all projects")

@@ -1,0 +1,145 @@
+"""Rows of a project are seen by that project alone, whatever the statement."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, delete, exists, func, insert, select, text, update
+from sqlalchemy.orm import Session, aliased
+
+from podium.errors import Forbidden
+from podium.jobs.principal import SYSTEM, Principal
+from podium.jobs.sql.columns import Base, Owned, Shared
+from podium.jobs.sql.database import Database
+from podium.jobs.sql.tables import Athlete, Pipeline, Project, User, UserGroup
+from podium.jobs.sql.tenancy import ScopedSession
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TIMES: dict[str, Any] = {"created_at": NOW, "updated_at": NOW}
+OURS, THEIRS = Principal(1), Principal(2)
+
+
+@pytest.fixture(autouse=True)
+def _rows(sqlite: Database) -> None:
+    def fill(session: Session) -> None:
+        for number in (1, 2):
+            session.add(
+                Project(
+                    id=number,
+                    project_name=f"p{number}",
+                    project_priority="standard",
+                    project_concurrency=1,
+                    input_prefixes=[],
+                    **TIMES,
+                )
+            )
+            session.flush()
+            group = UserGroup(
+                project_id=number, user_group_name="g", user_group_description="", **TIMES
+            )
+            session.add(group)
+            session.flush()
+            session.add(
+                User(project_id=number, group_id=group.id, user_name="u", user_email="a@b", **TIMES)
+            )
+        for project in (1, 2, None):
+            session.add(
+                Pipeline(
+                    project_id=project,
+                    pipeline_name=f"of {project}",
+                    pipeline_description="",
+                    pipeline_endpoint="/v1/pipelines/x",
+                    **TIMES,
+                )
+            )
+
+    sqlite.write(SYSTEM, fill)
+
+
+def test_every_table_says_whose_its_rows_are() -> None:
+    owners = {m.class_ for m in Base.registry.mappers if issubclass(m.class_, Owned | Shared)}
+    assert {m.class_ for m in Base.registry.mappers} - owners == {Project}
+
+
+def test_what_belongs_to_another_project_is_not_seen(sqlite: Database) -> None:
+    def see(session: Session) -> None:
+        assert [p.id for p in session.scalars(select(Project))] == [1]
+        assert session.get(Project, 2) is None
+        assert session.scalar(select(func.count()).select_from(User)) == 1
+        assert session.scalar(select(func.count(User.id))) == 1
+        assert session.get(User, 2) is None
+        other = aliased(User)
+        assert session.scalars(select(other.id)).all() == [1]
+        joined = select(UserGroup.id).join(User, User.group_id == UserGroup.id)
+        assert session.scalars(joined).all() == [1]
+        inner = select(User.group_id).where(User.id == 2)
+        assert session.scalars(select(UserGroup.id).where(UserGroup.id.in_(inner))).all() == []
+        assert session.scalars(select(User.id).union_all(select(User.id))).all() == [1, 1]
+        names = select(Pipeline.pipeline_name).order_by(Pipeline.id)
+        assert session.scalars(names).all() == ["of 1", "of None"]
+
+    sqlite.read(OURS, see)
+
+
+def test_statements_change_rows_of_the_own_project_alone(sqlite: Database) -> None:
+    changed = sqlite.write(OURS, lambda s: s.execute(update(User).values(user_name="x")).rowcount)  # type: ignore[attr-defined]
+    assert changed == 1
+    shared = update(Pipeline).values(pipeline_name="x")
+    assert sqlite.write(OURS, lambda s: s.execute(shared).rowcount) == 1  # type: ignore[attr-defined]
+    assert sqlite.write(THEIRS, lambda s: s.execute(delete(User)).rowcount) == 1  # type: ignore[attr-defined]
+    assert sqlite.read(SYSTEM, lambda s: s.scalars(select(User.user_name)).all()) == ["x"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        text("SELECT * FROM user"),
+        select(User.__table__),
+        select(exists().where(User.id == 2)),
+        insert(Athlete).values(project_id=2, athlete_name="x", athlete_sex="male", **TIMES),
+    ],
+    ids=["text", "table", "exists", "insert"],
+)
+def test_statements_without_an_owner_are_refused(sqlite: Database, statement: Any) -> None:
+    assert isinstance(User.__table__, Table)
+    with pytest.raises(Forbidden):
+        sqlite.write(OURS, lambda session: session.execute(statement))
+
+
+def test_nobody_writes_into_another_project_or_into_what_all_share(sqlite: Database) -> None:
+    def add(**whose: Any) -> Any:
+        row = Athlete(athlete_name="x", athlete_sex="male", **TIMES, **whose)
+        return lambda session: session.add(row)
+
+    with pytest.raises(Forbidden):
+        sqlite.write(OURS, add(project_id=2))
+    sqlite.write(OURS, add())
+    assert sqlite.read(SYSTEM, lambda s: s.scalars(select(Athlete.project_id)).all()) == [1]
+
+    def move(session: Session) -> None:
+        session.scalars(select(User)).one().project_id = 2
+
+    def share(session: Session) -> None:
+        rows = session.scalars(select(Pipeline).order_by(Pipeline.id)).all()
+        rows[-1].pipeline_name = "mine now"
+
+    def grow(session: Session) -> None:
+        session.scalars(select(Project)).one().project_concurrency = 4096
+
+    for work in (move, share, grow):
+        with pytest.raises(Forbidden):
+            sqlite.write(OURS, work)
+
+
+def test_without_a_project_or_a_principal_there_are_no_rows(sqlite: Database) -> None:
+    nobody = Principal(None)
+    for kind in (Project, User, Pipeline):
+        assert sqlite.read(nobody, lambda s, k=kind: s.scalars(select(k)).all()) == []
+    with ScopedSession(sqlite.engine) as session, pytest.raises(Forbidden):
+        session.scalars(select(User)).all()
+    with ScopedSession(sqlite.engine) as session:
+        session.add(Athlete(athlete_name="x", athlete_sex="male", project_id=1, **TIMES))
+        with pytest.raises(Forbidden):
+            session.flush()
