@@ -1,11 +1,14 @@
 """Command line of the rendered athlete: ``python -m podium.lab.athlete --help``."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from podium.lab.athlete.camera import VIEWS
 from podium.lab.athlete.clip import make, write
+from podium.lab.athlete.film import write_scene
 from podium.lab.athlete.posture import Gait
+from podium.lab.athlete.scenes import SCENES
 
 EPILOG = """\
 Writes OUT/NAME.mp4 (H.264) and OUT/NAME.json, the ground truth: 2D and 3D joints, person box,
@@ -16,6 +19,9 @@ clip makes the athlete smaller. The same arguments give the same clip.
 examples:
   python -m podium.lab.athlete --view side --out services/podium/lab/athlete/clips --name sprint
   python -m podium.lab.athlete --view front --frames 120 --speed 7 --stride 2.2 --out results/front
+  python -m podium.lab.athlete --scene crossing --out results/crossing
+
+A scene (scenes.py) has its own athletes, camera and length: only --seed and --crf go with it.
 """
 
 
@@ -40,6 +46,7 @@ def main() -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--scene", choices=SCENES, help="a named scene of one or several athletes")
     parser.add_argument("--view", choices=VIEWS, default="side", help="where the camera stands")
     parser.add_argument("--frames", type=_positive, default=60, help="number of frames (60)")
     parser.add_argument("--fps", type=_positive, default=60, help="frames per second (60)")
@@ -52,6 +59,10 @@ def main() -> None:
     parser.add_argument("--name", help="file name without ending (the view)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the two files")
     args = parser.parse_args()
+    if args.scene:
+        name = args.name or args.scene
+        _print(write_scene(SCENES[args.scene], args.out, name, crf=args.crf, seed=args.seed))
+        return
     try:
         gait = Gait(args.speed, args.stride, args.height)
         clip = make(
@@ -59,7 +70,11 @@ def main() -> None:
         )
     except ValueError as error:
         parser.error(str(error))
-    for path in write(clip, args.out, args.name or args.view, args.crf):
+    _print(write(clip, args.out, args.name or args.view, args.crf))
+
+
+def _print(paths: Iterable[Path]) -> None:
+    for path in paths:
         print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
 
 

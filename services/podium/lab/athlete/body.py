@@ -1,5 +1,7 @@
 """Skin, clothes and shoes over the joints of one frame."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,9 +12,10 @@ from podium.lab.athlete.posture import Gait
 
 Floats = NDArray[np.float64]
 
-SKIN = (0.78, 0.56, 0.43)  # RGB, 0..1
-SHIRT, BIB = (0.10, 0.27, 0.66), (0.93, 0.93, 0.91)
-SHORTS = (0.62, 0.12, 0.14)
+Colour = tuple[float, float, float]  # RGB, 0..1
+
+SKIN: Colour = (0.78, 0.56, 0.43)
+BIB: Colour = (0.93, 0.93, 0.91)
 SHOE, SOLE = (0.95, 0.42, 0.08), (0.88, 0.88, 0.86)
 
 # Metres for a body of 1.8 m: fraction of the length, half width, half depth.
@@ -36,12 +39,23 @@ TRUNK: Profile = (
 )
 
 
-def body(gait: Gait, motion: Motion, frame: int) -> Mesh:
+@dataclass(frozen=True)
+class Clothes:
+    """What athletes are told apart by."""
+
+    shirt: Colour = (0.10, 0.27, 0.66)
+    shorts: Colour = (0.62, 0.12, 0.14)
+
+
+CLOTHES = Clothes()
+
+
+def body(gait: Gait, motion: Motion, frame: int, clothes: Clothes = CLOTHES) -> Mesh:
     """The dressed body [Q quads] in one frame, in world axes."""
     size = gait.height_m / 1.8
-    parts = [_trunk(motion, frame, size), head(motion, frame, size)]
+    parts = [_trunk(motion, frame, size, clothes), head(motion, frame, size)]
     for side in ("left", "right"):
-        parts += _leg(motion, frame, side, size) + _arm(motion, frame, side, size)
+        parts += _leg(motion, frame, side, size, clothes) + _arm(motion, frame, side, size)
     return join(parts)
 
 
@@ -62,12 +76,12 @@ def _arm(motion: Motion, frame: int, side: str, size: float) -> list[Mesh]:
     ]
 
 
-def _leg(motion: Motion, frame: int, side: str, size: float) -> list[Mesh]:
+def _leg(motion: Motion, frame: int, side: str, size: float, clothes: Clothes) -> list[Mesh]:
     names = ("hip", "knee", "ankle", "heel", "foot_index")
     hip, knee, ankle, heel, toe = (motion.joint(f"{side}_{name}")[frame] for name in names)
     front = unit(toe - heel)
     thigh, places = capsule(hip, knee, front, _scaled(THIGH, size))
-    colours = np.where(places[1:, None] < 0.5, SHORTS, SKIN)
+    colours = np.where(places[1:, None] < 0.5, clothes.shorts, SKIN)
     shank, _ = capsule(knee, ankle, front, _scaled(SHANK, size))
     return [
         stitch(thigh, np.repeat(colours[:, None], thigh.shape[1], axis=1)),
@@ -102,7 +116,7 @@ def _shoe(ankle: Floats, heel: Floats, toe: Floats, size: float) -> Mesh:
     return stitch(rings, np.repeat(colours, len(rings) - 1, axis=0))
 
 
-def _trunk(motion: Motion, frame: int, size: float) -> Mesh:
+def _trunk(motion: Motion, frame: int, size: float, clothes: Clothes) -> Mesh:
     def middle(joint: str) -> Floats:
         left, right = (motion.joint(f"{side}_{joint}")[frame] for side in ("left", "right"))
         return np.asarray((left + right) / 2)
@@ -118,7 +132,9 @@ def _trunk(motion: Motion, frame: int, size: float) -> Mesh:
     rings, angle = loft(centres, -left, front, radii, corners=36)
     band = place[:-1, None, None]
     facing = np.abs(np.sin(angle))[None, :, None]
-    colours = np.where(band < 0.14, SHORTS, np.where(band < 1.0, SHIRT, SKIN))
+    colours = np.where(
+        band < 0.14, clothes.shorts, np.where(band < 1.0, clothes.shirt, SKIN)
+    )
     bib = (band > 0.45) & (band < 0.75) & (facing > 0.62)
     armhole = (band > 0.72) & (band < 1.0) & (facing < 0.30)
     return stitch(rings, np.where(armhole, SKIN, np.where(bib, BIB, colours)))

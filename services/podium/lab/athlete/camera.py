@@ -1,4 +1,4 @@
-"""A static pinhole camera without distortion, placed around the run and fitted to it."""
+"""A pinhole camera without distortion, placed around the run and fitted to it or aimed."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ VIEWS = {
     "three-quarter-front": (45.0, 18.0, 1.5),
     "side": (90.0, 15.0, 1.1),
     "three-quarter-rear": (135.0, 18.0, 1.5),
+    "rear": (180.0, 24.0, 1.5),
 }
 SIDE_MARGIN, TOP_MARGIN = 0.03, 0.08  # free border, as fractions of the frame
 
@@ -77,6 +78,35 @@ def fit(view: str, size_px: tuple[int, int], points_m: Floats) -> Camera:
     free = 1 - 2 * np.array([SIDE_MARGIN, TOP_MARGIN])
     focal_px = float(np.min(np.array(size_px) * free / (high - low)))
     return Camera(focal_px, size_px, position, camera.rotation)
+
+
+def aim(
+    view: str,
+    size_px: tuple[int, int],
+    *,
+    middle_m: Floats,
+    target_m: Floats,
+    body_px: float,
+    body_m: float,
+    height_m: float | None = None,
+) -> Camera:
+    """Places the named view around a point and looks at another from there.
+
+    Args:
+        view: Its name in ``VIEWS``.
+        size_px: Width and height of the frame.
+        middle_m: [3] what the view's bearing and distance are measured from.
+        target_m: [3] what is in the middle of the frame.
+        body_px: How large a length of ``body_m`` at the view's distance is.
+        body_m: That length.
+        height_m: Of the camera, instead of the view's own.
+    """
+    bearing_deg, distance_m, usual_m = VIEWS[view]
+    bearing = np.radians(bearing_deg)
+    position = middle_m + distance_m * np.array([np.cos(bearing), -np.sin(bearing), 0.0])
+    position[2] = usual_m if height_m is None else height_m
+    focal_px = body_px / body_m * distance_m
+    return Camera(focal_px, size_px, position, _look_at(position, target_m))
 
 
 def _bounds(camera: Camera, points_m: Floats) -> tuple[Floats, Floats]:

@@ -2,24 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from podium.lab.athlete.body import body
 from podium.lab.athlete.camera import Camera, fit
+from podium.lab.athlete.film import NOISE, encode
 from podium.lab.athlete.gait import JOINTS, Motion, run
 from podium.lab.athlete.ground_truth import GroundTruth
 from podium.lab.athlete.mesh import Mesh
 from podium.lab.athlete.posture import Gait
 from podium.lab.athlete.render import SUPERSAMPLE, draw, outline
 from podium.lab.athlete.scene import background
-
-NOISE = 2.0  # standard deviation of the sensor noise, grey levels
-
 
 @dataclass(frozen=True)
 class Clip:
@@ -92,15 +88,6 @@ def write(clip: Clip, folder: Path, name: str, crf: int) -> tuple[Path, Path]:
     """Writes ``name.mp4`` (H.264) and ``name.json``; gives their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     video, truth = folder / f"{name}.mp4", folder / f"{name}.json"
-    width, height = clip.camera.size_px
-    with av.open(str(video), "w", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=clip.fps)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        # One thread, so that the same frames always give the same bytes.
-        stream.options = {"crf": str(crf), "preset": "slow", "threads": "1"}
-        stream.time_base = Fraction(1, clip.fps)
-        for picture in clip.frames():
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    encode(clip.frames(), video, clip.camera.size_px, clip.fps, crf)
     clip.ground_truth(video.name).save(truth)
     return video, truth

@@ -76,6 +76,17 @@ class Motion:
         """Positions [T, 3] of one joint."""
         return self.joints_m[:, JOINTS.index(name)]
 
+    def placed(self, turn: Floats, shift_m: Floats) -> "Motion":
+        """This motion turned by a rotation [3, 3] about the origin, then moved by [T, 3]."""
+        return Motion(
+            joints_m=self.joints_m @ turn.T + shift_m[:, None],
+            pelvis=turn @ self.pelvis,
+            thorax=turn @ self.thorax,
+            head=turn @ self.head,
+            knee_flexion_deg=self.knee_flexion_deg,
+            contact=self.contact,
+        )
+
 
 def run(gait: Gait, time_s: Floats) -> Motion:
     """Joints at the given times; at time 0 the left foot is in the middle of its contact.

@@ -11,18 +11,23 @@ The file is one JSON object:
 ``keypoints_px``      [T, J, 2] pixels of the frame, x right, y down; occluded joints included
 ``joints_m``          [T, J, 3] metres, camera axes: x right, y down, z away from the camera
 ``boxes_px``          [T, 4] tight xyxy box around the visible skin, clothes and shoes
-``camera``            ``focal_px``, ``principal_point_px`` [2], ``rotation`` [3, 3] world to camera,
-                      ``position_m`` [3] in the world (x running direction, y left, z up)
+``camera``            ``focal_px``, ``principal_point_px`` [2], ``rotation`` [3, 3] world to camera
+                      ([T, 3, 3] of a camera that turns), ``position_m`` [3] in the world (x running direction, y left, z up)
 ``facts``             ``height_m``, ``speed_m_s`` (forward, mid-hip, constant), ``stride_hz``,
                       ``contact_s`` (one foot on the ground)
 ``knee_flexion_deg``  [T, 2] left, right; 0 is straight
 ``contact``           [T, 2] left, right; 1 while that foot is on the ground
 ===================== ============================================================================
 
+Of several athletes, and of one who is not in sight throughout, the file is ``{"format":
+"podium-ground-truth/2", "athletes": [...]}``, each athlete an object as above. Key points and boxes
+may then lie outside the frame.
+
 Pixels are rounded to 0.01, metres to 0.0001, degrees to 0.01.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +40,7 @@ from podium.lab.scores import LIMB_JOINTS
 Floats = NDArray[np.float64]
 
 FORMAT = "podium-ground-truth/1"
+FORMAT_OF_SEVERAL = "podium-ground-truth/2"
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,10 @@ class GroundTruth:
 
     def save(self, path: Path) -> None:
         """Writes the file."""
+        path.write_text(self.to_json() + "\n", encoding="utf-8")
+
+    def to_json(self) -> str:
+        """The object, a line for each of its members."""
         content: dict[str, Any] = {
             "format": FORMAT,
             "video": self.video,
@@ -96,7 +106,26 @@ class GroundTruth:
         lines = (
             f'"{key}": {json.dumps(value, separators=(",", ":"))}' for key, value in content.items()
         )
-        path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def save_all(athletes: Sequence[GroundTruth], path: Path) -> None:
+    """Writes the file of several athletes."""
+    objects = ",\n".join(athlete.to_json() for athlete in athletes)
+    path.write_text(
+        f'{{"format": "{FORMAT_OF_SEVERAL}", "athletes": [\n{objects}\n]}}\n', encoding="utf-8"
+    )
+
+
+def load_all(path: Path) -> list[GroundTruth]:
+    """Reads a file of one or several athletes.
+
+    Raises:
+        ValueError: The file is of another format.
+    """
+    content = json.loads(path.read_text(encoding="utf-8"))
+    several = content.get("format") == FORMAT_OF_SEVERAL
+    return [_read(entry, path) for entry in (content["athletes"] if several else [content])]
 
 
 def load(path: Path) -> GroundTruth:
@@ -105,7 +134,10 @@ def load(path: Path) -> GroundTruth:
     Raises:
         ValueError: The file is of another format.
     """
-    content = json.loads(path.read_text(encoding="utf-8"))
+    return _read(json.loads(path.read_text(encoding="utf-8")), path)
+
+
+def _read(content: Any, path: Path) -> GroundTruth:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path.name}: is not of the format {FORMAT!r}")
     camera, facts = content["camera"], content["facts"]

@@ -30,6 +30,11 @@ def join(parts: list[Mesh]) -> Mesh:
     )
 
 
+def place(mesh: Mesh, turn: Floats, shift_m: Floats) -> Mesh:
+    """The mesh turned by a rotation [3, 3] about the origin, then moved by [3]."""
+    return Mesh(mesh.quads_m @ turn.T + shift_m, mesh.colours)
+
+
 def unit(vector: Floats) -> Floats:
     """The vector [3] at length 1."""
     return vector / np.linalg.norm(vector)
