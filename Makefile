@@ -1,7 +1,7 @@
 # Bare `make` prints what there is.
 .DEFAULT_GOAL := help
 comma := ,
-.PHONY: help demo test test-charts charts-docs test-cluster test-cluster-node test-networks test-images images images-export setup-networks check fmt lint types layers spelling setup setup-dev models up doctor loadtest lock clean
+.PHONY: help demo test test-charts charts-docs test-cluster test-cluster-node test-networks test-images images images-export setup-networks check fmt lint types layers spelling accuracy setup setup-dev models up doctor loadtest lock clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -53,6 +53,9 @@ test-cluster-node: setup-dev ## Run pods on one real node; needs Go, root and De
 
 test-images: setup-dev models images ## Build the container images and run them; needs Docker
 	@DOCKER="$(DOCKER)" PODIUM_REGISTRY="$(REGISTRY:%=%/)" PODIUM_TAG="$(TAG)" $(BIN)/pytest -m slow tests/images
+
+accuracy: setup ## Compare pipelines with rendered athletes and write loadtest/benchmarks/accuracy.md
+	@$(BIN)/python -m podium.lab.accuracy_page --clips results/scenes --out loadtest/benchmarks/accuracy.md
 
 check: lint types layers spelling ## Lint, types, import layers, spelling
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from podium.biomechanics.analysis import AnalysisOptions, analyse
-from podium.biomechanics.metrics import summarise
-from podium.biomechanics.trajectories import Trajectory, link
+from podium.biomechanics.measures.metrics import summarise
+from podium.biomechanics.persons.trajectories import Trajectory, link
 from podium.lab.athlete.film import write_scene
 from podium.lab.athlete.ground_truth import GroundTruth, load_all
 from podium.lab.athlete.scenes import SCENES
@@ -40,10 +40,10 @@ class Row:
     cpu_ms: float  # per frame
 
 
-async def results_of(stages: Stages, pipeline: Pipeline, video: Path) -> list[PipelineResult]:
+async def results_of(stages: Stages, pipeline: Pipeline, media: Media) -> list[PipelineResult]:
     """What the pipeline answers, batch by batch."""
     results: list[PipelineResult] = []
-    media, start, total = Media(data=video.read_bytes()), 0, None
+    start, total = 0, None
     while total is None or start < total:
         request = PipelineRequest(start=start, count=_BATCH, athlete="all")
         run = PipelineRun(stages, pipeline, media, request, PipelineLimits())
@@ -58,7 +58,7 @@ def measure(stages: Stages, pipeline: Pipeline, video: Path) -> Row:
     """Run a pipeline over a rendered scene and compare."""
     truths = load_all(video.with_suffix(".json"))
     began = time.process_time()
-    results = asyncio.run(results_of(stages, pipeline, video))
+    results = asyncio.run(results_of(stages, pipeline, Media(data=video.read_bytes())))
     cpu_ms = 1e3 * (time.process_time() - began) / len(truths[0].boxes_px)
     clip = merge(results, max_frames=100_000)
     persons = link(clip.tracklets, clip.frames)

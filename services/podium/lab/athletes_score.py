@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy
 
-from podium.biomechanics.trajectories import Trajectory
+from podium.biomechanics.persons.trajectories import Trajectory
 from podium.lab.athlete.ground_truth import GroundTruth
 from podium.lab.scores import LIMB_JOINTS
 from podium.skeletons import Skeleton
@@ -73,7 +73,9 @@ def score_athletes(
         there = [a for a in range(len(truths)) if shares[a][frame] > _PARTLY]
         pairs = _pairs(
             np.array([p.boxes[row] for p, row in seen]).reshape(-1, 4),
-            np.array([_limbs(p, row, skeleton) for p, row in seen]).reshape(-1, len(LIMB_JOINTS), 2),
+            np.array([_limbs(p, row, skeleton) for p, row in seen]).reshape(
+                -1, len(LIMB_JOINTS), 2
+            ),
             np.array([truths[a].boxes_px[frame] for a in there]).reshape(-1, 4),
             np.array([limbs[a][frame] for a in there]).reshape(-1, len(LIMB_JOINTS), 2),
         )

@@ -132,9 +132,7 @@ def _trunk(motion: Motion, frame: int, size: float, clothes: Clothes) -> Mesh:
     rings, angle = loft(centres, -left, front, radii, corners=36)
     band = place[:-1, None, None]
     facing = np.abs(np.sin(angle))[None, :, None]
-    colours = np.where(
-        band < 0.14, clothes.shorts, np.where(band < 1.0, clothes.shirt, SKIN)
-    )
+    colours = np.where(band < 0.14, clothes.shorts, np.where(band < 1.0, clothes.shirt, SKIN))
     bib = (band > 0.45) & (band < 0.75) & (facing > 0.62)
     armhole = (band > 0.72) & (band < 1.0) & (facing < 0.30)
     return stitch(rings, np.where(armhole, SKIN, np.where(bib, BIB, colours)))

@@ -17,6 +17,7 @@ from podium.lab.athlete.posture import Gait
 from podium.lab.athlete.render import SUPERSAMPLE, draw, outline
 from podium.lab.athlete.scene import background
 
+
 @dataclass(frozen=True)
 class Clip:
     """A run seen by one camera.

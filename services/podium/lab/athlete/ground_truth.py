@@ -12,7 +12,8 @@ The file is one JSON object:
 ``joints_m``          [T, J, 3] metres, camera axes: x right, y down, z away from the camera
 ``boxes_px``          [T, 4] tight xyxy box around the visible skin, clothes and shoes
 ``camera``            ``focal_px``, ``principal_point_px`` [2], ``rotation`` [3, 3] world to camera
-                      ([T, 3, 3] of a camera that turns), ``position_m`` [3] in the world (x running direction, y left, z up)
+                      ([T, 3, 3] of a camera that turns), ``position_m`` [3] in the world
+                      (x running direction, y left, z up)
 ``facts``             ``height_m``, ``speed_m_s`` (forward, mid-hip, constant), ``stride_hz``,
                       ``contact_s`` (one foot on the ground)
 ``knee_flexion_deg``  [T, 2] left, right; 0 is straight

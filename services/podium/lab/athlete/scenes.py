@@ -18,6 +18,9 @@ BLUE, YELLOW, GREEN, BLACK, WHITE, PINK = (
 )
 
 
+_SPRINT = Gait(7.0, 2.1)
+
+
 @dataclass(frozen=True)
 class Runner:
     """One athlete of a scene.
@@ -32,7 +35,7 @@ class Runner:
     """
 
     start_m: tuple[float, float]
-    gait: Gait = Gait(7.0, 2.1)
+    gait: Gait = _SPRINT
     to_left: bool = False
     begun_s: float = 0.0
     clothes: Clothes = BLUE
@@ -117,9 +120,7 @@ SCENES = {
         60,
         60,
     ),
-    "six-lanes": Scene(
-        "six in lanes, .25, camera at 3 m", _SIX, 0.25, 30, 30, camera_height_m=3.0
-    ),
+    "six-lanes": Scene("six in lanes, .25, camera at 3 m", _SIX, 0.25, 30, 30, camera_height_m=3.0),
     "panning": Scene(
         "the camera follows, .40, 30 fps", (Runner((-6, 0)),), 0.40, 40, 30, follows=True
     ),
