@@ -22,7 +22,7 @@ NEEDED = {
     "detection": {"onnxruntime"},
     "pose2d": {"onnxruntime"},
     "pose3d": {"onnxruntime"},
-    "postprocess": {"cv2", "av", "scipy", "matplotlib"},
+    "postprocess": {"cv2", "av", "scipy"},
 }
 NO_SHELL = [f"--volume=/dev/null:/usr/bin/{shell}:ro" for shell in ("dash", "bash")]
 

@@ -17,6 +17,7 @@ from podium.lab.bench.compositions import as_services, at_url, in_process
 from podium.lab.bench.measure import Cell, Measurement, measure
 from podium.lab.bench.report import print_phases, print_table, to_json, write_plot
 from podium.lab.bench.workloads import no_op_repository, workloads
+from podium.lab.plotting import figure_class
 from podium.local.stack import default_models, require_models
 from podium.serving.http.scheduling import finish_before_others
 
@@ -83,6 +84,8 @@ def command(
       podium bench services/podium/lab/athlete/clips/sprint.mp4
       podium bench sprint.mp4 --compute no-op --concurrency 16 --json result.json --plot result.svg
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
+    if plot_file is not None:
+        figure_class()  # says now what is missing, not after minutes
     require_models(models)
     finish_before_others()  # as the services do, so that both compositions have the same policy
     levels = _levels(concurrency)

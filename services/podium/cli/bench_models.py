@@ -76,7 +76,10 @@ def command(
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
     from podium.lab.bench import network_report
     from podium.lab.bench.networks import ComparedNetwork, NetworkCost
+    from podium.lab.plotting import figure_class
 
+    if plot_file is not None:
+        figure_class()  # says now what is missing, not after minutes
     models = chosen_models(repositories, names)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("networks", total=len(models) * len(batches) * rounds)

@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import re
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from html import escape
+import base64
+from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
+import cv2
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 
+from podium.render import svg
 from podium.render.colours import SIDE_ON_WHITE, side_of
 from podium.skeletons import Skeleton
-from podium.types import Float64
+from podium.types import Float64, UInt8
 
 MAX_POINTS = 2000
 """Longer curves are thinned out: a screen has no more columns."""
 
-_style_lock = threading.Lock()  # matplotlib keeps its style in a global
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    with (
-        _style_lock,
-        mpl.rc_context(
-            {
-                "svg.fonttype": "none",
-                "svg.hashsalt": "podium",
-                "font.family": "sans-serif",
-                "font.size": 9,
-                "axes.titlesize": 10,
-                "axes.titleweight": "bold",
-                "axes.titlelocation": "left",
-                "axes.spines.top": False,
-                "axes.spines.right": False,
-                "axes.edgecolor": "#888888",
-                "axes.grid": True,
-                "grid.color": "#e4e4e4",
-                "lines.linewidth": 1.6,
-                "legend.frameon": False,
-            }
-        ),
-    ):
-        yield
+_HALF_PX, _WHOLE_PX = 520, 1050
+_GREY_BGR = (200, 200, 200)  # of key points without a score
 
 
 def curves(
@@ -68,100 +37,132 @@ def curves(
         series: Label -> (T,); NaN leaves a gap.
         from_zero: Whether the vertical axis starts at 0.
     """
-    with _style():
-        figure = Figure(figsize=(5.4, 2.3), layout="constrained")
-        axes = figure.add_subplot(title=title, xlabel="time (s)", ylabel=unit)
-        thin = slice(None, None, max(-(-len(time_s) // MAX_POINTS), 1))
-        for label, values in series.items():
-            side = side_of(f"{label}_")
-            dashed = "--" if side == "right" else "-"
-            axes.plot(
-                time_s[thin], values[thin], dashed, color=SIDE_ON_WHITE[side], label=label,
-                marker="o" if len(time_s) == 1 else None,
-            )  # fmt: skip
-        if from_zero:
-            axes.set_ylim(0, 1.12 * max(axes.get_ylim()[1], 1e-3))
+    thin = slice(None, None, max(-(-len(time_s) // MAX_POINTS), 1))
+    low, high = svg.span_of(np.concatenate(list(series.values())))
+    if from_zero:
+        low, high = 0.0, 1.05 * max(high, 1e-3)
+    across = svg.Axis(*svg.span_of(time_s, margin=0.02), 56, _HALF_PX - 10)
+    up = svg.Axis(low, high, 180, 30)
+    parts = [
+        svg.text(8, 16, title, size=12.5, bold=True),
+        svg.axes(across, up, x_label="time (s)", y_label=unit, x_ticks=8, y_ticks=6),
+    ]
+    legend_x = _HALF_PX - 10.0
+    for label, values in reversed(list(series.items())):
+        side = side_of(f"{label}_")
+        colour, dashed = SIDE_ON_WHITE[side], side == "right"
+        points = np.stack([across.of(time_s[thin]), up.of(values[thin])], axis=1)
+        parts.append(svg.stroke(points, colour, dashed=dashed))
         if len(series) > 1:
-            axes.legend(loc="upper right", ncols=2, borderaxespad=0, bbox_to_anchor=(1, 1.16))
-        return _svg(figure, title)
+            parts.append(svg.text(legend_x, 16, label, anchor="end"))
+            legend_x -= 8.0 + 6.2 * len(label)
+            sample = np.array([[legend_x - 24, 12.0], [legend_x, 12.0]])
+            parts.append(svg.stroke(sample, colour, dashed=dashed))
+            legend_x -= 36.0
+    return svg.figure(_HALF_PX, 218, title, parts)
 
 
 def score_map(skeleton: Skeleton, time_s: Float64, scores: Float64) -> str:
-    """Score of every key point (T, J) over time as a heat map."""
-    with _style():
-        rows = len(skeleton)
-        figure = Figure(figsize=(10.9, 0.9 + 0.155 * rows), layout="constrained")
-        axes = figure.add_subplot(xlabel="time (s)")
-        thin = slice(None, None, max(-(-len(time_s) // 600), 1))
-        image = axes.imshow(
-            scores[thin].T, aspect="auto", interpolation="nearest", cmap="cividis", vmin=0, vmax=1,
-            extent=(time_s[0], max(time_s[-1], time_s[0] + 1e-3), rows - 0.5, -0.5),
-        )  # fmt: skip
-        names = [joint.replace("_", " ") for joint in skeleton.joints]
-        axes.set_yticks(range(rows), names, fontsize=7.5)
-        axes.grid(visible=False)
-        figure.colorbar(image, ax=axes, label="score", pad=0.01)
-        return _svg(figure, "Key point scores over time")
+    """Score of every key point (T, J) over time as a heat map; grey where there is none."""
+    row_px, left, top = 12.0, 120.0, 6.0
+    bottom = top + row_px * len(skeleton)
+    thin = slice(None, None, max(-(-len(time_s) // 600), 1))
+    across = svg.Axis(
+        float(time_s[0]), max(float(time_s[-1]), float(time_s[0]) + 1e-3), left, _WHOLE_PX - 60.0
+    )
+    parts = [_image(_coloured(scores[thin].T), across.from_px, top, across.to_px, bottom)]
+    for row, joint in enumerate(skeleton.joints):
+        y = top + row_px * (row + 0.75)
+        parts.append(svg.text(left - 6, y, joint.replace("_", " "), anchor="end", size=9.5))
+    parts += [
+        svg.text(across.at(value), bottom + 14, svg.number(value), anchor="middle")
+        for value in across.ticks(12)
+    ]
+    parts.append(svg.text((left + across.to_px) / 2, bottom + 29, "time (s)", anchor="middle"))
+    bar = _WHOLE_PX - 48.0
+    ramp = np.linspace(1, 0, 64)[:, None]
+    parts += [
+        _image(_coloured(ramp), bar, top, bar + 12, bottom),
+        svg.text(bar + 16, top + 9, "1"),
+        svg.text(bar + 16, bottom, "0"),
+        svg.text(bar + 28, (top + bottom) / 2, "score", anchor="middle", turn=True),
+    ]
+    return svg.figure(_WHOLE_PX, bottom + 36, "Key point scores over time", parts)
 
 
 def stick_sequence(skeleton: Skeleton, poses: Float64, labels: Sequence[str]) -> str:
     """Poses (K, J, 2), pixels, drawn side by side in the order of time."""
-    with _style():
-        figure = Figure(layout="constrained")
-        axes = figure.add_subplot()
-        pitch = 1.05 * float(
-            np.nanmax(np.nanmax(poses, axis=1) - np.nanmin(poses, axis=1), axis=0)[0]
-        )
-        top, bottom = float(np.nanmin(poses[..., 1])), float(np.nanmax(poses[..., 1]))
-        for k, (pose, label) in enumerate(zip(poses, labels, strict=True)):
-            middle = (np.nanmin(pose[:, 0]) + np.nanmax(pose[:, 0])) / 2
-            shifted = pose - [middle - k * pitch, 0]
-            _sticks(axes, skeleton, shifted)
-            axes.text(k * pitch, bottom + 0.06 * (bottom - top), label, ha="center", va="top",
-                      fontsize=8, color="#555555")  # fmt: skip
-        axes.set_aspect("equal")
-        axes.set_axis_off()
-        axes.set_xlim(-0.6 * pitch, (len(poses) - 0.4) * pitch)
-        axes.set_ylim(bottom + 0.2 * (bottom - top), top - 0.04 * (bottom - top))
-        figure.set_size_inches(10.9, 10.9 * 1.24 * (bottom - top) / (len(poses) * pitch))
-        return _svg(figure, "Stick figures over time")
+    widths = np.nanmax(poses[..., 0], axis=1) - np.nanmin(poses[..., 0], axis=1)
+    top, bottom = float(np.nanmin(poses[..., 1])), float(np.nanmax(poses[..., 1]))
+    pitch_px = _WHOLE_PX / len(poses)
+    scale = min(pitch_px / (1.05 * max(float(widths.max()), 1e-6)), 230 / max(bottom - top, 1e-6))
+    parts = []
+    for k, (pose, label) in enumerate(zip(poses, labels, strict=True)):
+        centre = (np.nanmin(pose[:, 0]) + np.nanmax(pose[:, 0])) / 2
+        at = (k + 0.5) * pitch_px
+        parts += _sticks(skeleton, (pose - [centre, top]) * scale + [at, 8.0])
+        parts.append(svg.text(at, 8 + (bottom - top) * scale + 18, label, anchor="middle"))
+    height = 8 + (bottom - top) * scale + 24
+    return svg.figure(_WHOLE_PX, height, "Stick figures over time", parts)
 
 
 def stick_3d(skeleton: Skeleton, poses: Float64, labels: Sequence[str]) -> str:
     """Poses (K, J, 3), metres in camera axes, each seen from the camera, the side and above."""
     views = (("from the camera", 0, 1), ("from the side", 2, 1), ("from above", 0, 2))
-    with _style():
-        figure = Figure(figsize=(10.9, 2.45), layout="constrained")
-        panels = figure.subplots(
-            1, len(poses) * len(views), sharex=True, sharey=True, squeeze=False
+    reach = float(np.nanmax(np.abs(poses))) * 1.08
+    left, gap, top = 50.0, 10.0, 38.0
+    panels = len(poses) * len(views)
+    side = (_WHOLE_PX - left) / panels - gap
+    parts = [svg.text(12, top + side / 2, "metres from the hips", anchor="middle", turn=True)]
+    for panel in range(panels):
+        (view, across, down), pose = views[panel % len(views)], poses[panel // len(views)]
+        sign = -1.0 if view == "from above" else 1.0  # away from the camera is up
+        start = left + panel * (side + gap)
+        x = svg.Axis(-reach, reach, start, start + side)
+        y = svg.Axis(-reach, reach, top, top + side)
+        for value in x.ticks(4):
+            parts += [
+                svg.line((x.at(value), top), (x.at(value), top + side)),
+                svg.line((start, y.at(value)), (start + side, y.at(value))),
+                svg.text(x.at(value), top + side + 13, svg.number(value), anchor="middle", size=9),
+            ]
+            if panel == 0:
+                label_y = y.at(value) + 3
+                parts.append(svg.text(start - 4, label_y, svg.number(-value), anchor="end", size=9))
+        middle = start + side / 2
+        parts.append(svg.text(middle, 14, labels[panel // len(views)], anchor="middle", size=10))
+        parts.append(svg.text(middle, 27, view, anchor="middle", size=10))
+        points = np.stack([x.of(pose[:, across]), y.of(pose[:, down] * sign)], axis=1)
+        parts += _sticks(skeleton, points)
+    return svg.figure(_WHOLE_PX, top + side + 22, "3D stick figures", parts)
+
+
+def _sticks(skeleton: Skeleton, points: Float64) -> list[str]:
+    """The bones between the known points of (J, 2) pixels."""
+    return [
+        svg.stroke(
+            points[[a, b]],
+            SIDE_ON_WHITE[side_of(skeleton.joints[a], skeleton.joints[b])],
+            width=1.8,
         )
-        for k, (pose, label) in enumerate(zip(poses, labels, strict=True)):
-            for v, (view, across, down) in enumerate(views):
-                axes = panels[0, k * len(views) + v]
-                sign = -1.0 if view == "from above" else 1.0  # away from the camera is up
-                _sticks(axes, skeleton, pose[:, [across, down]] * [1.0, sign])
-                axes.set_title(f"{label}\n{view}", fontsize=8, fontweight="normal", loc="center")
-                axes.set_aspect("equal")
-                axes.tick_params(labelsize=7)
-        reach = float(np.nanmax(np.abs(poses))) * 1.08
-        panels[0, 0].set(xlim=(-reach, reach), ylim=(reach, -reach), ylabel="metres from the hips")
-        return _svg(figure, "3D stick figures")
+        for a, b in skeleton.edges
+        if np.isfinite(points[[a, b]]).all()
+    ]
 
 
-def _sticks(axes: Axes, skeleton: Skeleton, pose: Float64) -> None:
-    for a, b in skeleton.edges:
-        if np.isfinite(pose[[a, b]]).all():
-            side = side_of(skeleton.joints[a], skeleton.joints[b])
-            axes.plot(*pose[[a, b]].T, color=SIDE_ON_WHITE[side], solid_capstyle="round", lw=1.8)
+def _coloured(values: Float64) -> UInt8:
+    """Values 0-1 (H, W) as BGR pixels of the colour map cividis (Nunez et al. 2018)."""
+    levels = np.nan_to_num(values * 255).clip(0, 255).astype(np.uint8)
+    pixels = cv2.applyColorMap(levels, cv2.COLORMAP_CIVIDIS).astype(np.uint8)
+    pixels[~np.isfinite(values)] = _GREY_BGR
+    return pixels
 
 
-def _svg(figure: Figure, description: str) -> str:
-    """The bare ``<svg>`` element: without XML prolog, document type, metadata and namespaces."""
-    buffer = io.StringIO()
-    FigureCanvasSVG(figure)
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, count=1, flags=re.DOTALL)
-    text = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", text)
-    return text.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1).strip()
+def _image(pixels: UInt8, left: float, top: float, right: float, bottom: float) -> str:
+    """Pixels as a picture inside the SVG, stretched without smoothing."""
+    _, png = cv2.imencode(".png", pixels)
+    return (
+        f'<image x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" '
+        f'height="{bottom - top:.1f}" preserveAspectRatio="none" style="image-rendering:pixelated" '
+        f'href="data:image/png;base64,{base64.b64encode(png.tobytes()).decode()}"/>'
+    )

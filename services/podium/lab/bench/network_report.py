@@ -15,6 +15,7 @@ import orjson
 import podium
 from podium.lab.bench.networks import Cost, NetworkCost, Round
 from podium.lab.bench.report import machine
+from podium.lab.plotting import figure_class
 
 FORMAT = "podium-networks/1"
 
@@ -132,10 +133,8 @@ def _row(cost: NetworkCost) -> str:
 
 def write_plot(costs: Sequence[NetworkCost], path: Path) -> None:
     """CPU time per image, ours beside the bare engine's, on a logarithmic scale."""
-    from matplotlib.figure import Figure
-
     rows = [summary(cost) for cost in costs]
-    figure = Figure(figsize=(7, 0.35 * len(rows) + 1.2), layout="constrained")
+    figure = figure_class()(figsize=(7, 0.35 * len(rows) + 1.2), layout="constrained")
     axis = figure.subplots()
     place = np.arange(len(rows))
     for shift, way, color in ((-0.2, "podium", "#d55e00"), (0.2, "bare", "#0072b2")):

@@ -16,6 +16,7 @@ from rich.table import Table
 
 import podium
 from podium.lab.bench.measure import Cell, Measurement, median
+from podium.lab.plotting import figure_class
 
 FORMAT = "podium-bench/2"
 _PHASES = ("queue", "preprocess", "infer", "postprocess", "transfer", "total")
@@ -150,11 +151,9 @@ def print_phases(rounds: Rounds, console: Console) -> None:
 
 def write_plot(rounds: Rounds, path: Path) -> None:
     """CPU time per frame by composition, one panel per model set and workload."""
-    from matplotlib.figure import Figure
-
     medians = {cell: median(found) for cell, found in rounds.items()}
     panels = list(dict.fromkeys((cell.models, cell.workload) for cell in medians))
-    figure = Figure(figsize=(4 * len(panels), 3.5), layout="constrained")
+    figure = figure_class()(figsize=(4 * len(panels), 3.5), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (models, workload) in zip(axes, panels, strict=True):
         cells = [c for c in medians if (c.models, c.workload) == (models, workload)]

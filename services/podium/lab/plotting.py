@@ -1,0 +1,19 @@
+"""Matplotlib, which only the plots of benchmarks need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from podium.errors import SetupError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def figure_class() -> type[Figure]:
+    """Matplotlib's ``Figure``. Raises SetupError where it is not installed, with the remedy."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise SetupError("plots need matplotlib: pip install 'podium[lab]'") from None
+    return Figure
