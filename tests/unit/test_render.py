@@ -11,6 +11,7 @@ from podium.render.colours import SIDE_RGB
 from podium.render.overlay import DrawnPerson, draw
 from podium.render.plots import curves, score_map, stick_3d, stick_sequence
 from podium.render.report import PersonReport, Report, Section, render_report
+from podium.render.svg import Axis
 from podium.skeletons import COCO17
 
 GREEN = (0, 128, 0)
@@ -163,3 +164,27 @@ def test_a_report_of_nobody_has_no_empty_sections():
     html = report(persons=[], frames=[], warnings=[], files=[])
     assert "Read this first" not in html
     assert "Overlay" not in html
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "most", "expected"),
+    [
+        (0, 1, 5, [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        (-20, 130, 4, [0, 50, 100]),
+        (0.9e-3, 1.1e-3, 2, [0.9e-3, 1.0e-3, 1.1e-3]),
+        (1999, 2001, 3, [1999, 2000, 2001]),
+    ],
+)
+def test_ticks_are_round_and_inside(low, high, most, expected):
+    assert Axis(low, high, 0, 100).ticks(most) == pytest.approx(expected)
+
+
+def test_a_curve_runs_through_its_points_and_stops_at_gaps():
+    time_s, values = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.0, 1.0, np.nan, 0.0])
+    svg = ET.fromstring(curves("Gap", "m", time_s, {"hips": values}))  # noqa: S314 - our own text
+    (path,) = [p for p in svg.iter("path") if p.get("stroke") == "#444444"]
+    runs = [[float(n) for n in re.findall(r"[\d.]+", run)] for run in path.get("d").split("M")[1:]]
+    assert [len(run) for run in runs] == [4, 3]  # two points, then one with the length of its dot
+    x = [runs[0][0], runs[0][2], runs[1][0]]
+    assert (x[2] - x[0]) / (x[1] - x[0]) == pytest.approx(3, abs=0.01)
+    assert runs[0][1] == runs[1][1] > runs[0][3]  # up is up
