@@ -55,6 +55,7 @@ class Media:
 
     data: bytes | None = None
     uri: str | None = None
+    capture_fps: float | None = None  # at which it was filmed; None: as its metadata say
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class FrameBatch:
 
     frames: FrameHandle
     frame_index: Int64  # (N,) ordinal in the source, presentation order
-    time_s: Float64  # (N,) presentation time from the start of the source
+    time_s: Float64  # (N,) when it was filmed, from the first frame of the source
     frame_ok: Bool  # (N,) False: the source declares this frame but it does not decode
     frame_size: Int32  # (2,) width, height after rotation metadata
     images: UInt8  # (D, S, S, 3) RGB, letterboxed
@@ -92,12 +93,14 @@ class FrameBatch:
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """What the container says of the whole source."""
+    """What the container says of the whole source, in the time of filming."""
 
     frame_count: int  # declared or counted; 1 for a picture
     fps: float  # average frame rate; 0 for a picture
     duration_s: float
     complete: bool = True  # False: the source ends before the frames that it declares
+    slow_motion: float = 1.0  # how many times slower it plays than it was filmed; times are true
+    notes: tuple[str, ...] = ()  # what was assumed about it, for people
 
 
 @dataclass(frozen=True, slots=True)

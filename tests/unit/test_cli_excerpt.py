@@ -83,6 +83,19 @@ def numbers_in(data: bytes) -> list[int]:
         return [number_in(frame) for frame in container.decode(video=0)]
 
 
+def answer_of(count: int, *, first: int = 0) -> PipelineResult:
+    """What a gateway answers to an excerpt."""
+    return PipelineResult(
+        pipeline="pose-2d",
+        skeleton="coco17",
+        models={},
+        source=SourceResult(width=96, height=64, fps=25, frame_count=9, duration_s=1),
+        frames=[
+            FrameResult(index=first + i, time_s=i / 25, status="no_person") for i in range(count)
+        ],
+    )
+
+
 @pytest.mark.parametrize(("start", "count"), [(0, 5), (7, 8), (10, 1), (19, 12), (33, 20)])
 def test_an_excerpt_holds_the_frames_that_were_asked_for(
     video: Path, start: int, count: int
@@ -109,14 +122,7 @@ def test_the_answer_gets_the_numbers_and_times_of_the_video(tmp_path: Path) -> N
     name, codec, options, ticks = CASES["uneven times"]
     with LocalVideo(write(tmp_path / name, codec, options, ticks)) as local:
         part = local.cut(12, 4)
-        frames = [
-            FrameResult(index=part.start + i, time_s=i / 25, status="no_person") for i in range(4)
-        ]
-        source = SourceResult(width=96, height=64, fps=25, frame_count=9, duration_s=1)
-        answer = PipelineResult(
-            pipeline="pose-2d", skeleton="coco17", models={}, source=source, frames=frames
-        )
-        restored = local.restore(answer, 12)
+        restored = local.restore(answer_of(4, first=part.start), 12, 4)
     assert [frame.index for frame in restored.frames] == [12, 13, 14, 15]
     assert [frame.time_s for frame in restored.frames] == pytest.approx(
         [ticks[i] / 600 for i in range(12, 16)], abs=1e-4
@@ -125,7 +131,7 @@ def test_the_answer_gets_the_numbers_and_times_of_the_video(tmp_path: Path) -> N
     assert restored.source.fps == pytest.approx((FRAMES - 1) / (ticks[-1] / 600), rel=1e-3)
 
 
-def test_a_cut_off_video_has_the_frames_that_are_there(tmp_path: Path) -> None:
+def test_frames_beyond_the_end_of_a_cut_off_video_do_not_decode(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=30)
@@ -138,10 +144,17 @@ def test_a_cut_off_video_has_the_frames_that_are_there(tmp_path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data[: -len(data) // 6])
     with LocalVideo(path) as local:
-        present = local.frame_count
-        part = local.cut(present - 3, 50)
-    assert 5 < present < FRAMES
+        assert local.frame_count == FRAMES
+        present = len(numbers_in(path.read_bytes()))
+        part, nothing = local.cut(present - 3, 6), local.cut(present + 1, 2)
+        some = local.restore(answer_of(part.count), present - 3, 6)
+        none = local.restore(answer_of(nothing.count), present + 1, 2)
+    assert 5 < present < FRAMES - 3
     assert part.count == 3
+    assert [frame.status for frame in some.frames] == ["no_person"] * 3 + ["decode_error"] * 3
+    assert [frame.status for frame in none.frames] == ["decode_error"] * 2
+    times = [frame.time_s for frame in some.frames + none.frames[1:]]
+    assert times == pytest.approx([(present - 3 + i) / 30 for i in (0, 1, 2, 3, 4, 5, 5)], abs=0.1)
 
 
 def test_the_rotation_of_a_telephone_video_is_kept(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from podium.errors import InvalidInput, TooLarge, Unprocessable
 from podium.media.picture_header import is_picture
 from podium.types import FrameRange
 
-LIMITS = Limits(max_pixels=10_000_000, max_frames=100, max_batch_bytes=1 << 30, max_duration_s=3600)
+LIMITS = Limits(max_pixels=10_000_000, max_frames=100, max_batch_bytes=1 << 30)
 LOSSLESS_WEBP = [cv2.IMWRITE_WEBP_QUALITY, 101]
 
 

@@ -10,18 +10,17 @@ import av
 import numpy as np
 import pytest
 
-from podium.decode import video
 from podium.decode.frames import Limits
 from podium.decode.video import decode_video
 from podium.errors import InvalidInput, TooLarge, Unprocessable, UnsupportedMedia
-from podium.media import video_index
+from podium.media import packets, video, video_decoder
 from podium.media.containers import HEAD_BYTES, Source
+from podium.media.video import VideoReader
 from podium.types import FrameRange
 from tests.support.videos import HEIGHT, WIDTH, number_of, numbered_picture, write_video
 
-LIMITS = Limits(
-    max_pixels=10_000_000, max_frames=1000, max_batch_bytes=1 << 30, max_duration_s=3600
-)
+LIMITS = Limits(max_pixels=10_000_000, max_frames=1000, max_batch_bytes=1 << 30)
+KEPT_BYTES = 64 << 20
 X264 = {"g": "12", "bf": "3", "b_strategy": "0", "sc_threshold": "0"}
 OPEN_GOP = {**X264, "x264-params": "open-gop=1"}
 COUNT = 60
@@ -50,8 +49,22 @@ def source(media: Path | bytes) -> Source:
     return Source(media, data[:HEAD_BYTES])
 
 
-def decode(media: Path | bytes, start=0, count=None, step=1, *, limits=LIMITS, threads=1):
-    return decode_video(source(media), FrameRange(start, count, step), limits, threads=threads)
+def decode(
+    media: Path | bytes,
+    start=0,
+    count=None,
+    step=1,
+    *,
+    limits=LIMITS,
+    max_duration_s=3600.0,
+    threads=1,
+    reader=None,
+):
+    """Decode a range with a reader of its own, unless one is given."""
+    reader = reader or VideoReader(
+        max_pixels=limits.max_pixels, max_duration_s=max_duration_s, threads=threads
+    )
+    return decode_video(reader, source(media), FrameRange(start, count, step), limits)
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +83,13 @@ def fully_decoded(path: Path) -> list[np.ndarray]:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
+@pytest.mark.parametrize("kept_bytes", [0, KEPT_BYTES])
 @pytest.mark.parametrize("name", CLIPS)
-def test_any_range_gives_the_frames_of_a_full_decode(clips, name):
+def test_any_range_gives_the_frames_of_a_full_decode(clips, name, kept_bytes):
     path = clip_of(clips, name)
     expected = fully_decoded(path)
     assert [number_of(frame) for frame in expected] == list(range(COUNT))
+    reader = VideoReader(max_pixels=LIMITS.max_pixels, kept_bytes=kept_bytes)
     for start, count, step in [
         (0, None, 1),
         (35, 3, 1),
@@ -82,8 +97,11 @@ def test_any_range_gives_the_frames_of_a_full_decode(clips, name):
         (24, 1, 1),
         (1, 9, 6),
         (59, 9, 1),
+        (20, 9, 1),
+        (29, 8, 1),
+        (40, 4, 1),
     ]:
-        decoded = decode(path, start, count, step)
+        decoded = decode(path, start, count, step, reader=reader)
         ordinals = list(range(start, COUNT, step))[:count]
         assert decoded.frame_index.tolist() == ordinals
         assert decoded.frame_ok.all()
@@ -175,9 +193,10 @@ def test_colours_follow_the_declared_matrix(tmp_path):
 
 def test_a_range_in_the_middle_decodes_only_its_group_of_pictures(clips, monkeypatch):
     path = clip_of(clips, "b-frames.mp4")
-    decode(path)  # the index is known from here on
+    reader = VideoReader(max_pixels=LIMITS.max_pixels)
+    decode(path, reader=reader)  # the index is known from here on
     fed: list[int] = []
-    real = video_index.frames_of
+    real = packets.frames_of
 
     def counting(codec, packets):
         def counted():
@@ -187,8 +206,8 @@ def test_a_range_in_the_middle_decodes_only_its_group_of_pictures(clips, monkeyp
 
         return real(codec, counted())
 
-    monkeypatch.setattr(video, "frames_of", counting)
-    decode(path, 50, 2)
+    monkeypatch.setattr(video_decoder, "frames_of", counting)
+    decode(path, 50, 2, reader=reader)
     assert fed
     assert min(fed) == 48
     assert len(fed) <= 8
@@ -196,20 +215,21 @@ def test_a_range_in_the_middle_decodes_only_its_group_of_pictures(clips, monkeyp
 
 def test_an_index_is_made_anew_when_the_file_changes(tmp_path):
     path = write_video(tmp_path / "clip.mp4", 8)
-    assert decode(path).source.frame_count == 8
+    reader = VideoReader(max_pixels=LIMITS.max_pixels, kept_bytes=KEPT_BYTES)
+    assert decode(path, reader=reader).source.frame_count == 8
     write_video(path, 5)
     os.utime(path, (1, 1))
-    assert decode(path).source.frame_count == 5
+    assert decode(path, reader=reader).source.frame_count == 5
 
 
 def test_the_indexes_of_few_files_are_kept(tmp_path, monkeypatch):
     scanned = []
-    monkeypatch.setattr(
-        video, "scan", lambda *opened: scanned.append(0) or video_index.scan(*opened)
-    )
+    scan = video.scan
+    monkeypatch.setattr(video, "scan", lambda *opened: scanned.append(0) or scan(*opened))
+    reader = VideoReader(max_pixels=LIMITS.max_pixels)
     paths = [write_video(tmp_path / f"{number}.mp4", 3) for number in range(5)]
     for path in [*paths, paths[-1], paths[0]]:
-        decode(path)
+        decode(path, reader=reader)
     assert len(scanned) == 6
 
 
@@ -218,7 +238,7 @@ def test_a_declared_length_is_checked_before_the_packets_are_read(clips, name, m
     monkeypatch.setattr(video, "scan", lambda *_: pytest.fail("the packets were read"))
     data = clip_of(clips, name).read_bytes()
     with pytest.raises(TooLarge, match="media: is 2 s long"):
-        decode(data, limits=dataclasses.replace(LIMITS, max_duration_s=2))
+        decode(data, max_duration_s=2)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
@@ -254,7 +274,7 @@ def test_limits_are_checked_before_decoding(clips, monkeypatch):
     def forbidden(*_):
         raise AssertionError("a frame was decoded")
 
-    monkeypatch.setattr(video, "frames_of", forbidden)
+    monkeypatch.setattr(video_decoder, "frames_of", forbidden)
     path = clip_of(clips, "b-frames.mp4")
     frame_bytes = WIDTH * HEIGHT * 3
 
@@ -264,7 +284,7 @@ def test_limits_are_checked_before_decoding(clips, monkeypatch):
     with pytest.raises(TooLarge, match="media: is 160x96"):
         decode(path, limits=limits(max_pixels=WIDTH * HEIGHT - 1))
     with pytest.raises(TooLarge, match="media: is 2 s long"):
-        decode(path, limits=limits(max_duration_s=2))
+        decode(path, max_duration_s=2)
     with pytest.raises(TooLarge, match="media: one frame of 15360 pixels"):
         decode(path, limits=limits(max_batch_bytes=frame_bytes - 1))
     with pytest.raises(InvalidInput, match=r"start: is 60, but the media has 60 frame"):

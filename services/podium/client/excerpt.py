@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 import numpy as np
@@ -19,9 +20,11 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from podium.errors import Unprocessable
+from podium.media.capture_rate import slow_motion, slow_motion_note
 from podium.media.containers import HEAD_BYTES, Source
-from podium.media.video_index import VideoIndex, packet_id, packets_of, scan
-from podium.schemas.results import PipelineResult
+from podium.media.packets import PacketReader
+from podium.media.video import VideoReader
+from podium.schemas.results import UNDECODABLE, FrameResult, PipelineResult
 from podium.types import Int64
 
 _MAX_PIXELS = 1 << 28
@@ -31,29 +34,35 @@ _TICK = Fraction(1, 25)
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Frames ``start`` to ``start + count`` of the video and what leads to them."""
+    """Some frames of the video and what leads to them."""
 
     data: bytes
     media_type: str
-    start: int  # in the excerpt
+    start: int  # the first of these frames, in the excerpt
     count: int
 
 
 class LocalVideo:
     """A video file that is sent in excerpts; open while entered.
 
+    Args:
+        path: The file.
+        capture_fps: Frames per second when it was filmed; None: as its metadata say.
+
     Raises:
         PodiumError: it is not a video that Podium reads.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, capture_fps: float | None = None) -> None:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-        self._opened = Source(path, head).open_video(_MAX_PIXELS)
+        self._source = Source(path, head)
+        self._capture_fps = capture_fps
 
     def __enter__(self) -> Self:
-        self._container, self._stream = self._opened.__enter__()
-        self._index: VideoIndex = scan(self._container, self._stream)
+        self._index = VideoReader(max_pixels=_MAX_PIXELS).index(self._source)
+        self._slowed = slow_motion(self._index, self._capture_fps)
+        self._packets = PacketReader(self._source, self._index, max_pixels=_MAX_PIXELS)
         return self
 
     def __exit__(
@@ -62,67 +71,103 @@ class LocalVideo:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._opened.__exit__(kind, error, traceback)
+        self._packets.close()
 
     @property
     def frame_count(self) -> int:
-        """Frames that are in the file."""
-        return len(self._index.packet)
+        """All frames, those beyond the end of a cut-off file too."""
+        return self._index.frame_count
+
+    @property
+    def fps(self) -> float:
+        """Average frames per second of playing."""
+        return self._index.fps
 
     def cut(self, start: int, count: int) -> Excerpt:
-        """Copy out the packets of some frames.
+        """Copy out the packets of those of some frames that are in the file.
+
+        Where none of them is, the excerpt holds the last frame of the file.
 
         Raises:
             Unprocessable: these packets do not make a video of their own.
         """
-        frames = np.arange(start, min(start + count, self.frame_count), dtype=np.int64)
-        first = self._index.entries(frames)[0]
-        last = int(self._index.packet[frames].max())
-        packets = self._read(first, last)
-        ordinals = self._index.ordinal[[number for number, _ in packets]]
-        # Frames that follow the key frame but are shown before it need what was cut off.
-        kept = (ordinals < 0) | (ordinals >= self._index.ordinal[first])
-        rank: Int64 = np.argsort(np.argsort(ordinals[kept], kind="stable"), kind="stable")
-        shown = [packet for (_, packet), keep in zip(packets, kept, strict=True) if keep]
-        data, media_type = _mux(self._stream, shown, rank)
-        return Excerpt(data, media_type, int((ordinals[kept] < start).sum()), len(frames))
+        index = self._index
+        frames = self._present(start, count)
+        if not len(frames):
+            frames = np.array([len(index.packet) - 1])
+        first = index.entries(frames)[0]
+        last = int(np.flatnonzero(np.isin(index.ordinal, frames)).max())
+        numbers = np.arange(first, last + 1)
+        # Frames that are shown before the key frame need what was cut off.
+        ordinals = index.ordinal[numbers]
+        earliest = min(int(index.ordinal[first]), int(frames[0]))
+        numbers = numbers[(ordinals < 0) | (ordinals >= earliest)]
+        found = islice(self._packets.read_from(first), last - first + 1)
+        kept = set(numbers.tolist())
+        packets = [packet for number, packet in found if number in kept]
+        if len(packets) != len(numbers):
+            raise Unprocessable("its packets are not found again after seeking", field="media")
+        # Equal ordinals are of the two fields of one frame.
+        order = np.lexsort((numbers, index.ordinal[numbers]))
+        data, media_type = _mux(self._packets.stream, packets, np.argsort(order))
+        where = np.searchsorted(numbers, index.packet[frames])
+        return Excerpt(data, media_type, self._start_in(data, where), len(frames))
 
-    def restore(self, result: PipelineResult, start: int) -> PipelineResult:
-        """Give the answer to an excerpt the frame numbers and times of the video."""
-        numbers = start + np.arange(len(result.frames), dtype=np.int64)
+    def restore(self, result: PipelineResult, start: int, count: int) -> PipelineResult:
+        """Make the answer to an excerpt the answer to ``count`` frames of the video.
+
+        The frames get their numbers and times back, and those that are not in the file are there
+        as frames that do not decode.
+        """
+        index = self._index
+        numbers = np.arange(start, min(start + count, index.frame_count), dtype=np.int64)
+        times = (index.times(numbers) / self._slowed).tolist()
+        present = len(self._present(start, count))
         frames = [
             frame.model_copy(update={"index": number, "time_s": time_s})
             for frame, number, time_s in zip(
-                result.frames, numbers.tolist(), self._index.times(numbers).tolist(), strict=True
+                result.frames[:present], numbers.tolist(), times, strict=False
             )
+        ]
+        frames += [
+            FrameResult(index=number, time_s=time_s, status="decode_error", error=UNDECODABLE)
+            for number, time_s in list(zip(numbers.tolist(), times, strict=True))[present:]
         ]
         source = result.source.model_copy(
             update={
-                "fps": self._index.fps,
-                "frame_count": self.frame_count,  # without those that a cut-off file declares
-                "duration_s": self._index.duration_s,
-                "complete": self._index.complete,
+                "fps": index.fps * self._slowed,
+                "frame_count": index.frame_count,
+                "duration_s": index.duration_s / self._slowed,
+                "complete": index.complete,
+                "slow_motion": self._slowed,
             }
         )
-        return result.model_copy(update={"frames": frames, "source": source})
+        notes = [
+            *index.notes,
+            *slow_motion_note(index, self._slowed, self._capture_fps),
+            *result.degraded,
+        ]
+        return result.model_copy(update={"frames": frames, "source": source, "degraded": notes})
 
-    def _read(self, first: int, last: int) -> list[tuple[int, Packet[VideoStream]]]:
-        for target in (int(self._index.seek_time[first]), int(self._index.seek_time.min())):
-            self._container.seek(target, stream=self._stream, backward=True, any_frame=False)
-            found: list[tuple[int, Packet[VideoStream]]] = []
-            for packet in packets_of(self._container, self._stream):
-                number = self._index.number.get(packet_id(packet), -1)
-                if first <= number <= last:
-                    found.append((number, packet))
-                if number >= last:
-                    break
-            if len(found) == last - first + 1:
-                return found
-        raise Unprocessable("its packets are not found again after seeking", field="media")
+    def _present(self, start: int, count: int) -> Int64:
+        return self._index.present(np.arange(start, start + count, dtype=np.int64))
+
+    def _start_in(self, data: bytes, where: Int64) -> int:
+        """The ordinal, in an excerpt, of the first of the frames that its packets ``where`` hold.
+
+        Raises:
+            Unprocessable: readers of the excerpt do not find these frames one after the other.
+        """
+        made = VideoReader(max_pixels=_MAX_PIXELS).index(Source(data, data[:HEAD_BYTES]))
+        if len(made.ordinal) > int(where.max()) and made.size == self._index.size:
+            ordinals = made.ordinal[where]
+            if ordinals[0] >= 0 and (np.diff(ordinals) == 1).all():
+                return int(ordinals[0])
+        raise Unprocessable("cannot be cut into parts", field="media")
 
 
-def _mux(stream: VideoStream, packets: list[Packet[VideoStream]], rank: Int64) -> tuple[bytes, str]:
-    """Write packets, in decoding order, of frames that are shown in the order ``rank``."""
+def _mux(stream: VideoStream, packets: list[Packet[Any]], rank: Int64) -> tuple[bytes, str]:
+    """Write packets, in decoding order, that are shown in the order ``rank``."""
     iso = "mp4" in stream.container.format.name
     file = io.BytesIO()
     try:

@@ -87,6 +87,6 @@ class Requests:
                     f"the gateway answered {len(answer.frames)} frames instead of {part.count}; "
                     f"{_USE_URI}"
                 )
-            return video.restore(answer, start)
+            return video.restore(answer, start, count)
 
         return request

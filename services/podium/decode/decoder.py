@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,7 @@ from podium.decode.video import decode_video
 from podium.errors import InvalidInput, NotFound, TooLarge, Unprocessable
 from podium.media.containers import HEAD_BYTES, Source
 from podium.media.picture_header import is_picture
+from podium.media.video import VideoReader
 from podium.serving.observing.in_thread import in_thread
 from podium.serving.observing.metered_executor import MeteredExecutor
 from podium.serving.observing.telemetry import Metrics
@@ -42,6 +44,14 @@ _FEW_PIXELS = 256 * 256
 """Crops of so many pixels, usually one, are cut in 0.1 ms; to wake a thread takes as long."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a caller wants of the media."""
+
+    frames: FrameRange
+    capture_fps: float | None  # as the caller knows it
+
+
 class Decoder:
     """Implements ``podium.stages.Decode``; the work is done in threads of its own.
 
@@ -58,6 +68,12 @@ class Decoder:
         self._address = address
         self._store = FrameStore(settings.store_bytes, settings.store_ttl_s)
         self._objects = ObjectStore(settings.objects)
+        self._videos = VideoReader(
+            max_pixels=settings.max_pixels,
+            max_duration_s=settings.max_duration_s,
+            threads=settings.threads,
+            kept_bytes=settings.open_videos_bytes,
+        )
         # Decoding waits for room in the store, and only crops make some: each has its threads.
         self._decoders = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
         self._croppers = ThreadPoolExecutor(settings.workers, thread_name_prefix="crop")
@@ -73,6 +89,7 @@ class Decoder:
     ) -> None:
         self._decoders.shutdown(cancel_futures=True)
         self._croppers.shutdown(cancel_futures=True)
+        self._videos.close()
 
     async def decode(
         self, media: Media, frames: FrameRange, *, stride: int = 1, letterbox: Letterbox | None
@@ -93,9 +110,10 @@ class Decoder:
         else:
             held = media.data or b""
         room = self._store.room()
+        wanted = _Wanted(frames, media.capture_fps)
         try:
             return await in_thread(
-                self._decoding, self._decode, room, held, frames, stride, letterbox
+                self._decoding, self._decode, room, held, wanted, stride, letterbox
             )
         except asyncio.CancelledError:
             room.abandon()
@@ -150,12 +168,12 @@ class Decoder:
         self,
         room: Room,
         held: bytes | Path,
-        frames: FrameRange,
+        wanted: _Wanted,
         stride: int,
         spec: Letterbox | None,
     ) -> FrameBatch:
         with room:
-            decoded = self._read(held, frames, room.claim)
+            decoded = self._read(held, wanted, room.claim)
             images, transforms, shown = self._squares(decoded, stride, spec)
             handle = room.keep(decoded.pixels)
         return FrameBatch(
@@ -184,7 +202,7 @@ class Decoder:
             images[row], transforms[row] = make_square(decoded.pixels[ordinal], spec)
         return images, transforms, shown
 
-    def _read(self, held: bytes | Path, frames: FrameRange, claim: Claim) -> DecodedFrames:
+    def _read(self, held: bytes | Path, wanted: _Wanted, claim: Claim) -> DecodedFrames:
         try:
             size_bytes = len(held) if isinstance(held, bytes) else held.stat().st_size
             head = held[:HEAD_BYTES] if isinstance(held, bytes) else _head(held)
@@ -199,14 +217,15 @@ class Decoder:
                 )
             if is_picture(head):
                 data = held if isinstance(held, bytes) else held.read_bytes()
-                return decode_picture(data, frames, self._settings.limits, claim=claim)
+                return decode_picture(data, wanted.frames, self._settings.limits, claim=claim)
         except OSError as error:
             raise NotFound(f"uri: cannot be read ({error.strerror})") from error
         return decode_video(
+            self._videos,
             Source(held, head),
-            frames,
+            wanted.frames,
             self._settings.limits,
-            threads=self._settings.threads,
+            capture_fps=wanted.capture_fps,
             claim=claim,
         )
 

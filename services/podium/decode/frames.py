@@ -20,7 +20,6 @@ class Limits:
     max_pixels: int  # per frame
     max_frames: int
     max_batch_bytes: int  # of decoded frames
-    max_duration_s: float  # of the whole source
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class DecodedFrames:
     time_s: Float64  # (N,)
     frame_ok: Bool  # (N,)
     pixels: dict[int, UInt8]  # frame_index -> (H, W, 3) RGB, of the frames that are ok
-    size: tuple[int, int]  # width, height after rotation
+    size: tuple[int, int]  # width, height in square pixels, after rotation
     source: SourceFacts
 
 

@@ -26,6 +26,8 @@ class DecodeParameters(_Parameters):
     """Most frames to answer; fewer where the source or the limits end."""
     step: int = Field(default=1, ge=1, le=_MOST_FRAMES)
     """Distance between the frames."""
+    capture_fps: float | None = Field(default=None, gt=0, le=100_000)
+    """Frames per second when it was filmed, of slow motion; left out: as its metadata say."""
     stride: int = Field(default=1, ge=1, le=_MOST_FRAMES)
     """Every which of these frames gets a detector image; the last one always does."""
     letterbox: int = Field(default=0, ge=0, le=4096)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import podium
 from podium.decode.decoder import Decoder
@@ -41,7 +42,7 @@ class DecodeModel:
         """Decode. Raises what ``Decoder.decode`` raises."""
         parameters = read_parameters(DecodeParameters, request.parameters)
         batch = await self._decoder.decode(
-            _media(request),
+            replace(_media(request), capture_fps=parameters.capture_fps),
             parameters.frames,
             stride=parameters.stride,
             letterbox=parameters.spec,
@@ -56,6 +57,8 @@ class DecodeModel:
                 "fps": batch.source.fps,
                 "duration_s": batch.source.duration_s,
                 "complete": batch.source.complete,
+                "slow_motion": batch.source.slow_motion,
+                "notes": "\n".join(batch.source.notes),
             },
         )
 

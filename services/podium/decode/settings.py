@@ -52,6 +52,10 @@ class DecodeSettings(ServiceSettings):
     store_ttl_s: float = Field(default=10, gt=0)
     """How long the frames of a request are kept after their last use."""
 
+    open_videos_bytes: int = Field(default=128 << 20, ge=0)
+    """Memory, by estimate, for video decoders that are kept open, so that a range of frames goes on
+    where the one before it ended; 0: every range begins at a key frame."""
+
     objects: ObjectStoreSettings = Field(default_factory=ObjectStoreSettings)
     """Where media named by ``uri`` may be read."""
 
@@ -64,4 +68,4 @@ class DecodeSettings(ServiceSettings):
     @property
     def limits(self) -> Limits:
         """What one request may cost."""
-        return Limits(self.max_pixels, self.max_frames, self.max_batch_bytes, self.max_duration_s)
+        return Limits(self.max_pixels, self.max_frames, self.max_batch_bytes)

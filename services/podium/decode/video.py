@@ -1,59 +1,39 @@
-"""Video: a range of frames costs that range, wherever it lies.
-
-The packets are indexed first (``video_index``); then decoding starts at the key frame before the
-range. Variable frame rates keep their time stamps and rotated recordings are turned upright.
-"""
+"""Video: what a request gets of a range of frames."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
-from functools import lru_cache
-from itertools import chain, islice
-from typing import Any
+from contextlib import closing
+from itertools import islice
 
-import av
 import numpy as np
-from av.container import InputContainer
-from av.packet import Packet
-from av.video.stream import VideoStream
 
-from podium.decode.frames import CHANNELS, Claim, DecodedFrames, Limits, check_pixels, select
-from podium.errors import TooLarge, Unprocessable
+from podium.decode.frames import CHANNELS, Claim, DecodedFrames, Limits, select
+from podium.errors import Unprocessable
+from podium.media.capture_rate import slow_motion, slow_motion_note
 from podium.media.containers import Source
-from podium.media.upright import to_rgb
-from podium.media.video_index import (
-    VideoIndex,
-    frames_of,
-    packet_id,
-    packets_of,
-    scan,
-)
-from podium.types import FrameRange, Int64, SourceFacts, UInt8
-
-_INDEXES_KEPT = 4
-"""Of the files read last; the index of two hours takes some 50 MB."""
-
-_RECOVERY_KEYS = 4
-"""With intra refresh the picture is whole only some time after a "key frame": where the nearest one
-gives nothing, decoding starts this many earlier."""
+from podium.media.video import VideoReader
+from podium.media.video_index import VideoIndex
+from podium.types import FrameRange, SourceFacts, UInt8
 
 
 def decode_video(
+    reader: VideoReader,
     source: Source,
     frames: FrameRange,
     limits: Limits,
     *,
-    threads: int = 1,
+    capture_fps: float | None = None,
     claim: Claim = lambda _: None,
 ) -> DecodedFrames:
     """Decode a range of frames.
 
     Args:
+        reader: Reads it.
         source: The media.
         frames: Which frames.
         limits: Checked before the first frame is decoded.
-        threads: For the codec.
+        capture_fps: Frames per second when it was filmed, where the caller knows that it plays
+            slower (or faster); None: as its metadata say.
         claim: Told how many bytes the frames will have, before they are decoded.
 
     Raises:
@@ -62,115 +42,45 @@ def decode_video(
         TooLarge: over a limit.
         InvalidInput: the range starts beyond the end.
     """
-    index = _index(source, limits)
-    _check_duration(index.duration_s, limits)
-    ordinals = select(frames, index.frame_count, index.width * index.height, limits)
-    present = ordinals[ordinals < len(index.packet)]
-    claim(len(present) * index.width * index.height * CHANNELS)
+    index = reader.index(source)
+    width, height = index.size
+    ordinals = select(frames, index.frame_count, width * height, limits)
+    claim(len(index.present(ordinals)) * width * height * CHANNELS)
     pixels: dict[int, UInt8] = {}
-    entries = index.entries(present)[:_RECOVERY_KEYS]
-    for entry in dict.fromkeys(entries[:1] + entries[-1:]):
-        pixels.clear()
-        pixels.update(_decode(source, index, present, entry, threads))
-        if present[0] in pixels:
-            break
+    fitted = 0
+    with closing(reader.frames(source, index, ordinals)) as decoded:
+        for frame in decoded:
+            pixels[frame.ordinal] = frame.pixels
+            fitted += frame.is_fitted
+    slowed = slow_motion(index, capture_fps)
+    notes = [*index.notes, *slow_motion_note(index, slowed, capture_fps)]
+    if fitted:
+        notes.append(f"frames that are not of {width}x{height} pixels were scaled to that")
     return DecodedFrames(
         frame_index=ordinals,
-        time_s=index.times(ordinals),
+        time_s=index.times(ordinals) / slowed,
         frame_ok=np.isin(ordinals, list(pixels)),
         pixels=pixels,
-        size=_shown_size(pixels or dict(_first_frame(source, index))),
-        source=SourceFacts(index.frame_count, index.fps, index.duration_s, index.complete),
+        size=_shown_size(reader, source, index, pixels),
+        source=SourceFacts(
+            frame_count=index.frame_count,
+            fps=index.fps * slowed,
+            duration_s=index.duration_s / slowed,
+            complete=index.complete,
+            slow_motion=slowed,
+            notes=tuple(notes),
+        ),
     )
 
 
-def _index(source: Source, limits: Limits) -> VideoIndex:
-    if isinstance(source.data, bytes):
-        return _scan(source, limits)
-    status = source.data.stat()
-    return _file_index(source, limits, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=_INDEXES_KEPT)
-def _file_index(source: Source, limits: Limits, size_bytes: int, mtime_ns: int) -> VideoIndex:
-    """The index of a file as it is now; once it changes, another entry is made."""
-    return _scan(source, limits)
-
-
-def _scan(source: Source, limits: Limits) -> VideoIndex:
-    with source.open_video(limits.max_pixels) as (container, stream):
-        check_pixels(stream.codec_context.width, stream.codec_context.height, limits)
-        if container.format.name != "mpegts":  # which declares none: FFmpeg would estimate it
-            _check_duration(_declared_s(container, stream), limits)
-        return scan(container, stream)
-
-
-def _declared_s(container: InputContainer, stream: VideoStream) -> float:
-    """What the header says; 0: nothing."""
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / av.time_base
-
-
-def _check_duration(duration_s: float, limits: Limits) -> None:
-    if duration_s > limits.max_duration_s:
-        raise TooLarge(
-            f"is {duration_s:.0f} s long; at most {limits.max_duration_s:.0f} s are read",
-            field="media",
-        )
-
-
-def _decode(
-    source: Source, index: VideoIndex, ordinals: Int64, entry: int, threads: int
-) -> Generator[tuple[int, UInt8], None, None]:
-    """Decode the frames ``ordinals`` (ascending) from the packet ``entry`` on."""
-    last = int(index.packet[ordinals].max())
-    wanted = frozenset(index.packet[ordinals].tolist()) - index.damaged
-
-    with source.open_video(index.width * index.height) as (container, stream):
-        codec = stream.codec_context
-        codec.thread_count = threads
-
-        def needed() -> Iterator[tuple[int, Packet[Any]]]:
-            for number, packet in _packets_from(container, stream, source, index, entry):
-                if number > last:
-                    return
-                # A frame that no other refers to is decoded only where it is wanted itself.
-                codec.skip_frame = "DEFAULT" if number in wanted else "NONREF"
-                yield number, packet
-
-        for number, frame in frames_of(codec, needed()):
-            same_size = (frame.width, frame.height) == (index.width, index.height)
-            if number in wanted and same_size and not frame.is_corrupt:
-                yield int(index.ordinal[number]), to_rgb(frame)
-
-
-def _packets_from(
-    container: InputContainer, stream: VideoStream, source: Source, index: VideoIndex, entry: int
-) -> Iterator[tuple[int, Packet[Any]]]:
-    """Numbered packets from ``entry`` on: by seeking, or where that fails by reading past."""
-    if entry:
-        with suppress(av.FFmpegError):
-            container.seek(int(index.seek_time[entry]), stream=stream)
-    packets = packets_of(container, stream)
-    first = next(packets, None)
-    number = index.number.get(packet_id(first), len(index.ordinal)) if first else entry + 1
-    if first and number <= entry:
-        yield from islice(enumerate(chain([first], packets), number), entry - number, None)
-        return
-    with source.open_video(index.width * index.height) as (again, its_stream):
-        yield from islice(enumerate(packets_of(again, its_stream)), entry, None)
-
-
-def _first_frame(source: Source, index: VideoIndex) -> Iterator[tuple[int, UInt8]]:
-    """The first frame of the source that decodes, if any."""
-    everything = np.arange(len(index.packet))
-    with closing(_decode(source, index, everything, 0, threads=1)) as frames:
-        yield from islice(frames, 1)
-
-
-def _shown_size(pixels: dict[int, UInt8]) -> tuple[int, int]:
-    """Width and height after rotation."""
+def _shown_size(
+    reader: VideoReader, source: Source, index: VideoIndex, pixels: dict[int, UInt8]
+) -> tuple[int, int]:
+    """Width and height after rotation, as the frames have it that were decoded, or the first."""
     for image in pixels.values():
         return image.shape[1], image.shape[0]
-    raise Unprocessable("none of its frames can be decoded", field="media")
+    everything = np.arange(len(index.packet), dtype=np.int64)
+    with closing(reader.frames(source, index, everything)) as frames:
+        for frame in islice(frames, 1):
+            return frame.pixels.shape[1], frame.pixels.shape[0]
+    raise Unprocessable("none of its frames can be decoded", field=source.field)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from podium.errors import Unprocessable, UnsupportedMedia
+from podium.media.video_streams import choose_stream
 
 HEAD_BYTES = 1024
 """How much of the media is needed to tell what it is."""
@@ -24,10 +24,11 @@ HEAD_BYTES = 1024
 _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _STILL_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif")
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<?xml", b"<MPD", b"<smil")
-_CODECS = frozenset(
-    "h264 hevc av1 libdav1d vp8 vp9 mpeg1video mpeg2video mpeg4 msmpeg4v2 msmpeg4 h263 mjpeg "
-    "prores dnxhd ffv1 huffyuv ffvhuff utvideo dvvideo rawvideo wmv1 wmv2 wmv3 vc1".split()
-)
+_SYNC = b"G"
+_PACKET_BYTES = (188, 192, 204)
+"""Of MPEG-TS, of M2TS with its time codes, and with error correction."""
+
+_FEWEST_SYNCS = 3
 
 
 def container_format(head: bytes, *, field: str = "media") -> str:
@@ -60,10 +61,11 @@ def container_format(head: bytes, *, field: str = "media") -> str:
 
 
 def _is_transport_stream(head: bytes) -> bool:
-    """Sync bytes at the packet distance of MPEG-TS (188) or M2TS (192, after a time code)."""
+    """Sync bytes at the distance of packets; the first packet may have lost its beginning."""
     return any(
-        len(head) > first + distance and not head[first::distance].strip(b"G")
-        for first, distance in ((0, 188), (4, 192))
+        len(syncs := head[first::distance]) >= _FEWEST_SYNCS and not syncs.strip(_SYNC)
+        for distance in _PACKET_BYTES
+        for first in range(distance)
     )
 
 
@@ -104,30 +106,6 @@ class Source:
             ) from error
         assert isinstance(container, InputContainer)  # noqa: S101 - it was opened for reading
         with container:
-            stream = _video_stream(container, self.field)
+            stream = choose_stream(container, field=self.field)
             stream.codec_context.thread_count = 1
             yield container, stream
-
-
-def _video_stream(container: InputContainer, field: str) -> VideoStream:
-    streams = [
-        stream
-        for stream in container.streams.video
-        if not stream.disposition & Disposition.attached_pic
-    ]
-    if not streams:
-        kinds = sorted({stream.type for stream in container.streams})
-        held = f"only {' and '.join(kinds)}" if kinds else "nothing"
-        raise Unprocessable(f"has no video in it, {held}", field=field)
-    stream = streams[0]
-    codec = stream.codec_context
-    if codec is None:  # PyAV has none where FFmpeg knows no decoder
-        raise UnsupportedMedia(
-            "is encoded with a codec that Podium does not know; H.264 always works", field=field
-        )
-    if codec.name not in _CODECS:
-        raise UnsupportedMedia(
-            f"is encoded with {codec.name}, which Podium does not decode; H.264 always works",
-            field=field,
-        )
-    return stream

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
 
 from podium.types import UInt8
 
 
-def to_rgb(frame: VideoFrame) -> UInt8:
-    """The pixels (H, W, 3), turned and mirrored as the display matrix says.
+def to_rgb(frame: VideoFrame, size: tuple[int, int], pixel_aspect: Fraction) -> UInt8:
+    """The pixels (H, W, 3) of a frame, in square pixels, turned and mirrored.
 
-    The matrix (ISO/IEC 14496-12, 8.2.2) maps stored x, y to shown ``a x + c y``, ``b x + d y``.
+    The display matrix (ISO/IEC 14496-12, 8.2.2) maps stored x, y to shown ``a x + c y``,
+    ``b x + d y``.
+
+    Args:
+        frame: As it was decoded.
+        size: Width and height of the video before it is turned. A frame of another size, of a
+            recording whose size changes on the way, is fitted into it, with black beside it.
+        pixel_aspect: Width of its pixels / their height.
     """
-    image: UInt8 = frame.to_ndarray(format="rgb24", threads=1).astype(np.uint8, copy=False)
     # Not ``frame.side_data``: that and the frame would keep each other, and megabytes would stay
     # until the garbage collector passes.
     side_data: Any = SideDataContainer(frame)  # type: ignore[call-arg] # PyAV's stub lacks it
     matrix = side_data.get("DISPLAYMATRIX")
+    image = _in_square_pixels(frame, size, pixel_aspect)
     if matrix is None:
         return image
     a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
@@ -29,3 +38,24 @@ def to_rgb(frame: VideoFrame) -> UInt8:
     else:
         flip_x, flip_y = a < 0, d < 0
     return np.ascontiguousarray(image[:: -1 if flip_y else 1, :: -1 if flip_x else 1])
+
+
+def _in_square_pixels(frame: VideoFrame, size: tuple[int, int], pixel_aspect: Fraction) -> UInt8:
+    if (frame.width, frame.height) == size:
+        return frame.to_ndarray(format="rgb24", threads=1).astype(np.uint8, copy=False)
+    (width, height), own_width = size, float(frame.width * pixel_aspect)
+    scale = min(width / own_width, height / frame.height)
+    fitted = max(1, round(own_width * scale)), max(1, round(frame.height * scale))
+    image: UInt8 = frame.to_ndarray(
+        format="rgb24",
+        width=fitted[0],
+        height=fitted[1],
+        interpolation=Interpolation.BICUBIC,
+        threads=1,
+    ).astype(np.uint8, copy=False)
+    if fitted == size:
+        return image
+    whole = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - fitted[0]) // 2, (height - fitted[1]) // 2
+    whole[top : top + fitted[1], left : left + fitted[0]] = image
+    return whole

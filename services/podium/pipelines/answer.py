@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from podium.pipelines.persons import Persons
-from podium.schemas.results import FrameStatus
+from podium.schemas.results import UNDECODABLE, FrameStatus
 from podium.types import Bool, Float64, Int64, SourceFacts
 from podium.wire import InferResult, TensorSpec, bytes_tensor
 
@@ -120,7 +120,7 @@ class Answer:
                 "index": index,
                 "time_s": time_s,
                 "status": status,
-                "error": _UNDECODABLE if status == "decode_error" else self.failed.get(index),
+                "error": UNDECODABLE if status == "decode_error" else self.failed.get(index),
                 "persons": by_frame[index],
             }
             for index, time_s, status in zip(
@@ -178,13 +178,11 @@ def to_json(value: dict[str, Any]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-_UNDECODABLE = "the source declares this frame, but it does not decode"
-
-
 def _facts(source: SourceFacts) -> dict[str, int | float | bool]:
     return {
         "fps": source.fps,
         "frame_count": source.frame_count,
         "duration_s": source.duration_s,
         "complete": source.complete,
+        "slow_motion": source.slow_motion,
     }

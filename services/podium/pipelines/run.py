@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -158,7 +158,7 @@ class PipelineRun:
         for attempt in range(1, _DECODE_ATTEMPTS + 1):
             with self._timed("decode"):
                 batch = await self.stages.decode.decode(
-                    self.media,
+                    replace(self.media, capture_fps=self.request.capture_fps),
                     frames,
                     stride=plan.detection.stride,
                     letterbox=plan.models.letterbox,
@@ -274,7 +274,7 @@ class PipelineRun:
         )
 
     def _notes(self, plan: Plan, batch: FrameBatch) -> tuple[str, ...]:
-        notes = []
+        notes = list(batch.source.notes)
         if plan.models.needs_camera and not self.request.intrinsics:
             notes.append(ASSUMED)
         if plan.savings:

@@ -143,6 +143,10 @@ class PipelineRequest(_Closed):
     step: int = Field(default=1, ge=1, le=10_000)
     """Take every Nth frame."""
 
+    capture_fps: float | None = Field(default=None, gt=0, le=100_000)
+    """Frames per second at which it was filmed, of slow motion that plays slower: times are those
+    of filming. Left out: as its metadata say."""
+
     stride: int | None = Field(default=None, ge=1, le=64)
     """Detect on every Nth of the taken frames."""
 

@@ -45,40 +45,25 @@ def write_overlays(
     wanted = set(picture_rows.tolist())
     written: dict[int, Path] = {}
     writer = VideoWriter(video, source.fps, source.time_base) if video is not None else None
-    last = len(frames) - 1 if writer is not None else max(wanted, default=-1)
-    row, drawn = -1, 0
+    ordinals = frames.frame_index if writer is not None else frames.frame_index[picture_rows]
+    drawn = 0
     try:
-        for frame in source.frames(float(frames.time_s[0])):
+        for frame in source.frames(ordinals):
             check()
-            at = _row_of(frame, frames, source)
-            if at is None or at <= row:
-                continue
-            row = at
-            if writer is None and row not in wanted:
-                continue
+            row = int(np.searchsorted(frames.frame_index, frame.ordinal))
             drawn += 1
             _draw_frame(frame, row, frames, analyses)
             if writer is not None:
                 writer.write(frame.picture, frame.time_s)
             if row in wanted:
-                index = int(frames.frame_index[row])
-                written[index] = _write_picture(frame, pictures / f"frame_{index:06d}.jpg")
-            if row >= last:
-                break
+                path = pictures / f"frame_{frame.ordinal:06d}.jpg"
+                written[frame.ordinal] = _write_picture(frame, path)
     finally:
         if writer is not None:
             writer.close()
     if video is not None and not drawn:
         video.unlink()
     return written, drawn
-
-
-def _row_of(frame: SourceFrame, frames: Timeline, source: Source) -> int | None:
-    """Row of the timeline that the frame is, by its time."""
-    tolerance_s = 0.4 / float(source.fps) if source.fps else 0.0
-    row = int(np.searchsorted(frames.time_s, frame.time_s - tolerance_s))
-    near = row < len(frames) and frames.time_s[row] <= frame.time_s + tolerance_s
-    return row if near else None
 
 
 def _draw_frame(

@@ -1,43 +1,40 @@
-"""Frames of the source picture or video, upright and with their times, one at a time."""
+"""Frames of the source picture or video, by their ordinals, upright, one at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-import av
 import cv2
 import numpy as np
-from av.container import InputContainer
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from podium.errors import NotFound, TooLarge, Unprocessable
 from podium.media.containers import HEAD_BYTES
 from podium.media.containers import Source as Container
 from podium.media.picture_header import is_picture, picture_size
-from podium.media.upright import to_rgb
-from podium.types import UInt8
-
-_SEEK_FROM_S = 2.0
-"""A start earlier than this is reached faster by decoding than by seeking."""
+from podium.media.video import VideoReader
+from podium.types import Int64, UInt8
 
 _PICTURE_HEADER_BYTES = 4 << 20
 """Colour profiles and previews may lie before the size."""
 
-_REORDERED = 32
+_FAR_FRAMES = 32
+"""Over a gap of more frames it may be cheaper to seek than to read on."""
+
+_KEPT_BYTES = 1 << 30
+"""One decoder goes on from picture to picture, however large they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFrame:
     """One decoded frame, upright."""
 
-    time_s: float  # from the first frame of the source
+    ordinal: int
+    time_s: float  # when the source shows it, from its first frame
     picture: UInt8  # (H, W, 3) RGB, ours to draw on
 
 
@@ -47,8 +44,8 @@ class Source(Protocol):
     fps: Fraction  # 0 for a picture
     time_base: Fraction
 
-    def frames(self, start_s: float) -> Iterator[SourceFrame]:
-        """Frames in order, from at most ``start_s`` on."""
+    def frames(self, ordinals: Int64) -> Iterator[SourceFrame]:
+        """The frames ``ordinals`` (N,), ascending, as far as they are there and decode."""
         ...
 
 
@@ -78,79 +75,38 @@ class _Picture:
     time_base = Fraction(1, 1000)
 
     def __init__(self, path: Path, size: tuple[int, int], max_pixels: int) -> None:
-        _check_size(*size, max_pixels)
+        width, height = size
+        if width * height > max_pixels:
+            raise TooLarge(
+                f"is {width}x{height}; at most {max_pixels} pixels are drawn", field="source"
+            )
         self._path = path
         self._size = size
 
-    def frames(self, start_s: float) -> Iterator[SourceFrame]:
+    def frames(self, ordinals: Int64) -> Iterator[SourceFrame]:
+        if 0 not in ordinals:
+            return
         picture = None
         with suppress(cv2.error):  # OpenCV's own limit on the size
             picture = cv2.imread(str(self._path), cv2.IMREAD_COLOR_RGB)
         if picture is None or sorted(picture.shape[:2]) != sorted(self._size):  # EXIF turns it
             raise Unprocessable("is a picture that is damaged or cut off", field="source")
-        yield SourceFrame(start_s, np.asarray(picture, np.uint8))
+        yield SourceFrame(0, 0.0, np.asarray(picture, np.uint8))
 
 
 class _Video:
     def __init__(self, source: Container, max_pixels: int) -> None:
         self._source = source
-        self._max_pixels = max_pixels
-        with source.open_video(max_pixels) as (container, stream):
-            _check_size(stream.width, stream.height, max_pixels)
-            self.fps = stream.average_rate or stream.guessed_rate or Fraction(30)
-            self.time_base = stream.time_base or Fraction(1, 90_000)
-            self._counted = container.format.name == "avi"  # it stores no times
-            self._origin = _first_time(container, stream)
+        self._reader = VideoReader(max_pixels=max_pixels, threads=0, kept_bytes=_KEPT_BYTES)
+        self._index = self._reader.index(source)
+        self.fps = self._index.nominal_rate
+        self.time_base = self._index.time_base
 
-    def frames(self, start_s: float) -> Iterator[SourceFrame]:
-        if start_s > _SEEK_FROM_S and not self._counted:
-            with self._source.open_video(self._max_pixels) as (container, stream):
-                target = self._origin + round(start_s / self.time_base)
-                container.seek(target, stream=stream)
-                found = self._timed(container, stream)
-                first = next(found, None)
-                if first is not None and first.time_s <= start_s:
-                    yield first
-                    yield from found
-                    return
-        with self._source.open_video(self._max_pixels) as (container, stream):
-            yield from self._timed(container, stream)
-
-    def _timed(self, container: InputContainer, stream: VideoStream) -> Iterator[SourceFrame]:
-        for ordinal, frame in enumerate(_decode(container, stream)):
-            if self._counted:
-                yield SourceFrame(float(ordinal / self.fps), to_rgb(frame))
-            elif frame.pts is not None:
-                yield SourceFrame(float((frame.pts - self._origin) * self.time_base), to_rgb(frame))
-
-
-def _first_time(container: InputContainer, stream: VideoStream) -> int:
-    """Presentation time of the first frame; its packet need not be the first."""
-    packets = islice(container.demux(stream), _REORDERED)
-    times = [p.pts for p in packets if p.pts is not None and not p.is_discard]
-    return min(times, default=stream.start_time or 0)
-
-
-def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Frames that decode; damaged ones are passed over."""
-    stream.codec_context.thread_count = 0  # as many as there are processors
-    stream.thread_type = "AUTO"
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-            frames = packet.decode() if packet is not None else None
-        except av.EOFError:
-            return
-        except av.FFmpegError:
-            continue
-        if frames is None:
-            return
-        yield from frames
-
-
-def _check_size(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise TooLarge(
-            f"is {width}x{height}; at most {max_pixels} pixels are drawn", field="source"
-        )
+    def frames(self, ordinals: Int64) -> Iterator[SourceFrame]:
+        times = self._index.times(ordinals)
+        time_of = dict(zip(ordinals.tolist(), times.tolist(), strict=True))
+        with self._reader:
+            for run in np.split(ordinals, np.flatnonzero(np.diff(ordinals) > _FAR_FRAMES) + 1):
+                with closing(self._reader.frames(self._source, self._index, run)) as frames:
+                    for frame in frames:
+                        yield SourceFrame(frame.ordinal, time_of[frame.ordinal], frame.pixels)

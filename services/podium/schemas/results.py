@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 FrameStatus = Literal["ok", "no_person", "decode_error", "failed"]
 
+UNDECODABLE = "the source declares this frame, but it does not decode"
+"""The error of frames with the status ``decode_error``."""
+
 
 class PersonResult(BaseModel):
     """One person on one frame."""
@@ -39,21 +42,24 @@ class FrameResult(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     index: int = Field(ge=0, description="Ordinal of the frame in the source.")
-    time_s: float = Field(description="Presentation time from the start of the source.")
+    time_s: float = Field(description="When it was filmed, from the first frame of the source.")
     status: FrameStatus
     error: str | None = Field(default=None, description="Why the status is not ok.")
     persons: list[PersonResult] = Field(default_factory=list)
 
 
 class SourceResult(BaseModel):
-    """What the container says of the whole source."""
+    """What the container says of the whole source, in the time of filming."""
 
-    width: int
+    width: int = Field(description="Of the frames as players show them, in square pixels.")
     height: int
     fps: float
     frame_count: int
     duration_s: float
     complete: bool = True
+    slow_motion: float = Field(
+        default=1.0, description="How many times slower the source plays than it was filmed."
+    )
 
 
 class PipelineResult(BaseModel):

@@ -65,6 +65,8 @@ class RemoteDecode:
         }
         if frames.count is not None:
             parameters["count"] = frames.count
+        if media.capture_fps is not None:
+            parameters["capture_fps"] = media.capture_fps
         if letterbox is not None:
             parameters |= {
                 "letterbox": letterbox.size,
@@ -92,6 +94,8 @@ class RemoteDecode:
                     fps=float(facts["fps"]),
                     duration_s=float(facts["duration_s"]),
                     complete=bool(facts["complete"]),
+                    slow_motion=float(facts["slow_motion"]),
+                    notes=tuple(str(facts["notes"]).splitlines()),
                 ),
             )
 

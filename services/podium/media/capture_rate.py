@@ -1,0 +1,68 @@
+"""Slow motion: how fast a video was filmed, where that is not how fast it plays."""
+
+from __future__ import annotations
+
+import math
+
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from podium.media.frame_times import usual_rate
+from podium.media.video_index import VideoIndex
+
+_KEYS = ("capture.fps", "capture_fps", "capturefps", "capture-fps")
+"""How the names of capture rates end: Android has ``com.android.capture.fps``."""
+
+_FASTEST = 1e5
+_SAME_RATE = 1.5
+"""Cameras write the rate that was set, and take fewer frames in the dark: only a rate that is
+further away than this factor from the one of playing means slow motion (or a time lapse)."""
+
+_NEARLY_WHOLE = 0.02
+"""Slow motion is stored slowed by a whole factor; the rates that tell it are rounded."""
+
+
+def declared_capture_fps(container: InputContainer, stream: VideoStream) -> float:
+    """Frames per second that the metadata say it was filmed at; 0: they say nothing."""
+    for metadata in (stream.metadata, container.metadata):
+        for key, value in metadata.items():
+            if key.lower().endswith(_KEYS):
+                try:
+                    rate = float(value)
+                except ValueError:
+                    continue
+                if math.isfinite(rate) and 0 < rate <= _FASTEST:
+                    return rate
+    return 0.0
+
+
+def slow_motion(index: VideoIndex, capture_fps: float | None) -> float:
+    """How many times slower the video plays than it was filmed.
+
+    Args:
+        index: Of the video; its times are those of playing.
+        capture_fps: Frames per second when filming, where the caller knows; it holds as it is.
+            None: what the metadata say, where that differs clearly from the rate of playing.
+    """
+    plays = usual_rate(index.time_s)
+    if not plays:
+        return 1.0
+    if capture_fps is not None:
+        return capture_fps / plays
+    factor = index.capture_fps / plays
+    if not index.capture_fps or 1 / _SAME_RATE < factor < _SAME_RATE:
+        return 1.0
+    whole = max(1, round(factor))
+    return float(whole) if abs(factor / whole - 1) < _NEARLY_WHOLE else factor
+
+
+def slow_motion_note(index: VideoIndex, slowed: float, capture_fps: float | None) -> list[str]:
+    """Tells people that times are not those of playing, where the metadata say so."""
+    if capture_fps is not None or slowed == 1.0:
+        return []
+    plays = usual_rate(index.time_s)
+    return [
+        f"the video says that it was filmed at {index.capture_fps:g} frames/s; it plays at "
+        f"{plays:.4g}, so times and speeds are those of filming, {slowed:g} times as fast (if that "
+        f"is wrong, give capture_fps={plays:.4g})"
+    ]

@@ -1,0 +1,78 @@
+"""What a packet shows: told from the first bytes of its pictures, without decoding them.
+
+Most packets hold one frame. Some hold none (messages without a picture, references that are never
+shown), some only the second of the two fields of a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any
+
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+
+from podium.media.h264 import FieldPairs
+from podium.media.nal_units import first_picture, length_bytes
+
+
+class Shown(IntEnum):
+    """What the decoder shows of a packet."""
+
+    NOTHING = 0
+    FRAME = 1
+    REST = 2  # more of the frame of the packet before: its second field
+
+
+ReadPacket = Callable[["Packet[Any]"], Shown]
+
+
+def packet_reader(codec: VideoCodecContext) -> ReadPacket:
+    """Tells of each packet of a stream, in decoding order, what it shows."""
+    extradata = bytes(codec.extradata or b"")
+    match codec.name:
+        case "h264":
+            pairs = FieldPairs(extradata)
+            return lambda packet: Shown(pairs.read(bytes(packet)))
+        case "hevc":
+            size = length_bytes(extradata, at=21)
+            return lambda packet: Shown(first_picture(bytes(packet), size, _is_hevc_picture) >= 0)
+        case "vp8":
+            return lambda packet: Shown(_shows_vp8(bytes(packet)))
+        case "vp9":
+            return lambda packet: Shown(_shows_vp9(bytes(packet)))
+    return lambda _: Shown.FRAME
+
+
+def _is_hevc_picture(header: int) -> bool:
+    """NAL units of type 0 to 31 are slices (ITU-T H.265, table 7-1)."""
+    return header >> 1 & 0x3F < 32
+
+
+def _shows_vp8(data: bytes) -> bool:
+    """``show_frame`` of the frame tag (RFC 6386, 9.1)."""
+    return bool(data[0] & 0x10)
+
+
+def _shows_vp9(data: bytes) -> bool:
+    """Whether any frame of the packet is shown (VP9 bitstream specification, 6.2 and annex B)."""
+    marker = data[-1]
+    sizes = 2 + ((marker >> 3 & 3) + 1) * ((marker & 7) + 1)
+    if marker & 0xE0 != 0xC0 or len(data) < sizes or data[-sizes] != marker:
+        return _shows_vp9_frame(data[0])
+    width = (marker >> 3 & 3) + 1
+    at, entry = 0, len(data) - sizes + 1
+    while entry < len(data) - 1 and at < len(data):
+        if _shows_vp9_frame(data[at]):
+            return True
+        at += int.from_bytes(data[entry : entry + width], "little")
+        entry += width
+    return False
+
+
+def _shows_vp9_frame(header: int) -> bool:
+    """From the first byte: marker 2, profile 2, (reserved,) show_existing, type, show_frame."""
+    shift = 0 if header >> 4 & 3 == 3 else 1  # profile 3 has a reserved bit
+    show_existing, show_frame = header >> (shift + 2) & 1, header >> shift & 1
+    return bool(show_existing or show_frame)

@@ -1,0 +1,56 @@
+"""Time stamps as containers have them, made one strictly increasing sequence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from podium.types import Float64, Int64
+
+
+def filled(times: list[int | None]) -> Int64:
+    """Times without gaps: a packet without any is one unit after its predecessor."""
+    known: list[int] = []
+    for time in times:
+        known.append(time if time is not None else (known[-1] + 1 if known else 0))
+    return np.array(known, np.int64)
+
+
+def joins(dts: Int64) -> Int64:
+    """What to add to times where recordings were joined and the clock starts again."""
+    steps = np.diff(dts, prepend=dts[:1])
+    usual = int(np.median(steps[steps > 0])) if (steps > 0).any() else 0
+    return np.cumsum(np.where(steps < 0, usual - steps, 0))
+
+
+def spread(times: Int64) -> tuple[Float64, int]:
+    """Ascending times of frames, equal ones spread evenly up to the next later time.
+
+    A recorder that loses clock ticks gives several frames one time, though they were not taken at
+    once. After the last different time there is none to spread to: the usual step is taken.
+
+    Returns:
+        Strictly ascending times, and how many frames had the time of the frame before.
+    """
+    shown = times.astype(float)
+    new = np.diff(times, prepend=times[:1] - 1) > 0
+    if new.all():
+        return shown, 0
+    starts = np.flatnonzero(new)
+    counts = np.diff(starts, append=len(times))
+    steps = np.diff(times[starts])
+    usual = float(np.median(steps / counts[:-1])) if len(steps) else 1.0
+    spans = np.append(steps, usual * counts[-1])
+    place = np.arange(len(times)) - np.repeat(starts, counts)
+    return shown + place * np.repeat(spans / counts, counts), int((~new).sum())
+
+
+def usual_rate(time_s: Float64) -> float:
+    """Frames per second where no frame is missing; 0 for a single frame.
+
+    The mean of the steps near the usual one: a single step may be rounded to a millisecond.
+    """
+    steps = np.diff(time_s)
+    if not len(steps):
+        return 0.0
+    usual = np.median(steps)
+    return float(1 / steps[np.abs(steps - usual) <= usual / 2].mean())

@@ -1,0 +1,107 @@
+"""Packets of a video: told apart, and read on from any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
+from itertools import chain, islice
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from podium.media.containers import Source
+from podium.media.video_index import PacketId, VideoIndex
+
+Numbered = Iterator[tuple[int, "Packet[Any]"]]
+"""Packets in decoding order, each with its place in that order."""
+
+
+def packet_id(packet: Packet[Any]) -> PacketId:
+    """What tells a packet from the others of its stream, also after seeking."""
+    return packet.pts, packet.dts, packet.pos
+
+
+def packets_of(container: InputContainer, *streams: VideoStream) -> Iterator[Packet[Any]]:
+    """The packets up to the end of the file, or to where it cannot be read on."""
+    try:
+        for packet in container.demux(*streams):
+            if packet.size:
+                yield packet
+    except (av.FFmpegError, IndexError):  # PyAV stumbles at the end if streams appeared meanwhile
+        return
+
+
+def frames_of(
+    codec: VideoCodecContext, packets: Iterable[tuple[int, Packet[Any] | None]]
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Decode numbered packets to frames, each with the number of its packet.
+
+    ``None`` in place of a packet is the end: what the decoder still holds comes out.
+    """
+    codec.copy_opaque = True
+    for number, packet in packets:
+        if packet is not None:
+            packet.opaque = (number,)  # PyAV tells these apart by identity: no shared integers
+        try:
+            frames = codec.decode(packet)
+        except av.FFmpegError:
+            continue  # this packet is lost, not those after it
+        for frame in frames:
+            if isinstance(frame.opaque, tuple):
+                yield frame.opaque[0], frame
+
+
+class PacketReader:
+    """The packets of an indexed video, from any of them on; close it after use.
+
+    Raises:
+        UnsupportedMedia, Unprocessable: it cannot be opened (any more).
+    """
+
+    def __init__(self, source: Source, index: VideoIndex, *, max_pixels: int) -> None:
+        self._source = source
+        self._index = index
+        self._max_pixels = max_pixels
+        self._opened = ExitStack()
+        self._open()
+
+    @property
+    def stream(self) -> VideoStream:
+        """The stream that is read; another one after ``read_from``."""
+        return self._stream
+
+    def close(self) -> None:
+        """Close the file."""
+        self._opened.close()
+
+    def read_from(self, entry: int) -> Numbered:
+        """Packets from number ``entry`` on: by seeking, or where that fails by reading past."""
+        if entry == 0:
+            self._start_again()
+            return enumerate(packets_of(self._container, self._stream))
+        self._fresh = False
+        with suppress(av.FFmpegError):
+            self._container.seek(int(self._index.seek_time[entry]), stream=self._stream)
+        packets = packets_of(self._container, self._stream)
+        first = next(packets, None)
+        found = None if first is None else self._index.number.get(packet_id(first))
+        if first is not None and found is not None and found <= entry:
+            return islice(enumerate(chain([first], packets), found), entry - found, None)
+        self._start_again()
+        return islice(enumerate(packets_of(self._container, self._stream)), entry, None)
+
+    def _start_again(self) -> None:
+        if not self._fresh:
+            self._opened.close()
+            self._open()
+        self._fresh = False
+
+    def _open(self) -> None:
+        opened = self._source.open_video(self._max_pixels)
+        self._container, self._stream = self._opened.enter_context(opened)
+        self._fresh = True

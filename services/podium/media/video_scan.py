@@ -1,0 +1,176 @@
+"""Makes the index of a video: from its packets alone, or where these do not tell, by decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from podium.errors import Unprocessable
+from podium.media.capture_rate import declared_capture_fps
+from podium.media.coded_pictures import Shown, packet_reader
+from podium.media.containers import Source
+from podium.media.frame_times import filled, joins, spread
+from podium.media.packets import frames_of, packet_id, packets_of
+from podium.media.video_index import PacketId, VideoIndex
+from podium.media.video_streams import video_streams
+from podium.types import Float64, Int64
+
+_UNTIMED = {("avi", "h264"), ("avi", "hevc")}
+"""AVI stores no presentation times, and for these FFmpeg does not restore them: the order of the
+frames is known only after decoding them all."""
+
+_VOP = b"\0\0\1\xb6"
+_SMALL_VOP_BYTES = 19
+"""An MPEG-4 picture that is "not coded" takes no more (ISO/IEC 14496-2, 6.2.5)."""
+
+_SLACK_S = 0.1
+"""How much earlier than declared a Matroska file may end: the last packets may lack a duration."""
+
+_WIDEST = 8
+"""Pixels more oblong than this are a mistake in the header."""
+
+
+def scan(source: Source, container: InputContainer, stream: VideoStream) -> VideoIndex:
+    """Read all packets of a freshly opened container.
+
+    Raises:
+        Unprocessable: there are no frames in it.
+    """
+    codec = stream.codec_context
+    format_name = container.format.name
+    seen = _Seen(stream)
+    packets = seen.watch(packets_of(container))
+    shown_order: Int64 | None = None
+    if (format_name, codec.name) in _UNTIMED:
+        shown_order = _decoded_order(stream, packets)
+    else:
+        for _ in packets:
+            pass
+        if seen.may_be_packed:
+            with source.open_video(codec.width * codec.height) as (again, its_stream):
+                shown_order = _decoded_order(its_stream, packets_of(again, its_stream))
+    if not seen.ids:
+        raise Unprocessable("has no frames in it", field=source.field)
+
+    dts = filled([dts if dts is not None else pts for pts, dts, _ in seen.ids])
+    pts = filled([pts if pts is not None else dts for pts, dts, _ in seen.ids])
+    seek_time = np.minimum(pts, dts)
+    if format_name == "mpegts":
+        pts = pts + joins(dts)
+    by_decoding = shown_order is not None
+    if shown_order is None:
+        order = np.argsort(pts, kind="stable")
+        shown_order = order[np.array(seen.shows)[order] == Shown.FRAME]
+        ticks = pts[shown_order]
+    else:
+        ticks = np.sort((dts if format_name == "avi" else pts)[shown_order])
+    if not len(shown_order):
+        raise Unprocessable("has no frames in it", field=source.field)
+    ordinal = np.full(len(pts), -1, np.int64)
+    ordinal[shown_order] = np.arange(len(shown_order))
+    for number in np.flatnonzero(np.array(seen.shows) == Shown.REST).tolist():
+        ordinal[number] = ordinal[number - 1]
+    spread_ticks, equal = spread(ticks)
+    time_s = (spread_ticks - spread_ticks[0]) * float(stream.time_base or 0)
+
+    declared = len(stream.index_entries) if "mp4" in format_name else len(pts)
+    missing = round(max(0, declared - len(pts)) * len(shown_order) / len(pts))
+    declared_s = (container.duration or 0) / av.time_base
+    ends_early = "matroska" in format_name and seen.end_s + _SLACK_S < declared_s
+    return VideoIndex(
+        width=codec.width,
+        height=codec.height,
+        pixel_aspect=_pixel_aspect(stream),
+        time_base=stream.time_base or Fraction(1, 90_000),
+        nominal_rate=stream.average_rate or stream.guessed_rate or Fraction(30),
+        number={id_: number for number, id_ in reversed(list(enumerate(seen.ids)))},
+        seek_time=seek_time,
+        is_key=np.array(seen.is_key) & (np.array(seen.shows) != Shown.REST),
+        ordinal=ordinal,
+        packet=shown_order,
+        time_s=time_s,
+        fps=_frame_rate(stream, time_s, missing),
+        damaged=frozenset(np.flatnonzero(seen.is_damaged).tolist()),
+        missing=missing,
+        complete=not (missing or ends_early or seen.is_damaged[-1]),
+        # Decoders of other projects read the option once, when they are opened.
+        skips=not by_decoding and not codec.name.startswith("lib"),
+        capture_fps=declared_capture_fps(container, stream),
+        notes=tuple(_notes(container, stream, equal)),
+    )
+
+
+class _Seen:
+    """What is kept of the packets of one stream while all streams go by."""
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._stream = stream
+        self._read = packet_reader(stream.codec_context)
+        self._is_mpeg4 = stream.codec_context.name == "mpeg4"
+        self.ids: list[PacketId] = []
+        self.is_key: list[bool] = []
+        self.is_damaged: list[bool] = []
+        self.shows: list[Shown] = []
+        self.end_s = 0.0  # of the last packet of any stream
+        self.may_be_packed = False  # MPEG-4 pictures that share a packet, and such in their place
+
+    def watch(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
+        for packet in packets:
+            if packet.pts is not None and packet.time_base is not None:
+                end = (packet.pts + (packet.duration or 0)) * packet.time_base
+                self.end_s = max(self.end_s, float(end))
+            if packet.stream_index != self._stream.index:
+                continue
+            self.ids.append(packet_id(packet))
+            self.is_key.append(packet.is_keyframe)
+            self.is_damaged.append(packet.is_corrupt)
+            shows = self._read(packet)
+            self.shows.append(Shown.NOTHING if packet.is_discard else shows)
+            if self._is_mpeg4 and not self.may_be_packed:
+                small = packet.size <= _SMALL_VOP_BYTES
+                self.may_be_packed = small or bytes(packet).count(_VOP) > 1
+            yield packet
+
+
+def _decoded_order(stream: VideoStream, packets: Iterable[Packet[Any]]) -> Int64:
+    """Which packets the frames begin in, in the order in which the decoder shows them."""
+
+    def to_the_end() -> Iterator[tuple[int, Packet[Any] | None]]:
+        yield from enumerate(packets)
+        yield -1, None
+
+    shown = (number for number, _ in frames_of(stream.codec_context, to_the_end()))
+    return np.array(list(dict.fromkeys(shown)), np.int64)
+
+
+def _pixel_aspect(stream: VideoStream) -> Fraction:
+    aspect = stream.sample_aspect_ratio
+    return aspect if aspect and Fraction(1, _WIDEST) <= aspect <= _WIDEST else Fraction(1)
+
+
+def _frame_rate(stream: VideoStream, time_s: Float64, missing: int) -> float:
+    if missing:  # B-frames are among them, so that the times have gaps at the end
+        return float(stream.average_rate or 0)
+    return float((len(time_s) - 1) / time_s[-1]) if time_s[-1] > 0 else 0.0
+
+
+def _notes(container: InputContainer, stream: VideoStream, equal: int) -> Iterator[str]:
+    others = len(video_streams(container)) - 1
+    if others:
+        size = f"{stream.codec_context.width}x{stream.codec_context.height}"
+        yield (
+            f"there are {others + 1} video streams; the one of {size}, number {stream.index} in "
+            "the file, was taken"
+        )
+    if equal:
+        yield (
+            f"{equal} frame(s) have the time stamp of the frame before; they were spread up to the "
+            "next one, so speeds are unsure there"
+        )
