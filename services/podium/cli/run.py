@@ -70,6 +70,18 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
     "angle with it and 2 with 10. [default: 6]",
 )
 @click.option(
+    "--capture-fps",
+    type=click.FloatRange(0, 100_000, min_open=True),
+    help="Frames per second when it was filmed, of slow motion that plays slower: makes times and "
+    "speeds true. [default: as the video says, if it does]",
+)
+@click.option(
+    "--slowmo",
+    type=click.FloatRange(0, 1000, min_open=True),
+    metavar="N",
+    help="Instead of --capture-fps: the video plays N times slower than it was filmed.",
+)
+@click.option(
     "--stride",
     type=click.IntRange(1, 64),
     help="Search for persons on every Nth frame. [default: the pipeline's]",
@@ -114,6 +126,8 @@ def command(
     max_persons: int,
     height_m: float | None,
     cutoff_hz: float | None,
+    capture_fps: float | None,
+    slowmo: float | None,
     stride: int | None,
     intrinsics: str | None,
     start: int,
@@ -133,15 +147,23 @@ def command(
     Examples:
       podium run sprint.mp4
       podium run sprint.mp4 --height-m 1.82 --athlete nearest:640,360
+      podium run slow.mp4 --slowmo 4
       podium run long.mp4 --start 600 --count 300 --out results/last-steps
       PODIUM_API_KEY=... podium run sprint.mp4 --gateway http://podium.example:8000
       podium run sprint.mp4 --gateway http://podium.example:8000 --uri s3://clips/sprint.mp4
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
     if uri and not gateway:
         raise click.UsageError("--uri says what a remote gateway reads; give --gateway too")
+    if capture_fps is not None and slowmo is not None:
+        raise click.UsageError("--capture-fps and --slowmo say the same; give one of them")
     from podium.cli.run_job import Job, run
+    from podium.client.slow_motion import capture_fps_of
 
+    if slowmo is not None:
+        capture_fps = capture_fps_of(video, slowmo)
     frame_options: dict[str, Any] = {"athlete": "all", "max_persons": max_persons}
+    if capture_fps is not None:
+        frame_options["capture_fps"] = capture_fps
     if stride is not None:
         frame_options["stride"] = stride
     if intrinsics is not None:

@@ -161,7 +161,7 @@ def _requests(job: Job, client: GatewayClient) -> Iterator[Request]:
     if is_picture(head):
         yield requests.whole(job.video)
         return
-    with LocalVideo(job.video) as video:
+    with LocalVideo(job.video, capture_fps=job.frame_options.get("capture_fps")) as video:
         yield requests.in_parts(job.video, video)
 
 

@@ -78,11 +78,6 @@ class LocalVideo:
         """All frames, those beyond the end of a cut-off file too."""
         return self._index.frame_count
 
-    @property
-    def fps(self) -> float:
-        """Average frames per second of playing."""
-        return self._index.fps
-
     def cut(self, start: int, count: int) -> Excerpt:
         """Copy out the packets of those of some frames that are in the file.
 

@@ -18,6 +18,9 @@ _SAME_RATE = 1.5
 """Cameras write the rate that was set, and take fewer frames in the dark: only a rate that is
 further away than this factor from the one of playing means slow motion (or a time lapse)."""
 
+_SAME_SPEED = 0.005
+"""Smaller differences are roundings of a rate."""
+
 _NEARLY_WHOLE = 0.02
 """Slow motion is stored slowed by a whole factor; the rates that tell it are rounded."""
 
@@ -57,12 +60,16 @@ def slow_motion(index: VideoIndex, capture_fps: float | None) -> float:
 
 
 def slow_motion_note(index: VideoIndex, slowed: float, capture_fps: float | None) -> list[str]:
-    """Tells people that times are not those of playing, where the metadata say so."""
-    if capture_fps is not None or slowed == 1.0:
+    """Tells people that times are not those of playing, and why."""
+    if abs(slowed - 1) < _SAME_SPEED:
         return []
     plays = usual_rate(index.time_s)
+    as_filmed = (
+        f"it plays at {plays:.4g}: times and speeds are those of filming, {slowed:.4g} times"
+    )
+    if capture_fps is not None:
+        return [f"filmed at {capture_fps:g} frames/s, as capture_fps says; {as_filmed} as fast"]
     return [
-        f"the video says that it was filmed at {index.capture_fps:g} frames/s; it plays at "
-        f"{plays:.4g}, so times and speeds are those of filming, {slowed:g} times as fast (if that "
-        f"is wrong, give capture_fps={plays:.4g})"
+        f"the video says that it was filmed at {index.capture_fps:g} frames/s; {as_filmed} as fast "
+        f"(if that is wrong, give capture_fps={plays:.4g})"
     ]
