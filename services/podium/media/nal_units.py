@@ -62,7 +62,7 @@ class BitReader:
         return value
 
     def unsigned(self) -> int:
-        """Exp-Golomb code ue(v) (ITU-T H.264, 9.1)."""
+        """Exp-Golomb code of an unsigned number (ITU-T H.264, 9.1)."""
         zeros = 0
         while not self.bits(1):
             zeros += 1
@@ -71,6 +71,6 @@ class BitReader:
         return (1 << zeros) - 1 + self.bits(zeros)
 
     def signed(self) -> int:
-        """Exp-Golomb code se(v)."""
+        """Exp-Golomb code of a signed number."""
         code = self.unsigned()
         return (code + 1) // 2 if code & 1 else -(code // 2)
