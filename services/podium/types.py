@@ -141,12 +141,3 @@ class Poses3D:
     presence: Float32 | None = None  # (M,)
     root_depth: Float32 | None = None  # (M,) metres from the camera
     failed: FailedRows = field(default_factory=dict)  # crops that the engine refused
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
-    """What a model service says of a model, so that a pipeline need only name it."""
-
-    name: str
-    version: str
-    parameters: dict[str, str | int | float | bool] = field(default_factory=dict)

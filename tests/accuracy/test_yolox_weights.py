@@ -14,7 +14,6 @@ import pytest
 from podium.engines.onnx_runtime import OnnxRuntimeSession
 from podium.models.adapter import load_adapter
 from podium.models.published import ZOO
-from podium.types import Letterbox
 from podium.vision.boxes import iou, transform_boxes
 from podium.vision.letterbox import letterbox
 
@@ -37,8 +36,7 @@ def adapter(weights):
 
 def detect(adapter, frames):
     """Boxes in frame pixels and scores, per frame."""
-    facts = adapter.parameters
-    spec = Letterbox(facts["letterbox_size"], facts["letterbox_anchor"], facts["letterbox_fill"])
+    spec = adapter.facts.letterbox
     images, transforms = zip(*(letterbox(frame, spec) for frame in frames), strict=True)
     found = adapter({"images": np.stack(images)})
     boxes = transform_boxes(found["boxes"], np.stack(transforms)[found["image_index"]])

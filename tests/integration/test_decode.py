@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -19,7 +20,7 @@ from podium.errors import Forbidden, FramesGone, InvalidInput, TooLarge, Unsuppo
 from podium.serving.calling.client import OipClient
 from podium.serving.calling.connections import Connections
 from podium.serving.calling.endpoints import StaticEndpoints
-from podium.serving.calling.remote import RemoteDecode
+from podium.stages.decode import DecodeClient
 from podium.storage.object_store import ObjectStoreSettings
 from podium.types import CropSpec, FrameHandle, FrameRange, Letterbox, Media
 from tests.support.videos import HEIGHT, WIDTH, number_of, write_video
@@ -80,7 +81,7 @@ def service(bucket) -> Iterator[str]:
 @pytest.fixture
 async def decode(service):
     async with Connections() as pool:
-        yield RemoteDecode(OipClient(pool, "decode", StaticEndpoints([service])))
+        yield DecodeClient(OipClient(pool, "decode", StaticEndpoints([service])))
 
 
 async def test_s3_media_are_decoded_and_cropped(decode, service):
@@ -104,6 +105,16 @@ async def test_frames_go_after_their_term(decode, video):
     gone = FrameHandle("never-here", batch.frames.address, 0)
     with pytest.raises(FramesGone):
         await decode.crop(gone, frame_index, rois, SPEC)
+
+
+async def test_released_frames_go_at_once(decode, video):
+    batch = await decode.decode(Media(data=video), FrameRange(0, 2), stride=1, letterbox=None)
+    frame_index, rois = np.array([1]), np.array([WHOLE], np.float32)
+    decode.release(batch.frames)
+    with pytest.raises(FramesGone):
+        for _ in range(40):
+            await decode.crop(batch.frames, frame_index, rois, SPEC)  # keeps them for a new term
+            await asyncio.sleep(0.05)
 
 
 async def test_refusals_keep_their_kind_over_http(decode, video, tmp_path):

@@ -29,10 +29,11 @@ from podium.postprocess import postprocessor
 from podium.postprocess.app import create_app
 from podium.postprocess.options import Options
 from podium.postprocess.postprocessor import Postprocessor
-from podium.postprocess.served import PostprocessModel
+from podium.postprocess.service import PostprocessService
 from podium.postprocess.settings import PostprocessSettings
 from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
 from podium.skeletons import BLAZEPOSE33
+from podium.stages.postprocess import PostprocessModel
 from podium.storage.object_store import ObjectStore, ObjectStoreSettings
 from podium.wire import InferRequest, bytes_tensor
 from tests.support.waiting import until
@@ -511,7 +512,7 @@ async def test_a_cancelled_request_ends_its_work_and_leaves_no_files(
         "output": (output / "run").as_uri(),
     }
     with ThreadPoolExecutor(1) as executor:
-        model = PostprocessModel(Postprocessor(), store, executor)
+        model = PostprocessModel(PostprocessService(Postprocessor(), store, executor), {})
         tensors = {name: bytes_tensor(text) for name, text in inputs.items()}
         call = asyncio.create_task(model.infer(InferRequest(tensors, {"overlay": True})))
         await until(lambda: list(scratch.glob("*/overlay.mp4")))

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from podium.decode.decoder import Decoder
-from podium.decode.served import CropModel, DecodeModel
 from podium.decode.settings import DecodeSettings
 from podium.errors import (
     Forbidden,
@@ -23,6 +22,7 @@ from podium.errors import (
     Unprocessable,
     UnsupportedMedia,
 )
+from podium.stages.decode import CropModel, DecodeModel, ReleaseModel
 from podium.storage.object_store import ObjectStoreSettings
 from podium.types import CropSpec, FrameRange, Media
 from podium.vision.boxes import transform_points
@@ -114,6 +114,17 @@ async def test_crops_come_from_the_frames_they_name(decoder, video):
     black = await crop(decoder, handle, [10], [(-50, 5, 20, 20, 0)])
     assert replicated["images"].any()
     assert not black["images"].any()
+
+
+async def test_released_frames_are_gone_and_a_second_release_is_no_mistake(decoder, video):
+    handle = (await decode(decoder, video.read_bytes(), count=2)).parameters["handle"]
+    for _ in range(2):
+        result = await ReleaseModel(decoder).infer(InferRequest({}, {"handle": handle}))
+        assert result.outputs == {}
+    with pytest.raises(FramesGone):
+        await crop(decoder, handle, [0], [WHOLE])
+    with pytest.raises(InvalidInput, match="handle"):
+        await ReleaseModel(decoder).infer(InferRequest({}))
 
 
 async def test_damaged_frames_have_no_image_and_no_crop(decoder, tmp_path):

@@ -41,9 +41,7 @@ class RenamedPose:
     async def describe(self, model):
         facts = await self._stage.describe("blazepose-landmark")
         if model == "light" and self._skeleton:
-            facts = dataclasses.replace(
-                facts, parameters={**facts.parameters, "skeleton": self._skeleton}
-            )
+            facts = dataclasses.replace(facts, skeleton=self._skeleton)
         return dataclasses.replace(facts, name=model)
 
     async def estimate(self, model, images):

@@ -15,7 +15,9 @@ from podium.errors import StageFailed
 from podium.pipelines.run import PipelineLimits, PipelineRun
 from podium.pipelines.spec import SHIPPED, PipelineRequest, load_pipelines
 from podium.stages import Stages
-from podium.types import Detections, Media, ModelFacts
+from podium.stages.detection import DetectorFacts
+from podium.stages.pose import PoseFacts
+from podium.types import Detections, Media
 
 
 class Detector:
@@ -24,23 +26,29 @@ class Detector:
     def __init__(self, behaviour: str) -> None:
         self.behaviour = behaviour
         self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
 
-    async def describe(self, model: str) -> ModelFacts:
-        facts = {"letterbox_size": 224, "crop_height": 256, "crop_width": 256}
-        return ModelFacts(model, "1", {**facts, "skeleton": "blazepose33"})
+    async def describe(self, model: str) -> DetectorFacts:
+        return DetectorFacts(model, "1", 224, "center", 0)
 
     async def detect(self, model: str, images: np.ndarray) -> Detections:
         self.asked.set()
+        await self.may_answer.wait()
         if self.behaviour == "fails":
             raise StageFailed("detection: broken")
-        if self.behaviour == "hangs":
-            await asyncio.Event().wait()
         return Detections(
             np.zeros((0, 4), np.float32),
             np.zeros(0, np.float32),
             np.zeros(0, np.int64),
             np.zeros((0, 5), np.float32),
         )
+
+
+class Pose:
+    """Is described, and never asked."""
+
+    async def describe(self, model: str) -> PoseFacts:
+        return PoseFacts(model, "1", 256, 256, "replicate", 1.5, 1.0, "blazepose33")
 
 
 @pytest.fixture
@@ -53,7 +61,7 @@ def picture() -> Media:
 async def test_frames_do_not_wait_for_their_expiry(picture, behaviour):
     detector = Detector(behaviour)
     with Decoder(DecodeSettings()) as decoder:
-        stages = Stages(decoder, detector, detector, detector, None)
+        stages = Stages(decoder, detector, Pose(), Pose(), None)
         pipeline = load_pipelines([Path(SHIPPED)])["pose-3d"]
         options = PipelineRequest(count=1, tiles="never")
         run = PipelineRun(stages, pipeline, picture, options, PipelineLimits())
@@ -62,6 +70,8 @@ async def test_frames_do_not_wait_for_their_expiry(picture, behaviour):
         assert decoder._store.bytes == 720 * 1280 * 3
         if behaviour == "hangs":
             asking.cancel()
+        else:
+            detector.may_answer.set()
         outcome = (await asyncio.gather(asking, return_exceptions=True))[0]
         assert isinstance(outcome, BaseException) == (behaviour != "finds nobody")
         for _ in range(200):

@@ -17,7 +17,7 @@ from podium.pipelines.spec import (
     load_pipelines,
     read_pipeline,
 )
-from podium.serving.http.parameters import read_parameters
+from podium.wire.parameters import read_parameters
 
 
 def read_request(values):

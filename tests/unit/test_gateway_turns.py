@@ -10,15 +10,16 @@ from podium.gateway.settings import GatewaySettings
 from podium.pipelines.spec import SHIPPED, PipelineRequest, load_pipelines
 from podium.serving.observing.telemetry import Metrics
 from podium.stages import Stages
-from podium.types import Media, ModelFacts
+from podium.stages.detection import DetectorFacts
+from podium.types import Media
 
 REQUESTS = 12
 MAX_CHUNKS = 3
 
 
 class Models:
-    async def describe(self, model: str) -> ModelFacts:
-        return ModelFacts(model, "1", {"letterbox_size": 224})
+    async def describe(self, model: str) -> DetectorFacts:
+        return DetectorFacts(model, "1", 224, "center", 0)
 
 
 class Decode:

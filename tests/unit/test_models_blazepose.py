@@ -65,13 +65,13 @@ def detect(detector: Adapter, *frames: Array) -> dict[str, Array]:
 
 
 def test_publishes_what_callers_need(detector: Adapter, pose2d: Adapter, pose3d: Adapter) -> None:
-    assert detector.parameters == {
+    assert detector.facts.to_parameters() == {
         "letterbox_size": 224,
         "letterbox_anchor": "center",
         "letterbox_fill": 0,
     }
-    assert pose2d.parameters == pose3d.parameters
-    assert pose2d.parameters == {
+    assert pose2d.facts == pose3d.facts
+    assert pose2d.facts.to_parameters() == {
         "crop_height": 256,
         "crop_width": 256,
         "crop_border": "replicate",
@@ -122,7 +122,7 @@ def test_presence_tells_a_person_from_none(
     crops = crop([frame, frame], rois, CropSpec(256, 256, "replicate")).images
     for adapter in (pose2d, pose3d):
         presence = adapter({"images": crops})["presence"]
-        assert (presence >= adapter.parameters["presence_threshold"]).tolist() == [True, False]
+        assert (presence >= adapter.facts.presence_threshold).tolist() == [True, False]
 
 
 def test_pose_of_the_athlete(

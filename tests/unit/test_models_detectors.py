@@ -49,7 +49,7 @@ def test_yolox_decodes_scores_and_suppresses(yolox):
     np.testing.assert_allclose(found["scores"], [0.8, 0.6] * 3, rtol=1e-6)
     low = [10 - 6, 50 - 10, 10 + 6, 50 + 10], [29 - 8, 20 - 15, 29 + 8, 20 + 15]
     np.testing.assert_allclose(found["boxes"], np.tile(low, (3, 1)) - 0.5, atol=1e-4)
-    assert yolox.parameters == {
+    assert yolox.facts.to_parameters() == {
         "letterbox_size": 64,
         "letterbox_anchor": "top_left",
         "letterbox_fill": 114,

@@ -42,8 +42,8 @@ def test_hrnet_places_key_points_in_the_crop(tmp_path, decode, error_px):
     np.testing.assert_array_equal(found["keypoints"][3], 0)
     assert found["presence"][3] == 0
     assert found["presence"][0] == 1
-    assert adapter.parameters["presence_threshold"] == 0.2
-    assert adapter.parameters["roi_aspect"] == 0.75
+    assert adapter.facts.presence_threshold == 0.2
+    assert adapter.facts.roi_aspect == 0.75
 
 
 def test_flip_test_averages_both_views(tmp_path):
@@ -131,7 +131,7 @@ def test_3dmppe_back_projects(tmp_path, skeleton):
         assert found["root_depth"][row] == pytest.approx(depth, rel=1e-6)
     np.testing.assert_allclose(found["keypoints"][0, :, :2], volume[0, :, :2] * 4, rtol=1e-6)
     np.testing.assert_array_equal(found["keypoints_3d"][:, root], 0)
-    assert adapter.parameters["needs_camera"] is True
+    assert adapter.facts.needs_camera is True
 
 
 def test_3dmppe_from_volumes_and_without_rootnet(tmp_path):

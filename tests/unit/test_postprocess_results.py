@@ -14,7 +14,7 @@ from podium.errors import InvalidInput, TooLarge
 from podium.postprocess.frame_results import merge, parse_results
 from podium.postprocess.options import Options
 from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
-from podium.serving.http.parameters import read_parameters
+from podium.wire.parameters import read_parameters
 
 SHAPE = np.random.default_rng(5).uniform([-20, -60], [20, 60], size=(17, 2))
 

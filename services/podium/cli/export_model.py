@@ -12,10 +12,10 @@ from rich.console import Console
 
 from podium.errors import InvalidInput, SetupError
 from podium.local.stack import default_models
+from podium.models.facts import detector_facts, pose_facts
 from podium.models.manifest import Manifest
-from podium.models.parameters import detector_parameters, pose_parameters
 from podium.models.repository import sha256_of
-from podium.wire import Parameter
+from podium.stages.models import ModelFacts
 
 if TYPE_CHECKING:
     from podium.networks.families import Export, Origin
@@ -171,7 +171,7 @@ def command(
                 require_parity(found, precision)
             if end_to_end:
                 stage = with_decoding(graph, manifest)
-                folder = publish_stage(out, manifest, stage, _parameters(manifest))
+                folder = publish_stage(out, manifest, stage, _facts(manifest).to_parameters())
             else:
                 folder = draft.publish()
     console.print(str(folder))
@@ -219,9 +219,8 @@ def _line(found: Difference) -> str:
     return line
 
 
-def _parameters(manifest: Manifest) -> dict[str, Parameter]:
-    detects = "detection" in manifest.tasks
-    return detector_parameters(manifest) if detects else pose_parameters(manifest)
+def _facts(manifest: Manifest) -> ModelFacts:
+    return detector_facts(manifest) if "detection" in manifest.tasks else pose_facts(manifest)
 
 
 def _require_torch() -> None:

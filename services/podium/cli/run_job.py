@@ -26,8 +26,8 @@ from podium.local.stack import Stack
 from podium.media.picture_header import is_picture
 from podium.postprocess.options import Options
 from podium.schemas.results import PostprocessResult
-from podium.serving.http.parameters import read_parameters
 from podium.skeletons import skeleton
+from podium.wire.parameters import read_parameters
 
 
 @dataclass(frozen=True)

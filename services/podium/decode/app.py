@@ -9,11 +9,11 @@ import cv2
 from fastapi import FastAPI
 
 from podium.decode.decoder import Decoder
-from podium.decode.served import CropModel, DecodeModel
 from podium.decode.settings import DecodeSettings
 from podium.serving.app import create_service_app
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.catalogue import Catalogue
+from podium.stages.decode import CropModel, DecodeModel, ReleaseModel
 
 
 def create_app(settings: DecodeSettings | None = None) -> FastAPI:
@@ -31,7 +31,7 @@ def create_app(settings: DecodeSettings | None = None) -> FastAPI:
 
     return create_service_app(
         "decode",
-        Catalogue([DecodeModel(decoder), CropModel(decoder)]),
+        Catalogue([DecodeModel(decoder), CropModel(decoder), ReleaseModel(decoder)]),
         settings,
         summary="Media in, frames kept; detector images and crops out.",
         resource=workers,

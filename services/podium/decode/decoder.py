@@ -161,8 +161,12 @@ class Decoder:
         else:
             crops = await in_thread(self._cropping, crop, pixels, rois, spec)
         if release:
-            self._store.drop(frames.handle)
+            self.release(frames)
         return crops
+
+    def release(self, frames: FrameHandle) -> None:
+        """Let go of kept frames, if they are still here."""
+        self._store.drop(frames.handle)
 
     def _decode(
         self,

@@ -23,17 +23,14 @@ from podium.serving.calling.client import OipClient
 from podium.serving.calling.connections import Connections
 from podium.serving.calling.endpoint_slices import EndpointSliceEndpoints
 from podium.serving.calling.endpoints import Endpoints, read_endpoints
-from podium.serving.calling.remote import (
-    RemoteDecode,
-    RemoteDetection,
-    RemotePose2D,
-    RemotePose3D,
-    RemotePostprocess,
-)
 from podium.serving.http.keys import RequireApiKey, load_keys
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.catalogue import Catalogue, Entry
 from podium.stages import Stages
+from podium.stages.decode import DecodeClient
+from podium.stages.detection import DetectionClient
+from podium.stages.pose import Pose2DClient, Pose3DClient
+from podium.stages.postprocess import PostprocessClient
 
 _log = logging.getLogger("podium.gateway")
 
@@ -62,11 +59,11 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         for stage, url in settings.stage_urls().items()
     }
     stages = Stages(
-        decode=RemoteDecode(clients["decode"]),
-        detection=RemoteDetection(clients["detection"]),
-        pose2d=RemotePose2D(clients["pose2d"]),
-        pose3d=RemotePose3D(clients["pose3d"]),
-        postprocess=RemotePostprocess(clients["postprocess"]),
+        decode=DecodeClient(clients["decode"]),
+        detection=DetectionClient(clients["detection"]),
+        pose2d=Pose2DClient(clients["pose2d"]),
+        pose3d=Pose3DClient(clients["pose3d"]),
+        postprocess=PostprocessClient(clients["postprocess"]),
     )
     folders = [SHIPPED] if settings.pipelines is None else [SHIPPED, settings.pipelines]
     pipelines = Pipelines(load_pipelines(folders), stages, settings, metrics)

@@ -11,11 +11,12 @@ from podium.gateway.settings import GatewaySettings
 from podium.pipelines.answer import OUTPUTS, OUTPUTS_3D, Answer
 from podium.pipelines.run import PipelineLimits, PipelineRun
 from podium.pipelines.spec import Pipeline, PipelineRequest
-from podium.serving.http.parameters import read_parameters
 from podium.serving.observing.telemetry import Metrics
 from podium.stages import Stages
+from podium.stages.decode import MEDIA, read_media
 from podium.types import Media
-from podium.wire import InferRequest, InferResult, Parameter, TensorSpec
+from podium.wire import InferRequest, InferResult, Parameter
+from podium.wire.parameters import read_parameters
 
 
 class Pipelines:
@@ -94,10 +95,7 @@ class PipelineModel:
 
     platform = "podium_pipeline"
     version = "1"
-    inputs = (
-        TensorSpec("media", "BYTES", (1,), optional=True),
-        TensorSpec("uri", "BYTES", (1,), optional=True),
-    )
+    inputs = tuple(tensor.spec() for tensor in MEDIA)
 
     def __init__(self, pipelines: Pipelines, pipeline: Pipeline) -> None:
         self._pipelines = pipelines
@@ -107,22 +105,9 @@ class PipelineModel:
 
     async def infer(self, request: InferRequest) -> InferResult:
         """Answer with the poses as arrays. Raises PodiumError."""
-        if len(request.inputs) != 1:
-            raise InvalidInput("give exactly one of media and uri", field="media")
-        data, uri = (request.inputs.get(name) for name in ("media", "uri"))
-        if data is not None:
-            media = Media(data=data.item(0))
-            if not media.data:
-                raise InvalidInput("is empty", field="media")
-        elif uri is not None:
-            media = Media(uri=_text(uri.item(0)))
+        media = read_media(request.inputs)
+        if media.data == b"":
+            raise InvalidInput("is empty", field="media")
         options = read_parameters(PipelineRequest, request.parameters)
         answer = await self._pipelines.run(self._pipelines.get(self.name), media, options)
         return answer.to_tensors()
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise InvalidInput("is not UTF-8 text", field="uri") from None

@@ -21,10 +21,10 @@ from podium.pipelines.spec import PipelineRequest
 from podium.schemas.results import PipelineResult, PostprocessResult
 from podium.serving.http.bodies import read_body
 from podium.serving.http.door import DoorRoute, answered_at_the_door
-from podium.serving.http.parameters import read_parameters
 from podium.serving.observing.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.stages import Postprocess
 from podium.types import Media
+from podium.wire.parameters import read_parameters
 
 _PIPELINE_PATH = re.compile(r"/v1/pipelines/([^/]+)")
 
@@ -139,13 +139,13 @@ def pipeline_router(
         budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
         if (body.results is None) == (body.results_uri is None):
             raise InvalidInput("give exactly one of results and results_uri", field="results")
-        results = None if body.results is None else _as_text(body.results)
+        results = None if body.results is None else _as_json(body.results)
         options = _parameters(body.model_extra or {})
         async with time_limit(budget, "gateway"):
             answer = await postprocess.postprocess(
                 body.source, body.output, options, results=results, results_uri=body.results_uri
             )
-        return Response(orjson.dumps(answer), media_type="application/json")
+        return Response(answer.model_dump_json(), media_type="application/json")
 
     return router
 
@@ -178,9 +178,9 @@ async def _following(
             yield line
 
 
-def _as_text(results: object) -> str:
+def _as_json(results: object) -> bytes:
     try:
-        return orjson.dumps(results).decode()
+        return orjson.dumps(results)
     except orjson.JSONEncodeError:  # it writes less deep than it reads
         raise InvalidInput("is nested too deeply", field="results") from None
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from podium.decode.decoder import Decoder
 from podium.decode.settings import DecodeSettings
@@ -16,76 +14,57 @@ from podium.engines.onnx_runtime import OnnxRuntimeSession
 from podium.models.adapter import Adapter, load_adapter
 from podium.models.manifest import Task
 from podium.models.repository import ModelRepository
+from podium.schemas.results import PostprocessResult
 from podium.stages import Stages
-from podium.types import Detections, Float32, ModelFacts, Poses2D, Poses3D, UInt8
-from podium.wire import Tensors
+from podium.stages.detection import DetectionClient
+from podium.stages.pose import Pose2DClient, Pose3DClient
+from podium.wire import InferResult, Parameter, Tensors
+from podium.wire.tensors import check_tensors
 
 
-class _LocalModels:
-    """Adapters of one task, run in threads."""
+class LocalModels:
+    """The models of a repository that serve one task; each call runs in a thread.
+
+    Args:
+        repository: Where they are; each is loaded at its first use.
+        task: What they serve.
+    """
 
     def __init__(self, repository: ModelRepository, task: Task) -> None:
         self._repository = repository
         self._task: Task = task
-        self._adapters: dict[str, tuple[ModelFacts, Adapter]] = {}
+        self._adapters: dict[str, Adapter] = {}
 
-    async def describe(self, model: str) -> ModelFacts:
-        return self._loaded(model)[0]
-
-    async def _run(self, model: str, images: UInt8, **camera: Float32) -> dict[str, Any]:
-        adapter = self._loaded(model)[1]
-        inputs: Tensors = {"images": images, **camera}
-        return await asyncio.to_thread(adapter, inputs)
-
-    def _loaded(self, model: str) -> tuple[ModelFacts, Adapter]:
-        if model not in self._adapters:
-            stored = self._repository.resolve(model)
-            manifest = stored.manifest
-            adapter = load_adapter(
-                manifest, stored.verified_weights(), self._task, OnnxRuntimeSession
-            )
-            facts = ModelFacts(manifest.name, str(manifest.version), dict(adapter.parameters))
-            self._adapters[model] = facts, adapter
-        return self._adapters[model]
-
-
-class LocalDetection(_LocalModels):
-    """Detection in this process."""
-
-    async def detect(self, model: str, images: UInt8) -> Detections:
-        out = await self._run(model, images)
-        return Detections(out["boxes"], out["scores"], out["image_index"], out.get("rois"))
-
-
-class LocalPose2D(_LocalModels):
-    """2D pose in this process."""
-
-    async def estimate(self, model: str, images: UInt8) -> Poses2D:
-        out = await self._run(model, images)
-        return Poses2D(out["keypoints"], out.get("presence"))
-
-
-class LocalPose3D(_LocalModels):
-    """3D pose in this process."""
-
-    async def estimate(
+    async def infer(
         self,
         model: str,
-        images: UInt8,
-        boxes: Float32 | None = None,
-        intrinsics: Float32 | None = None,
-    ) -> Poses3D:
-        camera = {}
-        if boxes is not None and intrinsics is not None:
-            camera = {"boxes": boxes, "intrinsics": np.tile(intrinsics, (len(images), 1))}
-        out = await self._run(model, images, **camera)
-        return Poses3D(
-            out["keypoints_3d"],
-            out["keypoints"],
-            out["scores"],
-            out.get("presence"),
-            out.get("root_depth"),
-        )
+        inputs: Tensors,
+        parameters: Mapping[str, Parameter] | None = None,
+        *,
+        address: str | None = None,
+        call: str | None = None,
+    ) -> InferResult:
+        """Run a model. Raises InvalidInput for inputs that it does not take."""
+        adapter = self._loaded(model)
+        check_tensors(model, adapter.inputs, inputs)
+        return InferResult(await asyncio.to_thread(adapter, inputs))
+
+    async def metadata(self, model: str) -> dict[str, Any]:
+        """The part of a model's metadata that pipelines read. Raises NotFound."""
+        facts = self._loaded(model).facts
+        return {
+            "name": facts.name,
+            "versions": [facts.version],
+            "parameters": facts.to_parameters(),
+        }
+
+    def _loaded(self, model: str) -> Adapter:
+        if model not in self._adapters:
+            stored = self._repository.resolve(model)
+            self._adapters[model] = load_adapter(
+                stored.manifest, stored.verified_weights(), self._task, OnnxRuntimeSession
+            )
+        return self._adapters[model]
 
 
 class _NoPostprocess:
@@ -95,11 +74,11 @@ class _NoPostprocess:
         self,
         source: str,
         output: str,
-        options: dict[str, Any],
+        options: Mapping[str, Any],
         *,
-        results: str | None = None,
+        results: bytes | None = None,
         results_uri: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> PostprocessResult:
         raise AssertionError("the benchmark does not postprocess")
 
 
@@ -110,8 +89,8 @@ def local_stages(models: Path, settings: DecodeSettings | None = None) -> Iterat
     with Decoder(settings or DecodeSettings()) as decoder:
         yield Stages(
             decode=decoder,
-            detection=LocalDetection(repository, "detection"),
-            pose2d=LocalPose2D(repository, "pose2d"),
-            pose3d=LocalPose3D(repository, "pose3d"),
+            detection=DetectionClient(LocalModels(repository, "detection")),
+            pose2d=Pose2DClient(LocalModels(repository, "pose2d")),
+            pose3d=Pose3DClient(LocalModels(repository, "pose3d")),
             postprocess=_NoPostprocess(),
         )

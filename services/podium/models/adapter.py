@@ -21,7 +21,8 @@ from podium.models.families.simcc import Simcc
 from podium.models.families.yolov8 import Yolov8
 from podium.models.families.yolox import Yolox
 from podium.models.manifest import Manifest, Task
-from podium.wire import Parameter, TensorSpec
+from podium.stages.models import ModelFacts
+from podium.wire import TensorSpec
 
 
 class Adapter(Protocol):
@@ -38,14 +39,8 @@ class Adapter(Protocol):
     def outputs(self) -> tuple[TensorSpec, ...]: ...
 
     @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """What callers need to prepare the inputs and to read the outputs.
-
-        Detectors: ``letterbox_size``, ``letterbox_anchor``, ``letterbox_fill``. Pose models:
-        ``crop_height``, ``crop_width``, ``crop_border``, ``roi_scale``, ``roi_aspect``,
-        ``skeleton``, ``presence_threshold`` where they have the output ``presence``, and
-        ``needs_camera`` where they have the inputs ``boxes`` and ``intrinsics``.
-        """
+    def facts(self) -> ModelFacts:
+        """What callers need to prepare the inputs and to read the outputs."""
         ...
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

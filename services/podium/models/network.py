@@ -39,9 +39,6 @@ class Network:
             for values in (manifest.input.mean, manifest.input.std)
         )
         self._input = _picture_input(session, manifest.input)
-        self.images = TensorSpec(
-            "images", "UINT8", (-1, manifest.input.height, manifest.input.width, 3)
-        )
 
     def output(self, shape: tuple[int, ...], name: str | None = None) -> TensorSpec:
         """One of the outputs.

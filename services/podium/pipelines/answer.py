@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -178,11 +178,7 @@ def to_json(value: dict[str, Any]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _facts(source: SourceFacts) -> dict[str, int | float | bool]:
-    return {
-        "fps": source.fps,
-        "frame_count": source.frame_count,
-        "duration_s": source.duration_s,
-        "complete": source.complete,
-        "slow_motion": source.slow_motion,
-    }
+def _facts(source: SourceFacts) -> dict[str, Any]:
+    facts = asdict(source)
+    del facts["notes"]  # these are among what is degraded
+    return facts

@@ -64,10 +64,10 @@ async def make_plans(stages: Stages, spec: PipelineSpec, request: PipelineReques
     if not savings:
         return Plans(usual)
     cheaper = await _plan(stages, detection, pose, tuple(savings))
-    if cheaper.models.skeleton != usual.models.skeleton:
+    if cheaper.models.pose.skeleton != usual.models.pose.skeleton:
         raise StageFailed(
             f"underPressure.poseModel: {policy.pose_model} has the skeleton "
-            f"{cheaper.models.skeleton}, {usual.pose.model} has {usual.models.skeleton}"
+            f"{cheaper.models.pose.skeleton}, {usual.pose.model} has {usual.models.pose.skeleton}"
         )
     return Plans(usual, cheaper, policy.after_ms / 1e3)
 

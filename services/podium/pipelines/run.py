@@ -18,7 +18,6 @@ from podium.pipelines.athletes import AthleteChoice
 from podium.pipelines.camera import ASSUMED, camera_of
 from podium.pipelines.persons import Persons, in_frame_pixels
 from podium.pipelines.plan import Plan, Plans, make_plans
-from podium.pipelines.release import release_soon
 from podium.pipelines.search import find_persons
 from podium.pipelines.slices import slices
 from podium.pipelines.spec import Pipeline, PipelineRequest
@@ -161,7 +160,7 @@ class PipelineRun:
                     replace(self.media, capture_fps=self.request.capture_fps),
                     frames,
                     stride=plan.detection.stride,
-                    letterbox=plan.models.letterbox,
+                    letterbox=plan.models.detector.letterbox,
                 )
             try:
                 return await self._estimate(plan, batch)
@@ -169,7 +168,7 @@ class PipelineRun:
                 if attempt == _DECODE_ATTEMPTS:
                     raise Unavailable(f"decode: {error.message}") from None
             except BaseException:  # a stage failed, or the client has gone
-                release_soon(self.stages.decode, batch.frames, plan.models.crop)
+                self.stages.decode.release(batch.frames)
                 raise
         raise AssertionError("unreachable")
 
@@ -177,7 +176,7 @@ class PipelineRun:
         models = plan.models
         with self._timed("detection"):
             found = await find_persons(
-                self.stages, plan.detection, models.letterbox, models.pose, batch
+                self.stages, plan.detection, models.detector.letterbox, models.pose, batch
             )
         failed = {int(batch.image_frame[row]): why for row, why in found.failed.items()}
         position, rois, scores = interpolate_rois(
@@ -191,11 +190,11 @@ class PipelineRun:
         shown = batch.frame_ok[position]
         frame_index, rois, scores = batch.frame_index[position[shown]], rois[shown], scores[shown]
         if len(rois) == 0:
-            release_soon(self.stages.decode, batch.frames, models.crop)
+            self.stages.decode.release(batch.frames)
             nobody = Persons.nobody(models.joint_count, in_3d=plan.pose.stage == "pose3d")
             return Chunk(plan, batch, nobody, failed)
         parts: list[Persons] = []
-        cuts = list(slices(len(rois), models.crop.height * models.crop.width * 3))
+        cuts = list(slices(len(rois), models.pose.crop_height * models.pose.crop_width * 3))
         for rows in cuts:
             persons, refused = await self._poses(
                 plan, batch, frame_index[rows], rois[rows], scores[rows], release=rows is cuts[-1]
@@ -222,7 +221,7 @@ class PipelineRun:
         pose, models = plan.pose, plan.models
         with self._timed("crop"):
             crops = await self.stages.decode.crop(
-                batch.frames, frame_index, rois, models.crop, release=release
+                batch.frames, frame_index, rois, models.pose.crop, release=release
             )
         poses: Poses2D | Poses3D
         try:
@@ -230,7 +229,7 @@ class PipelineRun:
                 if pose.stage == "pose2d":
                     poses = await self.stages.pose2d.estimate(pose.model, crops.images)
                 else:
-                    camera = self._camera(batch, rois) if models.needs_camera else ()
+                    camera = self._camera(batch, rois) if models.pose.needs_camera else ()
                     poses = await self.stages.pose3d.estimate(pose.model, crops.images, *camera)
         except Unprocessable as error:  # not one of them can be processed
             nobody = Persons.nobody(models.joint_count, in_3d=pose.stage == "pose3d")
@@ -259,7 +258,7 @@ class PipelineRun:
         plan, batch = chunk.plan, chunk.batch
         return Answer(
             pipeline=self.pipeline.name,
-            skeleton=plan.models.skeleton,
+            skeleton=plan.models.pose.skeleton,
             models=plan.model_names,
             source=batch.source,
             width=int(batch.frame_size[0]),
@@ -275,7 +274,7 @@ class PipelineRun:
 
     def _notes(self, plan: Plan, batch: FrameBatch) -> tuple[str, ...]:
         notes = list(batch.source.notes)
-        if plan.models.needs_camera and not self.request.intrinsics:
+        if plan.models.pose.needs_camera and not self.request.intrinsics:
             notes.append(ASSUMED)
         if plan.savings:
             first, last = batch.frame_index[0], batch.frame_index[-1]

@@ -11,6 +11,7 @@ from podium.errors import Unprocessable
 from podium.pipelines.slices import slices
 from podium.pipelines.spec import DetectionStep
 from podium.stages import Stages
+from podium.stages.pose import PoseFacts
 from podium.types import (
     CropSpec,
     Detections,
@@ -20,7 +21,6 @@ from podium.types import (
     Int32,
     Int64,
     Letterbox,
-    ModelFacts,
     UInt8,
 )
 from podium.vision.boxes import (
@@ -53,7 +53,7 @@ class Found:
 
 
 async def find_persons(
-    stages: Stages, step: DetectionStep, letterbox: Letterbox, pose: ModelFacts, batch: FrameBatch
+    stages: Stages, step: DetectionStep, letterbox: Letterbox, pose: PoseFacts, batch: FrameBatch
 ) -> Found:
     """Detect on the letterboxed frames; where that finds too little, on tiles of them.
 
@@ -107,7 +107,7 @@ def _in_frame(
     detections: Detections,
     transforms: Float32,
     image_index: Int64,
-    pose: ModelFacts,
+    pose: PoseFacts,
     frame_size: Int32,
 ) -> Found:
     to_frame = transforms[detections.image_index]
@@ -115,11 +115,7 @@ def _in_frame(
         return Found(image_index, transform_rois(detections.rois, to_frame), detections.scores)
     boxes = clip_boxes(transform_boxes(detections.boxes, to_frame), *frame_size.tolist())
     inside = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1))
-    rois = roi_of_box(
-        boxes[inside],
-        float(pose.parameters.get("roi_scale", 1.25)),
-        float(pose.parameters.get("roi_aspect", 0.75)),
-    )
+    rois = roi_of_box(boxes[inside], pose.roi_scale, pose.roi_aspect)
     return Found(image_index[inside], rois, detections.scores[inside])
 
 

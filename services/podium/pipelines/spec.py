@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from podium.athletes import Athlete, AthleteText
 from podium.errors import SetupError
 from podium.pipelines.camera import Intrinsics
-from podium.serving.http.parameters import explain
+from podium.wire.parameters import explain
 
 API_VERSION: Literal["podium.dev/v1alpha1"] = "podium.dev/v1alpha1"
 SHIPPED = Path(__file__).parent / "shipped"

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from podium.postprocess.options import defaults
 from podium.postprocess.postprocessor import Postprocessor
-from podium.postprocess.served import PostprocessModel
+from podium.postprocess.service import PostprocessService
 from podium.postprocess.settings import PostprocessSettings
 from podium.serving.app import create_service_app
 from podium.serving.observing.metered_executor import MeteredExecutor
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.catalogue import Catalogue
+from podium.stages.postprocess import PostprocessModel
 from podium.storage.object_store import ObjectStore
 
 
@@ -23,7 +25,7 @@ def create_app(settings: PostprocessSettings | None = None) -> FastAPI:
     settings = settings or PostprocessSettings()
     executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="postprocess")
     metrics = Metrics("postprocess")
-    model = PostprocessModel(
+    service = PostprocessService(
         Postprocessor(max_frames=settings.max_frames, max_pixels=settings.max_pixels),
         ObjectStore(settings.objects),
         MeteredExecutor(executor, "postprocess", metrics),
@@ -36,7 +38,7 @@ def create_app(settings: PostprocessSettings | None = None) -> FastAPI:
 
     return create_service_app(
         "postprocess",
-        Catalogue([model]),
+        Catalogue([PostprocessModel(service, defaults())]),
         settings,
         summary="Frame results of a whole video in, tables, overlays and a report out.",
         resource=workers,

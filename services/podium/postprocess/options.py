@@ -45,3 +45,8 @@ class Options(BaseModel):
             max_gap_frames=self.max_gap_frames,
             athlete_height_m=self.athlete_height_m,
         )
+
+
+def defaults() -> dict[str, str | int | float | bool]:
+    """The options and their defaults; one without a default is left out."""
+    return Options().model_dump(exclude_none=True)

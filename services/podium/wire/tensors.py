@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ class TensorSpec:
     datatype: str
     shape: tuple[int, ...]
     optional: bool = False
+    is_row_index: bool = False  # its rows, and those of all outputs, are of these input rows
 
     def to_json(self) -> dict[str, Any]:
         """The form that model metadata wants."""
@@ -76,3 +77,19 @@ def bytes_tensor(*elements: bytes | str) -> NDArray[Any]:
     array = np.empty(len(elements), dtype=object)
     array[:] = [e.encode() if isinstance(e, str) else e for e in elements]
     return array
+
+
+def check_tensors(model: str, specs: Iterable[TensorSpec], tensors: Tensors) -> None:
+    """Raise InvalidInput for an input that is missing, unknown, or of another type or shape."""
+    known = {spec.name: spec for spec in specs}
+    for name, array in tensors.items():
+        if name not in known:
+            raise InvalidInput(
+                f"model {model!r} has no such input; it has {', '.join(known)}", field=name
+            )
+        known[name].check(array)
+    for name, spec in known.items():
+        if not spec.optional and name not in tensors:
+            raise InvalidInput(
+                f"is missing; model {model!r} wants {spec.datatype} {list(spec.shape)}", field=name
+            )

@@ -14,7 +14,7 @@ from podium.kubernetes.api import KubernetesApi, Object
 from podium.kubernetes.lease import Lease
 from podium.kubernetes.watch import IDLE_S, Watch
 from podium.pipelines.spec import API_VERSION, Pipeline
-from podium.serving.http.parameters import explain
+from podium.wire.parameters import explain
 
 COLLECTION = f"/apis/{API_VERSION}/namespaces/{{namespace}}/{PLURAL}"
 LEASE = "podium-pipelines"

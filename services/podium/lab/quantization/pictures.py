@@ -12,13 +12,14 @@ import numpy as np
 from podium.decode.settings import DecodeSettings
 from podium.errors import InvalidInput, Unprocessable
 from podium.local.in_process import local_stages
-from podium.models.parameters import detector_parameters
+from podium.models.facts import detector_facts
 from podium.models.repository import StoredModel
 from podium.pipelines.run import PipelineLimits, PipelineRun
 from podium.pipelines.spec import Pipeline, PipelineRequest
 from podium.stages import Decode, Pose2D, Pose3D
+from podium.stages.pose import PoseFacts, pose3d_inputs
 from podium.storage.object_store import ObjectStoreSettings
-from podium.types import Float32, FrameRange, Letterbox, Media, ModelFacts, UInt8
+from podium.types import Float32, FrameRange, Media, UInt8
 from podium.wire import Tensors
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".mp4", ".mov", ".mkv", ".avi", ".webm"}
@@ -91,12 +92,7 @@ async def inputs_of(
 async def _letterboxed(
     model: StoredModel, decode: Decode, media: Media, every: int, limit: int
 ) -> list[Tensors]:
-    rule = detector_parameters(model.manifest)
-    letterbox = Letterbox(
-        int(rule["letterbox_size"]),
-        model.manifest.letterbox.anchor if model.manifest.letterbox else "center",
-        int(rule["letterbox_fill"]),
-    )
+    letterbox = detector_facts(model.manifest).letterbox
     found: list[Tensors] = []
     start = 0
     while _rows(found) < limit:
@@ -129,8 +125,8 @@ class _RecordedPoses:
         self._limit = limit
         self.calls: list[Tensors] = []
 
-    async def describe(self, model: str) -> ModelFacts:
-        facts: ModelFacts = await self._stage.describe(model)
+    async def describe(self, model: str) -> PoseFacts:
+        facts: PoseFacts = await self._stage.describe(model)
         return facts
 
     async def estimate(
@@ -140,14 +136,12 @@ class _RecordedPoses:
         boxes: Float32 | None = None,
         intrinsics: Float32 | None = None,
     ) -> Any:
-        camera: dict[str, Float32] = {}
-        rows: dict[str, Float32] = {}
-        if boxes is not None and intrinsics is not None:
-            camera = {"boxes": boxes, "intrinsics": intrinsics}
-            rows = {"boxes": boxes, "intrinsics": np.tile(intrinsics, (len(images), 1))}
+        inputs = pose3d_inputs(images, boxes, intrinsics)
         if _rows(self.calls) < self._limit:
-            self.calls.append({"images": images, **rows})
-        return await self._stage.estimate(model, images, **camera)
+            self.calls.append(inputs)
+        if boxes is None:
+            return await self._stage.estimate(model, images)
+        return await self._stage.estimate(model, images, boxes, intrinsics)
 
 
 def _rows(batches: Sequence[Tensors]) -> int:

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.engines.session import Session, require_tensors
+from podium.models.facts import detector_facts
 from podium.models.families.activations import sigmoid
 from podium.models.manifest import Manifest
-from podium.models.parameters import detector_parameters
+from podium.stages.detection import DETECT
 from podium.types import Float32
 from podium.vision.nms import weighted_nms
-from podium.wire import Parameter, TensorSpec
+from podium.wire import TensorSpec
 
 SIZE_PX = 224
 
@@ -59,14 +60,9 @@ class BlazePoseDetector:
         self._anchors = _anchor_centers_px()
         self._min_score = manifest.thresholds.get("score", 0.5)
         self._max_iou = manifest.thresholds.get("iou", 0.3)
-        self.inputs: tuple[TensorSpec, ...] = (_INPUT,)
-        self.outputs: tuple[TensorSpec, ...] = (
-            TensorSpec("boxes", "FP32", (-1, 4)),
-            TensorSpec("scores", "FP32", (-1,)),
-            TensorSpec("image_index", "INT64", (-1,)),
-            TensorSpec("rois", "FP32", (-1, 5)),
-        )
-        self.parameters: Mapping[str, Parameter] = detector_parameters(manifest)
+        self.inputs = DETECT.input_specs(S=SIZE_PX)
+        self.outputs = DETECT.output_specs("rois")
+        self.facts = detector_facts(manifest)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         raw = self._session.run({"images": inputs["images"]})  # normalises inside the graph

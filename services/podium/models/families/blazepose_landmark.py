@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.engines.session import Session, require_tensors
+from podium.models.facts import pose_facts
 from podium.models.families.activations import sigmoid
 from podium.models.manifest import Manifest
-from podium.models.parameters import pose_parameters
+from podium.stages.pose import POSE2D, POSE3D
 from podium.types import Float32
-from podium.wire import Parameter, TensorSpec
+from podium.wire import TensorSpec
 
 SIZE_PX = 256
 JOINTS = 33
@@ -52,11 +53,7 @@ class _Landmarks:
         require_tensors(session, (_INPUT,), _NETWORK_OUTPUTS)
         self._session = session
         self._min_confidence = manifest.thresholds.get("heatmap", 0.5)
-        self.inputs: tuple[TensorSpec, ...] = (_INPUT,)
-        self.parameters: Mapping[str, Parameter] = {
-            **pose_parameters(manifest),
-            "presence_threshold": manifest.thresholds.get("presence", 0.5),
-        }
+        self.facts = pose_facts(manifest, presence=0.5)
 
     def _estimate(self, inputs: Mapping[str, NDArray[Any]]) -> _Estimates:
         raw = self._session.run({"images": inputs["images"]})  # normalises inside the graph
@@ -79,10 +76,8 @@ class BlazePose2D(_Landmarks):
         SetupError: the weights are not of this family.
     """
 
-    outputs = (
-        TensorSpec("keypoints", "FP32", (-1, JOINTS, 3)),
-        TensorSpec("presence", "FP32", (-1,)),
-    )
+    inputs = POSE2D.input_specs(H=SIZE_PX, W=SIZE_PX)
+    outputs = POSE2D.output_specs("presence", J=JOINTS)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         found = self._estimate(inputs)
@@ -101,12 +96,8 @@ class BlazePose3D(_Landmarks):
         SetupError: the weights are not of this family.
     """
 
-    outputs = (
-        TensorSpec("keypoints_3d", "FP32", (-1, JOINTS, 3)),
-        TensorSpec("keypoints", "FP32", (-1, JOINTS, 3)),
-        TensorSpec("scores", "FP32", (-1, JOINTS)),
-        TensorSpec("presence", "FP32", (-1,)),
-    )
+    inputs = POSE3D.input_specs(H=SIZE_PX, W=SIZE_PX)
+    outputs = POSE3D.output_specs("presence", J=JOINTS)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         found = self._estimate(inputs)

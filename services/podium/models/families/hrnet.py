@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from podium.engines.session import Session
+from podium.models.facts import pose_facts
 from podium.models.manifest import Manifest
 from podium.models.network import Network
-from podium.models.parameters import pose_parameters
 from podium.skeletons import skeleton
+from podium.stages.pose import POSE2D
 from podium.types import Float32, UInt8
 from podium.vision.heatmaps import decode_dark, decode_quarter, flip_back, pose_confidence
-from podium.wire import Parameter, TensorSpec
 
 
 class HrnetOptions(BaseModel):
@@ -53,20 +53,14 @@ class Hrnet:
 
     def __init__(self, manifest: Manifest, session: Session) -> None:
         self._network = Network(manifest, session)
-        self.parameters: Mapping[str, Parameter] = {
-            **pose_parameters(manifest),
-            "presence_threshold": manifest.thresholds.get("presence", 0.2),
-        }
+        self.facts = pose_facts(manifest, presence=0.2)
         joints = skeleton(str(manifest.skeleton))
         self._output = self._network.output((-1, len(joints), -1, -1)).name
         self._options = manifest.read_options(HrnetOptions)
         self._mirror = joints.mirror
         self._size_px = np.array([manifest.input.width, manifest.input.height], np.float32)
-        self.inputs: tuple[TensorSpec, ...] = (self._network.images,)
-        self.outputs: tuple[TensorSpec, ...] = (
-            TensorSpec("keypoints", "FP32", (-1, len(joints), 3)),
-            TensorSpec("presence", "FP32", (-1,)),
-        )
+        self.inputs = POSE2D.input_specs(H=manifest.input.height, W=manifest.input.width)
+        self.outputs = POSE2D.output_specs("presence", J=len(joints))
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         images: UInt8 = inputs["images"]

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from podium.engines.session import Session
 from podium.errors import InvalidInput, SetupError
+from podium.models.facts import pose_facts
 from podium.models.manifest import Manifest
 from podium.models.network import Network
-from podium.models.parameters import pose_parameters
 from podium.skeletons import skeleton
+from podium.stages.pose import POSE3D
 from podium.types import Float32, Float64
 from podium.vision.camera import back_project, distance_scale_m
 from podium.vision.soft_argmax import soft_argmax_3d
-from podium.wire import Parameter, TensorSpec
 
 _CELLS = 64  # along each side of the volume
 _DEPTH_M = 2.0  # that the volume spans
@@ -62,22 +62,11 @@ class Mppe3D:
             self._network.output((-1, len(joints), 3), "coordinates")
         self._knows_depth = self._network.has_output("gamma")
         self._px_per_cell = manifest.input.width / _CELLS
-        self.parameters: Mapping[str, Parameter] = {
-            **pose_parameters(manifest),
-            "needs_camera": True,
-        }
-        self.inputs: tuple[TensorSpec, ...] = (
-            self._network.images,
-            TensorSpec("boxes", "FP32", (-1, 4)),
-            TensorSpec("intrinsics", "FP32", (-1, 4)),
-        )
-        depth = (TensorSpec("root_depth", "FP32", (-1,)),) if self._knows_depth else ()
-        self.outputs: tuple[TensorSpec, ...] = (
-            TensorSpec("keypoints_3d", "FP32", (-1, len(joints), 3)),
-            TensorSpec("keypoints", "FP32", (-1, len(joints), 3)),
-            TensorSpec("scores", "FP32", (-1, len(joints))),
-            *depth,
-        )
+        self.facts = pose_facts(manifest, needs_camera=True)
+        size = manifest.input
+        self.inputs = POSE3D.input_specs("boxes", "intrinsics", H=size.height, W=size.width)
+        depth = ("root_depth",) if self._knows_depth else ()
+        self.outputs = POSE3D.output_specs(*depth, J=len(joints))
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         for name in ("boxes", "intrinsics"):

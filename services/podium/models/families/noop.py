@@ -12,39 +12,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.models.facts import detector_facts, pose_facts
 from podium.models.manifest import Manifest
-from podium.models.parameters import detector_parameters, pose_parameters
 from podium.skeletons import skeleton
-from podium.wire import Parameter, TensorSpec
+from podium.stages.detection import DETECT
+from podium.stages.pose import POSE2D, POSE3D
 
 _ROI_PER_IMAGE = 0.5
 
 
-class _NoOp:
-    def __init__(self, manifest: Manifest, parameters: Mapping[str, Parameter]) -> None:
-        self._height, self._width = manifest.input.height, manifest.input.width
-        self.parameters = parameters
-        self.inputs: tuple[TensorSpec, ...] = (
-            TensorSpec("images", "UINT8", (-1, self._height, self._width, 3)),
-        )
-
-
-class NoOpDetector(_NoOp):
+class NoOpDetector:
     """One upright region of half the image's size, with score 1, in each image."""
 
-    outputs = (
-        TensorSpec("boxes", "FP32", (-1, 4)),
-        TensorSpec("scores", "FP32", (-1,)),
-        TensorSpec("image_index", "INT64", (-1,)),
-        TensorSpec("rois", "FP32", (-1, 5)),
-    )
+    outputs = DETECT.output_specs("rois")
 
     def __init__(self, manifest: Manifest) -> None:
-        super().__init__(manifest, detector_parameters(manifest))
+        self._size = manifest.input.width
+        self.facts = detector_facts(manifest)
+        self.inputs = DETECT.input_specs(S=self._size)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         count = len(inputs["images"])
-        middle, side = self._width / 2, self._width * _ROI_PER_IMAGE
+        middle, side = self._size / 2, self._size * _ROI_PER_IMAGE
         roi = np.array([[middle, middle, side, side, 0]], np.float32)
         low, high = middle - side / 2, middle + side / 2
         box = np.array([[low, low, high, high]], np.float32)
@@ -56,19 +45,16 @@ class NoOpDetector(_NoOp):
         }
 
 
-class NoOpPose2D(_NoOp):
+class NoOpPose2D:
     """Every key point in the middle of the crop, with score 1."""
 
     def __init__(self, manifest: Manifest) -> None:
-        presence = {"presence_threshold": manifest.thresholds.get("presence", 0.5)}
-        super().__init__(manifest, {**pose_parameters(manifest), **presence})
-        joints = len(skeleton(str(self.parameters["skeleton"])))
-        self._point = np.array([self._width / 2, self._height / 2, 1], np.float32)
-        self._joints = joints
-        self.outputs: tuple[TensorSpec, ...] = (
-            TensorSpec("keypoints", "FP32", (-1, joints, 3)),
-            TensorSpec("presence", "FP32", (-1,)),
-        )
+        width, height = manifest.input.width, manifest.input.height
+        self.facts = pose_facts(manifest, presence=0.5)
+        self._point = np.array([width / 2, height / 2, 1], np.float32)
+        self._joints = len(skeleton(self.facts.skeleton))
+        self.inputs = POSE2D.input_specs(H=height, W=width)
+        self.outputs = POSE2D.output_specs("presence", J=self._joints)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         count = len(inputs["images"])
@@ -83,12 +69,7 @@ class NoOpPose3D(NoOpPose2D):
 
     def __init__(self, manifest: Manifest) -> None:
         super().__init__(manifest)
-        self.outputs = (
-            TensorSpec("keypoints_3d", "FP32", (-1, self._joints, 3)),
-            TensorSpec("keypoints", "FP32", (-1, self._joints, 3)),
-            TensorSpec("scores", "FP32", (-1, self._joints)),
-            TensorSpec("presence", "FP32", (-1,)),
-        )
+        self.outputs = POSE3D.output_specs("presence", J=self._joints)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         flat = super().__call__(inputs)

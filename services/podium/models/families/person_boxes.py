@@ -10,15 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from podium.types import Float32, Int64
 from podium.vision.boxes import suppress
-from podium.wire import TensorSpec
-
-OUTPUTS = (
-    TensorSpec("boxes", "FP32", (-1, 4)),
-    TensorSpec("scores", "FP32", (-1,)),
-    TensorSpec("image_index", "INT64", (-1,)),
-)
-"""boxes: (K, 4) xyxy in pixels of the image, the whole person, not cut at its edges. scores: (K,)
-0-1. image_index: (K,) row of ``images``. Ordered by image, then by descending score."""
 
 
 class DetectorOptions(BaseModel):
@@ -33,7 +24,11 @@ class DetectorOptions(BaseModel):
 def person_boxes(
     boxes: Float32, scores: Float32, image_index: Int64, max_iou: float | None
 ) -> dict[str, NDArray[Any]]:
-    """The outputs of a detector.
+    """The outputs of a detector, ordered by image and then by descending score.
+
+    boxes: (K, 4) xyxy in pixels of the image, the whole person, not cut at its edges.
+    scores: (K,) 0-1.
+    image_index: (K,) row of ``images``.
 
     Args:
         boxes: (C, 4) candidates, xyxy, measured as COCO does: from the corner of the first pixel.

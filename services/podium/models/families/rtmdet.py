@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.engines.session import Session
-from podium.models.families.person_boxes import OUTPUTS, DetectorOptions, person_boxes
+from podium.models.facts import detector_facts
+from podium.models.families.person_boxes import DetectorOptions, person_boxes
 from podium.models.manifest import Manifest
 from podium.models.network import Network
-from podium.models.parameters import detector_parameters
+from podium.stages.detection import DETECT
 from podium.types import Float32
-from podium.wire import Parameter, TensorSpec
 
 
 class Rtmdet:
-    """Adapter: ``images`` -> ``boxes``, ``scores``, ``image_index``; see ``person_boxes.OUTPUTS``.
+    """Adapter: ``images`` -> ``boxes``, ``scores``, ``image_index``; see ``person_boxes``.
 
     Threshold: ``score`` (0.1). The overlap limit is that of the export.
 
@@ -32,7 +32,7 @@ class Rtmdet:
         SetupError: the weights are not of this family.
     """
 
-    outputs: tuple[TensorSpec, ...] = OUTPUTS
+    outputs = DETECT.output_specs()
 
     def __init__(self, manifest: Manifest, session: Session) -> None:
         self._network = Network(manifest, session)
@@ -40,8 +40,8 @@ class Rtmdet:
         self._network.output((-1, -1), "labels")
         self._person = manifest.read_options(DetectorOptions).person_class
         self._min_score = manifest.thresholds.get("score", 0.1)
-        self.inputs: tuple[TensorSpec, ...] = (self._network.images,)
-        self.parameters: Mapping[str, Parameter] = detector_parameters(manifest)
+        self.inputs = DETECT.input_specs(S=manifest.input.width)
+        self.facts = detector_facts(manifest)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         raw = self._network(inputs["images"])

@@ -13,14 +13,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from podium.engines.session import Session
+from podium.models.facts import pose_facts
 from podium.models.manifest import Manifest
 from podium.models.network import Network
-from podium.models.parameters import pose_parameters
 from podium.skeletons import skeleton
+from podium.stages.pose import POSE2D
 from podium.types import Float32
 from podium.vision.heatmaps import pose_confidence
 from podium.vision.simcc import decode_simcc
-from podium.wire import Parameter, TensorSpec
 
 
 class Simcc:
@@ -35,19 +35,13 @@ class Simcc:
 
     def __init__(self, manifest: Manifest, session: Session) -> None:
         self._network = Network(manifest, session)
-        self.parameters: Mapping[str, Parameter] = {
-            **pose_parameters(manifest),
-            "presence_threshold": manifest.thresholds.get("presence", 0.2),
-        }
+        self.facts = pose_facts(manifest, presence=0.2)
         joints = len(skeleton(str(manifest.skeleton)))
         for name in ("simcc_x", "simcc_y"):
             self._network.output((-1, joints, -1), name)
         self._width, self._height = manifest.input.width, manifest.input.height
-        self.inputs: tuple[TensorSpec, ...] = (self._network.images,)
-        self.outputs: tuple[TensorSpec, ...] = (
-            TensorSpec("keypoints", "FP32", (-1, joints, 3)),
-            TensorSpec("presence", "FP32", (-1,)),
-        )
+        self.inputs = POSE2D.input_specs(H=manifest.input.height, W=manifest.input.width)
+        self.outputs = POSE2D.output_specs("presence", J=joints)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         raw = self._network(inputs["images"])

@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 
 from podium.engines.session import Session
 from podium.errors import SetupError
-from podium.models.families.person_boxes import OUTPUTS, DetectorOptions, person_boxes
+from podium.models.facts import detector_facts
+from podium.models.families.person_boxes import DetectorOptions, person_boxes
 from podium.models.manifest import Manifest
 from podium.models.network import Network
-from podium.models.parameters import detector_parameters
+from podium.stages.detection import DETECT
 from podium.types import Float32
-from podium.wire import Parameter, TensorSpec
 
 _FIRST_CLASS = 4  # after box centre and box size
 
 
 class Yolov8:
-    """Adapter: ``images`` -> ``boxes``, ``scores``, ``image_index``; see ``person_boxes.OUTPUTS``.
+    """Adapter: ``images`` -> ``boxes``, ``scores``, ``image_index``; see ``person_boxes``.
 
     Thresholds: ``score`` (0.25) and ``iou`` (0.7), as published.
 
@@ -36,7 +36,7 @@ class Yolov8:
         SetupError: the weights are not of this family.
     """
 
-    outputs: tuple[TensorSpec, ...] = OUTPUTS
+    outputs = DETECT.output_specs()
 
     def __init__(self, manifest: Manifest, session: Session) -> None:
         self._network = Network(manifest, session)
@@ -49,8 +49,8 @@ class Yolov8:
             )
         self._min_score = manifest.thresholds.get("score", 0.25)
         self._max_iou = manifest.thresholds.get("iou", 0.7)
-        self.inputs: tuple[TensorSpec, ...] = (self._network.images,)
-        self.parameters: Mapping[str, Parameter] = detector_parameters(manifest)
+        self.inputs = DETECT.input_specs(S=manifest.input.width)
+        self.facts = detector_facts(manifest)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         return self.postprocess(self._network(inputs["images"])[self._output])

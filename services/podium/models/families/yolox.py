@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from podium.engines.session import Session
 from podium.errors import SetupError
-from podium.models.families.person_boxes import OUTPUTS, DetectorOptions, person_boxes
+from podium.models.facts import detector_facts
+from podium.models.families.person_boxes import DetectorOptions, person_boxes
 from podium.models.manifest import Manifest
 from podium.models.network import Network
-from podium.models.parameters import detector_parameters
+from podium.stages.detection import DETECT
 from podium.types import Float32
-from podium.wire import Parameter, TensorSpec
 
 _STRIDES_PX = (8, 16, 32)
 _FIRST_CLASS = 5  # after box centre, box size and objectness
@@ -30,7 +30,7 @@ _MAX_LOG_SIZE = 20.0
 
 
 class Yolox:
-    """Adapter: ``images`` -> ``boxes``, ``scores``, ``image_index``; see ``person_boxes.OUTPUTS``.
+    """Adapter: ``images`` -> ``boxes``, ``scores``, ``image_index``; see ``person_boxes``.
 
     The score is that of the object times that of the class person. Thresholds: ``score`` (0.1)
     and ``iou`` (0.45), as in the official demonstration.
@@ -39,7 +39,7 @@ class Yolox:
         SetupError: the weights are not of this family.
     """
 
-    outputs: tuple[TensorSpec, ...] = OUTPUTS
+    outputs = DETECT.output_specs()
 
     def __init__(self, manifest: Manifest, session: Session) -> None:
         self._network = Network(manifest, session)
@@ -53,8 +53,8 @@ class Yolox:
             )
         self._min_score = manifest.thresholds.get("score", 0.1)
         self._max_iou = manifest.thresholds.get("iou", 0.45)
-        self.inputs: tuple[TensorSpec, ...] = (self._network.images,)
-        self.parameters: Mapping[str, Parameter] = detector_parameters(manifest)
+        self.inputs = DETECT.input_specs(S=manifest.input.width)
+        self.facts = detector_facts(manifest)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         return self.postprocess(self._network(inputs["images"])[self._output])

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 
-import orjson
-
 from podium.engines.opening import PLATFORMS
 from podium.engines.session import SessionFactory
 from podium.errors import InvalidInput, SetupError
@@ -21,6 +19,7 @@ from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.batching import BatchLimits
 from podium.serving.oip.catalogue import Entry
 from podium.serving.oip.model_stats import ModelStatistics
+from podium.stages.models import failed_parameters
 from podium.wire import InferRequest, InferResult, Parameter, Tensors, TensorSpec
 
 _log = logging.getLogger("podium.models")
@@ -49,13 +48,12 @@ class EngineModel:
     @property
     def parameters(self) -> Mapping[str, Parameter]:
         """What callers need to know of the model."""
-        return self._adapter.parameters
+        return self._adapter.facts.to_parameters()
 
     async def infer(self, request: InferRequest) -> InferResult:
         """Run the rows of the request, batched with those of others.
 
-        Rows that the engine refuses are named by the parameters ``failed_rows`` and
-        ``failed_reasons``, both JSON lists; the others are right.
+        Rows that the engine refuses are named by ``failed_parameters``; the others are right.
 
         Raises:
             InvalidInput: the inputs differ in the number of rows.
@@ -63,15 +61,7 @@ class EngineModel:
         """
         _check_rows(request.inputs)
         result = await self._batcher.infer(request.inputs)
-        if not result.failed:
-            return InferResult(result.outputs)
-        return InferResult(
-            result.outputs,
-            {
-                "failed_rows": orjson.dumps(list(result.failed)).decode(),
-                "failed_reasons": orjson.dumps(list(result.failed.values())).decode(),
-            },
-        )
+        return InferResult(result.outputs, failed_parameters(result.failed))
 
 
 def _check_rows(inputs: Tensors) -> None:

@@ -11,8 +11,8 @@ from podium.serving.http.bodies import read_body
 from podium.serving.http.door import DoorRoute
 from podium.serving.observing.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.serving.oip.catalogue import Catalogue
-from podium.serving.oip.routes import check_inputs
 from podium.wire import HEADER_LENGTH, read_raw, read_request, write_response
+from podium.wire.tensors import check_tensors
 
 _PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
 
@@ -36,7 +36,7 @@ def infer_route(service: str, catalogue: Catalogue, max_body_bytes: int) -> Door
             asked = read_raw(body, model.inputs)
         else:
             asked = read_request(body, header_length)
-        check_inputs(model, asked)
+        check_tensors(model.name, model.inputs, asked.inputs)
         budget = budget_s(asked.parameters, request.headers.get(ENVOY_TIMEOUT))
         async with time_limit(budget, service):
             with entry.statistics.request():

@@ -13,13 +13,13 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 import podium
-from podium.errors import InvalidInput, NotFound
+from podium.errors import NotFound
 from podium.serving.http.admission import Admission
 from podium.serving.http.door import answered_at_the_door
 from podium.serving.oip.catalogue import Catalogue
 from podium.serving.oip.model_control import ModelControl
 from podium.serving.oip.served_model import ServedModel
-from podium.wire import BINARY_TYPE, DATATYPES, JSON_TYPE, InferRequest
+from podium.wire import BINARY_TYPE, DATATYPES, JSON_TYPE
 
 EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration", "statistics")
 """The last three are in ``triton_extensions``."""
@@ -195,20 +195,3 @@ def _metadata(catalogue: Catalogue, model: ServedModel) -> dict[str, Any]:
         "outputs": [spec.to_json() for spec in model.outputs],
         "parameters": dict(model.parameters),
     }
-
-
-def check_inputs(model: ServedModel, request: InferRequest) -> None:
-    """Raise InvalidInput for an input that is missing, unknown, or of another type or shape."""
-    specs = {spec.name: spec for spec in model.inputs}
-    for name, array in request.inputs.items():
-        if name not in specs:
-            raise InvalidInput(
-                f"model {model.name!r} has no such input; it has {', '.join(specs)}", field=name
-            )
-        specs[name].check(array)
-    for name, spec in specs.items():
-        if not spec.optional and name not in request.inputs:
-            raise InvalidInput(
-                f"is missing; model {model.name!r} wants {spec.datatype} {list(spec.shape)}",
-                field=name,
-            )

@@ -1,12 +1,14 @@
-"""The parameters of the two decode calls, checked."""
+"""The parameters of the calls of the decode stage."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from podium.types import Anchor, Border, CropSpec, FrameRange, Letterbox
+from podium.types import Anchor, Border, CropSpec, FrameHandle, FrameRange, Letterbox, Media
+from podium.wire import Parameter
 
 _MOST_FRAMES = 1 << 40
 
@@ -15,6 +17,10 @@ Pixels = Annotated[int, Field(ge=1, le=4096)]
 
 class _Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    def to_wire(self) -> dict[str, Parameter]:
+        """Those that are set; the server end checks them."""
+        return self.model_dump(exclude_none=True)
 
 
 class DecodeParameters(_Parameters):
@@ -28,14 +34,32 @@ class DecodeParameters(_Parameters):
     """Distance between the frames."""
     capture_fps: float | None = Field(default=None, gt=0, le=100_000)
     """Frames per second when it was filmed, of slow motion; left out: as its metadata say."""
+    capture_fps: float | None = Field(default=None, gt=0, le=100_000)
+    """Frames per second when it was filmed, of slow motion; left out: as its metadata say."""
     stride: int = Field(default=1, ge=1, le=_MOST_FRAMES)
-    """Every which of these frames gets a detector image; the last one always does."""
+    """Every how many of these frames one gets a detector image; the last one always does."""
     letterbox: int = Field(default=0, ge=0, le=4096)
     """Size of the detector images in pixels; 0: none."""
     letterbox_anchor: Anchor = "center"
     """Where the frame lies in them."""
     letterbox_fill: int = Field(default=0, ge=0, le=255)
     """Grey level of the rest."""
+
+    @classmethod
+    def of(
+        cls, media: Media, frames: FrameRange, stride: int, letterbox: Letterbox | None
+    ) -> DecodeParameters:
+        """Those of a call; unchecked."""
+        asked = cls.model_construct(**asdict(frames), capture_fps=media.capture_fps, stride=stride)
+        if letterbox is None:
+            return asked
+        return asked.model_copy(
+            update={
+                "letterbox": letterbox.size,
+                "letterbox_anchor": letterbox.anchor,
+                "letterbox_fill": letterbox.fill,
+            }
+        )
 
     @property
     def frames(self) -> FrameRange:
@@ -64,7 +88,19 @@ class CropParameters(_Parameters):
     release: bool = False
     """Whether the frames are not needed after this call."""
 
+    @classmethod
+    def of(cls, frames: FrameHandle, spec: CropSpec, *, release: bool) -> CropParameters:
+        """Those of a call; unchecked."""
+        return cls.model_construct(handle=frames.handle, **asdict(spec), release=release)
+
     @property
     def spec(self) -> CropSpec:
         """The shape of the crops."""
         return CropSpec(self.height, self.width, self.border)
+
+
+class ReleaseParameters(_Parameters):
+    """Which frames are not needed any more."""
+
+    handle: str
+    """From the answer to ``decode``; one that is not known is no mistake."""

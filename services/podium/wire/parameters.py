@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from podium.errors import InvalidInput
-from podium.wire import without_reserved
+from podium.wire.messages import without_reserved
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -1,4 +1,4 @@
-"""Postprocessing as a served model: addresses and options in, the list of written files out."""
+"""The postprocess stage: addresses and options in, the list of written files out."""
 
 from __future__ import annotations
 
@@ -8,38 +8,26 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import CancelledError, Executor
 from pathlib import Path
+from typing import Any
 
-import podium
 from podium.errors import Forbidden, InvalidInput, NotFound
 from podium.postprocess.frame_results import parse_results
 from podium.postprocess.options import Options
 from podium.postprocess.postprocessor import Postprocessor
 from podium.schemas.results import PostprocessResult
-from podium.serving.http.parameters import read_parameters
 from podium.serving.observing.in_thread import in_thread
 from podium.storage.object_store import ObjectStore
-from podium.wire import InferRequest, InferResult, Parameter, TensorSpec, bytes_tensor
+from podium.wire.parameters import read_parameters
 
 
-class PostprocessModel:
-    """The model ``postprocess``.
+class PostprocessService:
+    """Implements ``podium.stages.Postprocess``.
 
     Args:
         postprocessor: Does the work.
         store: Reads the source and the results, writes the files.
         executor: Where the work is done.
     """
-
-    name = "postprocess"
-    version = podium.__version__
-    platform = "podium"
-    inputs = (
-        TensorSpec("source", "BYTES", (1,)),
-        TensorSpec("results", "BYTES", (1,), optional=True),
-        TensorSpec("results_uri", "BYTES", (1,), optional=True),
-        TensorSpec("output", "BYTES", (1,)),
-    )
-    outputs = (TensorSpec("result", "BYTES", (1,)),)
 
     def __init__(
         self, postprocessor: Postprocessor, store: ObjectStore, executor: Executor
@@ -48,12 +36,15 @@ class PostprocessModel:
         self._store = store
         self._executor = executor
 
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        """The options and their defaults; one without a default is left out."""
-        return {k: v for k, v in Options().model_dump().items() if v is not None}
-
-    async def infer(self, request: InferRequest) -> InferResult:
+    async def postprocess(
+        self,
+        source: str,
+        output: str,
+        options: Mapping[str, Any],
+        *,
+        results: bytes | None = None,
+        results_uri: str | None = None,
+    ) -> PostprocessResult:
         """Process a video and publish its files below ``output``.
 
         When the caller is gone, the work ends after its current step.
@@ -61,25 +52,22 @@ class PostprocessModel:
         Raises:
             InvalidInput, Forbidden, NotFound, TooLarge: names the input or the parameter.
         """
-        options = read_parameters(Options, request.parameters)
-        given = request.inputs.keys() & {"results", "results_uri"}
-        if len(given) != 1:
+        chosen = read_parameters(Options, options)
+        if (results is None) == (results_uri is None):
             raise InvalidInput("give exactly one of results and results_uri", field="results")
-        output = self._address(request, "output", write=True)
-        source = await self._fetch(request, "source")
-        if "results_uri" in given:
-            results: bytes | Path = await self._fetch(request, "results_uri")
-        else:
-            results = bytes(request.inputs["results"].item(0))
+        self._check(output, "output", write=True)
+        video = await self._fetch(source, "source")
+        held: bytes | Path = results or b""
+        if results_uri is not None:
+            held = await self._fetch(results_uri, "results_uri")
         cancelled = threading.Event()
-        work = asyncio.create_task(self._work(source, results, output, options, cancelled))
+        work = asyncio.create_task(self._work(video, held, output, chosen, cancelled))
         try:
             # Shielded: the folder must outlive the thread that writes to it.
-            done = await asyncio.shield(work)
+            return await asyncio.shield(work)
         except asyncio.CancelledError:
             cancelled.set()
             raise
-        return InferResult({"result": bytes_tensor(done.model_dump_json())})
 
     async def _work(
         self,
@@ -109,22 +97,18 @@ class PostprocessModel:
             file.uri = addresses[file.name]
         return done
 
-    async def _fetch(self, request: InferRequest, name: str) -> Path:
-        uri = self._address(request, name)
+    async def _fetch(self, uri: str, name: str) -> Path:
+        self._check(uri, name)
         try:
             return await self._store.fetch(uri)
         except (InvalidInput, Forbidden, NotFound) as error:
             raise _named(error, name) from None
 
-    def _address(self, request: InferRequest, name: str, *, write: bool = False) -> str:
+    def _check(self, uri: str, name: str, *, write: bool = False) -> None:
         try:
-            uri = bytes(request.inputs[name].item(0)).decode()
             self._store.check(uri, write=write)
-        except UnicodeDecodeError:
-            raise InvalidInput("is not text", field=name) from None
         except (InvalidInput, Forbidden) as error:
             raise _named(error, name) from None
-        return uri
 
 
 def _named(

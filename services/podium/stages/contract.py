@@ -1,0 +1,172 @@
+"""What the contracts are written in: tensors with named sizes, and the calls made of them."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from podium.errors import InvalidInput, StageFailed
+from podium.wire import InferResult, Parameter, Tensors, TensorSpec
+
+_FORM = re.compile(r"([A-Z0-9]+)\[([A-Z0-9,]+)\]")
+
+T = TypeVar("T")
+
+_reader: Callable[[Any], TypeAdapter[Any]] = functools.cache(TypeAdapter)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor of a contract.
+
+    Attributes:
+        name: On the wire, and of the field of the record that holds it.
+        form: Datatype and sizes, such as ``FP32[M,J,3]``. Letters vary, and are one size throughout
+            a call: N frames, D detector images, K detections, M persons, J key points; S, H and W
+            are pixels.
+        optional: Whether callers may leave it out.
+        by_model: Whether only some models have it.
+        is_row_index: Whether it says for each row of the outputs which row of the inputs it is of.
+    """
+
+    name: str
+    form: str
+    optional: bool = False
+    by_model: bool = False
+    is_row_index: bool = False
+
+    @property
+    def sizes(self) -> list[str]:
+        """Letters and numbers."""
+        return _parts(self.form)[1]
+
+    def spec(self, **known: int) -> TensorSpec:
+        """What a model says of the tensor, with the sizes that it knows."""
+        datatype, sizes = _parts(self.form)
+        shape = tuple(int(s) if s.isdecimal() else known.get(s, -1) for s in sizes)
+        return TensorSpec(self.name, datatype, shape, self.optional, self.is_row_index)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The tensors of one call of a stage.
+
+    Attributes:
+        stage: Name that errors carry.
+        inputs: What goes in.
+        outputs: What comes out.
+    """
+
+    stage: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    def input_specs(self, *by_model: str, **known: int) -> tuple[TensorSpec, ...]:
+        """What a model says of its inputs.
+
+        Args:
+            by_model: Names of those that this model has and others lack.
+            known: Letter -> size, where this model has a fixed one.
+        """
+        return _specs(self.inputs, by_model, known)
+
+    def output_specs(self, *by_model: str, **known: int) -> tuple[TensorSpec, ...]:
+        """What a model says of its outputs; arguments as for ``input_specs``."""
+        return _specs(self.outputs, by_model, known)
+
+    def tensors_of(self, record: object) -> dict[str, NDArray[Any]]:
+        """The outputs, as the fields of a record have them."""
+        return {tensor.name: getattr(record, tensor.name) for tensor in self.outputs}
+
+    def read(self, result: InferResult, **known: int) -> dict[str, Any]:
+        """The outputs of an answer by name, checked; None for one that this model lacks.
+
+        Args:
+            result: The answer.
+            known: Letter -> size, as the inputs had it.
+
+        Raises:
+            StageFailed: an output is missing, or has another datatype or shape.
+        """
+        found: dict[str, Any] = {}
+        for tensor in self.outputs:
+            array = found[tensor.name] = result.outputs.get(tensor.name)
+            if array is not None:
+                try:
+                    tensor.spec(**known).check(array)
+                except InvalidInput as error:
+                    raise StageFailed(f"{self.stage}: the answer's {error.message}") from None
+                known.update(zip(tensor.sizes, array.shape, strict=True))
+            elif not tensor.by_model:
+                raise StageFailed(f"{self.stage}: the answer lacks {tensor.name}")
+        return found
+
+
+class ModelServer(Protocol):
+    """Answers calls of the Open Inference Protocol, over HTTP or in this process."""
+
+    async def infer(
+        self,
+        model: str,
+        inputs: Tensors,
+        parameters: Mapping[str, Parameter] | None = None,
+        *,
+        address: str | None = None,
+        call: str | None = None,
+    ) -> InferResult:
+        """Run a model.
+
+        Args:
+            model: ``name`` or ``name@version``.
+            inputs: Named arrays.
+            parameters: Request parameters.
+            address: Base URL of the one replica that can answer, where that matters.
+            call: Name in metrics and timings, where a stage answers several.
+
+        Raises:
+            PodiumError: what the model answered, or Unavailable when nobody answers.
+        """
+        ...
+
+    async def metadata(self, model: str) -> dict[str, Any]:
+        """The metadata of a model. Raises NotFound or Unavailable."""
+        ...
+
+
+def read_record(kind: type[T], values: Mapping[str, Any], where: str) -> T:
+    """A dataclass out of what an answer or metadata says; what it does not know is ignored.
+
+    Raises:
+        StageFailed: a value is missing or ill-typed; begins with ``where``, names the field.
+    """
+    try:
+        record: T = _reader(kind).validate_python(values)
+        return record
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = first["loc"][0]
+        if first["type"] == "missing":
+            raise StageFailed(f"{where} lacks {name}") from None
+        raise StageFailed(f"{where} has a wrong {name}: {first['msg']}") from None
+
+
+@functools.cache
+def _parts(form: str) -> tuple[str, list[str]]:
+    match = _FORM.fullmatch(form)
+    if match is None:
+        raise ValueError(f"{form!r} is not the form of a tensor, such as FP32[M,J,3]")
+    return match[1], match[2].split(",")
+
+
+def _specs(
+    tensors: tuple[Tensor, ...], by_model: tuple[str, ...], known: Mapping[str, int]
+) -> tuple[TensorSpec, ...]:
+    return tuple(
+        tensor.spec(**known) for tensor in tensors if not tensor.by_model or tensor.name in by_model
+    )
