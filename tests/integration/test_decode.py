@@ -109,12 +109,15 @@ async def test_frames_go_after_their_term(decode, video):
 
 async def test_released_frames_go_at_once(decode, video):
     batch = await decode.decode(Media(data=video), FrameRange(0, 2), stride=1, letterbox=None)
-    frame_index, rois = np.array([1]), np.array([WHOLE], np.float32)
     decode.release(batch.frames)
-    with pytest.raises(FramesGone):
-        for _ in range(40):
-            await decode.crop(batch.frames, frame_index, rois, SPEC)  # keeps them for a new term
+
+    async def crop_until_they_are_gone():
+        for _ in range(40):  # each crop keeps the frames for a new term
+            await decode.crop(batch.frames, np.array([1]), np.array([WHOLE], np.float32), SPEC)
             await asyncio.sleep(0.05)
+
+    with pytest.raises(FramesGone):
+        await crop_until_they_are_gone()
 
 
 async def test_refusals_keep_their_kind_over_http(decode, video, tmp_path):

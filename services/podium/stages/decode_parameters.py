@@ -34,8 +34,6 @@ class DecodeParameters(_Parameters):
     """Distance between the frames."""
     capture_fps: float | None = Field(default=None, gt=0, le=100_000)
     """Frames per second when it was filmed, of slow motion; left out: as its metadata say."""
-    capture_fps: float | None = Field(default=None, gt=0, le=100_000)
-    """Frames per second when it was filmed, of slow motion; left out: as its metadata say."""
     stride: int = Field(default=1, ge=1, le=_MOST_FRAMES)
     """Every how many of these frames one gets a detector image; the last one always does."""
     letterbox: int = Field(default=0, ge=0, le=4096)
