@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 
 from podium.gateway.kubernetes.pipelines import PipelineResources
 from podium.gateway.pipelines import PipelineModel, Pipelines
-from podium.gateway.routes import pipeline_door, pipeline_router
+from podium.gateway.routes import pipeline_route, pipeline_router
 from podium.gateway.settings import GatewaySettings
 from podium.kubernetes.api import KubernetesApi
 from podium.kubernetes.credentials import require_cluster
@@ -94,10 +94,10 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         settings,
         summary="Video of athletes in, key points out: pipelines over the other services.",
         routers=[pipeline_router(pipelines, stages.postprocess, settings.max_body_bytes)],
-        doors=[pipeline_door(pipelines, settings.max_body_bytes)],
+        raw_routes=[pipeline_route(pipelines, settings.max_body_bytes)],
         resource=connected,
         metrics=metrics,
-        middleware=_door(settings, metrics),
+        middleware=_access(settings, metrics),
     )
 
 
@@ -125,7 +125,7 @@ async def _first_list(resources: PipelineResources) -> None:
         _log.warning("starting without the pipelines of custom resources")
 
 
-def _door(settings: GatewaySettings, metrics: Metrics) -> list[Middleware]:
+def _access(settings: GatewaySettings, metrics: Metrics) -> list[Middleware]:
     """Who is let in: everybody, or holders of an API key."""
     if settings.api_keys is not None:
         return [Middleware(RequireApiKey, keys=load_keys(settings.api_keys), metrics=metrics)]
