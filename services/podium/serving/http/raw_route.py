@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import request_response
+from starlette.types import Receive, Scope, Send
 
 from podium.serving.http.error_responses import ERROR_RESPONSES
 
@@ -41,4 +42,11 @@ class RawRoute(APIRoute):
             responses={**ERROR_RESPONSES, **responses},
             **documentation,
         )
-        self.app = request_response(endpoint)
+        # The framework's patterns end in $, which lets a line feed pass.
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            response = await endpoint(Request(scope, receive, send))
+            await response(scope, receive, send)
+
+        self.app = answer

@@ -79,9 +79,8 @@ def oip_router(
     async def model_ready(
         response: Response, name: str, version: str | None = None
     ) -> dict[str, Any]:
-        ready = not admission.draining
         try:
-            catalogue.get(name, version)
+            ready = not admission.draining and not await catalogue.get(name, version).fault()
         except NotFound:
             known = await control.index()
             if not any(e.name == name and version in (None, e.version) for e in known):
