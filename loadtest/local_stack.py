@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 from loadtest.payloads import CACHE
 from loadtest.profile import Profile, Tier
 from podium.local.service_process import ServiceProcess, ready
-from podium.local.stack import HOST, SERVICES, Stack, free_ports
+from podium.local.settings import SERVICES
+from podium.local.stack import HOST, KEY_SETTINGS, Stack, free_ports
 
 STAGES = tuple(service for service in SERVICES if service != "gateway")
 _READY_TIMEOUT_S = 30.0
@@ -52,7 +53,6 @@ def local_stack(profile: Profile) -> Iterator[Profile]:
 def _gateway(stack: Stack) -> Iterator[str]:
     """Another gateway in front of the same stages, with the settings of the first."""
     port = free_ports()["gateway"]
-    environment = stack.environment("gateway") | {"PODIUM_ADDRESS": f"http://{HOST}:{port}"}
-    process = ServiceProcess("gateway", HOST, port, environment, None, without=("PODIUM_API_KEYS",))
+    process = ServiceProcess("gateway", HOST, port, stack.environment, None, without=KEY_SETTINGS)
     with ready(process, within_s=_READY_TIMEOUT_S, stops_within_s=_STOP_TIMEOUT_S):
         yield process.url

@@ -8,6 +8,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from podium.environment import check_names
+from podium.local.settings import settings_of
 from tests.support.charts import (
     CHART,
     OPTIONS,
@@ -119,7 +121,9 @@ def test_a_tier_has_six_services_with_everything_around_them(helm: Helm, tier: s
 def assert_pod_contract(pod: Object, tier: str) -> None:
     (container,) = pod["containers"]
     sleep_s = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    drain_s = int(environment(container)["PODIUM_DRAIN_S"])
+    service = settings_of(container["name"])
+    check_names([service], environment(container))
+    drain_s = int(environment(container)[f"PODIUM_{service.service.upper()}_DRAIN_S"])
     assert pod["terminationGracePeriodSeconds"] == (drain_s + sleep_s) * 3 // 2
     assert pod["priorityClassName"] == f"podium-{tier}"
     assert pod["automountServiceAccountToken"] == (container["name"] == "gateway")
@@ -130,6 +134,19 @@ def assert_pod_contract(pod: Object, tier: str) -> None:
     assert startup["periodSeconds"] * startup["failureThreshold"] == 600
     assert (ready["httpGet"]["path"], ready["failureThreshold"]) == ("/v2/health/ready", 1)
     assert startup["httpGet"]["path"] == live["httpGet"]["path"] == "/v2/health/live"
+
+
+def test_settings_of_an_accelerator_are_those_of_services_with_models(helm: Helm) -> None:
+    deployments = of_kind(release(helm, "priority"), "Deployment")
+    found = {
+        name.rpartition("-")[2]: environment(each["spec"]["template"]["spec"]["containers"][0])
+        for name, each in deployments.items()
+    }
+    assert found["detection"]["PODIUM_DETECTION_WORKERS"] == "2"
+    assert found["pose3d"]["PODIUM_POSE3D_PROVIDER"] == "cuda"
+    assert "PODIUM_POSE3D_WORKERS" not in found["pose3d"]
+    assert found["decode"]["PODIUM_DECODE_WORKERS"] == "2"
+    assert not any("WORKERS" in name or "PROVIDER" in name for name in found["gateway"])
 
 
 def environment(container: Object) -> dict[str, str]:
@@ -170,8 +187,8 @@ def test_zeros_falses_and_empty_lists_hold_over_defaults(helm: Helm) -> None:
         deployments[name]["spec"]["template"]["spec"] for name in ("gateway", "decode", "pose2d")
     )
     assert gateway["automountServiceAccountToken"] is False
-    assert environment(gateway["containers"][0])["PODIUM_DECODE_URL"].startswith("dns://")
-    assert environment(decode["containers"][0])["PODIUM_DRAIN_S"] == "0"
+    assert environment(gateway["containers"][0])["PODIUM_GATEWAY_DECODE_URL"].startswith("dns://")
+    assert environment(decode["containers"][0])["PODIUM_DECODE_DRAIN_S"] == "0"
     assert decode["terminationGracePeriodSeconds"] == 2
     assert "tolerations" not in pose2d
     budgets = one_kind(helm, "PodDisruptionBudget", "small")

@@ -25,25 +25,25 @@ from tests.support.charts import (
 )
 
 FROM_OTHER_VALUES = {
-    "PODIUM_ADDRESS": "the address of the pod",
-    "PODIUM_API_KEYS": "apiKeys",
-    "PODIUM_DRAIN_S": "shutdown.drainSeconds",
-    "PODIUM_HOST": "all addresses",
-    "PODIUM_MODELS": "models",
-    "PODIUM_MODELS_CACHE_BYTES": "models.cacheBytes",
-    "PODIUM_MODELS_CACHE_DIR": "models",
-    "PODIUM_MODELS_S3_ALLOW_HTTP": "objectStore.allowHttp",
-    "PODIUM_MODELS_S3_ENDPOINT": "objectStore.endpoint",
-    "PODIUM_MODELS_S3_REGION": "objectStore.region",
-    "PODIUM_NAMESPACE": "that of the service account",
-    "PODIUM_OBJECTS_S3_ALLOW_HTTP": "objectStore.allowHttp",
-    "PODIUM_OBJECTS_S3_ENDPOINT": "objectStore.endpoint",
-    "PODIUM_OBJECTS_S3_READ_PREFIXES": "objectStore.readPrefixes",
-    "PODIUM_OBJECTS_S3_REGION": "objectStore.region",
-    "PODIUM_OBJECTS_S3_WRITE_PREFIXES": "objectStore.writePrefixes",
-    "PODIUM_PIPELINES": "pipelines",
-    "PODIUM_PORT": "port",
-    "PODIUM_SERVICE_ACCOUNT": "where Kubernetes mounts it",
+    "ADDRESS": "the address of the pod",
+    "API_KEYS": "apiKeys",
+    "DRAIN_S": "shutdown.drainSeconds",
+    "HOST": "all addresses",
+    "MODELS": "models",
+    "MODELS_CACHE_BYTES": "models.cacheBytes",
+    "MODELS_CACHE_DIR": "models",
+    "MODELS_S3_ALLOW_HTTP": "objectStore.allowHttp",
+    "MODELS_S3_ENDPOINT": "objectStore.endpoint",
+    "MODELS_S3_REGION": "objectStore.region",
+    "NAMESPACE": "that of the service account",
+    "OBJECTS_S3_ALLOW_HTTP": "objectStore.allowHttp",
+    "OBJECTS_S3_ENDPOINT": "objectStore.endpoint",
+    "OBJECTS_S3_READ_PREFIXES": "objectStore.readPrefixes",
+    "OBJECTS_S3_REGION": "objectStore.region",
+    "OBJECTS_S3_WRITE_PREFIXES": "objectStore.writePrefixes",
+    "PIPELINES": "pipelines",
+    "PORT": "port",
+    "SERVICE_ACCOUNT": "where Kubernetes mounts it",
 }
 """Settings that the chart gives the services by itself."""
 
@@ -95,8 +95,10 @@ def test_every_object_of_the_schemas_is_closed() -> None:
 
 
 def test_every_setting_of_the_services_is_a_value() -> None:
+    services = values(CHART)["services"]
     page = (ROOT / "docs" / "configuration.md").read_text()
-    documented = set(re.findall(r"^\| `(PODIUM_\w+)`", page, re.MULTILINE))
+    prefix = rf"PODIUM_(?:(?:{'|'.join(map(str.upper, services))})_)?"
+    documented = set(re.findall(rf"^\| `{prefix}(\w+)`", page, re.MULTILINE))
     accepted = set(schema(CHART)["$defs"]["settings"]["properties"])
     assert accepted & FROM_OTHER_VALUES.keys() == set()
     assert documented == accepted | FROM_OTHER_VALUES.keys()

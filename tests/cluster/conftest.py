@@ -116,6 +116,6 @@ def service_account(
 @pytest.fixture(scope="module")
 def gateways(cluster: Cluster, service_account: Path, stack: Stack) -> Iterator[Gateways]:
     """Three gateways, which take the replicas of the postprocess stage from EndpointSlices."""
-    slices = {"PODIUM_POSTPROCESS_URL": "kubernetes://postprocess:8005"}
+    slices = {"PODIUM_GATEWAY_POSTPROCESS_URL": "kubernetes://postprocess:8005"}
     with running(cluster, service_account, stack, 3, **slices) as gateways:
         yield gateways

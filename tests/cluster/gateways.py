@@ -87,11 +87,15 @@ def running(
     settings = {
         "KUBERNETES_SERVICE_HOST": server.hostname or "",
         "KUBERNETES_SERVICE_PORT": str(server.port or 443),
-        "PODIUM_SERVICE_ACCOUNT": str(service_account),
-        "PODIUM_WATCH_PIPELINES": "true",
+        "PODIUM_GATEWAY_SERVICE_ACCOUNT": str(service_account),
+        "PODIUM_GATEWAY_WATCH_PIPELINES": "true",
         "PODIUM_LOG_LEVEL": "debug",
         "NO_PROXY": "*",
-        **{f"PODIUM_{s.upper()}_URL": url for s, url in stages.urls.items() if s != "gateway"},
+        **{
+            f"PODIUM_GATEWAY_{s.upper()}_URL": url
+            for s, url in stages.urls.items()
+            if s != "gateway"
+        },
         **environment,
     }
     gateways = Gateways([])

@@ -51,7 +51,10 @@ def test_pods_of_the_zone_come_first(
 ) -> None:
     """With the hints of the control plane, and without: by the zones of the pods."""
     here, *others = ZONES
-    near = {"PODIUM_ZONE": here, "PODIUM_POSTPROCESS_URL": "kubernetes://postprocess:8005"}
+    near = {
+        "PODIUM_GATEWAY_ZONE": here,
+        "PODIUM_GATEWAY_POSTPROCESS_URL": "kubernetes://postprocess:8005",
+    }
     own.apply(service(trafficDistribution=distribution), deployment(2 * len(ZONES)))
     own.kubectl("rollout", "status", "deployment/postprocess", IN_NAMESPACE, "--timeout=180s")
     with running(own, service_account, stack, 1, **near) as gateways:
@@ -67,7 +70,9 @@ def test_without_leave_calls_go_where_dns_says(
 ) -> None:
     write_credentials(cluster, "default", tmp_path)  # an account that nobody gave any rights
     named = {
-        f"PODIUM_{stage.upper()}_URL": url.replace("http://127.0.0.1:", "kubernetes://localhost:")
+        f"PODIUM_GATEWAY_{stage.upper()}_URL": url.replace(
+            "http://127.0.0.1:", "kubernetes://localhost:"
+        )
         for stage, url in stack.urls.items()
         if stage != "gateway"
     }
@@ -91,7 +96,7 @@ def test_without_leave_calls_go_where_dns_says(
 
 
 def test_pods_can_be_told_their_zone(own: Cluster, namespace: str) -> None:
-    """The API server gives pods the zone of their node, for ``PODIUM_ZONE`` (1.35 and later)."""
+    """API servers of 1.35 and later give pods the zone of their node, ``PODIUM_GATEWAY_ZONE``."""
     own.apply(service(), deployment(3))
     own.kubectl("rollout", "status", "deployment/postprocess", IN_NAMESPACE, "--timeout=180s")
     zones = {pod["metadata"]["labels"].get("topology.kubernetes.io/zone") for pod in pods(own)}

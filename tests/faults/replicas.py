@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Self
 
 from podium.local.service_process import ServiceProcess
-from podium.local.stack import FREE_PORTS, HOST, SERVICES
+from podium.local.settings import SERVICES
+from podium.local.stack import FREE_PORTS, HOST
 
 REPLICAS = 2
 STAGES = ("decode", "detection", "pose2d", "pose3d")
@@ -81,14 +82,14 @@ class Replicas:
         path = self._log_file(service, number)
         environment = {
             "PODIUM_MODELS": str(self._models),
-            "PODIUM_ADDRESS": f"http://{HOST}:{port}",
+            "PODIUM_DECODE_ADDRESS": f"http://{HOST}:{port}",
             "PODIUM_OBJECTS_READ_ROOTS": str(self.folder),
             "PODIUM_OBJECTS_WRITE_ROOTS": str(self.folder),
             **self._settings.get(service, {}),
         }
         if service == "gateway":
             environment |= {
-                f"PODIUM_{stage.upper()}_URL": ",".join(self.urls(stage))
+                f"PODIUM_GATEWAY_{stage.upper()}_URL": ",".join(self.urls(stage))
                 for stage in SERVICES
                 if stage != "gateway"
             }

@@ -67,10 +67,12 @@ def gateway_url(request):
         yield RUNNING
         return
     replicas = request.getfixturevalue("replicas")
-    settings = {f"PODIUM_{stage.upper()}_URL": ",".join(replicas.urls(stage)) for stage in STAGES}
+    settings = {
+        f"PODIUM_GATEWAY_{stage.upper()}_URL": ",".join(replicas.urls(stage)) for stage in STAGES
+    }
     settings |= {
         "PODIUM_SLOW_CLIENT_S": str(SLOW_CLIENT_S),
-        "PODIUM_CHUNK_FRAMES": "4",
+        "PODIUM_GATEWAY_CHUNK_FRAMES": "4",
         "PODIUM_MAX_REQUESTS": str(MAX_REQUESTS),
     }
     with one_service("gateway", settings) as process:

@@ -34,7 +34,7 @@ async def network(replicas):
 async def far(network, client):
     """A client of a gateway that has the network between itself and its stages."""
     urls = {
-        f"PODIUM_{stage.upper()}_URL": ",".join(proxy.url for proxy in proxies)
+        f"PODIUM_GATEWAY_{stage.upper()}_URL": ",".join(proxy.url for proxy in proxies)
         for stage, proxies in network.items()
     }
     with ExitStack() as entered:

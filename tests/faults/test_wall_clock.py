@@ -55,7 +55,7 @@ def clock(tmp_path):
 @pytest.fixture
 def decode(clock, clip):
     settings = {
-        "PODIUM_STORE_TTL_S": str(STORE_TTL_S),
+        "PODIUM_DECODE_STORE_TTL_S": str(STORE_TTL_S),
         "PODIUM_OBJECTS_READ_ROOTS": str(clip.parent),
     }
     with one_service("decode", clock.environment | settings) as service:
@@ -64,7 +64,9 @@ def decode(clock, clip):
 
 @pytest.fixture
 def gateway(clock, replicas):
-    urls = {f"PODIUM_{stage.upper()}_URL": ",".join(replicas.urls(stage)) for stage in STAGES}
+    urls = {
+        f"PODIUM_GATEWAY_{stage.upper()}_URL": ",".join(replicas.urls(stage)) for stage in STAGES
+    }
     with one_service("gateway", clock.environment | urls | {"PODIUM_MAX_REQUESTS": "1"}) as service:
         yield service
 

@@ -15,8 +15,10 @@ import pytest
 import yaml
 
 import podium
+from podium.environment import check_names
 from podium.lab import scores
 from podium.lab.athlete import ground_truth
+from podium.local.settings import settings_of
 from podium.local.stack import Stack
 from podium.skeletons import BLAZEPOSE33
 from tests.images.conftest import REGISTRY, TAG
@@ -158,6 +160,11 @@ def test_the_file_names_the_images_of_this_version() -> None:
     for name, service in services.items():
         expected = f"${{PODIUM_REGISTRY:-}}podium-{name}:${{PODIUM_TAG:-{podium.__version__}}}"
         assert service["image"] == expected
+
+
+def test_the_file_gives_settings_that_the_services_have() -> None:
+    for name, service in yaml.safe_load(FILE.read_text())["services"].items():
+        check_names([settings_of(name)], service["environment"])
 
 
 def test_the_file_restricts_every_service() -> None:

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from podium.local.stack import SERVICES, Stack, free_ports, taken
+from podium.local.settings import SERVICES
+from podium.local.stack import Stack, free_ports, taken
 
 DEADLINE_S = 120
 

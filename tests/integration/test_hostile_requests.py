@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from podium.decode.app import create_app
 from podium.decode.settings import DecodeSettings
-from podium.local.stack import SERVICES
+from podium.local.settings import SERVICES
 from podium.wire import DATATYPES, HEADER_LENGTH
 from tests.support.service_thread import serving
 

@@ -274,7 +274,10 @@ def test_configuration(detection, models):
     assert config["max_batch_size"] == 0  # as many boxes as there are, not one row per image
     assert config["input"][0]["data_type"] == "TYPE_UINT8"
     assert config["input"][0]["dims"] == [-1, 224, 224, 3]
-    with running("pose2d", models, PODIUM_MAX_BATCH="4") as process, talking_to(process) as client:
+    with (
+        running("pose2d", models, PODIUM_POSE2D_MAX_BATCH="4") as process,
+        talking_to(process) as client,
+    ):
         config = client.get_model_config(POSE)
         assert config["max_batch_size"] == 4
         metadata = client.get_model_metadata(POSE)
@@ -362,7 +365,7 @@ def test_models_from_an_object_store(bucket, model_repository, tmp_path, noise):
     ("settings", "says"),
     [
         ({"PODIUM_MODELS_CACHE_BYTES": "many"}, "PODIUM_MODELS_CACHE_BYTES: Input should be"),
-        ({"PODIUM_MODELS_CACHE_BYTES": "1"}, "PODIUM_MODELS: Value error, cache_bytes must be"),
+        ({"PODIUM_MODELS_CACHE_BYTES": "1"}, "PODIUM_MODELS: CACHE_BYTES must be"),
         ({"PODIUM_MODELS": "s3://models/../prod"}, "model repository: must look like s3://"),
     ],
 )

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from podium.local.stack import SERVICES, Stack
+from podium.local.settings import SERVICES
+from podium.local.stack import Stack
 from tests.support.otlp_collector import Collector
 
 ROOT = Path(__file__).parent.parent.parent

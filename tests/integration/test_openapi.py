@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from podium.lab.bench.workloads import no_op_repository
-from podium.local.stack import SERVICES
+from podium.local.settings import SERVICES
 from podium.serving.hosting.model_service import ModelServiceSettings, create_model_service
 from tests.support.service_thread import serving
 

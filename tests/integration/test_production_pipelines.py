@@ -89,7 +89,7 @@ def stack(model_repository, shared_folder):
         document = PLANTED.format(task=task, family=family)
         (pipelines / f"{task}.yaml").write_text(document)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PODIUM_PIPELINES", str(pipelines))
+        patch.setenv("PODIUM_GATEWAY_PIPELINES", str(pipelines))
         with Stack(models=repository) as stack:
             yield stack
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 import loadtest.__main__
 from loadtest.__main__ import command
 from podium.lab.athlete import ground_truth
-from podium.local.stack import SERVICES
+from podium.local.settings import SERVICES
 from tests.loadtest import runs
 from tests.loadtest.fake_gateway import Reply, as_json, fake_gateway, frames
 from tests.loadtest.runs import ROOT, environment

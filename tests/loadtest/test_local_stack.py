@@ -9,7 +9,7 @@ import psutil
 from loadtest.local_stack import local_stack
 from loadtest.profile import load_profile
 
-ITS_OWN = {"PODIUM_PORT", "PODIUM_ADDRESS"}
+ITS_OWN = {"PODIUM_GATEWAY_PORT"}
 
 
 def settings_of(host):
@@ -18,7 +18,7 @@ def settings_of(host):
     (found,) = (
         environment
         for environment in (child.environ() for child in psutil.Process().children())
-        if environment.get("PODIUM_PORT") == port
+        if environment.get("PODIUM_GATEWAY_PORT") == port
     )
     return {
         name: value
@@ -32,5 +32,7 @@ def test_the_gateways_of_all_tiers_have_the_same_settings(model_repository, monk
     monkeypatch.chdir(tmp_path)
     with local_stack(load_profile("tiers")) as profile:
         gold, *others = (settings_of(tier.host) for tier in profile.tiers.values())
-    assert {"PODIUM_MAX_CHUNKS", "PODIUM_DECODE_URL", "MALLOC_ARENA_MAX"} <= set(gold)
+    assert {"PODIUM_GATEWAY_MAX_CHUNKS", "PODIUM_GATEWAY_DECODE_URL", "MALLOC_ARENA_MAX"} <= set(
+        gold
+    )
     assert others == [gold, gold]

@@ -119,5 +119,5 @@ def test_settings_of_endpoints():
     assert read_endpoints("http://a:1/, http://b:1", setting="X").addresses() == (A, B)
     assert isinstance(read_endpoints("dns://pods:8003", setting="X"), DnsEndpoints)
     for wrong in ("", "a:1", "ftp://a", "dns://pods", "dns://a:1,dns://b:1"):
-        with pytest.raises(SetupError, match="PODIUM_POSE2D_URL"):
-            read_endpoints(wrong, setting="PODIUM_POSE2D_URL")
+        with pytest.raises(SetupError, match="PODIUM_GATEWAY_POSE2D_URL"):
+            read_endpoints(wrong, setting="PODIUM_GATEWAY_POSE2D_URL")

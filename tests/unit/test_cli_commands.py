@@ -15,7 +15,8 @@ import podium
 from podium.decode.settings import DecodeSettings
 from podium.errors import InvalidInput, SetupError
 from podium.local.service_process import ServiceProcess
-from podium.local.stack import HOST, SERVICES, Stack, free_ports, ports_from, sized_for
+from podium.local.settings import SERVICES, sized_for
+from podium.local.stack import HOST, Stack, free_ports, ports_from
 from podium.serving.http.settings import ServiceSettings
 
 
@@ -175,24 +176,28 @@ def test_ports_follow_the_gateway() -> None:
     "own",
     [
         {},
-        {"PODIUM_MAX_BATCH_BYTES": str(256 << 20)},
-        {"PODIUM_STORE_BYTES": str(256 << 20)},
-        {"PODIUM_MAX_PIXELS": "60000000"},
-        {"PODIUM_MAX_BATCH_BYTES": "1000000", "PODIUM_STORE_BYTES": "1000000"},
+        {"PODIUM_DECODE_MAX_BATCH_BYTES": str(256 << 20)},
+        {"PODIUM_DECODE_STORE_BYTES": str(256 << 20)},
+        {"PODIUM_DECODE_MAX_PIXELS": "60000000"},
+        {"PODIUM_DECODE_MAX_BATCH_BYTES": "1000000", "PODIUM_DECODE_STORE_BYTES": "1000000"},
     ],
 )
 def test_services_are_sized_so_that_a_frame_and_a_batch_fit(
     own: dict[str, str], processors: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("PODIUM_MAX_BATCH_BYTES", "PODIUM_STORE_BYTES", "PODIUM_MAX_PIXELS"):
+    for name in (
+        "PODIUM_DECODE_MAX_BATCH_BYTES",
+        "PODIUM_DECODE_STORE_BYTES",
+        "PODIUM_DECODE_MAX_PIXELS",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name, value in own.items():
         monkeypatch.setenv(name, value)
-    for name, value in sized_for(processors).items():
+    for name, value in sized_for(processors, os.environ).items():
         monkeypatch.setenv(name, value)
     decode = DecodeSettings()  # raises when a batch does not fit into the store
     assert {name: os.environ[name] for name in own} == own
-    if "PODIUM_MAX_BATCH_BYTES" not in own:
+    if "PODIUM_DECODE_MAX_BATCH_BYTES" not in own:
         assert decode.max_batch_bytes >= 3 * decode.max_pixels
 
 
@@ -201,7 +206,7 @@ def test_allocator_settings_of_the_environment_go_first(
 ) -> None:
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1234")
     monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
-    environment = Stack(models=tmp_path).environment("decode")
+    environment = Stack(models=tmp_path).environment
     assert environment["MALLOC_TRIM_THRESHOLD_"] == "1234"
     assert environment["MALLOC_ARENA_MAX"] == "1"
 

@@ -171,11 +171,13 @@ def test_the_setting(monkeypatch):
         made.append((service, port))
         return EndpointSliceEndpoints(KubernetesApi(), service, port)
 
-    read_endpoints("kubernetes://podium-pose2d:8003", setting="PODIUM_POSE2D_URL", pods=pods)
+    read_endpoints(
+        "kubernetes://podium-pose2d:8003", setting="PODIUM_GATEWAY_POSE2D_URL", pods=pods
+    )
     assert made == [("podium-pose2d", 8003)]
     for wrong in ("kubernetes://pose2d", "kubernetes://a:1,kubernetes://b:1"):
-        with pytest.raises(SetupError, match="PODIUM_POSE2D_URL"):
-            read_endpoints(wrong, setting="PODIUM_POSE2D_URL", pods=pods)
+        with pytest.raises(SetupError, match="PODIUM_GATEWAY_POSE2D_URL"):
+            read_endpoints(wrong, setting="PODIUM_GATEWAY_POSE2D_URL", pods=pods)
     monkeypatch.setitem(sys.modules, "kubernetes.aio.client", None)
     with pytest.raises(SetupError, match=r"pip install 'podium\[kubernetes\]'"):
-        read_endpoints("kubernetes://pose2d:8003", setting="PODIUM_POSE2D_URL", pods=pods)
+        read_endpoints("kubernetes://pose2d:8003", setting="PODIUM_GATEWAY_POSE2D_URL", pods=pods)

@@ -259,10 +259,10 @@ async def test_every_replica_of_the_gateway_serves_it(server, tmp_path):
 
 def test_outside_a_cluster_the_gateway_says_what_it_lacks(monkeypatch, tmp_path):
     monkeypatch.delenv("KUBECONFIG", raising=False)
-    with pytest.raises(SetupError, match="PODIUM_WATCH_PIPELINES needs a cluster"):
+    with pytest.raises(SetupError, match="PODIUM_GATEWAY_WATCH_PIPELINES needs a cluster"):
         create_app(GatewaySettings(watch_pipelines=True, service_account=tmp_path))
     monkeypatch.setitem(sys.modules, "kubernetes.aio.client", None)
-    with pytest.raises(SetupError, match=r"PODIUM_WATCH_PIPELINES.*'podium\[kubernetes\]'"):
+    with pytest.raises(SetupError, match=r"PODIUM_GATEWAY_WATCH_PIPELINES.*'podium\[kubernetes\]'"):
         create_app(GatewaySettings(watch_pipelines=True))
     create_app(GatewaySettings())  # nobody asked
 

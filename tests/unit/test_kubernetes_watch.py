@@ -289,7 +289,7 @@ async def test_the_credentials_of_a_pod(monkeypatch, tmp_path):
         monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", server.url.rpartition(":")[2])
         async with KubernetesApi(service_account=tmp_path) as api:
-            require_cluster("PODIUM_WATCH_PIPELINES", tmp_path)
+            require_cluster("PODIUM_GATEWAY_WATCH_PIPELINES", tmp_path)
             assert (await api.call("GET", PIPELINES))["items"] == []
             assert await api.namespace() == "sport"
             (tmp_path / "token").write_text("second")  # the kubelet has replaced it
@@ -336,7 +336,7 @@ async def test_wrong_credentials_are_an_error_not_a_crash(server, monkeypatch, t
 
 async def test_outside_a_cluster(monkeypatch, tmp_path):
     monkeypatch.delenv("KUBECONFIG", raising=False)
-    with pytest.raises(SetupError, match="PODIUM_WATCH_PIPELINES needs a cluster"):
-        require_cluster("PODIUM_WATCH_PIPELINES", tmp_path)
+    with pytest.raises(SetupError, match="PODIUM_GATEWAY_WATCH_PIPELINES needs a cluster"):
+        require_cluster("PODIUM_GATEWAY_WATCH_PIPELINES", tmp_path)
     async with watching() as (watch, _):
         await until(lambda: watch.refused)

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from moto.server import ThreadedMotoServer
 
 from podium.cli import cli
+from podium.environment import read_group
 from podium.errors import InvalidInput, NotFound, SetupError, Unavailable
 from podium.models.fetch import fetch
 from podium.models.repository import ModelRepository
@@ -71,7 +72,7 @@ def settings(proxy, tmp_path, monkeypatch):
         "MAX_FILE_BYTES": str(10 * BYTES),
     }.items():
         monkeypatch.setenv(f"PODIUM_MODELS_{name}", value)
-    return RepositorySettings()
+    return read_group(RepositorySettings)
 
 
 def weights(seed: int) -> bytes:
@@ -258,9 +259,10 @@ def test_the_module_that_fills_a_folder_in_a_container(bucket, settings, tmp_pat
 
 HOLD = """
 import sys
+from podium.environment import read_group
 from podium.models.s3_repository import open_repository
 from podium.models.settings import RepositorySettings
-held = open_repository("s3://models/prod", RepositorySettings()).resolve("finder").hold()
+held = open_repository("s3://models/prod", read_group(RepositorySettings)).resolve("finder").hold()
 print(held.path, flush=True)
 sys.stdin.read()
 """

@@ -11,6 +11,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pydantic import ValidationError
 
+from podium.environment import read_group
 from podium.errors import Forbidden, InvalidInput, NotFound, Overloaded, TooLarge, Unavailable
 from podium.storage import object_cache
 from podium.storage.object_store import ObjectStore, ObjectStoreSettings
@@ -141,10 +142,10 @@ def test_reading_and_writing_are_allowed_apart(local, folders):
 def test_settings_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("PODIUM_OBJECTS_READ_ROOTS", "/data,/mnt/clips")
     monkeypatch.setenv("PODIUM_OBJECTS_S3_READ_PREFIXES", "s3://clips/in")
-    settings = ObjectStoreSettings()
+    settings = read_group(ObjectStoreSettings)
     assert settings.read_roots == (Path("/data"), Path("/mnt/clips"))
     assert settings.s3_read_prefixes == ("s3://clips/in",)
-    with pytest.raises(ValidationError, match="cache_bytes"):
+    with pytest.raises(ValidationError, match="CACHE_BYTES"):
         ObjectStoreSettings(max_object_bytes=10, cache_bytes=9)
 
 

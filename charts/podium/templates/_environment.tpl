@@ -4,49 +4,50 @@
 {{- $name := index . 1 }}
 {{- $service := index . 2 }}
 {{- $settings := dict
-      "PODIUM_HOST" "0.0.0.0"
-      "PODIUM_PORT" $service.port
-      "PODIUM_DRAIN_S" $service.shutdown.drainSeconds }}
+      "HOST" "0.0.0.0"
+      "PORT" $service.port
+      "DRAIN_S" $service.shutdown.drainSeconds }}
 {{- $scheme := $service.usesKubernetes | ternary "kubernetes" "dns" }}
 {{- range $service.calls }}
 {{- $callee := index $root.Values.services . }}
-{{- $_ := set $settings (printf "PODIUM_%s_URL" (upper .)) (printf "%s://%s-%s-headless:%v" $scheme (include "podium.fullname" $root) . $callee.port) }}
+{{- $_ := set $settings (printf "%s_URL" (upper .)) (printf "%s://%s-%s-headless:%v" $scheme (include "podium.fullname" $root) . $callee.port) }}
 {{- end }}
 {{- if $service.usesKubernetes }}
-{{- $_ := set $settings "PODIUM_WATCH_PIPELINES" true }}
+{{- $_ := set $settings "WATCH_PIPELINES" true }}
 {{- end }}
 {{- if $service.usesObjectStore }}
 {{- $_ := include "podium.bucketSettings" (list $root "OBJECTS" $settings) }}
 {{- with $root.Values.objectStore.readPrefixes }}
-{{- $_ := set $settings "PODIUM_OBJECTS_S3_READ_PREFIXES" (join "," .) }}
+{{- $_ := set $settings "OBJECTS_S3_READ_PREFIXES" (join "," .) }}
 {{- end }}
 {{- with $root.Values.objectStore.writePrefixes }}
-{{- $_ := set $settings "PODIUM_OBJECTS_S3_WRITE_PREFIXES" (join "," .) }}
+{{- $_ := set $settings "OBJECTS_S3_WRITE_PREFIXES" (join "," .) }}
 {{- end }}
 {{- end }}
 {{- if $service.usesModels }}
-{{- $_ := set $settings "PODIUM_MODELS" (default "/models" $root.Values.models.source) }}
+{{- $_ := set $settings "MODELS" (default "/models" $root.Values.models.source) }}
 {{- if $root.Values.models.source }}
 {{- $_ := include "podium.bucketSettings" (list $root "MODELS" $settings) }}
-{{- $_ := set $settings "PODIUM_MODELS_CACHE_DIR" "/models" }}
-{{- $_ := set $settings "PODIUM_MODELS_CACHE_BYTES" $root.Values.models.cacheBytes }}
+{{- $_ := set $settings "MODELS_CACHE_DIR" "/models" }}
+{{- $_ := set $settings "MODELS_CACHE_BYTES" $root.Values.models.cacheBytes }}
 {{- end }}
+{{- $_ := mergeOverwrite $settings $service.modelSettings }}
 {{- end }}
-{{- if eq $name "gateway" }}
+{{- if $service.isPublic }}
 {{- if $root.Values.pipelines }}
-{{- $_ := set $settings "PODIUM_PIPELINES" "/etc/podium/pipelines" }}
+{{- $_ := set $settings "PIPELINES" "/etc/podium/pipelines" }}
 {{- end }}
 {{- if $root.Values.apiKeys.existingSecret }}
-{{- $_ := set $settings "PODIUM_API_KEYS" (printf "/etc/podium/keys/%s" $root.Values.apiKeys.key) }}
+{{- $_ := set $settings "API_KEYS" (printf "/etc/podium/keys/%s" $root.Values.apiKeys.key) }}
 {{- end }}
 {{- end }}
-{{- if eq $name "decode" }}
+{{- if $service.publishesAddress }}
 - name: POD_IP
   valueFrom: {fieldRef: {fieldPath: status.podIP}}
-{{- $_ := set $settings "PODIUM_ADDRESS" (printf "http://$(POD_IP):%v" $service.port) }}
+{{- $_ := set $settings "ADDRESS" (printf "http://$(POD_IP):%v" $service.port) }}
 {{- end }}
-{{- range $variable, $value := mergeOverwrite $settings $service.settings }}
-- name: {{ $variable }}
+{{- range $setting, $value := mergeOverwrite $settings $service.settings }}
+- name: PODIUM_{{ upper $name }}_{{ $setting }}
   value: {{ include "podium.text" $value }}
 {{- end }}
 {{- range $variable, $value := $service.env }}
@@ -61,7 +62,7 @@
 
 {{- /* Adds to settings how a bucket is reached: (list root prefix settings). */ -}}
 {{- define "podium.bucketSettings" -}}
-{{- $prefix := printf "PODIUM_%s_S3" (index . 1) }}
+{{- $prefix := printf "%s_S3" (index . 1) }}
 {{- $settings := index . 2 }}
 {{- with (index . 0).Values.objectStore }}
 {{- $_ := set $settings (print $prefix "_REGION") .region }}
@@ -80,7 +81,7 @@
 {{- if $service.usesModels }}
 - {name: models, mountPath: /models, readOnly: {{ empty $root.Values.models.source }}}
 {{- end }}
-{{- if eq $name "gateway" }}
+{{- if $service.isPublic }}
 {{- if $root.Values.pipelines }}
 - {name: pipelines, mountPath: /etc/podium/pipelines, readOnly: true}
 {{- end }}
@@ -107,7 +108,7 @@
   emptyDir: {sizeLimit: {{ $root.Values.models.sizeLimit }}}
   {{- end }}
 {{- end }}
-{{- if eq $name "gateway" }}
+{{- if $service.isPublic }}
 {{- if $root.Values.pipelines }}
 - name: pipelines
   configMap: {name: {{ include "podium.fullname" $root }}-pipelines}

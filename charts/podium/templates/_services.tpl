@@ -14,8 +14,8 @@
 {{- end }}
 {{- end }}
 {{ $name }}: {{ toJson $service }}
-{{- else if eq $name "gateway" }}
-{{- fail "services.gateway.enabled: a release has no other door than its gateway; it must be true" }}
+{{- else if $service.isPublic }}
+{{- fail (printf "services.%s.enabled: a release has no other door; it must be true" $name) }}
 {{- end }}
 {{- end }}
 {{- end -}}

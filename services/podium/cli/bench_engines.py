@@ -24,7 +24,7 @@ from podium.engines.session import Session
 from podium.errors import SetupError
 from podium.models.repository import StoredModel
 
-_CALLERS = 2  # as PODIUM_WORKERS=0 has it on a graphics card
+_CALLERS = 2  # as PODIUM_<SERVICE>_WORKERS=0 has it on a graphics card
 _LARGEST = {"fp32": 1e-4, "fp16": 1e-2, "int8": 1e-4}
 """Difference from the processor that is allowed, of outputs up to 1 and in proportion above."""
 

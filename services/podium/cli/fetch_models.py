@@ -39,6 +39,7 @@ def command(names: tuple[str, ...], source: str, folder: Path) -> None:
 
     In a container of a service, `python -m podium.models.fetch FOLDER` does the same.
     """
+    from podium.environment import read_group
     from podium.models.fetch import fetch
     from podium.models.settings import RepositorySettings
 
@@ -51,6 +52,6 @@ def command(names: tuple[str, ...], source: str, folder: Path) -> None:
                 tasks[reference] = bar.add_task(reference)
             bar.update(tasks[reference], completed=there, total=total)
 
-        folders = fetch(source, folder, names, RepositorySettings(), show)
+        folders = fetch(source, folder, names, read_group(RepositorySettings), show)
     for each in folders:
         console.print(str(each), highlight=False, soft_wrap=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable
 from typing import Any
 
 import click
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from pydantic_settings import BaseSettings
 
-from podium.local.stack import SERVICES
-from podium.serving.hosting.model_service import MODEL_SERVICES, model_settings
+from podium.environment import Variable, check_names, group_variables, variables
+from podium.local.settings import SERVICES, settings_of
+from podium.models.settings import RepositorySettings
+from podium.serving.hosting.model_service import ModelServiceSettings
 from podium.serving.http.settings import ServiceSettings
+from podium.storage.object_store import ObjectStoreSettings
 
 
 @click.command("settings")
@@ -23,45 +25,41 @@ def command() -> None:
     Services are configured by environment variables alone; docs/configuration.md is made of this.
     """
     click.echo(markdown())
+    check_names([settings_of(service) for service in SERVICES], os.environ)
 
 
 def markdown() -> str:
-    """A table of what all services share, and one per service of what it adds."""
-    shared = dict(_settings(ServiceSettings))
-    parts = ["## Every service\n", _table(shared)]
+    """A table of what all services share, one of what some share, and one per service."""
+    everywhere = _by_common_name(variables(ServiceSettings))
+    objects = {variable.own: variable.field for variable in group_variables(ObjectStoreSettings)}
+    models = _by_common_name(variables(ModelServiceSettings))
+    models = {name: field for name, field in models.items() if name not in everywhere}
+    parts = [f"## Every service\n\n{_table(everywhere)}"]
+    for title, group, table in (
+        ("Media and results", ObjectStoreSettings, objects),
+        ("Models", RepositorySettings, models),
+    ):
+        users = ", ".join(each for each in SERVICES if group in _groups_of(each))
+        parts.append(f"## {title}: {users}\n\n{_table(table)}")
+    said = everywhere | objects | models
     for service in SERVICES:
-        own = dict(_settings(_settings_class(service)))
-        added = {
-            name: row for name, row in own.items() if name not in shared or row != shared[name]
-        }
-        parts += [f"\n## {service}\n", _table(added)]
-    return "\n".join(parts)
+        added = {}
+        for variable in variables(settings_of(service)):
+            elsewhere = said.get(variable.common or "")
+            if elsewhere is None:
+                added[variable.common or variable.own] = variable.field
+            elif _default(elsewhere) != _default(variable.field):
+                added[variable.own] = variable.field
+        parts.append(f"## {service}\n\n{_table(added)}")
+    return "\n\n".join(parts)
 
 
-def _settings_class(service: str) -> type[ServiceSettings]:
-    for task in MODEL_SERVICES:
-        if task == service:
-            return model_settings(task)
-    module = importlib.import_module(f"podium.{service}.settings")
-    (found,) = (
-        value
-        for value in vars(module).values()
-        if isinstance(value, type)
-        and issubclass(value, ServiceSettings)
-        and value.__module__ == module.__name__
-    )
-    return found
+def _by_common_name(all_of_them: Iterable[Variable]) -> dict[str, FieldInfo]:
+    return {each.common: each.field for each in all_of_them if each.common}
 
 
-def _settings(kind: type[BaseSettings]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Variable -> default and meaning, groups of settings by their own prefix."""
-    prefix = str(kind.model_config.get("env_prefix", ""))
-    for name, field in kind.model_fields.items():
-        group = field.annotation
-        if isinstance(group, type) and issubclass(group, BaseSettings):
-            yield from _settings(group)
-        else:
-            yield f"{prefix}{name}".upper(), (_default(field), _meaning(field))
+def _groups_of(service: str) -> list[Any]:
+    return [field.annotation for field in settings_of(service).model_fields.values()]
 
 
 def _default(field: FieldInfo) -> str:
@@ -77,7 +75,9 @@ def _meaning(field: FieldInfo) -> str:
     return " ".join((field.description or "").replace("``", "`").split())
 
 
-def _table(rows: dict[str, tuple[str, str]]) -> str:
+def _table(rows: dict[str, FieldInfo]) -> str:
     lines = ["| variable | default | meaning |", "|---|---|---|"]
-    lines += [f"| `{name}` | {default} | {text} |" for name, (default, text) in rows.items()]
+    lines += [
+        f"| `{name}` | {_default(field)} | {_meaning(field)} |" for name, field in rows.items()
+    ]
     return "\n".join(lines)

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from podium.local.log_lines import level_of, readable
-from podium.local.stack import FIRST_PORT, SERVICES, Stack, ports_from
+from podium.local.settings import SERVICES
+from podium.local.stack import FIRST_PORT, Stack, ports_from
 
 _COLORS = dict(
     zip(SERVICES, ("cyan", "green", "magenta", "blue", "yellow", "bright_black"), strict=True)

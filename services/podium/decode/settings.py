@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -12,7 +12,9 @@ from podium.storage.object_store import ObjectStoreSettings
 
 
 class DecodeSettings(ServiceSettings):
-    """Read from ``PODIUM_<FIELD>`` in the environment."""
+    """Read from ``PODIUM_DECODE_<FIELD>`` in the environment."""
+
+    service: ClassVar[str] = "decode"
 
     port: int = Field(default=8001, ge=0, le=65535)
     """Port to listen on."""
@@ -62,7 +64,7 @@ class DecodeSettings(ServiceSettings):
     @model_validator(mode="after")
     def _one_batch_fits(self) -> Self:
         if self.store_bytes < self.max_batch_bytes:
-            raise ValueError("store_bytes must be at least max_batch_bytes")
+            raise ValueError("STORE_BYTES must be at least MAX_BATCH_BYTES")
         return self
 
     @property

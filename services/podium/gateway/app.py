@@ -51,7 +51,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         stage: OipClient(
             connections,
             stage,
-            read_endpoints(url, setting=f"PODIUM_{stage.upper()}_URL", pods=pods),
+            read_endpoints(url, setting=f"PODIUM_GATEWAY_{stage.upper()}_URL", pods=pods),
             metrics.calls(stage),
             timeout_s=settings.timeout_s(stage),
             repeatable=stage != "postprocess",
@@ -73,7 +73,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         catalogue.add(pipeline_entry(pipelines, pipeline))
     resources = None
     if settings.watch_pipelines:
-        require_cluster("PODIUM_WATCH_PIPELINES", settings.service_account)
+        require_cluster("PODIUM_GATEWAY_WATCH_PIPELINES", settings.service_account)
         resources = _resources(api, pipelines, catalogue, metrics)
 
     @asynccontextmanager

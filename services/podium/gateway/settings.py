@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -11,7 +12,10 @@ from podium.serving.http.settings import ServiceSettings
 
 
 class GatewaySettings(ServiceSettings):
-    """Read from ``PODIUM_<FIELD>`` in the environment."""
+    """Read from ``PODIUM_GATEWAY_<FIELD>`` in the environment."""
+
+    service: ClassVar[str] = "gateway"
+    common: ClassVar[frozenset[str]] = ServiceSettings.common | {"api_keys"}
 
     port: int = Field(default=8000, ge=0, le=65535)
     """Port to listen on."""

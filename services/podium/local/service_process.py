@@ -61,8 +61,8 @@ class ServiceProcess:
             env={
                 **{key: value for key, value in os.environ.items() if key not in without},
                 **environment,
-                "PODIUM_HOST": host,
-                "PODIUM_PORT": str(port),
+                f"PODIUM_{name.upper()}_HOST": host,
+                f"PODIUM_{name.upper()}_PORT": str(port),
                 "PYTHONUNBUFFERED": "1",
             },
             start_new_session=True,

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
-from podium.decode.settings import DecodeSettings
+from podium.environment import check_names, variables
 from podium.errors import InvalidInput, SetupError, Unavailable
 from podium.local.service_process import LogSink, ServiceProcess
+from podium.local.settings import SERVICES, settings_of, sized_for
 from podium.models.published import PULL_COMMAND
 from podium.models.repository import ModelRepository
 from podium.models.settings import is_s3
-from podium.serving.http.settings import ServiceSettings
 
-SERVICES = ("gateway", "decode", "detection", "pose2d", "pose3d", "postprocess")
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
 FREE_PORTS = range(20_000, 32_000)
@@ -32,8 +32,7 @@ ALLOCATOR = {
 """For glibc: threads share what is free, and frames up to 1080p are laid over those let go (fresh
 pages cost 1 ms per MB), whose pages stay up to 1 GiB: one small object above them would keep them
 anyway, from one moment to another. docs/operations/processes.md has the same for containers."""
-FRAMES_BYTES = 96 << 20
-"""Decoded frames that keep one processor busy: a chunk of 720p and the beginning of the next."""
+KEY_SETTINGS = ("PODIUM_API_KEYS", "PODIUM_GATEWAY_API_KEYS")
 READY_TIMEOUT_S = 120.0
 KILL_TIMEOUT_S = 10.0
 
@@ -71,7 +70,8 @@ class Stack:
             asks for no keys.
 
     Raises:
-        SetupError: a port is taken or there are no models; the message has the remedy.
+        SetupError: a port is taken, there are no models, or a variable of the environment is called
+            wrongly; the message has the remedy.
         Unavailable: a service does not become ready; the message has its last log lines.
     """
 
@@ -90,7 +90,7 @@ class Stack:
         self._read_roots = _listed(read_roots)
         self._write_roots = _listed(write_roots)
         self._log = log
-        self._without = () if asks_for_keys else ("PODIUM_API_KEYS",)
+        self._without = () if asks_for_keys else KEY_SETTINGS
         self.processes: list[ServiceProcess] = []
 
     @property
@@ -104,6 +104,7 @@ class Stack:
         return self.urls["gateway"]
 
     def __enter__(self) -> Self:
+        check_names(map(settings_of, SERVICES), os.environ)
         require_models(self._models)
         require_free(self._ports)
         with ExitStack() as on_failure:
@@ -114,7 +115,7 @@ class Stack:
                         name,
                         HOST,
                         self._ports[name],
-                        self.environment(name),
+                        self.environment,
                         self._log,
                         without=self._without,
                     )
@@ -135,24 +136,24 @@ class Stack:
                     f"its last lines:\n{process.last_lines()}"
                 )
 
-    def environment(self, service: str) -> dict[str, str]:
-        """The settings of a service, beside those of the environment of this process."""
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings of the services, beside those of the environment of this process."""
+        return {
             **{name: os.environ.get(name, value) for name, value in ALLOCATOR.items()},
-            **sized_for(os.cpu_count() or 1),
+            **sized_for(os.cpu_count() or 1, os.environ),
             "PODIUM_MODELS": str(self._models),
             "PODIUM_ALLOW_EMPTY": "true",  # the gateway says which model a pipeline lacks
-            "PODIUM_ADDRESS": self.urls[service],
-            "PODIUM_OBJECTS_READ_ROOTS": self._read_roots,
-            "PODIUM_OBJECTS_WRITE_ROOTS": self._write_roots,
-        }
-        if service == "gateway":
-            environment |= {
-                f"PODIUM_{stage.upper()}_URL": self.urls[stage]
+            "PODIUM_DECODE_ADDRESS": self.urls["decode"],
+            "PODIUM_DECODE_OBJECTS_READ_ROOTS": self._read_roots,
+            "PODIUM_POSTPROCESS_OBJECTS_READ_ROOTS": self._read_roots,
+            "PODIUM_POSTPROCESS_OBJECTS_WRITE_ROOTS": self._write_roots,
+            **{
+                f"PODIUM_GATEWAY_{stage.upper()}_URL": self.urls[stage]
                 for stage in SERVICES
                 if stage != "gateway"
-            }
-        return environment
+            },
+        }
 
     def stop(self) -> None:
         """Stop what was started, the gateway first; kill what does not end in time."""
@@ -183,21 +184,6 @@ class Stack:
                     f"its last lines:\n{waiting[0].last_lines()}"
                 )
             time.sleep(0.05)
-
-
-def sized_for(processors: int) -> dict[str, str]:
-    """Settings for one replica of each service on a machine of its own.
-
-    As many engine calls as processors, and no more chunks and frames than keep them busy; what the
-    environment says goes first.
-    """
-    sizes = {"PODIUM_WORKERS": processors, "PODIUM_MAX_CHUNKS": 3 * processors}
-    frames = ("PODIUM_MAX_BATCH_BYTES", "PODIUM_STORE_BYTES", "PODIUM_MAX_PIXELS")
-    if not any(name in os.environ for name in frames):  # each depends on the others
-        largest_frame = 3 * int(DecodeSettings.model_fields["max_pixels"].default)
-        sizes["PODIUM_MAX_BATCH_BYTES"] = largest_frame
-        sizes["PODIUM_STORE_BYTES"] = max(largest_frame, processors * FRAMES_BYTES)
-    return {name: os.environ.get(name, str(size)) for name, size in sizes.items()}
 
 
 def free_ports() -> dict[str, int]:
@@ -249,11 +235,13 @@ def require_models(folder: Path) -> None:
 
 def _grace_s() -> float:
     """Longer than the services wait for their requests in flight."""
-    drain_s = os.environ.get("PODIUM_DRAIN_S", ServiceSettings.model_fields["drain_s"].default)
-    try:
-        return float(drain_s) + 5
-    except ValueError:  # no service starts with it
-        return KILL_TIMEOUT_S
+    waits_s = [KILL_TIMEOUT_S - 5]
+    for variable in itertools.chain.from_iterable(variables(settings_of(s)) for s in SERVICES):
+        if variable.path == ("drain_s",):
+            given = os.environ.get(variable.own, os.environ.get(variable.common or ""))
+            with suppress(ValueError):  # no service starts with it
+                waits_s.append(float(variable.field.default if given is None else given))
+    return max(waits_s) + 5
 
 
 def _listed(folders: Sequence[Path]) -> str:

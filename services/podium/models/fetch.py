@@ -13,6 +13,7 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
+from podium.environment import read_group
 from podium.errors import InvalidInput, PodiumError, SetupError, Unavailable
 from podium.models.cache import ModelCache
 from podium.models.s3_repository import Progress, s3_repository
@@ -68,7 +69,7 @@ def main() -> None:
         sys.exit("usage: python -m podium.models.fetch FOLDER [NAME[@VERSION]]...")
     source = os.environ.get("PODIUM_MODELS", "")
     try:
-        for path in fetch(source, Path(sys.argv[1]), sys.argv[2:], RepositorySettings()):
+        for path in fetch(source, Path(sys.argv[1]), sys.argv[2:], read_group(RepositorySettings)):
             logging.getLogger("podium.models").info("%s is there", path)
     except PodiumError as error:
         sys.exit(error.message)

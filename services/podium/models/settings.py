@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import BeforeValidator, PositiveInt, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from podium.environment import Group
 
 
 def _split(value: object) -> object:
     return [item for item in value.split(",") if item] if isinstance(value, str) else value
 
 
-References = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+References = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
-class RepositorySettings(BaseSettings):
-    """Read from ``PODIUM_MODELS_<FIELD>`` in the environment."""
+class RepositorySettings(Group):
+    """Which models of a repository are served, and how those from ``s3://`` get here."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PODIUM_MODELS_", frozen=True, use_attribute_docstrings=True
-    )
+    word: ClassVar[str] = "MODELS"
 
     serve: References = ()
     """Which models are served, with commas between them: ``name`` or ``name@latest`` (the highest
@@ -50,7 +49,7 @@ class RepositorySettings(BaseSettings):
     @model_validator(mode="after")
     def _one_file_fits(self) -> Self:
         if self.cache_bytes < self.max_file_bytes:
-            raise ValueError("cache_bytes must be at least max_file_bytes")
+            raise ValueError("CACHE_BYTES must be at least MAX_FILE_BYTES")
         return self
 
 

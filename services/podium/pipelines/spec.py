@@ -173,7 +173,7 @@ def load_pipelines(folders: Iterable[Path]) -> dict[str, Pipeline]:
     pipelines: dict[str, Pipeline] = {}
     for folder in folders:
         if not folder.is_dir():
-            raise SetupError(f"PODIUM_PIPELINES: {folder} is not a folder")
+            raise SetupError(f"PODIUM_GATEWAY_PIPELINES: {folder} is not a folder")
         for path in sorted(folder.glob("*.yaml")):
             pipeline = read_pipeline(path.read_text(), source=str(path))
             pipelines[pipeline.name] = pipeline

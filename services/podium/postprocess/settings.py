@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from podium.serving.http.settings import ServiceSettings
@@ -9,7 +11,9 @@ from podium.storage.object_store import ObjectStoreSettings
 
 
 class PostprocessSettings(ServiceSettings):
-    """Read from ``PODIUM_<FIELD>`` in the environment."""
+    """Read from ``PODIUM_POSTPROCESS_<FIELD>`` in the environment."""
+
+    service: ClassVar[str] = "postprocess"
 
     port: int = Field(default=8005, ge=0, le=65535)
     """Port to listen on."""

@@ -14,8 +14,8 @@ from typing import TypeVar, cast
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings
 
+from podium.environment import explain_settings
 from podium.errors import PodiumError
 from podium.serving.http.admission import Admission
 from podium.serving.http.protocol import ServiceProtocol
@@ -44,7 +44,7 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
         configure_logging(service, settings.log_level)
         app = create_app(settings)
     except ValidationError as error:
-        _log.critical("%s: %s", _variable(error, settings_type), error.errors()[0]["msg"])
+        _log.critical("%s", explain_settings(error, settings_type))
         sys.exit(1)
     except PodiumError as error:
         _log.critical("%s", error.message)
@@ -68,18 +68,6 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
         timeout_keep_alive=settings.keep_alive_s,
     )
     DrainingServer(config, app.state.admission, settings.drain_s).run()
-
-
-def _variable(error: ValidationError, settings_type: type[BaseSettings]) -> str:
-    """The environment variable that is wrong; groups of settings have prefixes of their own."""
-    groups = [each.annotation for each in settings_type.model_fields.values()]
-    prefixes = {
-        group.__name__: str(group.model_config.get("env_prefix"))
-        for group in groups
-        if isinstance(group, type) and issubclass(group, BaseSettings)
-    }
-    field = "_".join(str(part) for part in error.errors()[0]["loc"]).upper()
-    return (prefixes.get(error.title, "PODIUM_") + field).rstrip("_")
 
 
 class DrainingServer(uvicorn.Server):

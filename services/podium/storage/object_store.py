@@ -12,11 +12,11 @@ import tempfile
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Protocol, Self
+from typing import Annotated, ClassVar, Protocol, Self
 
 from pydantic import BeforeValidator, PositiveInt, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from podium.environment import Group
 from podium.errors import Forbidden, InvalidInput
 from podium.storage.file_objects import FileObjects
 from podium.storage.object_cache import ObjectCache
@@ -28,16 +28,14 @@ def _split(value: object) -> object:
     return [item for item in value.split(",") if item] if isinstance(value, str) else value
 
 
-Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
-Prefixes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_split)]
+Prefixes = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
-class ObjectStoreSettings(BaseSettings):
+class ObjectStoreSettings(Group):
     """Where objects may be read and written. Lists are separated by commas."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PODIUM_OBJECTS_", frozen=True, use_attribute_docstrings=True
-    )
+    word: ClassVar[str] = "OBJECTS"
 
     read_roots: Paths = ()
     """Folders that ``file:`` addresses may be read from."""
@@ -63,7 +61,7 @@ class ObjectStoreSettings(BaseSettings):
     @model_validator(mode="after")
     def _one_object_fits(self) -> Self:
         if self.cache_bytes < self.max_object_bytes:
-            raise ValueError("cache_bytes must be at least max_object_bytes")
+            raise ValueError("CACHE_BYTES must be at least MAX_OBJECT_BYTES")
         return self
 
 

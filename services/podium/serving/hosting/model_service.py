@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from fastapi import FastAPI
 from pydantic import BeforeValidator, Field, create_model
@@ -40,7 +40,16 @@ _log = logging.getLogger("podium.models")
 
 
 class ModelServiceSettings(ServiceSettings):
-    """Read from ``PODIUM_<FIELD>`` in the environment."""
+    """What the model services have; ``model_settings`` knows the service."""
+
+    common: ClassVar[frozenset[str]] = ServiceSettings.common | {
+        "models",
+        "provider",
+        "tensorrt_cache",
+        "tensorrt_fp16",
+        "allow_empty",
+        "model_control",
+    }
 
     models: Annotated[str, BeforeValidator(str)] = "models"
     """Model repository: a folder of ``<name>/<version>/`` folders, or ``s3://bucket/prefix``."""
@@ -134,9 +143,11 @@ def model_settings(task: Task) -> type[ModelServiceSettings]:
     port = Field(
         default=MODEL_SERVICES[task].port, ge=0, le=65535, description="Port to listen on."
     )
-    return create_model(
+    kind = create_model(
         f"{task.capitalize()}Settings", __base__=ModelServiceSettings, port=(int, port)
     )
+    kind.service = task
+    return kind
 
 
 def serve_models(task: Task) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from podium.environment import Settings
 
 
-class ServiceSettings(BaseSettings):
-    """Read from ``PODIUM_<FIELD>`` in the environment."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="PODIUM_", extra="ignore", use_attribute_docstrings=True, validate_default=True
-    )
+class ServiceSettings(Settings):
+    """What all services have; ``PODIUM_<FIELD>`` sets all of them."""
 
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 in a container."""
@@ -50,3 +47,6 @@ class ServiceSettings(BaseSettings):
 
     keep_alive_s: int = Field(default=75, gt=0)
     """How long an idle connection stays open; longer than clients keep theirs in their pools."""
+
+
+ServiceSettings.common = frozenset(ServiceSettings.model_fields)
