@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 
 from podium.jobs.sql import migrate
 from podium.jobs.sql.database import Database
-from tests.jobs.mariadb import is_installed, mariadb
+from tests.support.mariadb import is_installed, mariadb
 
 _numbers = itertools.count()
 

@@ -12,7 +12,6 @@ from podium.jobs.sql.columns import (
     BigId,
     Document,
     Items,
-    Json,
     Key,
     Moment,
     Owned,
@@ -27,7 +26,7 @@ from podium.jobs.sql.columns import (
 
 
 class Job(Owned, Versioned, Base):
-    """A job. ``due_at``, ``owner`` and ``lease_until`` belong to the controllers."""
+    """A job. What follows ``is_open`` belongs to the controllers."""
 
     __tablename__ = "job"
     __table_args__ = (
@@ -62,6 +61,7 @@ class Job(Owned, Versioned, Base):
     due_at: Mapped[When]
     owner: Mapped[Short | None]
     lease_until: Mapped[datetime | None] = mapped_column(Moment)
+    step_attempts: Mapped[int] = mapped_column(Integer)
 
 
 class Video(Owned, Versioned, Base):
@@ -78,6 +78,7 @@ class Video(Owned, Versioned, Base):
     ordinal: Mapped[int] = mapped_column(Integer)
     video_name: Mapped[Text1000]
     video_path: Mapped[Path]
+    video_key: Mapped[Path | None]
     video_results_path: Mapped[Path]
     video_status: Mapped[Short]
     video_progress_percentage: Mapped[float] = mapped_column(Double)
@@ -112,6 +113,8 @@ class FrameBatch(Owned, Base):
     frame_batch_end_number: Mapped[int] = mapped_column(BigInteger)
     frame_batch_input_path: Mapped[Path]
     frame_batch_results_path: Mapped[Path]
+    frame_count: Mapped[int] = mapped_column(Integer)
+    step: Mapped[int] = mapped_column(Integer)
     frame_batch_status: Mapped[Short]
     priority: Mapped[Short]
     attempt: Mapped[int] = mapped_column(Integer)
@@ -150,7 +153,7 @@ class WebhookDelivery(Owned, Base):
     event_id: Mapped[int | None] = reference("job_event", ondelete="SET NULL")
     message_id: Mapped[Short]
     type: Mapped[Short]
-    body: Mapped[str] = mapped_column(Json)
+    body: Mapped[Document]
     delivery_status: Mapped[Short]
     attempts: Mapped[int] = mapped_column(Integer)
     next_attempt_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -1,0 +1,246 @@
+"""ZIP archives from strangers: looked at whole before anything is read, and read as streams.
+
+Nothing is ever extracted to a name of the archive's choosing. What the directory says is checked
+against limits; what the entries then hold is cut off where they lie about it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import Self
+
+from podium.errors import InvalidInput, TooLarge, UnsupportedMedia
+from podium.jobs.objects import CHUNK_BYTES
+
+SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+"""What a ZIP begins with; the second, when it is empty."""
+
+_OTHERS = (
+    b"PK\x07\x08",
+    b"Rar!\x1a\x07",
+    b"7z\xbc\xaf\x27\x1c",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ\x00",
+)
+_ENCRYPTED = 0x1 | 0x40 | 0x2000
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_LOCAL_HEADER_BYTES = 30
+_MAX_NAME_BYTES = 512
+_SMALL_BYTES = 1 << 20
+"""Entries up to this size may be of any ratio: a text file compresses well."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """What an archive may hold."""
+
+    entries: int = 1000
+    directory_bytes: int = 1 << 20
+    entry_bytes: int = 8 << 30
+    total_bytes: int = 50 << 30
+    ratio: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file in an archive; the name is text for people."""
+
+    name: str
+    size_bytes: int
+    info: zipfile.ZipInfo
+
+
+class Archive:
+    """A ZIP archive; open while entered.
+
+    Args:
+        path: Local file.
+        limits: Checked before any entry is read.
+
+    Raises:
+        InvalidInput: it is damaged, encrypted, or made to do harm; names the entry.
+        TooLarge: over one of the limits.
+        UnsupportedMedia: a method of compression that is not read, or an archive in the archive.
+    """
+
+    def __init__(self, path: Path, limits: ArchiveLimits = ArchiveLimits()) -> None:
+        self._file = _Careful(path, limits.directory_bytes)
+        try:
+            self._zip = zipfile.ZipFile(self._file)
+            self.entries = _checked(self._zip.infolist(), limits)
+            for entry in self.entries:
+                _check_head(entry, self._head(entry))
+        except (zipfile.BadZipFile, struct.error, ValueError, EOFError, zlib.error) as error:
+            self._file.close()
+            raise InvalidInput(f"is a damaged ZIP archive ({error})", field="upload") from None
+        except NotImplementedError:
+            self._file.close()
+            raise UnsupportedMedia("needs a newer kind of ZIP", field="upload") from None
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
+        self._file.close()
+
+    def read(self, entry: Entry) -> Iterator[bytes]:
+        """The bytes of an entry, one piece after the other; never more than it declares.
+
+        Raises:
+            InvalidInput: it is damaged, or longer than it declares.
+        """
+        try:
+            with self._zip.open(entry.info) as file:
+                while piece := file.read(CHUNK_BYTES):
+                    yield piece
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+            raise InvalidInput(
+                f"{_shown(entry.name)} is damaged, or not as long as the archive says",
+                field="upload",
+            ) from None
+
+    def _head(self, entry: Entry) -> bytes:
+        with self._zip.open(entry.info) as file:
+            return file.read(min(16, entry.size_bytes))
+
+
+def is_archive(head: bytes) -> bool:
+    """Whether a file that begins so is a ZIP archive."""
+    return head.startswith(SIGNATURES)
+
+
+def _checked(infos: Sequence[zipfile.ZipInfo], limits: ArchiveLimits) -> tuple[Entry, ...]:
+    if len(infos) > limits.entries:
+        raise TooLarge(
+            f"has {len(infos)} entries; at most {limits.entries} are taken", field="upload"
+        )
+    files = [info for info in infos if not info.is_dir()]
+    total = sum(info.file_size for info in files)
+    if total > limits.total_bytes:
+        raise TooLarge(
+            f"unpacks to {total} bytes; at most {limits.total_bytes} are taken", field="upload"
+        )
+    _check_overlap(infos)
+    seen: set[str] = set()
+    for info in infos:
+        _check_entry(info, limits)
+        name = unicodedata.normalize("NFC", info.filename.rstrip("/")).casefold()
+        if name in seen:
+            raise _refused(info, "is there twice")
+        seen.add(name)
+    return tuple(
+        Entry(info.filename, info.file_size, info)
+        for info in files
+        if not _is_of_the_system(info.filename)
+    )
+
+
+def _check_entry(info: zipfile.ZipInfo, limits: ArchiveLimits) -> None:
+    _check_name(info)
+    if info.flag_bits & _ENCRYPTED:
+        raise _refused(info, "is encrypted; send it without a password")
+    mode = info.external_attr >> 16
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise _refused(info, "is a link or a device, not a file")
+    if info.compress_type not in _METHODS:
+        raise UnsupportedMedia(
+            f"{_shown(info.filename)} is compressed in a way that is not read; use deflate",
+            field="upload",
+        )
+    if info.file_size > limits.entry_bytes:
+        raise TooLarge(
+            f"{_shown(info.filename)} unpacks to {info.file_size} bytes; at most "
+            f"{limits.entry_bytes} are taken",
+            field="upload",
+        )
+    most = max(_SMALL_BYTES, limits.ratio * info.compress_size)
+    if info.file_size > most:
+        raise _refused(info, f"is compressed more than {limits.ratio} times, as no video is")
+    if info.compress_type == zipfile.ZIP_STORED and info.file_size != info.compress_size:
+        raise _refused(info, "declares two lengths")
+
+
+def _check_name(info: zipfile.ZipInfo) -> None:
+    name = info.filename
+    original = info.orig_filename
+    parts = name.rstrip("/").replace("\\", "/").split("/")
+    if "\0" in original or any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
+        raise _refused(info, "has control characters in its name")
+    if len(name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
+        raise _refused(info, f"has a name of more than {_MAX_NAME_BYTES} bytes")
+    absolute = parts[0] == "" or parts[0][1:2] == ":"
+    if absolute or any(part in ("", ".", "..") for part in parts) or "\\" in name:
+        raise _refused(info, "has a name that leads out of the archive")
+
+
+def _check_overlap(infos: Sequence[zipfile.ZipInfo]) -> None:
+    """Entries that share bytes unpack to far more than the archive holds (Fifield, 2019)."""
+    ordered = sorted(infos, key=lambda info: info.header_offset)
+    for info, following in itertools.pairwise(ordered):
+        if info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size > following.header_offset:
+            raise _refused(following, "shares its bytes with another entry")
+
+
+def _check_head(entry: Entry, head: bytes) -> None:
+    if head.startswith((*SIGNATURES, *_OTHERS)) or entry.name.lower().endswith(
+        (".zip", ".7z", ".rar", ".tar")
+    ):
+        raise UnsupportedMedia(
+            f"{_shown(entry.name)} is an archive in the archive; send its files themselves",
+            field="upload",
+        )
+
+
+def _is_of_the_system(name: str) -> bool:
+    """What macOS and Windows add to archives and nobody has put there."""
+    first, last = name.partition("/")[0], name.rpartition("/")[2]
+    return first == "__MACOSX" or last in (".DS_Store", "Thumbs.db", "desktop.ini")
+
+
+def _refused(info: zipfile.ZipInfo, why: str) -> InvalidInput:
+    return InvalidInput(f"{_shown(info.filename)} {why}", field="upload")
+
+
+def _shown(name: str) -> str:
+    """A name as messages have it: short, on one line, without what terminals act on."""
+    return ascii(name if len(name) <= 80 else f"{name[:77]}...")
+
+
+class _Careful(FileIO):
+    """A file of which at most ``largest`` bytes are read at once: a directory may be of any size.
+
+    Raises TooLarge where more is asked for.
+    """
+
+    def __init__(self, path: Path, largest: int) -> None:
+        super().__init__(path)
+        self._largest = max(largest, CHUNK_BYTES)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        wanted = size if size is not None and size >= 0 else self._left()
+        if wanted > self._largest:
+            raise TooLarge(
+                f"has a directory of {wanted} bytes; at most {self._largest} are read",
+                field="upload",
+            )
+        return super().read(wanted) or b""
+
+    def _left(self) -> int:
+        here = self.tell()
+        end = self.seek(0, 2)
+        self.seek(here)
+        return max(0, end - here)

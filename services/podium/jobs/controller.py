@@ -1,0 +1,192 @@
+"""A controller in the style of Kubernetes: it looks at what is, and takes the next step.
+
+All state is in rows. So any number of controllers may run, and any of them may be killed: what it
+held goes to another when its lease has lapsed. This one knows jobs and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+
+from podium.errors import PodiumError, Unavailable
+from podium.jobs import failures, housekeeping, webhooks
+from podium.jobs.environment import Environment
+from podium.jobs.fairness import Turns
+from podium.jobs.principal import SYSTEM
+from podium.jobs.reconcile import fail, give_up, reconcile, step_of
+from podium.jobs.sql import batches, deliveries, jobs
+from podium.jobs.sql.batches import Claim
+from podium.jobs.steps import work_on
+from podium.schemas.jobs import JobError
+
+_log = logging.getLogger("podium.jobs.controller")
+
+_POLL_S = 0.25
+_HOUSEKEEPING_S = 60.0
+
+
+class Controller:
+    """Moves every job on that has not ended.
+
+    Args:
+        env: What the steps work with.
+        workers: Frame batches at work at the same time.
+        steps: Other steps at work at the same time.
+    """
+
+    def __init__(self, env: Environment, *, workers: int = 4, steps: int = 2) -> None:
+        self._env = env
+        self._owner = f"controller-{secrets.token_hex(8)}"
+        self._workers, self._steps = workers, steps
+        self._batches: set[int] = set()
+        self._jobs: set[int] = set()
+        self._deliveries: set[int] = set()
+        self._turns = Turns()
+        self._wake = threading.Event()
+        self._next_heartbeat = self._next_housekeeping = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set; what is begun then comes to its end, nothing new begins."""
+        with (
+            ThreadPoolExecutor(self._workers, "batch") as batch_pool,
+            ThreadPoolExecutor(self._steps, "step") as step_pool,
+            ThreadPoolExecutor(1, "webhook") as webhook_pool,
+        ):
+            while not stop.is_set():
+                self._quietly(lambda: self._begin_steps(step_pool))
+                self._quietly(lambda: self._begin_batches(batch_pool))
+                self._quietly(lambda: self._begin_deliveries(webhook_pool))
+                self._quietly(self._now_and_then)
+                self._wake.wait(_POLL_S)
+                self._wake.clear()
+            while self._batches or self._jobs or self._deliveries:
+                self._quietly(self._heartbeat)
+                self._wake.wait(_POLL_S)
+                self._wake.clear()
+
+    def _begin_steps(self, pool: ThreadPoolExecutor) -> None:
+        free = self._steps - len(self._jobs)
+        if free <= 0:
+            return
+        env = self._env
+        for job_id in env.database.read(SYSTEM, partial(jobs.due, now=env.now(), limit=free)):
+            take = partial(
+                jobs.claim, job_id=job_id, owner=self._owner, now=env.now(), until=env.lease_until()
+            )
+            if job_id not in self._jobs and env.database.write(SYSTEM, take):
+                self._begin(pool, self._jobs, job_id, partial(self._move, job_id))
+
+    def _begin_batches(self, pool: ThreadPoolExecutor) -> None:
+        free = self._workers - len(self._batches)
+        if free <= 0:
+            return
+        env = self._env
+        waiting = env.database.read(SYSTEM, partial(batches.queues, now=env.now()))
+        for (project_id, priority), count in self._turns.share(waiting, free).items():
+            taken = env.database.write(
+                SYSTEM,
+                partial(
+                    batches.claim,
+                    owner=self._owner,
+                    project_id=project_id,
+                    priority=priority,
+                    limit=count,
+                    now=env.now(),
+                    until=env.lease_until(),
+                ),
+            )
+            for held in taken:
+                self._begin(pool, self._batches, held.id, partial(self._work_on, held))
+
+    def _begin_deliveries(self, pool: ThreadPoolExecutor) -> None:
+        env = self._env
+        if self._deliveries:
+            return
+        for delivery_id in env.database.read(SYSTEM, partial(deliveries.due, now=env.now())):
+            self._begin(
+                pool, self._deliveries, delivery_id, partial(webhooks.deliver, env, delivery_id)
+            )
+
+    def _begin(
+        self,
+        pool: ThreadPoolExecutor,
+        held: set[int],
+        key: int,
+        work: Callable[[], None],
+    ) -> None:
+        def run() -> None:
+            try:
+                self._quietly(work)
+            finally:
+                held.discard(key)
+                self._wake.set()
+
+        held.add(key)
+        pool.submit(run)
+
+    def _work_on(self, held: Claim) -> None:
+        work_on(self._env, held)
+
+    def _move(self, job_id: int) -> None:
+        """Take the next steps of a job that is held, and give it back."""
+        env = self._env
+        status = env.database.read(SYSTEM, partial(jobs.status, job_id=job_id))
+        step = step_of(status.state) if not status.is_terminal else "check"
+        if status.step_attempts > env.timing.steps[step].tries:
+            died = f"its controller died {status.step_attempts - 1} times at the step {step}"
+            fail(env, job_id, JobError(code="worker_died", message=died, retryable=True))
+            return
+        after: float | None = 0.0
+        attempts = 0
+        try:
+            while after == 0.0:
+                after = reconcile(env, job_id)
+        except Exception as error:
+            if not isinstance(error, PodiumError):
+                _log.exception("job %d failed at its next step", job_id)
+            now = env.database.read(SYSTEM, partial(jobs.status, job_id=job_id))
+            attempts = max(1, now.step_attempts)
+            after = None
+            if not give_up(env, job_id, attempts, error):
+                after = env.timing.steps[step_of(now.state)].pause_s(attempts)
+                attempts -= not failures.counts(error)
+        finally:
+            due_at = env.now() + timedelta(seconds=after or 0.0)
+            env.database.write(
+                SYSTEM,
+                partial(
+                    jobs.release, job_id=job_id, owner=self._owner, due_at=due_at, attempts=attempts
+                ),
+            )
+
+    def _now_and_then(self) -> None:
+        self._heartbeat()
+        if time.monotonic() >= self._next_housekeeping:
+            self._next_housekeeping = time.monotonic() + _HOUSEKEEPING_S
+            housekeeping.tidy(self._env)
+
+    def _heartbeat(self) -> None:
+        if time.monotonic() < self._next_heartbeat:
+            return
+        env, until = self._env, self._env.lease_until()
+        self._next_heartbeat = time.monotonic() + env.timing.heartbeat_s
+        for kind, held in ((batches, list(self._batches)), (jobs, list(self._jobs))):
+            if held:
+                beat = partial(kind.heartbeat, owner=self._owner, ids=held, until=until)
+                env.database.write(SYSTEM, beat)
+
+    def _quietly(self, work: Callable[[], None]) -> None:
+        """One failure must not end the others; what it was about is due again by its lease."""
+        try:
+            work()
+        except Unavailable as error:
+            _log.warning("%s", error.message)
+        except Exception:
+            _log.exception("a step of the controller failed")

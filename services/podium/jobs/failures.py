@@ -1,0 +1,46 @@
+"""Errors as jobs report them: a code for programs, words for people."""
+
+from __future__ import annotations
+
+import re
+
+from podium.errors import (
+    DeadlineExceeded,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Overloaded,
+    PodiumError,
+    SetupError,
+    StageFailed,
+    Unauthorized,
+    Unavailable,
+)
+from podium.schemas.jobs import JobError
+
+_WILL_NOT_PASS = (InvalidInput, NotFound, Forbidden, Unauthorized, SetupError)
+_NOBODYS_FAULT = (Unavailable, Overloaded)
+_MAY_PASS = (*_NOBODYS_FAULT, StageFailed, DeadlineExceeded)
+
+
+def is_final(error: PodiumError) -> bool:
+    """Whether the same would fail again, however often it is tried."""
+    return isinstance(error, _WILL_NOT_PASS)
+
+
+def counts(error: Exception) -> bool:
+    """Whether it counts as a try: that something does not answer, or is busy, does not."""
+    return not isinstance(error, _NOBODYS_FAULT)
+
+
+def describe(error: Exception) -> JobError:
+    """An error for users; what is not of our making is told without its details."""
+    if not isinstance(error, PodiumError):
+        return JobError(
+            code="internal",
+            message="an error of Podium's own; the logs have its details",
+            retryable=True,
+        )
+    code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
+    message = error.message.removeprefix("media: ").removeprefix("upload: ")
+    return JobError(code=code, message=message, retryable=isinstance(error, _MAY_PASS))

@@ -1,0 +1,214 @@
+"""Objects in a folder, for one machine: signed addresses lead to the api service."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from podium.errors import Forbidden, InvalidInput, NotFound, TooLarge
+from podium.jobs.objects import CHUNK_BYTES, Content, Form, Part, Stored, checked
+from podium.jobs.signing import Signer
+
+MAX_PARTS = 10_000
+
+
+class FolderObjects:
+    """The store; ``podium.jobs.objects.Objects`` says what the methods do.
+
+    Args:
+        root: The folder; made when it is not there.
+        signer: For addresses.
+    """
+
+    def __init__(self, root: Path, signer: Signer) -> None:
+        self.root = root.resolve()
+        self._signer = signer
+        self._partial = self.root / ".partial"
+        self._partial.mkdir(parents=True, exist_ok=True)
+
+    def address(self, key: str) -> str:
+        return self._path(key).as_uri()
+
+    def put(self, key: str, content: Content, *, once: bool = False) -> bool:
+        target = self._path(key)
+        if once and target.exists():
+            return False
+        partial = self._partial / secrets.token_hex(16)
+        try:
+            if isinstance(content, Path):
+                shutil.copyfile(content, partial)
+            else:
+                pieces = [content] if isinstance(content, bytes) else content
+                with partial.open("wb") as file:
+                    file.writelines(pieces)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not once:
+                partial.replace(target)
+                return True
+            try:
+                target.hardlink_to(partial)
+            except FileExistsError:
+                return False
+            return True
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def read(self, key: str) -> Iterator[bytes]:
+        path = self._existing(key)
+        with path.open("rb") as file:
+            while piece := file.read(CHUNK_BYTES):
+                yield piece
+
+    def size_bytes(self, key: str) -> int:
+        return self._existing(key).stat().st_size
+
+    @contextmanager
+    def local(self, address: str) -> Iterator[Path]:
+        parts = urlsplit(address)
+        if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
+            raise Forbidden("uri: only file: addresses are read here")
+        path = Path(unquote(parts.path))
+        if not path.is_file():
+            raise NotFound(f"uri: there is no file {address}")
+        yield path
+
+    def copy(self, key: str, target: str) -> None:
+        self.put(target, self._existing(key))
+
+    def below(self, prefix: str) -> Iterator[Stored]:
+        folder = self._path(prefix)
+        for path in [folder] if folder.is_file() else sorted(folder.rglob("*")):
+            if path.is_file():
+                yield Stored(path.relative_to(self.root).as_posix(), path.stat().st_size)
+
+    def delete_all(self, prefix: str) -> int:
+        found = list(self.below(prefix))
+        for stored in found:
+            self._path(stored.key).unlink(missing_ok=True)
+        shutil.rmtree(self._path(prefix), ignore_errors=True)  # the folders that are left
+        return len(found)
+
+    def download_url(self, key: str, *, seconds: float, name: str) -> str:
+        return self._signer.url("read", checked(key), seconds=seconds, name=name)
+
+    def upload_form(self, key: str, *, max_bytes: int, seconds: float) -> Form:
+        fields = self._signer.fields(
+            "upload", checked(key), seconds=seconds, max_bytes=str(max_bytes)
+        )
+        return Form(f"{self._signer.base_url}/{key}", fields)
+
+    def begin_parts(self, key: str) -> str:
+        upload = secrets.token_hex(16)
+        self._parts_folder(key, upload).mkdir(parents=True)
+        return upload
+
+    def part_url(
+        self, key: str, upload: str, number: int, *, max_bytes: int, seconds: float
+    ) -> str:
+        if not 1 <= number <= MAX_PARTS:
+            raise InvalidInput(f"must be 1 to {MAX_PARTS}", field="number")
+        allowed = {"upload": upload, "number": str(number), "max_bytes": str(max_bytes)}
+        return self._signer.url("part", checked(key), seconds=seconds, **allowed)
+
+    def parts(self, key: str, upload: str) -> list[Part]:
+        folder = self._parts_folder(key, upload)
+        if not folder.is_dir():
+            raise NotFound("there is no such upload in parts")
+        return [
+            Part(int(number), path.stat().st_size, etag)
+            for path in sorted(folder.iterdir())
+            for number, _, etag in [path.name.partition("-")]
+        ]
+
+    def join_parts(self, key: str, upload: str, parts: list[Part]) -> None:
+        folder = self._parts_folder(key, upload)
+
+        def pieces() -> Iterator[bytes]:
+            for part in parts:
+                with (folder / _part_name(part.number, part.etag)).open("rb") as file:
+                    while piece := file.read(CHUNK_BYTES):
+                        yield piece
+
+        self.put(key, pieces())
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def abort_parts(self, key: str, upload: str) -> None:
+        shutil.rmtree(self._parts_folder(key, upload), ignore_errors=True)
+
+    # What the api service does with requests that come to signed addresses.
+
+    def receive(self, key: str, fields: dict[str, str], content: Iterable[bytes]) -> None:
+        """Keep the file of a form. Raises Forbidden or TooLarge."""
+        allowed = self._signer.check("upload", checked(key), fields)
+        self.put(key, _at_most(int(allowed["max_bytes"]), content))
+
+    def receive_part(self, key: str, query: dict[str, str], content: Iterable[bytes]) -> str:
+        """Keep a part, in place of one that came before; gives its ETag.
+
+        Raises:
+            Forbidden, TooLarge: the address does not hold for this.
+            NotFound: the upload has ended.
+        """
+        allowed = self._signer.check("part", checked(key), query)
+        folder = self._parts_folder(key, allowed["upload"])
+        digest = hashlib.sha256()
+        partial = self._partial / secrets.token_hex(16)
+        try:
+            with partial.open("wb") as file:
+                for piece in _at_most(int(allowed["max_bytes"]), content):
+                    digest.update(piece)
+                    file.write(piece)
+            earlier = list(folder.glob(f"{int(allowed['number']):05d}-*"))
+            with _upload_there():
+                partial.replace(folder / _part_name(int(allowed["number"]), digest.hexdigest()))
+            for path in earlier:
+                if path.name != _part_name(int(allowed["number"]), digest.hexdigest()):
+                    path.unlink(missing_ok=True)
+        finally:
+            partial.unlink(missing_ok=True)
+        return digest.hexdigest()
+
+    def send(self, key: str, query: dict[str, str]) -> tuple[str, Path]:
+        """The file name and the file that a signed address gives. Raises Forbidden, NotFound."""
+        allowed = self._signer.check("read", checked(key), query)
+        return allowed["name"], self._existing(key)
+
+    def _path(self, key: str) -> Path:
+        return self.root / checked(key)
+
+    def _existing(self, key: str) -> Path:
+        path = self._path(key)
+        if not path.is_file():
+            raise NotFound(f"there is no object {key}")
+        return path
+
+    def _parts_folder(self, key: str, upload: str) -> Path:
+        if not upload.isalnum():
+            raise NotFound("there is no such upload in parts")
+        return self.root / ".parts" / hashlib.sha256(checked(key).encode()).hexdigest() / upload
+
+
+def _part_name(number: int, etag: str) -> str:
+    return f"{number:05d}-{etag}"
+
+
+def _at_most(limit: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    total = 0
+    for piece in pieces:
+        total += len(piece)
+        if total > limit:
+            raise TooLarge(f"is larger than the {limit} bytes that were announced", field="file")
+        yield piece
+
+
+@contextmanager
+def _upload_there() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise NotFound("this upload has been completed or aborted") from None

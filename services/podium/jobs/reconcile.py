@@ -1,0 +1,97 @@
+"""One look at a job: the step that it needs next, whoever asks for it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from podium.errors import PodiumError
+from podium.jobs import failures
+from podium.jobs.environment import Environment
+from podium.jobs.principal import SYSTEM
+from podium.jobs.sql import collecting, jobs
+from podium.jobs.steps import check, collect, initialize, submit
+from podium.jobs.timing import StepName
+from podium.schemas.jobs import JobError
+from podium.schemas.states import JobState
+
+_STEP: dict[JobState, StepName] = {
+    "queued": "initialize",
+    "initializing": "initialize",
+    "submitting": "submit",
+    "processing": "check",
+    "canceling": "check",
+    "collecting": "collect",
+}
+
+
+def reconcile(env: Environment, job_id: int) -> float | None:
+    """Bring a job one step on.
+
+    Returns:
+        Seconds until the next look; None for a job that has ended.
+
+    Raises:
+        PodiumError: the step failed and may succeed later; ``give_up`` says when no more.
+    """
+    status = env.database.read(SYSTEM, partial(jobs.status, job_id=job_id))
+    if status.is_terminal:
+        return None
+    if status.state != "canceling" and env.now() >= status.deadline_at:
+        env.database.write(SYSTEM, partial(jobs.stop_work, job_id=job_id, now=env.now()))
+        collect(env, job_id, ends_as="expired")
+        return None
+    if status.state in ("queued", "initializing"):
+        initialize(env, job_id)
+    elif status.state == "submitting":
+        for video_id in status.video_ids:
+            submit(env, video_id)
+        _to(env, job_id, "processing")
+    elif status.state == "collecting":
+        collect(env, job_id)
+    elif check(env, job_id).pending:  # processing or canceling
+        return env.timing.check_every_s
+    elif status.state == "processing":
+        _to(env, job_id, "collecting")
+    else:
+        collect(env, job_id, ends_as="canceled")
+    return 0.0
+
+
+def step_of(state: JobState) -> StepName:
+    """The step that a job in this state needs."""
+    return _STEP[state]
+
+
+def give_up(env: Environment, job_id: int, attempts: int, error: Exception) -> bool:
+    """End a job whose step has failed for good; False where it is to be tried again."""
+    status = env.database.read(SYSTEM, partial(jobs.status, job_id=job_id))
+    if status.is_terminal:
+        return True
+    step = env.timing.steps[step_of(status.state)]
+    final = isinstance(error, PodiumError) and failures.is_final(error)
+    if not final and (attempts < step.tries or not failures.counts(error)):
+        return False
+    return fail(env, job_id, failures.describe(error))
+
+
+def fail(env: Environment, job_id: int, error: JobError) -> bool:
+    """End a job without results, and all that is open of it."""
+    now = env.now()
+    env.database.write(SYSTEM, partial(jobs.stop_work, job_id=job_id, now=now))
+    state: JobState = "failed"
+    if env.database.read(SYSTEM, partial(jobs.status, job_id=job_id)).state == "canceling":
+        state = "canceled"
+    end = partial(collecting.end_all, job_id=job_id, state=state, error=error, now=now)
+    env.database.write(SYSTEM, end)
+    return True
+
+
+def pause_s(env: Environment, state: JobState, attempts: int) -> float:
+    """How long to wait before a step is tried again."""
+    return env.timing.steps[step_of(state)].pause_s(max(1, attempts))
+
+
+def _to(env: Environment, job_id: int, state: JobState) -> None:
+    env.database.write(
+        SYSTEM, partial(jobs.transition, job_id=job_id, following=state, now=env.now())
+    )

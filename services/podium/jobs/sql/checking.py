@@ -1,0 +1,69 @@
+"""How a job stands: what of it has ended, and what of it nobody works on any more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy.orm import Session
+
+from podium.jobs.sql import batches, events, jobs, videos
+from podium.schemas.states import OPEN_BATCH, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How a job stands."""
+
+    state: JobState
+    pending: int
+    """Frame batches that have not ended."""
+
+    recovered: int = 0
+    """Frame batches of workers that died, offered again."""
+
+
+def check(session: Session, job_id: int, *, tries: int, now: datetime) -> Checked:
+    """Look at a job, and write what has changed: progress of videos, an event of it.
+
+    While a job is being canceled, what its dead workers had is not offered again.
+    """
+    job = jobs.get(session, job_id)
+    if job.job_status == "canceling":
+        batches.cancel_lapsed(session, job_id, now)
+    recovered = batches.recover(session, job_id, tries=tries, now=now)
+    by_video: dict[int, Counter[str]] = {}
+    for (_, video_id, state), count in batches.counts(session, [job_id]).items():
+        by_video.setdefault(video_id, Counter())[state] += count
+    moved = False
+    for video in jobs.videos(session, job_id):
+        states = by_video.get(video.id)
+        if states is None or video.video_status not in ("processing", "collecting"):
+            continue
+        total, pending = states.total(), _open(states)
+        percent = round(100.0 * (total - pending) / total, 1)
+        moved |= videos.progress(session, video.id, percent, now)
+        if not pending:
+            videos.transition(session, video.id, "processing", "collecting", now)
+    counted: Counter[str] = sum(by_video.values(), Counter())
+    pending = _open(counted)
+    if moved:
+        ended = counted.total() - pending
+        data = {
+            "percent": round(100.0 * ended / counted.total(), 1),
+            "frame_batches": {
+                "total": counted.total(),
+                "succeeded": counted["succeeded"],
+                "failed": counted["failed"],
+            },
+        }
+        events.add(
+            session, "job.progress", project_id=job.project_id, job_id=job_id, data=data, now=now
+        )
+    return Checked(cast(JobState, job.job_status), pending, recovered)
+
+
+def _open(states: Counter[str]) -> int:
+    return sum(states[state] for state in OPEN_BATCH)

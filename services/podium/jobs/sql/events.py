@@ -1,0 +1,61 @@
+"""What happened to a job, and whom to tell: written in the transaction that makes it so."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from podium.jobs.sql.tables import Webhook
+from podium.jobs.sql.work_tables import JobEvent, WebhookDelivery
+from podium.schemas.jobs import EventType
+from podium.schemas.jobs import JobEvent as Event
+
+
+def add(
+    session: Session,
+    kind: EventType,
+    *,
+    project_id: int,
+    job_id: int,
+    data: dict[str, Any],
+    now: datetime,
+) -> None:
+    """Write an event, and a delivery for each webhook that wants it."""
+    event = JobEvent(project_id=project_id, job_id=job_id, type=kind, data=data, created_at=now)
+    session.add(event)
+    session.flush()
+    hooks = session.scalars(
+        select(Webhook).where(Webhook.project_id == project_id, Webhook.enabled.is_(True))
+    )
+    for hook in hooks:
+        if not hook.events or kind in hook.events:
+            body = {"type": kind, "timestamp": now.isoformat(), "data": {"job_id": job_id, **data}}
+            session.add(
+                WebhookDelivery(
+                    project_id=project_id,
+                    webhook_id=hook.id,
+                    event_id=event.id,
+                    message_id=f"msg_{secrets.token_hex(16)}",
+                    type=kind,
+                    body=body,
+                    delivery_status="pending",
+                    attempts=0,
+                    next_attempt_at=now,
+                    created_at=now,
+                )
+            )
+
+
+def after(session: Session, job_id: int, last_id: int, limit: int = 100) -> list[Event]:
+    """The events of a job with ids above ``last_id``, in their order."""
+    rows = session.scalars(
+        select(JobEvent)
+        .where(JobEvent.job_id == job_id, JobEvent.id > last_id)
+        .order_by(JobEvent.id)
+        .limit(limit)
+    )
+    return [Event.model_validate(row) for row in rows]

@@ -1,0 +1,49 @@
+"""Rows whose time is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from podium.jobs.sql.statements import changed
+from podium.jobs.sql.tables import IdempotencyKey, Upload
+from podium.jobs.sql.work_tables import Job
+
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LostUpload:
+    """An upload that nobody finished."""
+
+    object_key: str
+    store_upload_id: str | None
+
+
+def jobs_to_forget(session: Session, now: datetime) -> list[int]:
+    """Ended jobs whose data is to be kept no longer."""
+    return list(
+        session.scalars(
+            select(Job.id)
+            .where(Job.retain_until < now, Job.data_deleted_at.is_(None), Job.is_open.is_(False))
+            .limit(_AT_ONCE)
+        )
+    )
+
+
+def abort_uploads(session: Session, now: datetime) -> list[LostUpload]:
+    """End the uploads that were not finished in time."""
+    late = select(Upload).where(Upload.upload_status == "pending", Upload.expires_at < now)
+    rows = session.scalars(late.limit(_AT_ONCE)).all()
+    ids = [row.id for row in rows]
+    aborted = {"upload_status": "aborted", "updated_at": now, "version": Upload.version + 1}
+    changed(session, update(Upload).where(Upload.id.in_(ids)).values(**aborted))
+    return [LostUpload(row.object_key, row.store_upload_id) for row in rows]
+
+
+def forget_answers(session: Session, now: datetime) -> int:
+    """Drop the answers to idempotency keys that are kept no longer."""
+    return changed(session, delete(IdempotencyKey).where(IdempotencyKey.expires_at < now))

@@ -1,0 +1,230 @@
+"""Jobs: which are due, who works on them, and how they go from state to state."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session
+
+from podium.errors import NotFound
+from podium.jobs.sql import batches, events
+from podium.jobs.sql.batches import Claim
+from podium.jobs.sql.statements import changed
+from podium.jobs.sql.tables import Pipeline, Project
+from podium.jobs.sql.work_tables import Job, Video
+from podium.schemas.jobs import EventType, JobError, JobParameters
+from podium.schemas.states import OPEN_BATCH, TERMINAL, JobState, may_become
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a job is."""
+
+    state: JobState
+    step_attempts: int
+    deadline_at: datetime
+    video_ids: list[int]
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it has ended."""
+        return self.state in TERMINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How the frame batches of a job are done."""
+
+    gateway_url: str | None
+    endpoint: str
+    parameters: JobParameters
+    is_canceling: bool
+
+
+_EVENTS: dict[JobState, EventType] = {
+    "initializing": "job.started",
+    "succeeded": "job.succeeded",
+    "partially_succeeded": "job.succeeded",
+    "failed": "job.failed",
+    "expired": "job.failed",
+    "canceled": "job.canceled",
+}
+
+
+def get(session: Session, job_id: int) -> Job:
+    """The row of a job. Raises NotFound."""
+    job = session.scalars(select(Job).where(Job.id == job_id)).one_or_none()
+    if job is None:
+        raise NotFound(f"there is no job {job_id}")
+    return job
+
+
+def videos(session: Session, job_id: int) -> list[Video]:
+    """The rows of the videos of a job, in the order of the upload."""
+    return list(
+        session.scalars(select(Video).where(Video.job_id == job_id).order_by(Video.ordinal))
+    )
+
+
+def status(session: Session, job_id: int) -> Status:
+    """Where a job is. Raises NotFound."""
+    job = get(session, job_id)
+    ids = [video.id for video in videos(session, job_id)]
+    return Status(cast(JobState, job.job_status), job.step_attempts, job.deadline_at, ids)
+
+
+def transition(
+    session: Session,
+    job_id: int,
+    following: JobState,
+    now: datetime,
+    *,
+    error: JobError | None = None,
+) -> bool:
+    """Bring a job into a state; False where it may not go there from where it is now.
+
+    Writes the event that belongs to it. A job that has ended is due no more.
+    """
+    job = session.execute(
+        select(Job.job_status, Job.state_times, Job.project_id, Job.retain_days).where(
+            Job.id == job_id
+        )
+    ).one_or_none()
+    if job is None or not may_become(cast(JobState, job.job_status), following):
+        return False
+    ends = following in TERMINAL
+    values: dict[str, Any] = {
+        "job_status": following,
+        "state_times": {**job.state_times, following: now.isoformat()},
+        "updated_at": now,
+        "version": Job.version + 1,
+        "step_attempts": 0,
+        "due_at": now,
+        "is_open": not ends,
+        "finished_at": now if ends else None,
+    }
+    if ends and job.retain_days is not None:
+        values["retain_until"] = now + timedelta(days=job.retain_days)
+    if ends or error is not None:
+        values |= error_columns(error)
+    held = update(Job).where(Job.id == job_id, Job.job_status == job.job_status)
+    if not changed(session, held.values(**values)):
+        return False
+    if kind := _EVENTS.get(following):
+        data: dict[str, Any] = {"state": following}
+        if error is not None:
+            data["error"] = error.model_dump(mode="json")
+        events.add(session, kind, project_id=job.project_id, job_id=job_id, data=data, now=now)
+    return True
+
+
+def error_columns(error: JobError | None) -> dict[str, Any]:
+    """The columns of an error."""
+    return {
+        "error_code": None if error is None else error.code,
+        "error_message": None if error is None else error.message[:1000],
+        "error_retryable": error is not None and error.retryable,
+    }
+
+
+def due(session: Session, now: datetime, limit: int) -> list[int]:
+    """Jobs that have not ended, need a step now, and are nobody's at the moment."""
+    return list(
+        session.scalars(select(Job.id).where(_is_due(now)).order_by(Job.due_at).limit(limit))
+    )
+
+
+def claim(session: Session, job_id: int, owner: str, now: datetime, until: datetime) -> bool:
+    """Take a job for one step; False where another was quicker."""
+    return bool(
+        changed(
+            session,
+            update(Job)
+            .where(Job.id == job_id, _is_due(now))
+            .values(owner=owner, lease_until=until, step_attempts=Job.step_attempts + 1),
+        )
+    )
+
+
+def heartbeat(session: Session, owner: str, ids: Collection[int], until: datetime) -> int:
+    """Say that the owner still works on these."""
+    held = update(Job).where(Job.id.in_(ids), Job.owner == owner)
+    return changed(session, held.values(lease_until=until))
+
+
+def release(
+    session: Session, job_id: int, owner: str, due_at: datetime, *, attempts: int | None
+) -> None:
+    """Give a job back until ``due_at``; ``attempts`` None: as many as were counted."""
+    values: dict[str, Any] = {"owner": None, "lease_until": None, "due_at": due_at}
+    if attempts is not None:
+        values["step_attempts"] = attempts
+    changed(session, update(Job).where(Job.id == job_id, Job.owner == owner).values(**values))
+
+
+def poke(session: Session, job_id: int, now: datetime) -> None:
+    """Have a job looked at now."""
+    changed(session, update(Job).where(Job.id == job_id, Job.due_at > now).values(due_at=now))
+
+
+def complete_batch(session: Session, batch_id: int, job_id: int, now: datetime) -> bool:
+    """Say that the result of a batch is there, and have the job looked at after the last one."""
+    if not batches.complete(session, batch_id, now):
+        return False
+    if not batches.is_any_open(session, job_id):
+        poke(session, job_id, now)
+    return True
+
+
+def fail_batch(session: Session, held: Claim, code: str, message: str, now: datetime) -> bool:
+    """End a batch without a result, and have the job looked at after the last one."""
+    if not batches.fail(session, held, code, message, now):
+        return False
+    if not batches.is_any_open(session, held.job_id):
+        poke(session, held.job_id, now)
+    return True
+
+
+def work(session: Session, job_id: int) -> Work:
+    """How the frame batches of a job are done. Raises NotFound."""
+    row = session.execute(
+        select(
+            Job.effective_parameters,
+            Job.job_status,
+            Pipeline.pipeline_endpoint,
+            Project.project_gateway_url,
+        )
+        .join(Pipeline, Pipeline.id == Job.pipeline_id)
+        .join(Project, Project.id == Job.project_id)
+        .where(Job.id == job_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no job {job_id}")
+    parameters = JobParameters.model_validate(row.effective_parameters)
+    stopped = row.job_status == "canceling" or row.job_status in TERMINAL
+    return Work(row.project_gateway_url, row.pipeline_endpoint, parameters, stopped)
+
+
+def stop_work(session: Session, job_id: int, now: datetime) -> int:
+    """End all frame batches of a job that have not ended."""
+    return batches.cancel(session, job_id, OPEN_BATCH, now)
+
+
+def request_cancel(session: Session, job_id: int, now: datetime) -> bool:
+    """Begin no more work on a job; False where it has ended or is being canceled already."""
+    if not transition(session, job_id, "canceling", now):
+        return False
+    batches.cancel(session, job_id, ("pending", "submitted"), now)
+    return True
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        Job.is_open.is_(True),
+        Job.due_at <= now,
+        or_(Job.owner.is_(None), Job.lease_until < now),
+    )

@@ -1,0 +1,68 @@
+"""Cutting videos into frame batches, in one transaction with a look at whether that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from podium.errors import NotFound
+from podium.jobs.sql import batches, videos
+from podium.jobs.sql.batches import NewBatch
+from podium.jobs.sql.work_tables import Job, Video
+from podium.schemas.jobs import JobParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Frame batches to tell the stream of."""
+
+    project_id: int
+    priority: str
+    ids: list[int]
+
+
+def make(session: Session, video_id: int, *, usual_frames: int, now: datetime) -> Offer:
+    """Make the frame batches of a video that lacks them; gives those not yet offered.
+
+    None for a video that has failed, or whose job is no longer being submitted.
+
+    Raises:
+        NotFound: there is no such video.
+    """
+    video = session.scalars(select(Video).where(Video.id == video_id)).one_or_none()
+    if video is None:
+        raise NotFound(f"there is no video {video_id}")
+    # Locked, so that a cancel comes before all of this or after it.
+    job = session.scalars(select(Job).where(Job.id == video.job_id).with_for_update()).one()
+    offer = Offer(job.project_id, job.priority, [])
+    if job.job_status != "submitting" or video.frame_count is None:
+        return offer
+    if video.video_status not in ("queued", "processing"):
+        return offer
+    parameters = JobParameters.model_validate(job.effective_parameters)
+    step = parameters.step or 1
+    cut = list(
+        _cut(
+            video.frame_count,
+            step,
+            parameters.batch_frames or usual_frames,
+            video.video_results_path,
+        )
+    )
+    batches.insert_batches(
+        session, job, video_id, cut, address=video.video_path, step=step, now=now
+    )
+    videos.transition(session, video_id, "queued", "processing", now)
+    offer.ids.extend(batches.pending(session, video_id))
+    return offer
+
+
+def _cut(frames: int, step: int, size: int, results: str) -> Iterator[NewBatch]:
+    """Batches of ``size`` frames, of which every ``step``-th of the video is taken."""
+    for start in range(0, frames, size * step):
+        taken = range(start, min(start + size * step, frames), step)
+        yield NewBatch(start, taken[-1], len(taken), f"{results}/batches/{start:010d}.json")

@@ -1,0 +1,9 @@
+"""The steps of a job: idempotent functions, called by whatever moves jobs on."""
+
+from podium.jobs.steps.check import Checked, check
+from podium.jobs.steps.collect import collect
+from podium.jobs.steps.consume import Outcome, consume, work_on
+from podium.jobs.steps.initialize import initialize
+from podium.jobs.steps.submit import submit
+
+__all__ = ["Checked", "Outcome", "check", "collect", "consume", "initialize", "submit", "work_on"]

@@ -1,0 +1,195 @@
+"""``collect``: merge results, have them postprocessed, say what is missing, end the job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import orjson
+
+from podium.errors import NotFound, PodiumError
+from podium.jobs import failures
+from podium.jobs.environment import Environment
+from podium.jobs.objects import job_folder
+from podium.jobs.oplog import action
+from podium.jobs.principal import SYSTEM
+from podium.jobs.sql import collecting
+from podium.jobs.sql.collecting import Ended, OpenVideo
+from podium.schemas.jobs import JobError
+from podium.schemas.results import OutputFile
+from podium.schemas.states import JobState
+
+MANIFEST = "manifest.json"
+
+
+@dataclass
+class _Results:
+    """What there is of a video."""
+
+    state: JobState
+    error: JobError | None = None
+    warnings: list[str] = field(default_factory=list)
+    files: list[OutputFile] = field(default_factory=list)
+
+
+def collect(env: Environment, job_id: int, *, ends_as: JobState | None = None) -> JobState:
+    """Bring the results of a job together and end it; gives the state that it ended in.
+
+    Every video for itself: one that fails keeps no other from its results. A video that was
+    collected before stays as it is.
+
+    Args:
+        env: What to work with.
+        job_id: Of the job.
+        ends_as: ``canceled`` or ``expired``: what is there is merged, but not postprocessed.
+
+    Raises:
+        Unavailable, Overloaded, StageFailed, DeadlineExceeded: postprocessing may succeed later.
+    """
+    with action(env.log, "collect", job_id=job_id) as outcome:
+        listed = partial(
+            collecting.open_videos, job_id=job_id, tries=env.timing.steps["collect"].tries
+        )
+        for video in env.database.read(SYSTEM, listed):
+            results = _collected(env, video, ends_as)
+            _keep_files(env, video, results)
+            env.database.write(
+                SYSTEM,
+                partial(
+                    collecting.finish,
+                    video=video,
+                    state=results.state,
+                    warnings=results.warnings,
+                    error=results.error,
+                    now=env.now(),
+                ),
+            )
+        state, error = _verdict(env, job_id, ends_as)
+        _write_manifest(env, job_id, state, error)
+        ended = env.database.write(
+            SYSTEM,
+            partial(collecting.end_job, job_id=job_id, state=state, error=error, now=env.now()),
+        )
+        outcome |= {"state": ended}
+        return ended
+
+
+def _collected(env: Environment, video: OpenVideo, ends_as: JobState | None) -> _Results:
+    if not video.result_keys:
+        if ends_as is not None:
+            return _Results(ends_as)
+        why = video.first_error or JobError(code="no_results", message="it has no frames")
+        return _Results("failed", why)
+    key = f"{video.results_folder}/results.json"
+    env.objects.put(key, _joined(env, video.result_keys))
+    missing = None
+    if video.missing:
+        frames = sum(part.count for part in video.missing)
+        because = "" if video.first_error is None else f": {video.first_error.message}"
+        missing = JobError(
+            code="frames_missing",
+            message=f"{frames} of {video.frames} frames have no results{because}",
+            retryable=True,
+        )
+    if ends_as is not None:
+        return _Results(ends_as, missing)
+    body: dict[str, Any] = {
+        **video.options,
+        "source": video.address,
+        "results_uri": env.objects.address(key),
+        "output": env.objects.address(video.results_folder),
+    }
+    try:
+        done = env.tiers.postprocess(env.gateway(video.gateway_url), body)
+    except PodiumError as error:
+        if not failures.is_final(error) and not video.is_last_try:
+            raise
+        told = failures.describe(error)
+        message = f"key points are there, but postprocessing failed: {told.message}"
+        return _Results("partially_succeeded", told.model_copy(update={"message": message}))
+    state: JobState = "succeeded" if missing is None else "partially_succeeded"
+    return _Results(state, missing, done.warnings, done.files)
+
+
+def _joined(env: Environment, keys: Sequence[str]) -> Iterator[bytes]:
+    """A JSON list of all results; it may be longer than memory allows."""
+    yield b"["
+    for number, key in enumerate(keys):
+        if number:
+            yield b",\n"
+        yield from env.objects.read(key)
+    yield b"]\n"
+
+
+def _keep_files(env: Environment, video: OpenVideo, results: _Results) -> None:
+    """The list of the files of a video, for the manifest, under keys in place of addresses."""
+    files = [
+        {**file.model_dump(exclude={"uri"}), "path": f"{video.results_folder}/{file.name}"}
+        for file in results.files
+    ]
+    env.objects.put(f"{video.results_folder}/files.json", orjson.dumps(files))
+
+
+def _verdict(
+    env: Environment, job_id: int, ends_as: JobState | None
+) -> tuple[JobState, JobError | None]:
+    """How the job ends, by how its videos did."""
+    videos = env.database.read(SYSTEM, partial(collecting.ended, job_id=job_id))
+    lacking = [video for video in videos if video.error is not None]
+    if ends_as == "expired":
+        return "expired", JobError(
+            code="expired", message="the job did not end before its deadline", retryable=True
+        )
+    if ends_as is not None or not lacking:
+        return ends_as or "succeeded", None
+    retryable = any(video.error is not None and video.error.retryable for video in lacking)
+    if any(video.state in ("succeeded", "partially_succeeded") for video in videos):
+        return "partially_succeeded", JobError(
+            code="incomplete", message=_named(videos, lacking), retryable=retryable
+        )
+    return "failed", JobError(
+        code="no_results", message=_named(videos, lacking), retryable=retryable
+    )
+
+
+def _named(videos: Sequence[Ended], lacking: Sequence[Ended]) -> str:
+    """The videos that lack something, as many as fit on a page."""
+    named = "; ".join(
+        f"{video.name}: {video.error.message}" for video in lacking[:5] if video.error is not None
+    )
+    more = f"; and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+    return f"{len(lacking)} of {len(videos)} videos lack results: {named}{more}"[:1000]
+
+
+def _write_manifest(env: Environment, job_id: int, state: JobState, error: JobError | None) -> None:
+    facts = env.database.read(SYSTEM, partial(collecting.facts, job_id=job_id))
+    videos = [
+        {**video, "files": _files(env, str(video["video_results_path"]))} for video in facts.videos
+    ]
+    manifest = {
+        **facts.job,
+        "job_status": state,
+        "error": None if error is None else error.model_dump(),
+        "videos": videos,
+    }
+    env.objects.put(
+        f"{job_folder(facts.project_id, job_id)}/{MANIFEST}",
+        orjson.dumps(manifest, option=orjson.OPT_INDENT_2),
+    )
+
+
+def _files(env: Environment, folder: str) -> list[dict[str, Any]]:
+    try:
+        files: list[dict[str, Any]] = orjson.loads(
+            b"".join(env.objects.read(f"{folder}/files.json"))
+        )
+    except NotFound:
+        files = []
+    try:
+        key = f"{folder}/results.json"
+        whole = {"name": "results.json", "size_bytes": env.objects.size_bytes(key), "path": key}
+    except NotFound:
+        return files
+    return [*files, {**whole, "media_type": "application/json"}]

@@ -1,0 +1,122 @@
+"""``consume``: one frame batch through the pipeline of its project's tier."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from podium.errors import NotFound, PodiumError, StageFailed
+from podium.jobs import failures
+from podium.jobs.environment import Environment
+from podium.jobs.oplog import action
+from podium.jobs.principal import SYSTEM
+from podium.jobs.sql import batches, jobs
+from podium.jobs.sql.batches import Claim
+from podium.jobs.sql.jobs import Work
+from podium.schemas.results import PipelineResult
+
+Outcome = Literal["done", "duplicate", "retry", "dead"]
+
+
+def consume(env: Environment, batch_id: int, owner: str) -> Outcome:
+    """Do one frame batch that a stream has named.
+
+    Args:
+        env: What to work with.
+        batch_id: Of the frame batch.
+        owner: Who works on it.
+
+    Returns:
+        ``done``; ``duplicate``: it is done, or another works on it; ``retry``: it is offered
+        again; ``dead``: it has ended without a result.
+    """
+    now, until = env.now(), env.lease_until()
+    held = env.database.write(
+        SYSTEM, partial(batches.claim_one, owner=owner, batch_id=batch_id, now=now, until=until)
+    )
+    return "duplicate" if held is None else work_on(env, held)
+
+
+def work_on(env: Environment, held: Claim) -> Outcome:
+    """Do a frame batch that is held: call the pipeline, keep the result, say that it is there."""
+    ids = {"job_id": held.job_id, "video_id": held.video_id, "frame_batch_id": held.id}
+    with action(env.log, "consume", **ids, attempt=held.attempt) as outcome:
+        try:
+            work = env.database.read(SYSTEM, partial(jobs.work, job_id=held.job_id))
+            if work.is_canceling:
+                result: Outcome = _dead(env, held, "canceled", "the job was canceled")
+            elif not _is_there(env, held):
+                env.objects.put(held.results_key, _call(env, held, work), once=True)
+                result = _done(env, held)
+            else:  # a worker died between its last two steps
+                result = _done(env, held)
+        except Exception as error:
+            outcome["error"] = error.message if isinstance(error, PodiumError) else repr(error)
+            result = _failed(env, held, error)
+        outcome["result"] = result
+        return result
+
+
+def _call(env: Environment, held: Claim, work: Work) -> bytes:
+    body: dict[str, Any] = {
+        **work.parameters.frames,
+        "uri": held.input_address,
+        "start": held.start,
+        "count": held.count,
+        "step": held.step,
+    }
+    answer = env.tiers.run(
+        env.gateway(work.gateway_url), work.endpoint, body, idempotency_key=f"frame-batch-{held.id}"
+    )
+    try:
+        frames = len(PipelineResult.model_validate_json(answer).frames)
+    except ValidationError:
+        raise StageFailed("the gateway's answer is no result of a pipeline") from None
+    if frames != held.count:
+        raise StageFailed(f"the gateway answered {frames} frames instead of {held.count}")
+    return answer
+
+
+def _is_there(env: Environment, held: Claim) -> bool:
+    try:
+        return env.objects.size_bytes(held.results_key) > 0
+    except NotFound:
+        return False
+
+
+def _done(env: Environment, held: Claim) -> Outcome:
+    applied = env.database.write(
+        SYSTEM,
+        partial(jobs.complete_batch, batch_id=held.id, job_id=held.job_id, now=env.now()),
+    )
+    return "done" if applied else "duplicate"
+
+
+def _failed(env: Environment, held: Claim, error: Exception) -> Outcome:
+    told, step = failures.describe(error), env.timing.steps["consume"]
+    final = isinstance(error, PodiumError) and failures.is_final(error)
+    counts = failures.counts(error)
+    if final or (counts and held.attempt >= step.tries):
+        return _dead(env, held, told.code, told.message)
+    available = env.now() + timedelta(seconds=step.pause_s(held.attempt))
+    released = partial(
+        batches.release,
+        held=held,
+        available_at=available,
+        counts=counts,
+        code=told.code,
+        message=told.message,
+        now=env.now(),
+    )
+    return "retry" if env.database.write(SYSTEM, released) else "duplicate"
+
+
+def _dead(env: Environment, held: Claim, code: str, message: str) -> Outcome:
+    ended = env.database.write(
+        SYSTEM,
+        partial(jobs.fail_batch, held=held, code=code, message=message, now=env.now()),
+    )
+    return "dead" if ended else "duplicate"

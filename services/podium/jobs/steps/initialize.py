@@ -1,0 +1,180 @@
+"""``initialize``: take the upload apart, look at its videos, make their rows."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from podium.errors import Forbidden, InvalidInput, NotFound, Unprocessable
+from podium.jobs.archive import Archive, is_archive
+from podium.jobs.environment import Environment
+from podium.jobs.failures import describe
+from podium.jobs.objects import job_folder, suffix_of
+from podium.jobs.oplog import action
+from podium.jobs.principal import SYSTEM
+from podium.jobs.probe import Facts, probe
+from podium.jobs.sql import jobs, videos
+from podium.jobs.sql.videos import NewVideo
+from podium.media.containers import HEAD_BYTES, container_format
+from podium.schemas.jobs import JobError, OtherFile
+
+_VIDEO_SUFFIXES = frozenset(
+    ".mp4 .mov .m4v .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .wmv .3gp".split()
+)
+
+
+@dataclass
+class _Found:
+    """What an upload holds."""
+
+    videos: list[NewVideo] = field(default_factory=list)
+    others: list[OtherFile] = field(default_factory=list)
+
+
+def initialize(env: Environment, job_id: int) -> list[int]:
+    """Make the videos of a job; gives their ids.
+
+    A job that has its videos keeps them. A video that cannot be read is a row with the reason, and
+    keeps no other from being worked on.
+
+    Raises:
+        InvalidInput, Forbidden, NotFound: there is nothing to work on; says why.
+        Unavailable: the object store does not answer.
+    """
+    with action(env.log, "initialize", job_id=job_id) as outcome:
+        env.database.write(SYSTEM, lambda s: jobs.transition(s, job_id, "initializing", env.now()))
+        source = env.database.read(SYSTEM, lambda s: videos.source_of(s, job_id))
+        found = _Found()
+        if not source.has_videos:
+            folder = job_folder(source.project_id, job_id)
+            if source.earlier:
+                _take_again(env, source.earlier, folder, found)
+            else:
+                _take_apart(env, source, folder, found)
+            if not found.videos:
+                raise Unprocessable("has no videos in it", field="upload")
+        outcome["others"] = len(found.others)
+
+        ids = env.database.write(
+            SYSTEM,
+            lambda s: videos.insert(s, job_id, found.videos, found.others, env.now()),
+        )
+        outcome["videos"] = ids
+        return ids
+
+
+def _take_again(
+    env: Environment, earlier: list[videos.EarlierVideo], folder: str, found: _Found
+) -> None:
+    """Videos of earlier jobs: copied, so that each job is deleted by itself."""
+    for ordinal, video in enumerate(earlier):
+        copied = None
+        if video.key is not None:
+            copied = f"{folder}/inputs/{ordinal}{suffix_of(video.key)}"
+            env.objects.copy(video.key, copied)
+        address = video.address if copied is None else env.objects.address(copied)
+        results = f"{folder}/results/{ordinal}"
+        found.videos.append(_looked_at(env, video.name, address, copied, results))
+
+
+def _take_apart(env: Environment, source: videos.Source, folder: str, found: _Found) -> None:
+    """An upload or an object of the user's own: a video, or a ZIP of videos."""
+    address = source.uri or env.objects.address(source.upload_key or "")
+    with env.objects.local(address) as path:
+        if source.uri is not None:
+            _check_below(path, source.uri, source.prefixes)
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        if not is_archive(head):
+            name = source.upload_name or unquote(urlsplit(address).path).rpartition("/")[2]
+            facts = _facts(env, path)
+            found.videos.append(
+                NewVideo(
+                    name,
+                    address,
+                    source.upload_key,
+                    f"{folder}/results/0",
+                    path.stat().st_size,
+                    *facts,
+                )
+            )
+            return
+        with Archive(path, env.archives) as archive:
+            for ordinal, entry in enumerate(archive.entries):
+                with _unpacked(archive.read(entry)) as (unpacked, damage):
+                    at = f"{folder}/{{}}/{ordinal}"
+                    _keep(env, at, entry.name, unpacked, damage=damage, found=found)
+
+
+def _keep(
+    env: Environment, at: str, name: str, path: Path, *, damage: JobError | None, found: _Found
+) -> None:
+    """Store a file of an archive, as a video or as something beside the videos."""
+    size = path.stat().st_size
+    if not _is_video(name, path):
+        key = at.format("files") + suffix_of(name)
+        env.objects.put(key, path)
+        found.others.append(OtherFile(name=name, path=key, size_bytes=size))
+        return
+    key = at.format("inputs") + suffix_of(name)
+    env.objects.put(key, path)
+    facts, error = (None, damage) if damage else _facts(env, path)
+    address, results = env.objects.address(key), at.format("results")
+    found.videos.append(NewVideo(name, address, key, results, size, facts, error))
+
+
+@contextmanager
+def _unpacked(pieces: Iterator[bytes]) -> Iterator[tuple[Path, JobError | None]]:
+    """The bytes in a file of our own, and what is wrong with them."""
+    damage = None
+    with tempfile.TemporaryDirectory(prefix="podium-upload-") as folder:
+        path = Path(folder) / "entry"
+        with path.open("wb") as file:
+            try:
+                file.writelines(pieces)
+            except InvalidInput as error:
+                damage = describe(error)
+        yield path, damage
+
+
+def _is_video(name: str, path: Path) -> bool:
+    """By its suffix, so that a broken one is reported; or by its content."""
+    if suffix_of(name) in _VIDEO_SUFFIXES:
+        return True
+    with path.open("rb") as file:
+        try:
+            container_format(file.read(HEAD_BYTES))
+        except InvalidInput:
+            return False
+    return True
+
+
+def _looked_at(
+    env: Environment, name: str, address: str, key: str | None, results: str
+) -> NewVideo:
+    try:
+        with env.objects.local(address) as path:
+            facts, error = _facts(env, path)
+            return NewVideo(name, address, key, results, path.stat().st_size, facts, error)
+    except (NotFound, Forbidden) as gone:
+        return NewVideo(name, address, key, results, 0, None, describe(gone))
+
+
+def _facts(env: Environment, path: Path) -> tuple[Facts | None, JobError | None]:
+    try:
+        return probe(path, env.videos), None
+    except InvalidInput as error:
+        return None, describe(error)
+
+
+def _check_below(path: Path, uri: str, prefixes: list[str]) -> None:
+    """Addresses were checked as text when the job was made; links may lead elsewhere."""
+    if not any(uri.startswith(prefix) for prefix in prefixes):
+        raise Forbidden("uri: is not below an address that the project may read")
+    roots = [Path(unquote(urlsplit(p).path)).resolve() for p in prefixes if p.startswith("file:")]
+    if uri.startswith("file:") and not any(path.resolve().is_relative_to(r) for r in roots):
+        raise Forbidden("uri: is not below an address that the project may read")

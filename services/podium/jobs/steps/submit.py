@@ -1,0 +1,34 @@
+"""``submit``: cut a video into frame batches and offer them to the workers."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from podium.jobs.environment import Environment
+from podium.jobs.oplog import action
+from podium.jobs.principal import SYSTEM
+from podium.jobs.sql import batches, submitting
+
+_AT_ONCE = 500
+
+
+def submit(env: Environment, video_id: int) -> int:
+    """Make the frame batches of a video and offer those that are not yet; gives their number.
+
+    First rows, then the stream, then the mark that it was told: whatever dies in between, the next
+    call goes on from there, and a batch that the stream hears of twice is done once.
+
+    Raises:
+        NotFound: there is no such video.
+    """
+    with action(env.log, "submit", video_id=video_id) as outcome:
+        frames, now = env.timing.batch_frames, env.now()
+        offer = env.database.write(
+            SYSTEM, partial(submitting.make, video_id=video_id, usual_frames=frames, now=now)
+        )
+        for first in range(0, len(offer.ids), _AT_ONCE):
+            ids = offer.ids[first : first + _AT_ONCE]
+            env.stream.put(offer.project_id, offer.priority, ids)
+            env.database.write(SYSTEM, partial(batches.mark_submitted, ids=ids, now=env.now()))
+        outcome["batches"] = len(offer.ids)
+        return len(offer.ids)

@@ -1,0 +1,165 @@
+"""Webhooks: Standard Webhooks 1.0.0, to addresses of the internet alone.
+
+The address is resolved once, refused where it leads into a private network, and the connection
+goes to exactly what was resolved; redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import json
+import secrets
+import socket
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+import urllib3
+from standardwebhooks import Webhook
+from urllib3.exceptions import HTTPError
+
+from podium.errors import Forbidden, InvalidInput
+from podium.jobs.environment import Environment
+from podium.jobs.oplog import action
+from podium.jobs.principal import SYSTEM
+from podium.jobs.sql import deliveries
+from podium.jobs.sql.deliveries import Message
+
+_SECRET_BYTES = 24
+_GONE = 410
+_MAX_BODY_BYTES = 20_000
+_ANSWER_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a try: a status, or why there is none."""
+
+    status: int | None
+    error: str | None = None
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the message has arrived."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+def new_secret() -> str:
+    """A secret as Standard Webhooks writes it."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+
+
+def deliver(env: Environment, delivery_id: int) -> None:
+    """Try a delivery that is due, and write what came of it."""
+    patience_s = 2 * env.timing.webhook_timeout_s
+    message = env.database.write(
+        SYSTEM,
+        partial(deliveries.take, delivery_id=delivery_id, now=env.now(), patience_s=patience_s),
+    )
+    if message is None:
+        return
+    with action(env.log, "deliver", webhook_id=message.webhook_id, delivery=delivery_id) as outcome:
+        answer = send(message, env.timing.webhook_timeout_s, allow_private=env.private_webhooks)
+        outcome |= {"status": answer.status, "error": answer.error}
+        env.database.write(
+            SYSTEM,
+            partial(
+                deliveries.record,
+                message=message,
+                status=answer.status,
+                error=answer.error,
+                is_delivered=answer.is_delivered,
+                is_gone=answer.status == _GONE,
+                now=env.now(),
+            ),
+        )
+
+
+def headers_of(message: Message, body: str) -> dict[str, str]:
+    """The headers of a message, signed with each secret that holds."""
+    signatures = [
+        Webhook(secret).sign(message.message_id, message.sent_at, body)
+        for secret in message.secrets
+    ]
+    return {
+        "content-type": "application/json",
+        "user-agent": "Podium-Webhooks",
+        "webhook-id": message.message_id,
+        "webhook-timestamp": str(int(message.sent_at.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def send(message: Message, timeout_s: float, *, allow_private: bool = False) -> Answer:
+    """Post a message once."""
+    body = json.dumps(message.body, separators=(",", ":"))
+    if len(body) > _MAX_BODY_BYTES:
+        return Answer(None, "the message is too large")
+    try:
+        address = resolve(message.url, allow_private=allow_private)
+    except (Forbidden, InvalidInput) as error:
+        return Answer(None, error.message)
+    parts = urlsplit(message.url)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    options: dict[str, object] = {"maxsize": 1, "retries": False}
+    if parts.scheme == "https":
+        options |= {"server_hostname": parts.hostname, "assert_hostname": parts.hostname}
+        pool: urllib3.HTTPConnectionPool = urllib3.HTTPSConnectionPool(address, port, **options)  # type: ignore[arg-type]
+    else:
+        pool = urllib3.HTTPConnectionPool(address, port, **options)  # type: ignore[arg-type]
+    try:
+        with pool:
+            answer = pool.request(
+                "POST",
+                path,
+                body=body.encode(),
+                headers={**headers_of(message, body), "host": parts.netloc.rpartition("@")[2]},
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                timeout=urllib3.Timeout(total=timeout_s),
+            )
+            answer.read(_ANSWER_BYTES)
+            return Answer(answer.status)
+    except (HTTPError, OSError) as error:
+        return Answer(None, f"no answer ({type(error).__name__})")
+
+
+def resolve(url: str, *, allow_private: bool = False) -> str:
+    """The IP address to connect to.
+
+    Raises:
+        InvalidInput: it is no address, or has no host that is known.
+        Forbidden: the host is on a private network, on this machine, or reserved.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 443
+    except ValueError:
+        raise InvalidInput("is no address", field="webhook_url") from None
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username:
+        raise InvalidInput("must look like https://host/path", field="webhook_url")
+    try:
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise InvalidInput("has a host that is not known", field="webhook_url") from None
+    addresses = [str(entry[4][0]) for entry in found]
+    if not allow_private and not all(_is_public(address) for address in addresses):
+        raise Forbidden("webhook_url: leads into a private network")
+    return addresses[0]
+
+
+def _is_public(address: str) -> bool:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if inner is not None:
+            ip = inner
+        elif ip in _NAT64:
+            ip = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.is_global and not ip.is_multicast
+
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")

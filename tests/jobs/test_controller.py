@@ -1,0 +1,153 @@
+"""Jobs from upload to end, moved by controllers, over a gateway that answers at once."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from podium.jobs.principal import SYSTEM
+from podium.jobs.sql import events, submission
+from podium.jobs.sql.database import Database
+from tests.support.fake_gateway import FakeGateway, fake_gateway
+from tests.support.job_world import World, make_world
+from tests.support.videos import write_video
+
+
+@pytest.fixture
+def gateway() -> Iterator[FakeGateway]:
+    with fake_gateway() as fake:
+        yield fake
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path, gateway: FakeGateway) -> World:
+    return make_world(database, tmp_path, gateway.url)
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "sprint.mp4", 45)
+
+
+def test_a_video_becomes_results(world: World, video: Path, gateway: FakeGateway) -> None:
+    parameters = {"frames": {"stride": 2}, "postprocess": {"overlay": False}}
+    job_id = world.submit(video, job_parameters=parameters)
+    with world.controller():
+        job = world.wait(job_id)
+    assert (job.job_status, job.error_code, job.job_name) == ("succeeded", None, "sprint.mp4")
+    assert list(job.state_times) == [
+        "queued", "initializing", "submitting", "processing", "collecting", "succeeded",
+    ]  # fmt: skip
+    [found] = world.videos(job_id)
+    assert (found.frame_count, found.video_progress_percentage) == (45, 100.0)
+    assert sorted((c["start"], c["count"], c["stride"]) for c in gateway.calls) == [
+        (0, 10, 2), (10, 10, 2), (20, 10, 2), (30, 10, 2), (40, 5, 2),
+    ]  # fmt: skip
+    assert all(call["uri"] == found.video_path for call in gateway.calls)
+    assert [body["overlay"] for body in gateway.postprocessed] == [False]
+    [told] = world.manifest(job_id)["videos"]
+    names = {file["name"]: file["path"] for file in told["files"]}
+    assert set(names) == {"keypoints.csv", "results.json"}
+    merged = json.loads(b"".join(world.env.objects.read(names["results.json"])))
+    indices = [frame["index"] for batch in merged for frame in batch["frames"]]
+    assert indices == list(range(45))
+    kinds = [e.type for e in world.env.database.read(SYSTEM, lambda s: events.after(s, job_id, 0))]
+    assert kinds[0] == "job.started"
+    assert kinds[-2:] == ["video.succeeded", "job.succeeded"]
+
+
+def test_every_third_frame(world: World, video: Path, gateway: FakeGateway) -> None:
+    job_id = world.submit(video, job_parameters={"step": 3, "batch_frames": 4})
+    with world.controller():
+        assert world.wait(job_id).job_status == "succeeded"
+    asked = sorted((c["start"], c["count"], c["step"]) for c in gateway.calls)
+    assert asked == [(0, 4, 3), (12, 4, 3), (24, 4, 3), (36, 3, 3)]
+
+
+def test_what_passes_is_tried_again(world: World, video: Path, gateway: FakeGateway) -> None:
+    statuses = {1: 503, 2: 502, 3: 504, 4: 429}
+    gateway.fails = lambda body, tries: (
+        (statuses[tries], "busy") if body.get("start") == 10 and tries in statuses else None
+    )
+    job_id = world.submit(video)
+    with world.controller():
+        assert world.wait(job_id).job_status == "succeeded"
+    assert sum(call["start"] == 10 for call in gateway.calls) == 5
+    keys = {call["key"] for call in gateway.calls if call["start"] == 10}
+    assert len(keys) == 1
+
+
+def test_a_batch_that_always_fails_is_named_and_can_be_retried(
+    world: World, video: Path, gateway: FakeGateway
+) -> None:
+    gateway.fails = lambda body, _: (502, "pose2d broke") if body.get("start") == 20 else None
+    job_id = world.submit(video)
+    with world.controller():
+        job = world.wait(job_id)
+        assert job.job_status == "partially_succeeded"
+        assert "10 of 45 frames have no results: pose2d broke" in (job.error_message or "")
+        [found] = world.videos(job_id)
+        assert found.missing == [{"start": 20, "count": 10}]
+        tries = sum(call["start"] == 20 for call in gateway.calls)
+        assert tries == world.env.timing.call_tries * world.env.timing.steps["consume"].tries
+
+        gateway.fails = lambda body, _: None
+        before = len(gateway.calls)
+        retry = lambda s: submission.retry(s, job_id, world.env.timing, world.env.now())  # noqa: E731
+        world.env.database.write(world.principal, retry)
+        assert world.wait(job_id).job_status == "succeeded"
+    assert [call["start"] for call in gateway.calls[before:]] == [20]
+    [found] = world.videos(job_id)
+    assert (found.missing, found.error_code) == ([], None)
+
+
+def test_mistakes_of_the_caller_are_not_tried_again(
+    world: World, video: Path, gateway: FakeGateway
+) -> None:
+    gateway.fails = lambda body, _: (400, "stride: must be at most 64")
+    job_id = world.submit(video)
+    with world.controller():
+        job = world.wait(job_id)
+    assert job.job_status == "failed"
+    assert "stride: must be at most 64" in (job.error_message or "")
+    assert len(gateway.calls) == 5
+
+
+def test_a_cancel_stops_new_work_at_once_and_keeps_what_is_there(
+    world: World, tmp_path: Path, gateway: FakeGateway
+) -> None:
+    gateway.delay_s = 0.3
+    job_id = world.submit(write_video(tmp_path / "long.mp4", 400))
+    with world.controller(workers=2):
+        until = time.monotonic() + 30
+        while len(gateway.calls) < 4 and time.monotonic() < until:
+            time.sleep(0.02)
+        state = world.env.database.write(
+            world.principal, lambda s: submission.cancel(s, job_id, world.env.now())
+        )
+        assert state == "canceling"
+        begun = len(gateway.calls)
+        job = world.wait(job_id)
+    assert job.job_status == "canceled"
+    assert len(gateway.calls) <= begun + 2  # those that were handed out already
+    states = [batch.frame_batch_status for batch in world.batches(job_id)]
+    assert set(states) == {"succeeded", "canceled"}
+    [told] = world.manifest(job_id)["videos"]
+    [whole] = [file for file in told["files"] if file["name"] == "results.json"]
+    merged = json.loads(b"".join(world.env.objects.read(whole["path"])))
+    assert len(merged) == states.count("succeeded") > 0
+    assert gateway.postprocessed == []
+
+
+def test_a_job_that_nothing_moves_expires(world: World, video: Path, gateway: FakeGateway) -> None:
+    gateway.fails = lambda body, _: (503, "no replica answers")
+    short = world.with_timing(job_deadline_s=1.5)
+    job_id = short.submit(video)
+    with short.controller():
+        job = short.wait(job_id)
+    assert (job.job_status, job.error_code) == ("expired", "expired")
+    assert {batch.frame_batch_status for batch in world.batches(job_id)} == {"canceled"}
