@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from podium.errors import TooLarge, Unprocessable
+from podium.errors import TooLarge
 from podium.media.containers import HEAD_BYTES, Source
 from podium.media.picture_header import is_picture, picture_size
-from podium.media.video_index import scan
+from podium.media.video import VideoReader
 
 _PICTURE_HEAD_BYTES = 1 << 20
 
@@ -44,27 +44,21 @@ def probe(path: Path, limits: ProbeLimits = ProbeLimits()) -> Facts:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
         if is_picture(head):
-            width, height = picture_size(head + file.read(_PICTURE_HEAD_BYTES))
-            _check_pixels(width, height, limits)
-            return Facts(1, 0.0, width, height, 0.0)
-    with Source(path, head).open_video(limits.max_pixels) as (container, stream):
-        width, height = stream.codec_context.width, stream.codec_context.height
-        _check_pixels(width, height, limits)
-        index = scan(container, stream)
-    if index.duration_s > limits.max_duration_s:
-        raise TooLarge(
-            f"is {index.duration_s:.0f} s long; at most {limits.max_duration_s:.0f} s are taken",
-            field="media",
-        )
-    warnings = () if index.complete else ("the file ends before the frames that it declares",)
-    return Facts(index.frame_count, index.fps, width, height, index.duration_s, warnings)
+            return _picture(head + file.read(_PICTURE_HEAD_BYTES), limits)
+    reader = VideoReader(max_pixels=limits.max_pixels, max_duration_s=limits.max_duration_s)
+    with reader:
+        index = reader.index(Source(path, head))
+    warnings = list(index.notes)
+    if not index.complete:
+        warnings.append("the file ends before the frames that it declares")
+    width, height = index.size
+    return Facts(index.frame_count, index.fps, width, height, index.duration_s, tuple(warnings))
 
 
-def _check_pixels(width: int, height: int, limits: ProbeLimits) -> None:
-    if not width or not height:
-        raise Unprocessable("says no size of its frames", field="media")
+def _picture(data: bytes, limits: ProbeLimits) -> Facts:
+    width, height = picture_size(data)
     if width * height > limits.max_pixels:
         raise TooLarge(
-            f"is {width}x{height}; at most {limits.max_pixels} pixels per frame are taken",
-            field="media",
+            f"is {width}x{height}; at most {limits.max_pixels} pixels are taken", field="media"
         )
+    return Facts(1, 0.0, width, height, 0.0)
