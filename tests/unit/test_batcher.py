@@ -89,6 +89,7 @@ def test_every_request_gets_its_own_rows(sizes, max_batch, instances, grouped):
                 limits=BatchLimits(max_batch=max_batch),
                 stage="test",
                 metrics=Metrics("test").batches("m"),
+                row_index="image_index" if grouped else None,
             )
             inputs = [
                 np.arange(100 * i, 100 * i + n, dtype=np.float32)[:, None]

@@ -142,7 +142,10 @@ class Model:
 
 
 class Detector(Model):
-    outputs = (TensorSpec("boxes", "FP32", (-1, 4)), TensorSpec("image_index", "INT64", (-1,)))
+    outputs = (
+        TensorSpec("boxes", "FP32", (-1, 4)),
+        TensorSpec("image_index", "INT64", (-1,), is_row_index=True),
+    )
 
 
 def test_the_configuration_of_a_model_with_rows():

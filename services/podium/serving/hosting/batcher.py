@@ -12,59 +12,40 @@ import asyncio
 import functools
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from podium.errors import DeadlineExceeded, Overloaded, PodiumError, TooLarge, Unprocessable
+from podium.errors import DeadlineExceeded, Overloaded, PodiumError, TooLarge
+from podium.serving.hosting.batch_rows import (
+    BatchResult,
+    RequestRows,
+    Run,
+    Slice,
+    Tensors,
+    deal_out,
+    join,
+    run_or_halve,
+)
 from podium.serving.hosting.engine_phases import timed
 from podium.serving.observing import deadline
 from podium.serving.observing.in_thread import in_thread
 from podium.serving.observing.request_context import RequestContext, current_request
 from podium.serving.observing.telemetry import BatchMetrics
-from podium.serving.oip.batching import GROUPED_BY, BatchLimits, BatchObserver, Execution
-
-Tensors = Mapping[str, NDArray[Any]]
-Run = Callable[[Tensors], dict[str, NDArray[Any]]]
+from podium.serving.oip.batching import BatchLimits, BatchObserver, Execution
 
 
-@dataclass(frozen=True, slots=True)
-class BatchResult:
-    """Outputs of one request; failed rows hold NaN (or 0), or nothing where rows are grouped."""
-
-    outputs: dict[str, NDArray[Any]]
-    failed: dict[int, str]  # row -> why
-
-
-@dataclass(eq=False, slots=True)
-class _Job:
+@dataclass(eq=False, slots=True, kw_only=True)
+class _Job(RequestRows):
     """One waiting request."""
 
-    inputs: Tensors
-    rows: int
     bytes: int
     deadline: float
     done: asyncio.Future[BatchResult]
     enqueued: float
     key: tuple[Any, ...]
     next_row: int = 0
-    parts: list[tuple[int, dict[str, NDArray[Any]]]] = field(default_factory=list)
-    failed: dict[int, str] = field(default_factory=dict)
-    finished_rows: int = 0
     request: RequestContext = field(default_factory=current_request)
-
-
-@dataclass(frozen=True, slots=True)
-class _Slice:
-    """Consecutive rows of one job within a batch."""
-
-    job: _Job
-    start: int
-    stop: int
 
 
 class Batcher:
@@ -77,6 +58,8 @@ class Batcher:
         limits: Sizes of batches and of the queue.
         stage: Name that errors carry.
         metrics: Where to count.
+        row_index: Name of the output that says which input row each row of the outputs is of;
+            None where there is one for each.
         observer: Who else is told of waits and batches.
     """
 
@@ -89,6 +72,7 @@ class Batcher:
         limits: BatchLimits,
         stage: str,
         metrics: BatchMetrics,
+        row_index: str | None = None,
         observer: BatchObserver | None = None,
     ) -> None:
         self._run = run
@@ -98,6 +82,7 @@ class Batcher:
         self._limits = limits
         self._stage = stage
         self._metrics = metrics
+        self._row_index = row_index
         self._observer = observer
         self._jobs: deque[_Job] = deque()
         self._queued_rows = 0
@@ -121,7 +106,8 @@ class Batcher:
             return BatchResult(self._run(inputs), {})
         job = _Job(
             inputs=inputs,
-            rows=rows,
+            count=rows,
+            row_index=self._row_index,
             bytes=sum(array.nbytes for array in inputs.values()),
             deadline=deadline.deadline(),
             done=asyncio.get_running_loop().create_future(),
@@ -138,20 +124,20 @@ class Batcher:
 
     def _admit(self, job: _Job) -> None:
         limits = self._limits
-        if job.rows > limits.max_queue_rows or job.bytes > limits.max_queue_bytes:
+        if job.count > limits.max_queue_rows or job.bytes > limits.max_queue_bytes:
             raise TooLarge(
-                f"{job.rows} rows are more than the {limits.max_queue_rows} (or "
+                f"{job.count} rows are more than the {limits.max_queue_rows} (or "
                 f"{limits.max_queue_bytes} bytes) that wait at once; send fewer per request",
                 field=next(iter(job.inputs)),
             )
         full = (
-            self._queued_rows + job.rows > limits.max_queue_rows
+            self._queued_rows + job.count > limits.max_queue_rows
             or self._queued_bytes + job.bytes > limits.max_queue_bytes
         )
         if full and self._jobs:
             self._metrics.reject("queue_full")
             raise Overloaded(f"{self._stage}: the queue is full", retry_after_s=self.backlog_s())
-        self._count(job.rows, job.bytes)
+        self._count(job.count, job.bytes)
 
     def backlog_s(self) -> float:
         """How long the queue takes at the measured rate."""
@@ -164,10 +150,10 @@ class Batcher:
 
     def _forget(self, job: _Job) -> None:
         """Take what is left of a job out of the queue: it is done, failed or cancelled."""
-        left = job.rows - job.next_row
+        left = job.count - job.next_row
         if left:
-            job.next_row = job.rows
-            self._count(-left, -job.bytes * left // job.rows)
+            job.next_row = job.count
+            self._count(-left, -job.bytes * left // job.count)
         if job in self._jobs:
             self._jobs.remove(job)
 
@@ -203,10 +189,10 @@ class Batcher:
         self._timer = None
         self._pump()
 
-    def _take(self) -> list[_Slice]:
+    def _take(self) -> list[Slice[_Job]]:
         """The next batch: requests take turns, each with an equal share of the rows."""
         self._drop_hopeless()
-        batch: list[_Slice] = []
+        batch: list[Slice[_Job]] = []
         space = self._limits.max_batch
         if not self._jobs:
             return batch
@@ -218,12 +204,12 @@ class Batcher:
                 break
             job = self._jobs.popleft()
             if job.key == key:
-                rows = min(share, space, job.rows - job.next_row)
-                batch.append(_Slice(job, job.next_row, job.next_row + rows))
+                rows = min(share, space, job.count - job.next_row)
+                batch.append(Slice(job, job.next_row, job.next_row + rows))
                 job.next_row += rows
                 space -= rows
-                self._count(-rows, -job.bytes * rows // job.rows)
-            if job.next_row < job.rows:
+                self._count(-rows, -job.bytes * rows // job.count)
+            if job.next_row < job.count:
                 self._jobs.append(job)
         return batch
 
@@ -234,21 +220,21 @@ class Batcher:
             self._metrics.reject("deadline")
             self._fail(job, DeadlineExceeded(f"{self._stage}: no time left in the queue"))
 
-    async def _work(self, batch: list[_Slice]) -> None:
-        rows = sum(part.stop - part.start for part in batch)
+    async def _work(self, batch: list[Slice[_Job]]) -> None:
+        rows = sum(map(len, batch))
         started = time.monotonic()
         for part in batch:
             if part.start == 0:
-                self._metrics.observe_queue(started - part.job.enqueued)
-                part.job.request.add("queue", started - part.job.enqueued)
+                self._metrics.observe_queue(started - part.of.enqueued)
+                part.of.request.add("queue", started - part.of.enqueued)
                 if self._observer is not None:
-                    self._observer.queued(started - part.job.enqueued)
+                    self._observer.queued(started - part.of.enqueued)
         self._running_rows += rows
-        inputs = _join(batch)
+        inputs = join(batch)
         joined = time.monotonic()
         try:
             pieces, phases = await in_thread(
-                self._executor, timed, functools.partial(_run_or_halve, self._run, inputs, 0)
+                self._executor, timed, functools.partial(run_or_halve, self._run, inputs)
             )
         finally:
             self._running_rows -= rows
@@ -258,8 +244,10 @@ class Batcher:
         self._row_s = took / rows if self._row_s == 0 else 0.8 * self._row_s + 0.2 * took / rows
         self._metrics.observe_batch(rows, phases)
         for part in batch:
-            phases.add_to(part.job.request)
-        _scatter(batch, pieces)
+            phases.add_to(part.of.request)
+        deal_out(batch, pieces)
+        for part in batch:
+            _finish(part.of)
         if self._observer is not None:
             self._observer.executed(
                 Execution(
@@ -276,92 +264,11 @@ class Batcher:
         self._pump()
 
 
-_Piece = tuple[int, int, dict[str, NDArray[Any]] | str]
-"""First row, number of rows, and the outputs or the reason for which there are none."""
-
-
-def _run_or_halve(run: Run, inputs: Tensors, first: int) -> list[_Piece]:
-    rows = len(next(iter(inputs.values())))
-    try:
-        return [(first, rows, run(inputs))]
-    except Exception as error:  # engines raise what they like
-        if rows == 1:
-            reason = error.message if isinstance(error, PodiumError) else str(error)
-            return [(first, 1, reason.splitlines()[0][:300] if reason else type(error).__name__)]
-    half = rows // 2
-    low = {name: array[:half] for name, array in inputs.items()}
-    high = {name: array[half:] for name, array in inputs.items()}
-    return _run_or_halve(run, low, first) + _run_or_halve(run, high, first + half)
-
-
-def _join(batch: list[_Slice]) -> Tensors:
-    if len(batch) == 1:
-        part = batch[0]
-        return {name: array[part.start : part.stop] for name, array in part.job.inputs.items()}
-    return {
-        name: np.concatenate([part.job.inputs[name][part.start : part.stop] for part in batch])
-        for name in batch[0].job.inputs
-    }
-
-
-def _scatter(batch: list[_Slice], pieces: list[_Piece]) -> None:
-    """Give each job its rows of the pieces, and finish the jobs that have all of theirs."""
-    whole = len(batch) == len(pieces) == 1
-    offset = 0  # of the part within the batch
-    for part in batch:
-        end = offset + part.stop - part.start
-        for first, rows, outputs in pieces:
-            low, high = max(first, offset), min(first + rows, end)
-            if low >= high:
-                continue
-            job_row = part.start + low - offset
-            if isinstance(outputs, str):
-                part.job.failed[job_row] = outputs
-            else:
-                rows_of_job = outputs if whole else _rows(outputs, low - first, high - first)
-                part.job.parts.append((job_row, rows_of_job))
-        part.job.finished_rows += part.stop - part.start
-        if part.job.finished_rows == part.job.rows and not part.job.done.done():
-            _finish(part.job)
-        offset = end
-
-
-def _rows(outputs: dict[str, NDArray[Any]], start: int, stop: int) -> dict[str, NDArray[Any]]:
-    if GROUPED_BY not in outputs:
-        return {name: array[start:stop] for name, array in outputs.items()}
-    group = outputs[GROUPED_BY]
-    rows = np.flatnonzero((group >= start) & (group < stop))
-    return {
-        name: array[rows] - start if name == GROUPED_BY else array[rows]
-        for name, array in outputs.items()
-    }
-
-
 def _finish(job: _Job) -> None:
-    if len(job.failed) == job.rows:
-        row, reason = next(iter(job.failed.items()))
-        job.done.set_exception(Unprocessable(f"row {row}: the engine refuses it ({reason})"))
+    """Answer a request whose rows are all back."""
+    if job.finished < job.count or job.done.done():
         return
-    parts = sorted(job.parts, key=lambda part: part[0])
-    grouped = GROUPED_BY in parts[0][1]
-    if len(parts) == 1 and not job.failed:
-        outputs = parts[0][1]
-    elif grouped:
-        outputs = {
-            name: np.concatenate(
-                [p[name] + first if name == GROUPED_BY else p[name] for first, p in parts]
-            )
-            for name in parts[0][1]
-        }
-    else:
-        outputs = {name: _placed(name, parts, job.rows) for name in parts[0][1]}
-    job.done.set_result(BatchResult(outputs, dict(sorted(job.failed.items()))))
-
-
-def _placed(name: str, parts: list[tuple[int, dict[str, NDArray[Any]]]], rows: int) -> NDArray[Any]:
-    sample = parts[0][1][name]
-    missing = np.nan if sample.dtype.kind == "f" else 0
-    placed = np.full((rows, *sample.shape[1:]), missing, sample.dtype)
-    for first, part in parts:
-        placed[first : first + len(part[name])] = part[name]
-    return placed
+    try:
+        job.done.set_result(job.result())
+    except PodiumError as error:
+        job.done.set_exception(error)

@@ -120,6 +120,7 @@ class EngineModelLoader:
             limits=self._limits,
             stage=self._task,
             metrics=self._metrics.batches(manifest.name),
+            row_index=next((spec.name for spec in adapter.outputs if spec.is_row_index), None),
             observer=statistics,
         )
         return Entry(EngineModel(manifest, adapter, batcher), statistics, self._limits)

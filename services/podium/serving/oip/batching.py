@@ -1,12 +1,9 @@
-"""Batching as a client may know it: limits, grouped outputs, and what each batch took."""
+"""Batching as a client may know it: limits, and what each batch took."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
-
-GROUPED_BY = "image_index"
-"""Outputs have one row per input row, unless this output says which input row each is of."""
 
 
 @dataclass(frozen=True, slots=True)

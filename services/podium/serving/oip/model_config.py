@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from podium.serving.oip.batching import GROUPED_BY
 from podium.serving.oip.catalogue import Entry
 from podium.wire import TensorSpec
 
@@ -22,7 +21,7 @@ def model_config(entry: Entry) -> dict[str, Any]:
     """
     model = entry.model
     batching = entry.batching
-    if GROUPED_BY in {spec.name for spec in model.outputs}:
+    if any(spec.is_row_index for spec in model.outputs):
         batching = None
     config: dict[str, Any] = {
         "name": model.name,

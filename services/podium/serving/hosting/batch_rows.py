@@ -1,0 +1,155 @@
+"""Rows on their way through an engine: joined to a batch, computed, dealt out to their requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.errors import PodiumError, Unprocessable
+
+Tensors = Mapping[str, NDArray[Any]]
+Run = Callable[[Tensors], dict[str, NDArray[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """Outputs of one request; failed rows hold NaN (or 0), or nothing where rows are grouped."""
+
+    outputs: dict[str, NDArray[Any]]
+    failed: dict[int, str]  # row -> why
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class RequestRows:
+    """The rows of one request, and what has come back of them.
+
+    Attributes:
+        inputs: The rows.
+        count: How many.
+        row_index: Name of the output that says which input row each row of the outputs is of;
+            None where there is one for each.
+    """
+
+    inputs: Tensors
+    count: int
+    row_index: str | None
+    finished: int = 0
+    failed: dict[int, str] = field(default_factory=dict)
+    _parts: list[tuple[int, dict[str, NDArray[Any]]]] = field(default_factory=list)
+
+    def add(self, row: int, outputs: dict[str, NDArray[Any]]) -> None:
+        """Take the outputs of consecutive rows, of which ``row`` is the first."""
+        self._parts.append((row, outputs))
+
+    def result(self) -> BatchResult:
+        """All that has come back. Raises Unprocessable when the engine refused every row."""
+        if len(self.failed) == self.count:
+            row, reason = next(iter(self.failed.items()))
+            raise Unprocessable(f"row {row}: the engine refuses it ({reason})")
+        parts = sorted(self._parts, key=lambda part: part[0])
+        names = list(parts[0][1])
+        if len(parts) == 1 and not self.failed:
+            outputs = parts[0][1]
+        elif self.row_index is None:
+            outputs = {name: _placed(name, parts, self.count) for name in names}
+        else:
+            for first, part in parts:
+                part[self.row_index] = part[self.row_index] + first
+            outputs = {name: np.concatenate([part[name] for _, part in parts]) for name in names}
+        return BatchResult(outputs, dict(sorted(self.failed.items())))
+
+
+Rows = TypeVar("Rows", bound=RequestRows)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[Rows]):
+    """Consecutive rows of one request within a batch."""
+
+    of: Rows
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+def join(batch: Sequence[Slice[Rows]]) -> Tensors:
+    """The rows of a batch one after the other."""
+    if len(batch) == 1:
+        part = batch[0]
+        return {name: array[part.start : part.stop] for name, array in part.of.inputs.items()}
+    return {
+        name: np.concatenate([part.of.inputs[name][part.start : part.stop] for part in batch])
+        for name in batch[0].of.inputs
+    }
+
+
+Piece = tuple[int, int, dict[str, NDArray[Any]] | str]
+"""First row, number of rows, and the outputs or the reason for which there are none."""
+
+
+def run_or_halve(run: Run, inputs: Tensors, first: int = 0) -> list[Piece]:
+    """Run a batch; halve it where the engine refuses it, until the rows are found that it refuses.
+
+    Args:
+        run: The engine.
+        inputs: The rows.
+        first: Number of their first one.
+    """
+    rows = len(next(iter(inputs.values())))
+    try:
+        return [(first, rows, run(inputs))]
+    except Exception as error:  # engines raise what they like
+        if rows == 1:
+            reason = error.message if isinstance(error, PodiumError) else str(error)
+            return [(first, 1, reason.splitlines()[0][:300] if reason else type(error).__name__)]
+    half = rows // 2
+    low = {name: array[:half] for name, array in inputs.items()}
+    high = {name: array[half:] for name, array in inputs.items()}
+    return run_or_halve(run, low, first) + run_or_halve(run, high, first + half)
+
+
+def deal_out(batch: Sequence[Slice[Rows]], pieces: Sequence[Piece]) -> None:
+    """Give each request its rows of the pieces."""
+    whole = len(batch) == len(pieces) == 1
+    offset = 0  # of the part within the batch
+    for part in batch:
+        end = offset + len(part)
+        for first, rows, outputs in pieces:
+            low, high = max(first, offset), min(first + rows, end)
+            if low >= high:
+                continue
+            row = part.start + low - offset
+            if isinstance(outputs, str):
+                part.of.failed[row] = outputs
+            else:
+                index = part.of.row_index
+                own = outputs if whole else _rows(outputs, low - first, high - first, index)
+                part.of.add(row, own)
+        part.of.finished += len(part)
+        offset = end
+
+
+def _rows(
+    outputs: dict[str, NDArray[Any]], start: int, stop: int, row_index: str | None
+) -> dict[str, NDArray[Any]]:
+    if row_index is None:
+        return {name: array[start:stop] for name, array in outputs.items()}
+    of = outputs[row_index]
+    rows = np.flatnonzero((of >= start) & (of < stop))
+    own = {name: array[rows] for name, array in outputs.items()}
+    return own | {row_index: own[row_index] - start}
+
+
+def _placed(name: str, parts: list[tuple[int, dict[str, NDArray[Any]]]], rows: int) -> NDArray[Any]:
+    sample = parts[0][1][name]
+    missing = np.nan if sample.dtype.kind == "f" else 0
+    placed = np.full((rows, *sample.shape[1:]), missing, sample.dtype)
+    for first, part in parts:
+        placed[first : first + len(part[name])] = part[name]
+    return placed
