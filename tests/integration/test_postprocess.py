@@ -27,10 +27,10 @@ from podium.errors import TooLarge, Unprocessable, UnsupportedMedia
 from podium.lab.athlete.ground_truth import load
 from podium.postprocess import postprocessor
 from podium.postprocess.app import create_app
-from podium.postprocess.options import Options
 from podium.postprocess.postprocessor import Postprocessor
 from podium.postprocess.service import PostprocessService
 from podium.postprocess.settings import PostprocessSettings
+from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
 from podium.skeletons import BLAZEPOSE33
 from podium.stages.postprocess import PostprocessModel
@@ -108,7 +108,7 @@ def empty_result(frames=(), **source):
 
 
 def process(source, results, output, **options):
-    return Postprocessor().process(source, results, output, Options(**options))
+    return Postprocessor().process(source, results, output, PostprocessOptions(**options))
 
 
 def video_facts(path):
@@ -139,6 +139,7 @@ def test_every_file_is_listed_with_its_size_and_checksum(done):
     assert [name for name in names if "/" not in name] == [
         "keypoints.csv",
         "biomechanics.csv",
+        "measures.csv",
         "summary.json",
         "overlay.mp4",
         "report.html",
@@ -183,20 +184,21 @@ def test_knee_angles_are_those_of_the_athlete(done, truth):
 
 def test_speed_is_that_of_the_athlete(done, truth, clip, tmp_path):
     _, result = done
-    (person,) = result.summary["persons"]
-    assert person["scale_source"] == "3d_landmarks"
-    assert person["hip_speed_mean_m_s"] == pytest.approx(truth.speed_m_s, rel=0.01)
+    (person,) = result.summary.persons
+    assert person.scale_source == "3d_landmarks"
+    assert person.measures["hip_speed_mean_m_s"].value == pytest.approx(truth.speed_m_s, rel=0.01)
     assert any("athlete_height_m" in warning for warning in result.warnings)
     by_height = process(
         clip, results_of(truth), tmp_path, athlete_height_m=1.8, overlay=False, overlay_frames=0
     )
-    (person,) = by_height.summary["persons"]
+    (person,) = by_height.summary.persons
     assert not by_height.warnings
-    assert person["scale_source"] == "athlete_height"
-    assert person["hip_speed_mean_m_s"] == pytest.approx(truth.speed_m_s, rel=0.03)
+    assert person.scale_source == "athlete_height"
+    assert person.measures["hip_speed_mean_m_s"].value == pytest.approx(truth.speed_m_s, rel=0.03)
     assert [file.name for file in by_height.files] == [
         "keypoints.csv",
         "biomechanics.csv",
+        "measures.csv",
         "summary.json",
         "report.html",
     ]
@@ -228,7 +230,7 @@ def test_a_clip_without_persons_is_drawn_and_explained(clip, tmp_path):
     frames = [FrameResult(index=i, time_s=i / 60, status="no_person") for i in range(60)]
     result = process(clip, [empty_result(frames)], tmp_path)
     assert result.warnings[0].startswith("No person was found")
-    assert result.summary["persons"] == []
+    assert result.summary.persons == []
     assert len(video_facts(tmp_path / "overlay.mp4")[2]) == 60
     assert "No person was found" in (tmp_path / "report.html").read_text()
 
@@ -246,9 +248,9 @@ def test_lost_frames_of_every_kind_are_counted_and_bridged(clip, truth, tmp_path
         batch.frames[position] = FrameResult(index=at, time_s=at / 60, status=status, error="lost")
     batch.frames = [f for f in batch.frames if f.index < 55]  # the tail is missing
     result = process(clip, [batch], tmp_path, overlay_frames=0)
-    counts = result.summary["frames"]
-    assert (counts["count"], counts["missing"]) == (55, 2)
-    assert (counts["undecodable"], counts["failed"], counts["without_person"]) == (1, 1, 1)
+    counts = result.summary.frames
+    assert (counts.count, counts.missing) == (55, 2)
+    assert (counts.undecodable, counts.failed, counts.without_person) == (1, 1, 1)
     assert any("1 of 55 frames could not be decoded" in warning for warning in result.warnings)
     rows = rows_of(tmp_path / "keypoints.csv", keypoint="left_knee")
     filled = [int(row["frame"]) for row in rows if row["filled"] == "1"]
@@ -263,7 +265,7 @@ def test_a_range_in_the_middle_and_every_second_frame(clip, truth, tmp_path):
     (batch,) = results_of(truth, batch=60)
     batch.frames = [f for f in batch.frames if f.index in range(20, 50, 2)]
     result = process(clip, [batch], tmp_path, overlay_frames=3)
-    assert result.summary["frames"]["missing"] == 0
+    assert result.summary.frames.missing == 0
     times = video_facts(tmp_path / "overlay.mp4")[2]
     np.testing.assert_allclose(times, np.arange(15) / 30, atol=1e-6)
     assert [p.name for p in sorted((tmp_path / "overlay").iterdir())] == [
@@ -280,7 +282,7 @@ def test_one_frame_of_a_video(clip, truth, tmp_path):
     (tmp_path / "overlay" / "frame_000001.jpg").write_bytes(b"of an earlier run")
     result = process(clip, [batch], tmp_path)
     assert [p.name for p in (tmp_path / "overlay").iterdir()] == ["frame_000007.jpg"]
-    assert result.summary["persons"][0]["hip_speed_peak_px_s"] is None
+    assert result.summary.persons[0].measures["hip_speed_peak_px_s"].value is None
     assert len(video_facts(tmp_path / "overlay.mp4")[2]) == 1
 
 
@@ -388,7 +390,7 @@ def test_a_source_with_too_many_pixels_is_refused(clip, tmp_path):
     frames = [FrameResult(index=0, time_s=0, status="no_person")]
     with pytest.raises(TooLarge, match="1280x720"):
         Postprocessor(max_pixels=1000).process(
-            clip, [empty_result(frames)], tmp_path / "out", Options()
+            clip, [empty_result(frames)], tmp_path / "out", PostprocessOptions()
         )
 
 
@@ -512,7 +514,7 @@ async def test_a_cancelled_request_ends_its_work_and_leaves_no_files(
         "output": (output / "run").as_uri(),
     }
     with ThreadPoolExecutor(1) as executor:
-        model = PostprocessModel(PostprocessService(Postprocessor(), store, executor), {})
+        model = PostprocessModel(PostprocessService(Postprocessor(), store, executor))
         tensors = {name: bytes_tensor(text) for name, text in inputs.items()}
         call = asyncio.create_task(model.infer(InferRequest(tensors, {"overlay": True})))
         await until(lambda: list(scratch.glob("*/overlay.mp4")))

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from tests.support.summaries import EMPTY_SUMMARY
+
 Failure = tuple[int, str] | None
 
 
@@ -75,7 +77,7 @@ class FakeGateway:
             "name": "keypoints.csv", "uri": target.as_uri(), "size_bytes": 1, "sha256": "",
             "media_type": "text/csv",
         }  # fmt: skip
-        return 200, {"files": [file], "summary": {}, "warnings": []}
+        return 200, {"files": [file], "summary": EMPTY_SUMMARY.model_dump(), "warnings": []}
 
 
 @contextmanager

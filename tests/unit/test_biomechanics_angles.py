@@ -13,7 +13,7 @@ from podium.biomechanics.body.angles import (
 )
 from podium.biomechanics.body.facing import facing
 from podium.biomechanics.body.scale import ANKLE_TO_SHOULDER, scale
-from podium.skeletons import BLAZEPOSE33, COCO17, H36M17, HALPE26, Skeleton
+from podium.skeletons import BLAZEPOSE33, COCO17, H36M17, HALPE26, MUCO21, Skeleton
 
 STANDING = {  # facing right, y down, both sides alike
     "nose": (4, -62),
@@ -153,6 +153,14 @@ def test_facing_survives_bad_frames_and_follows_a_real_turn():
 def test_facing_without_feet_uses_the_nose():
     frames = np.repeat(pose(COCO17) * [-1, 1], 20, axis=0)
     assert set(facing(frames, np.arange(20) / 30, COCO17)) == {-1.0}
+
+
+def test_facing_without_heels_uses_the_ankles():
+    frames = np.full((20, len(MUCO21), 2), np.nan)
+    for side in ("left", "right"):
+        frames[:, MUCO21.index[f"{side}_ankle"]] = (0, 80)
+        frames[:, MUCO21.index[f"{side}_big_toe"]] = (-16, 86)
+    assert set(facing(frames, np.arange(20) / 30, MUCO21)) == {-1.0}
 
 
 def test_scale_from_the_athletes_height():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from podium.biomechanics.analysis import AnalysisOptions, analyse
-from podium.biomechanics.measures.metrics import summarise
+from podium.biomechanics.measures.registry import measures_of
 from podium.biomechanics.persons.trajectories import Tracklet, link
 from podium.biomechanics.signals.filters import Smoothing
 from podium.biomechanics.signals.timeline import timeline
@@ -99,13 +99,18 @@ def test_two_tracks_of_one_batch_at_one_time_stay_two_persons():
     assert len(persons) == 2
 
 
+def measures(person, options=None):
+    analysis = analyse(person, COCO17, options or AnalysisOptions())
+    return {measure.name: measure for measure in measures_of(analysis)}
+
+
 def test_hip_speed_of_a_rigid_runner_is_exact():
     (person,) = link([tracklet(0, range(0, 60), 100, 10)], clip(60))
-    summary = summarise(analyse(person, COCO17, AnalysisOptions()), 80)
-    assert summary["hip_speed_mean_px_s"] == pytest.approx(300, abs=0.1)
-    assert summary["hip_speed_peak_px_s"] == pytest.approx(300, abs=0.5)  # at the ends
-    assert summary["hip_speed_mean_m_s"] is None
-    assert summary["detection_ratio"] == 0.75
+    found = measures(person)
+    assert found["hip_speed_mean_px_s"].value == pytest.approx(300, abs=0.1)
+    assert found["hip_speed_peak_px_s"].value == pytest.approx(300, abs=0.5)  # at the ends
+    assert found["hip_speed_mean_m_s"].value is None
+    assert "athlete_height_m" in found["hip_speed_mean_m_s"].reason
 
 
 def test_low_scores_bursts_of_absence_and_single_frames_do_not_break_the_analysis():
@@ -119,6 +124,6 @@ def test_low_scores_bursts_of_absence_and_single_frames_do_not_break_the_analysi
     assert analysis.plane.filled[10:14, 0].all()
     assert np.isnan(analysis.plane.positions[25:50, 9]).all()
     (single,) = link([tracklet(0, range(7, 8), 100, 0)], clip(60))
-    summary = summarise(analyse(single, COCO17, AnalysisOptions(smoothing=Smoothing())), 60)
-    assert summary["frames_seen"] == 1
-    assert summary["hip_speed_peak_px_s"] is None
+    found = measures(single, AnalysisOptions(smoothing=Smoothing()))
+    assert found["hip_speed_peak_px_s"].value is None
+    assert "too briefly" in found["hip_speed_peak_px_s"].reason

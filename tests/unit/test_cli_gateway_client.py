@@ -13,7 +13,10 @@ from aiohttp.test_utils import TestServer, unused_port
 from podium.client import gateway_client
 from podium.client.gateway_client import GatewayClient
 from podium.errors import InvalidInput, Overloaded, PodiumError, StageFailed, Unavailable
-from podium.schemas.results import PipelineResult, PostprocessResult, SourceResult
+from podium.schemas.postprocess import PostprocessOptions
+from podium.schemas.results import PipelineResult, SourceResult
+from podium.schemas.summary import PostprocessResult
+from tests.support.summaries import EMPTY_SUMMARY
 
 RESULT = PipelineResult(
     pipeline="pose-2d",
@@ -22,6 +25,7 @@ RESULT = PipelineResult(
     source=SourceResult(width=8, height=8, fps=25, frame_count=1, duration_s=0),
     frames=[],
 )
+NOTHING = PostprocessResult(files=[], summary=EMPTY_SUMMARY)
 
 
 class Script:
@@ -98,13 +102,30 @@ async def test_what_may_pass_is_tried_again(script: Script, status: int) -> None
 
 async def postprocess(url: str, timeout_s: float = 20) -> PostprocessResult:
     async with GatewayClient(url, postprocess_timeout_s=timeout_s) as client:
-        return await client.postprocess("file:///a.mp4", "file:///r.json", "file:///out", {})
+        return await client.postprocess(
+            "file:///a.mp4", "file:///r.json", "file:///out", PostprocessOptions(cutoff_hz=8)
+        )
+
+
+async def test_postprocessing_gets_the_options_that_were_given_and_no_others(
+    script: Script,
+) -> None:
+    newer = NOTHING.model_dump()
+    newer["summary"]["options"]["of_a_newer_gateway"] = 1
+    script.then(200, newer)
+    assert await postprocess(script.url) == NOTHING
+    assert json.loads(script.requests[0][2]) == {
+        "source": "file:///a.mp4",
+        "results_uri": "file:///r.json",
+        "output": "file:///out",
+        "cutoff_hz": 8,
+    }
 
 
 @pytest.mark.parametrize("status", [429, 503])
 async def test_postprocessing_that_was_refused_is_tried_again(script: Script, status: int) -> None:
     script.then(status, {"error": "busy"})
-    script.then(200, PostprocessResult(files=[], summary={}, warnings=[]).model_dump())
+    script.then(200, NOTHING.model_dump())
     await postprocess(script.url)
     assert len(script.requests) == 2
 
@@ -119,7 +140,7 @@ async def test_postprocessing_that_may_go_on_is_not_repeated(script: Script, sta
 
 async def test_postprocessing_without_an_answer_is_not_repeated(script: Script) -> None:
     script.delay_s = 0.5
-    script.then(200, PostprocessResult(files=[], summary={}, warnings=[]).model_dump())
+    script.then(200, NOTHING.model_dump())
     with pytest.raises(Unavailable, match="did not answer in time"):
         await postprocess(script.url, timeout_s=0.2)
     assert len(script.requests) == 1

@@ -8,12 +8,15 @@ import pytest
 
 from podium.athletes import Nearest
 from podium.biomechanics.analysis import AnalysisOptions, analyse
-from podium.biomechanics.exports.tables import write_biomechanics, write_keypoints
+from podium.biomechanics.exports.tables import open_tables
+from podium.biomechanics.measures.registry import dictionary, measures_of
 from podium.biomechanics.persons.trajectories import link
 from podium.errors import InvalidInput, TooLarge
 from podium.postprocess.frame_results import merge, parse_results
-from podium.postprocess.options import Options
+from podium.postprocess.postprocessor import analysis_options
+from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
+from podium.skeletons import COCO17
 from podium.wire.parameters import read_parameters
 
 SHAPE = np.random.default_rng(5).uniform([-20, -60], [20, 60], size=(17, 2))
@@ -58,18 +61,18 @@ def batch(indexes: range, *, speed: float = 5.0, **changes) -> PipelineResult:
 )
 def test_bad_options_are_refused_by_name(parameters, message):
     with pytest.raises(InvalidInput, match=f"^{message}"):
-        read_parameters(Options, parameters)
+        read_parameters(PostprocessOptions, parameters)
 
 
 def test_options_and_the_parameters_of_the_protocol():
-    options = read_parameters(Options,
+    options = read_parameters(PostprocessOptions,
         {
             "athlete": "nearest:-3.5,20", "cutoff_hz": 8, "timeout": 5, "priority": 1,
             "binary_data_output": True, "sequence_id": 3, "triton_final": True,
         }
     )  # fmt: skip
     assert options.athlete == Nearest(nearest=(-3.5, 20))
-    assert options.analysis.smoothing.cutoff_hz == 8
+    assert analysis_options(options).smoothing.cutoff_hz == 8
 
 
 def test_results_may_be_a_list_a_single_one_or_one_per_line():
@@ -171,6 +174,13 @@ def read(path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def write(folder, analyses):
+    with open_tables(folder, dictionary(COCO17)) as tables:
+        for analysis in analyses:
+            for table in tables:
+                table.add(analysis, measures_of(analysis))
+
+
 @pytest.fixture
 def analyses():
     clip = merge([batch(range(40))], max_frames=1000)
@@ -179,8 +189,8 @@ def analyses():
 
 
 def test_keypoint_table_has_a_row_per_frame_and_key_point(analyses, tmp_path):
-    write_keypoints(tmp_path / "k.csv", analyses)
-    rows = read(tmp_path / "k.csv")
+    write(tmp_path, analyses)
+    rows = read(tmp_path / "keypoints.csv")
     assert len(rows) == 40 * 17
     row = rows[17 * 10 + 5]
     assert (row["frame"], row["person"], row["keypoint"]) == ("10", "0", "left_shoulder")
@@ -192,8 +202,8 @@ def test_keypoint_table_has_a_row_per_frame_and_key_point(analyses, tmp_path):
 
 
 def test_biomechanics_table_has_a_row_per_frame_and_joint_or_angle(analyses, tmp_path):
-    write_biomechanics(tmp_path / "b.csv", analyses)
-    rows = read(tmp_path / "b.csv")
+    write(tmp_path, analyses)
+    rows = read(tmp_path / "biomechanics.csv")
     joints = {row["name"] for row in rows if row["kind"] == "joint"}
     angles = {row["name"] for row in rows if row["kind"] != "joint"}
     assert joints >= {"mid_hip", "neck", "left_knee"}
@@ -215,8 +225,8 @@ def test_metres_are_pixels_times_the_scale(tmp_path):
     clip = merge([batch(range(40))], max_frames=1000)
     (found,) = link(clip.tracklets, clip.frames)
     analysis = analyse(found, clip.skeleton, AnalysisOptions(athlete_height_m=1.8))
-    write_biomechanics(tmp_path / "b.csv", [analysis])
-    hip = next(row for row in read(tmp_path / "b.csv") if row["name"] == "mid_hip")
+    write(tmp_path, [analysis])
+    hip = next(row for row in read(tmp_path / "biomechanics.csv") if row["name"] == "mid_hip")
     assert analysis.scale.source == "athlete_height"
     assert float(hip["speed_m_s"]) == pytest.approx(
         float(hip["speed_px_s"]) * analysis.scale.m_per_px, abs=1e-3
@@ -224,6 +234,6 @@ def test_metres_are_pixels_times_the_scale(tmp_path):
 
 
 def test_nobody_gives_tables_with_a_head_alone(tmp_path):
-    write_keypoints(tmp_path / "k.csv", [])
-    assert read(tmp_path / "k.csv") == []
-    assert (tmp_path / "k.csv").read_text().startswith("frame,time_s,person,keypoint,")
+    write(tmp_path, [])
+    assert read(tmp_path / "keypoints.csv") == []
+    assert (tmp_path / "keypoints.csv").read_text().startswith("frame,time_s,person,keypoint,")

@@ -10,7 +10,14 @@ import pytest
 from podium.render.colours import SIDE_RGB
 from podium.render.overlay import DrawnPerson, draw
 from podium.render.plots import curves, score_map, stick_3d, stick_sequence
-from podium.render.report import PersonReport, Report, Section, render_report
+from podium.render.report import (
+    NumberRow,
+    PersonReport,
+    RangeRow,
+    Report,
+    Section,
+    render_report,
+)
 from podium.render.svg import Axis
 from podium.skeletons import COCO17
 
@@ -131,7 +138,11 @@ def report(**changes) -> str:
             PersonReport(
                 "Person 0",
                 [("Peak speed", "5 m/s")],
-                [("left knee flexion", "1", "2", "3")],
+                [
+                    NumberRow("Cadence", "180.0 steps/min", "1.5", "12", "by Zeni", ""),
+                    NumberRow("Jump height", "", "", "", "flight time", "there is no flight"),
+                ],
+                [RangeRow("left knee flexion", "deg", "1", "2", "3")],
                 [Section("Speed", svgs())],
             )
         ],

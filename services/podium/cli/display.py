@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -14,6 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from podium.lab.accuracy import Accuracy
+from podium.schemas.summary import PersonSummary, Summary
+
+MAX_PERSONS = 4
+"""Persons whose headline numbers are shown."""
 
 
 class FrameBar:
@@ -54,7 +59,7 @@ class FrameBar:
 
 
 def summary_table(
-    video: Path, summary: dict[str, Any], *, frames_per_s: float | None, accuracy: Accuracy | None
+    video: Path, summary: Summary, *, frames_per_s: float | None, accuracy: Accuracy | None
 ) -> Table:
     """The headline numbers of a run.
 
@@ -64,20 +69,20 @@ def summary_table(
         frames_per_s: Speed of the pipeline; None if nothing was left to do.
         accuracy: Against the ground truth, if there is one.
     """
-    frames = summary["frames"]
-    lost = frames["undecodable"] + frames["failed"] + frames["missing"]
-    seen = frames["with_person"]
-    table = Table(title=f"{video.name}: {summary['pipeline']}", show_header=False)
+    frames = summary.frames
+    lost = frames.undecodable + frames.failed + frames.missing
+    table = Table(title=f"{video.name}: {summary.pipeline}", show_header=False)
     table.add_column(style="bold")
     table.add_column()
-    table.add_row("frames", str(frames["count"]) + (f" ({lost} failed)" if lost else ""))
-    table.add_row("frames with a person", f"{seen} ({_share(seen, frames['count'])})")
+    table.add_row("frames", f"{frames.count}" + (f" ({lost} failed)" if lost else ""))
     table.add_row(
-        "persons", f"{summary['persons_found']} found, {len(summary['persons'])} analysed"
+        "frames with a person", f"{frames.with_person} ({_share(frames.with_person, frames.count)})"
     )
+    table.add_row("persons", f"{summary.persons_found} found, {len(summary.persons)} analysed")
     if frames_per_s is not None:
         table.add_row("speed of processing", f"{frames_per_s:.1f} frames/s")
-    table.add_row("peak hip speed", _peak_speed(summary))
+    for label, value in _headlines(summary.persons):
+        table.add_row(label, value)
     if accuracy is not None:
         table.add_row("against ground truth", f"{accuracy.found} of {accuracy.frames} frames found")
         table.add_row("  PCK@0.1 (box)", f"{accuracy.pck_10:.3f}")
@@ -100,10 +105,13 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:.0%}" if whole else "none"
 
 
-def _peak_speed(summary: dict[str, Any]) -> str:
-    persons = summary["persons"]
-    for unit, key in (("m/s", "hip_speed_peak_m_s"), ("px/s", "hip_speed_peak_px_s")):
-        speeds = [person[key] for person in persons if person.get(key) is not None]
-        if speeds:
-            return f"{max(speeds):.2f} {unit}"
-    return "not known"
+def _headlines(persons: list[PersonSummary]) -> Iterator[tuple[str, str]]:
+    """Label and value of the headline numbers, of the persons seen longest."""
+    longest = sorted(persons, key=lambda person: -person.frames_seen)[:MAX_PERSONS]
+    for person in longest:
+        whose = f"person {person.person}: " if len(persons) > 1 else ""
+        for measure in person.measures.values():
+            if measure.headline and measure.value is not None:
+                sd = "" if measure.sd is None else f" ± {measure.sd:.{measure.digits}f}"
+                number = f"{measure.value:.{measure.digits}f}{sd} {measure.unit}".strip()
+                yield whose + measure.label.lower(), number

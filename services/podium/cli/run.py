@@ -158,6 +158,8 @@ def command(
         raise click.UsageError("--capture-fps and --slowmo say the same; give one of them")
     from podium.cli.run_job import Job, run
     from podium.client.slow_motion import capture_fps_of
+    from podium.schemas.postprocess import PostprocessOptions
+    from podium.wire.parameters import read_parameters
 
     if slowmo is not None:
         capture_fps = capture_fps_of(video, slowmo)
@@ -185,7 +187,7 @@ def command(
             batch=batch,
             in_flight=in_flight,
             frame_options=frame_options,
-            postprocess_options=postprocess_options,
+            postprocess_options=read_parameters(PostprocessOptions, postprocess_options),
             truth=truth,
             show_logs=verbose or is_verbose(),
         ),

@@ -24,10 +24,9 @@ from podium.lab.accuracy import Accuracy, TrueLimbs, read_true_limbs, score
 from podium.local.log_lines import readable
 from podium.local.stack import Stack
 from podium.media.picture_header import is_picture
-from podium.postprocess.options import Options
-from podium.schemas.results import PostprocessResult
+from podium.schemas.postprocess import PostprocessOptions
+from podium.schemas.summary import PostprocessResult
 from podium.skeletons import skeleton
-from podium.wire.parameters import read_parameters
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,13 @@ class Job:
     batch: int
     in_flight: int
     frame_options: dict[str, Any]
-    postprocess_options: dict[str, Any]
+    postprocess_options: PostprocessOptions
     truth: Path | None
     show_logs: bool
 
 
 def run(job: Job, console: Console) -> None:
     """Do a job and show how it goes. Raises PodiumError."""
-    read_parameters(Options, job.postprocess_options)  # a mistake shows now, not after an hour
     truth = _ground_truth(job)
     folder = RunFolder(job.out, fingerprint(job.video, _identity(job)))
     if folder.is_other_run:
@@ -178,8 +176,8 @@ async def _postprocess_there(job: Job, folder: RunFolder, url: str) -> Postproce
 def _postprocess_here(job: Job, folder: RunFolder) -> PostprocessResult:
     from podium.postprocess.postprocessor import Postprocessor
 
-    options = read_parameters(Options, job.postprocess_options)
-    return Postprocessor().process(job.video, list(folder.batches()), folder.root, options)
+    batches = list(folder.batches())
+    return Postprocessor().process(job.video, batches, folder.root, job.postprocess_options)
 
 
 def _ground_truth(job: Job) -> TrueLimbs | None:

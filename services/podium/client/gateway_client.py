@@ -12,7 +12,9 @@ import aiohttp
 from pydantic import BaseModel, ValidationError
 
 from podium.errors import BY_STATUS, PodiumError, StageFailed, Unavailable
-from podium.schemas.results import PipelineResult, PostprocessResult
+from podium.schemas.postprocess import PostprocessOptions
+from podium.schemas.results import PipelineResult
+from podium.schemas.summary import PostprocessResult
 from podium.wire import read_error
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -80,19 +82,19 @@ class GatewayClient:
         )
 
     async def postprocess(
-        self, source: str, results_uri: str, output: str, options: dict[str, Any]
+        self, source: str, results_uri: str, output: str, options: PostprocessOptions
     ) -> PostprocessResult:
         """Turn the results of a whole video into files. Raises PodiumError.
 
         It is the work of minutes: tried again only if it was refused, not if the answer was lost.
         """
-        body = {"source": source, "results_uri": results_uri, "output": output, **options}
+        addresses = {"source": source, "results_uri": results_uri, "output": output}
         return await self._post(
             "/v1/postprocess",
             PostprocessResult,
             repeatable=False,
             timeout=self._postprocess_timeout,
-            json=body,
+            json=addresses | options.model_dump(exclude_unset=True),
         )
 
     async def _post(

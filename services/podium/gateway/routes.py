@@ -1,7 +1,8 @@
-"""The gateway's own routes, ``/v1``: pipelines and postprocessing."""
+"""The friendly door: ``/v1``."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
@@ -17,15 +18,17 @@ from podium.errors import InvalidInput
 from podium.gateway.ndjson import NDJSON, ndjson
 from podium.gateway.pipelines import Pipelines
 from podium.pipelines.spec import PipelineRequest
-from podium.schemas.results import PipelineResult, PostprocessResult
+from podium.schemas.postprocess import PostprocessOptions
+from podium.schemas.results import PipelineResult
+from podium.schemas.summary import PostprocessResult
 from podium.serving.http.bodies import read_body
-from podium.serving.http.raw_route import RawRoute
+from podium.serving.http.door import DoorRoute, answered_at_the_door
 from podium.serving.observing.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.stages import Postprocess
 from podium.types import Media
 from podium.wire.parameters import read_parameters
 
-_TAG = "Pipelines"
+_PIPELINE_PATH = re.compile(r"/v1/pipelines/([^/]+)")
 
 
 def _option_schemas() -> dict[str, dict[str, Any]]:
@@ -74,10 +77,8 @@ _REQUEST_BODY: dict[str, Any] = {
 }
 
 
-class PostprocessRequest(BaseModel):
-    """A whole video's results to files."""
-
-    model_config = ConfigDict(extra="allow", allow_inf_nan=False)
+class PostprocessRequest(PostprocessOptions):
+    """A whole video's results to files: addresses, and the options beside them."""
 
     source: str = Field(description="Address of the video.", max_length=4096)
     output: str = Field(description="Address of the folder to write to.", max_length=4096)
@@ -87,6 +88,12 @@ class PostprocessRequest(BaseModel):
     results: list[dict[str, Any]] | None = Field(
         default=None, description="Or the frame results: answers of a pipeline."
     )
+
+    @property
+    def options(self) -> PostprocessOptions:
+        """The options that were given."""
+        given = self.model_fields_set & PostprocessOptions.model_fields.keys()
+        return PostprocessOptions(**{name: getattr(self, name) for name in given})
 
 
 _POSTPROCESS_BODY: dict[str, Any] = {
@@ -102,7 +109,7 @@ def pipeline_router(
     pipelines: Pipelines, postprocess: Postprocess, max_body_bytes: int
 ) -> APIRouter:
     """Routes for pipelines and postprocessing."""
-    router = APIRouter(prefix="/v1", tags=[_TAG])
+    router = APIRouter(prefix="/v1", tags=["Pipelines"])
 
     @router.get("/pipelines", summary="The pipelines there are")
     async def list_pipelines() -> dict[str, list[dict[str, Any]]]:
@@ -115,6 +122,16 @@ def pipeline_router(
     @router.get("/pipelines/{name}", summary="One pipeline, as its document")
     async def show_pipeline(name: str) -> dict[str, Any]:
         return pipelines.get(name).model_dump(mode="json", by_alias=True)
+
+    router.add_api_route(
+        "/pipelines/{name}",
+        answered_at_the_door,
+        methods=["POST"],
+        summary="Media in, key points out",
+        response_model=PipelineResult,
+        responses={200: {"content": {NDJSON: {"schema": {"type": "string"}}}}},
+        openapi_extra=_REQUEST_BODY,
+    )
 
     @router.post(
         "/postprocess",
@@ -129,21 +146,24 @@ def pipeline_router(
         if (body.results is None) == (body.results_uri is None):
             raise InvalidInput("give exactly one of results and results_uri", field="results")
         results = None if body.results is None else _as_json(body.results)
-        options = _parameters(body.model_extra or {})
         async with time_limit(budget, "gateway"):
             answer = await postprocess.postprocess(
-                body.source, body.output, options, results=results, results_uri=body.results_uri
+                body.source,
+                body.output,
+                body.options,
+                results=results,
+                results_uri=body.results_uri,
             )
         return Response(answer.model_dump_json(), media_type="application/json")
 
     return router
 
 
-def pipeline_route(pipelines: Pipelines, max_bytes: int) -> RawRoute:
+def pipeline_door(pipelines: Pipelines, max_bytes: int) -> DoorRoute:
     """``POST /v1/pipelines/{name}``."""
 
-    async def run_pipeline(request: Request) -> Response:
-        pipeline = pipelines.get(request.path_params["name"])
+    async def run_pipeline(request: Request, name: str) -> Response:
+        pipeline = pipelines.get(name)
         request.state.podium_model = pipeline.name
         media, options = await _read(request, max_bytes)
         budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
@@ -155,15 +175,7 @@ def pipeline_route(pipelines: Pipelines, max_bytes: int) -> RawRoute:
             answer = await pipelines.run(pipeline, media, options)
         return Response(answer.to_json(), media_type="application/json")
 
-    return RawRoute(
-        "/v1/pipelines/{name}",
-        run_pipeline,
-        tags=[_TAG],
-        summary="Media in, key points out",
-        response_model=PipelineResult,
-        responses={200: {"content": {NDJSON: {"schema": {"type": "string"}}}}},
-        openapi_extra=_REQUEST_BODY,
-    )
+    return DoorRoute("/v1/pipelines/{name}", _PIPELINE_PATH, run_pipeline)
 
 
 async def _following(
@@ -180,13 +192,6 @@ def _as_json(results: object) -> bytes:
         return orjson.dumps(results)
     except orjson.JSONEncodeError:  # it writes less deep than it reads
         raise InvalidInput("is nested too deeply", field="results") from None
-
-
-def _parameters(options: dict[str, Any]) -> dict[str, Any]:
-    for key, value in options.items():
-        if not isinstance(value, str | int | float | bool):
-            raise InvalidInput("must be a string, a number or a boolean", field=key)
-    return options
 
 
 async def _read(request: Request, max_bytes: int) -> tuple[Media, PipelineRequest]:

@@ -31,7 +31,7 @@ from podium.errors import (
     Unavailable,
 )
 from podium.jobs.timing import Timing
-from podium.schemas.results import PostprocessResult
+from podium.schemas.summary import PostprocessResult
 from podium.wire import read_error
 
 _BUSY = (429, 503)

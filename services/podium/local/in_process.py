@@ -14,7 +14,8 @@ from podium.engines.onnx_runtime import OnnxRuntimeSession
 from podium.models.adapter import Adapter, load_adapter
 from podium.models.manifest import Task
 from podium.models.repository import ModelRepository
-from podium.schemas.results import PostprocessResult
+from podium.schemas.postprocess import PostprocessOptions
+from podium.schemas.summary import PostprocessResult
 from podium.stages import Stages
 from podium.stages.detection import DetectionClient
 from podium.stages.pose import Pose2DClient, Pose3DClient
@@ -74,7 +75,7 @@ class _NoPostprocess:
         self,
         source: str,
         output: str,
-        options: Mapping[str, Any],
+        options: PostprocessOptions,
         *,
         results: bytes | None = None,
         results_uri: str | None = None,

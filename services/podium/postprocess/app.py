@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from podium.postprocess.options import defaults
 from podium.postprocess.postprocessor import Postprocessor
 from podium.postprocess.service import PostprocessService
 from podium.postprocess.settings import PostprocessSettings
@@ -38,7 +37,7 @@ def create_app(settings: PostprocessSettings | None = None) -> FastAPI:
 
     return create_service_app(
         "postprocess",
-        Catalogue([PostprocessModel(service, defaults())]),
+        Catalogue([PostprocessModel(service)]),
         settings,
         summary="Frame results of a whole video in, tables, overlays and a report out.",
         resource=workers,

@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
-from podium.biomechanics.analysis import Analysis, analyse
-from podium.biomechanics.exports.tables import write_biomechanics, write_keypoints
+from podium.biomechanics.analysis import Analysis, AnalysisOptions, analyse
+from podium.biomechanics.exports.tables import open_tables
+from podium.biomechanics.measures.registry import Measured, dictionary, measures_of
 from podium.biomechanics.persons.selection import select
 from podium.biomechanics.persons.trajectories import link
+from podium.biomechanics.signals.filters import Smoothing
 from podium.postprocess.frame_results import Clip, merge
-from podium.postprocess.options import Options
 from podium.postprocess.overlays import write_overlays
+from podium.postprocess.reporting import report_of
 from podium.postprocess.source import open_source
-from podium.postprocess.summary import summary_of, warnings_of
+from podium.postprocess.summary import summary_of
 from podium.render.report import render_report
-from podium.schemas.results import OutputFile, PipelineResult, PostprocessResult
+from podium.schemas.postprocess import PostprocessOptions
+from podium.schemas.results import PipelineResult
+from podium.schemas.summary import OutputFile, PostprocessResult
 from podium.types import Int64
 
 _MEDIA_TYPES = {
@@ -49,7 +52,7 @@ class Postprocessor:
         source: Path,
         results: Sequence[PipelineResult],
         output: Path,
-        options: Options,
+        options: PostprocessOptions,
         check: Callable[[], None] = lambda: None,
     ) -> PostprocessResult:
         """Analyse a clip and write its files.
@@ -71,31 +74,35 @@ class Postprocessor:
         """
         clip = merge(results, max_frames=self._max_frames)
         check()
-        persons = link(clip.tracklets, clip.frames)
-        analyses = []
-        for person in select(persons, options.athlete):
-            check()
-            analyses.append(analyse(person, clip.skeleton, options.analysis))
-        check()
+        found = link(clip.tracklets, clip.frames)
+        chosen = select(found, options.athlete)
         output.mkdir(parents=True, exist_ok=True)
-        write_keypoints(output / "keypoints.csv", analyses)
+        persons = []
+        with open_tables(output, dictionary(clip.skeleton)) as tables:
+            for trajectory in chosen:
+                check()
+                analysis = analyse(trajectory, clip.skeleton, analysis_options(options))
+                measures = measures_of(analysis)
+                for table in tables:
+                    check()
+                    table.add(analysis, measures)
+                shown = tuple(measure for measure in measures if measure.shown != "tables")
+                persons.append(Measured(analysis, shown))
         check()
-        write_biomechanics(output / "biomechanics.csv", analyses)
+        analyses = [person.analysis for person in persons]
         pictures, notes = self._overlays(source, clip, analyses, output, options, check=check)
-        summary = summary_of(clip, analyses, len(persons), options)
-        summary["warnings"] = [*warnings_of(summary, clip), *notes]
-        (output / "summary.json").write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2))
-        files = ["keypoints.csv", "biomechanics.csv", "summary.json"]
+        summary = summary_of(clip, persons, len(found), options)
+        summary.warnings += notes
+        (output / "summary.json").write_text(summary.model_dump_json(indent=2), encoding="utf-8")
+        files = ["keypoints.csv", "biomechanics.csv", "measures.csv", "summary.json"]
         files += ["overlay.mp4"] if (output / "overlay.mp4").exists() else []
         files += [path.relative_to(output).as_posix() for path in pictures.values()]
-        from podium.postprocess.reporting import report_of  # matplotlib: 30 MB
-
-        report = report_of(clip, analyses, summary, pictures, files)
+        report = report_of(clip, persons, summary, pictures, files)
         (output / "report.html").write_text(render_report(report), encoding="utf-8")
         return PostprocessResult(
             files=[_output_file(output, name) for name in [*files, "report.html"]],
             summary=summary,
-            warnings=summary["warnings"],
+            warnings=summary.warnings,
         )
 
     def _overlays(
@@ -104,7 +111,7 @@ class Postprocessor:
         clip: Clip,
         analyses: Sequence[Analysis],
         output: Path,
-        options: Options,
+        options: PostprocessOptions,
         *,
         check: Callable[[], None],
     ) -> tuple[dict[int, Path], list[str]]:
@@ -133,6 +140,15 @@ class Postprocessor:
         if drawn < expected:
             notes.append(f"{expected - drawn} of {expected} overlay frames are not in the source.")
         return pictures, notes
+
+
+def analysis_options(options: PostprocessOptions) -> AnalysisOptions:
+    """What concerns the analysis."""
+    return AnalysisOptions(
+        smoothing=Smoothing(options.filter, options.cutoff_hz),
+        max_gap_frames=options.max_gap_frames,
+        athlete_height_m=options.athlete_height_m,
+    )
 
 
 def _picture_rows(clip: Clip, analyses: Sequence[Analysis], count: int) -> Int64:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis
-from podium.biomechanics.measures.metrics import hip_speed_px_s
+from podium.biomechanics.measures.measure import Measure
+from podium.biomechanics.measures.registry import Measured
 from podium.postprocess.frame_results import Clip
 from podium.render import plots
-from podium.render.report import PersonReport, Report, Section
+from podium.render.report import NumberRow, PersonReport, RangeRow, Report, Section
+from podium.schemas.summary import (
+    AppliedOptions,
+    MeasureSummary,
+    PersonSummary,
+    SeriesSummary,
+    Summary,
+)
 from podium.types import Float64, Int64
 
 MAX_PERSONS = 4
@@ -24,17 +31,22 @@ STICKS = 12
 FILES = {
     "keypoints.csv": "raw and filtered key points, a row per person, frame and key point",
     "biomechanics.csv": "positions, velocities, accelerations and angles per person and frame",
+    "measures.csv": "every measure that is one number, with its uncertainty and method",
     "summary.json": "the numbers of this page, options, assumptions and warnings",
     "overlay.mp4": "the clip with the skeletons drawn in",
     "overlay/": "pictures of single frames with the skeletons drawn in",
 }
-_ANGLE_PLOTS = ("knee_flexion", "hip_flexion", "ankle_dorsiflexion", "elbow_flexion", "trunk")
+_SCALE_SOURCES = {
+    "athlete_height": "from the athlete's height",
+    "3d_landmarks": "from the 3D key points",
+    "none": "unknown",
+}
 
 
 def report_of(
     clip: Clip,
-    analyses: Sequence[Analysis],
-    summary: dict[str, Any],
+    persons: Sequence[Measured],
+    summary: Summary,
     pictures: Mapping[int, Path],
     written: Sequence[str],
 ) -> Report:
@@ -42,15 +54,13 @@ def report_of(
 
     Args:
         clip: The merged results.
-        analyses: Of the chosen persons.
+        persons: The chosen persons.
         summary: Content of ``summary.json``.
         pictures: Frame index -> overlay picture.
         written: Names of the other files.
     """
-    order = sorted(
-        zip(analyses, summary["persons"], strict=True), key=lambda p: -p[1]["frames_seen"]
-    )
-    notes = [*summary["assumptions"], *summary["conventions"]]
+    order = sorted(zip(persons, summary.persons, strict=True), key=lambda p: -p[1].frames_seen)
+    notes = [*summary.assumptions, *summary.conventions]
     if len(order) > MAX_PERSONS:
         notes.insert(0, f"The {MAX_PERSONS} persons seen longest are shown; the tables have all.")
     chosen = np.linspace(0, len(pictures) - 1, min(MAX_FRAMES, len(pictures))).round().astype(int)
@@ -58,9 +68,9 @@ def report_of(
     return Report(
         title=f"Motion report: {clip.result.pipeline}",
         facts=_facts(clip, summary),
-        persons=[_person(analysis, numbers) for analysis, numbers in order[:MAX_PERSONS]],
+        persons=[_person(measured, person) for measured, person in order[:MAX_PERSONS]],
         frames=[(f"frame {items[i][0]}", _thumbnail(items[i][1])) for i in chosen],
-        warnings=summary["warnings"],
+        warnings=summary.warnings,
         notes=notes,
         files=[
             (name, contents)
@@ -70,66 +80,74 @@ def report_of(
     )
 
 
-def _facts(clip: Clip, summary: dict[str, Any]) -> list[tuple[str, str]]:
-    source, frames, options = clip.result.source, summary["frames"], summary["options"]
+def _facts(clip: Clip, summary: Summary) -> list[tuple[str, str]]:
+    source, frames = summary.source, summary.frames
     facts = [("Picture", f"{source.width} x {source.height} pixels")]
     if source.fps:
         facts.append(
             ("Source", f"{source.frame_count} frames, {source.duration_s:.2f} s, {source.fps:g}/s")
         )
-    span = f"{frames['count']}"
-    if frames["count"] > 1:
-        span += f" ({frames['first']} to {frames['last']}, {frames['rate_hz']:g}/s)"
+    span = f"{frames.count}"
+    if frames.count > 1:
+        span += f" ({frames.first} to {frames.last}, {frames.rate_hz:g}/s)"
     facts += [
         ("Frames analysed", span),
-        ("Frames with a person", str(frames["with_person"])),
-        ("Persons", f"{summary['persons_found']} found, {len(summary['persons'])} analysed"),
-        ("Models", ", ".join(f"{stage}: {name}" for stage, name in clip.result.models.items())),
+        ("Frames with a person", str(frames.with_person)),
+        ("Persons", f"{summary.persons_found} found, {len(summary.persons)} analysed"),
+        ("Models", ", ".join(f"{stage}: {name}" for stage, name in summary.models.items())),
         ("Key points", f"{clip.skeleton.name}, {len(clip.skeleton)} per person"),
-        ("Filter", _filter(options)),
-        ("Podium", summary["podium_version"]),
+        ("Filter", _filter(summary.options)),
+        ("Podium", summary.podium_version),
     ]
     return [(label, value) for label, value in facts if value]
 
 
-def _filter(options: dict[str, Any]) -> str:
-    gaps = f"gaps up to {options['max_gap_frames']} frames filled"
-    if options["filter"] == "none":
+def _filter(options: AppliedOptions) -> str:
+    gaps = f"gaps up to {options.max_gap_frames} frames filled"
+    if options.filter == "none":
         return f"none; {gaps}"
-    return f"{options['filter'].replace('_', ' ')}, {options['cutoff_hz']:g} Hz; {gaps}"
+    return f"{options.filter.replace('_', ' ')}, {options.cutoff_hz:g} Hz; {gaps}"
 
 
-def _person(analysis: Analysis, numbers: dict[str, Any]) -> PersonReport:
-    source = {
-        "athlete_height": "from the athlete's height",
-        "3d_landmarks": "from the 3D key points",
-        "none": "unknown",
-    }[numbers["scale_source"]]
+def _person(measured: Measured, person: PersonSummary) -> PersonReport:
+    first = [m for m in person.measures.values() if m.headline and m.value is not None]
+    scale_mm = None if person.m_per_px is None else person.m_per_px * 1000
     tiles = [
-        ("Peak speed of the hips", _value(numbers["hip_speed_peak_m_s"], "m/s", 2)),
-        ("Mean speed of the hips", _value(numbers["hip_speed_mean_m_s"], "m/s", 2)),
-        ("Peak speed in the picture", _value(numbers["hip_speed_peak_px_s"], "px/s", 0)),
-        ("Frames seen", f"{numbers['frames_seen']} ({numbers['detection_ratio']:.0%})"),
-        ("Mean key point score", _value(numbers["mean_keypoint_score"], "", 2)),
-        ("Key points filled in", str(numbers["keypoints_filled"])),
-        ("Outliers removed", str(numbers["keypoints_rejected"])),
-        ("Facing", numbers["facing"]),
-        (f"Scale, {source}", _value(_times(numbers["m_per_px"], 1000), "mm/px", 2)),
-    ]
-    angles = [
-        (name.replace("_", " "), *(_value(spread[key], "", 1) for key in ("min", "mean", "max")))
-        for name, spread in numbers["angles_deg"].items()
-        if spread["mean"] is not None
+        *((m.label, _value(m.value, m.unit, m.digits)) for m in first),
+        ("Frames seen", f"{person.frames_seen} ({person.detection_ratio:.0%})"),
+        ("Mean key point score", _value(person.mean_keypoint_score, "", 2)),
+        ("Key points filled in", str(person.keypoints_filled)),
+        ("Outliers removed", str(person.keypoints_rejected)),
+        ("Facing", person.facing),
+        (f"Scale, {_SCALE_SOURCES[person.scale_source]}", _value(scale_mm, "mm/px", 2)),
     ]
     return PersonReport(
-        title=f"Person {numbers['person']}",
-        numbers=[(label, value) for label, value in tiles if value],
-        angles=[(name, low, mean, high) for name, low, mean, high in angles],
-        sections=_sections(analysis),
+        title=f"Person {person.person}",
+        tiles=[(label, value) for label, value in tiles if value],
+        numbers=[_number_row(m) for m in person.measures.values()],
+        ranges=[_range_row(s) for s in person.series.values() if s.n],
+        sections=_sections(measured),
     )
 
 
-def _sections(analysis: Analysis) -> list[Section]:
+def _number_row(measure: MeasureSummary) -> NumberRow:
+    return NumberRow(
+        label=measure.label,
+        value=_value(measure.value, measure.unit, measure.digits),
+        sd=_value(measure.sd, "", measure.digits + 1),
+        n="" if measure.n is None else str(measure.n),
+        method=measure.method,
+        reason=measure.reason or "",
+    )
+
+
+def _range_row(series: SeriesSummary) -> RangeRow:
+    low, mean, high = (_value(v, "", 1) for v in (series.min, series.mean, series.max))
+    return RangeRow(series.label, series.unit, low, mean, high)
+
+
+def _sections(measured: Measured) -> list[Section]:
+    analysis = measured.analysis
     time_s = analysis.trajectory.time_s
     sections = []
     at = _spread_rows(analysis.plane.positions, STICKS)
@@ -138,10 +156,10 @@ def _sections(analysis: Analysis) -> list[Section]:
         sticks = plots.stick_sequence(analysis.skeleton, analysis.plane.positions[at], labels)
         sections.append(Section("Stick figures over time", [sticks], wide=True))
     if len(time_s) > 1:
-        moving = [_speed_plot(analysis), *_angle_plots(analysis)]
+        moving = _plots(analysis, measured.measures)
         sections.append(
             Section(
-                "Speed and joint angles",
+                "Over time",
                 moving,
                 note="Solid blue: left. Dashed orange: right. An upright trunk is at 90.",
             )
@@ -157,30 +175,38 @@ def _sections(analysis: Analysis) -> list[Section]:
     return sections
 
 
-def _speed_plot(analysis: Analysis) -> str:
-    speed, m_per_px = hip_speed_px_s(analysis), analysis.scale.m_per_px
-    unit = "px/s" if m_per_px is None else "m/s"
-    values = speed * (m_per_px or 1.0)
-    time_s = analysis.trajectory.time_s
-    return plots.curves("Speed of the hips", unit, time_s, {"hips": values}, from_zero=True)
+def _plots(analysis: Analysis, measures: Sequence[Measure]) -> list[str]:
+    """A plot for each title that the measures name, of those with values."""
+    groups: dict[str, list[Measure]] = {}
+    for measure in measures:
+        if measure.plot and len(measure.known):
+            groups.setdefault(measure.plot, []).append(measure)
+    return [
+        plots.curves(
+            title,
+            group[0].unit,
+            analysis.trajectory.time_s,
+            {_curve_label(m, group): _without_jumps(m) for m in group},
+            from_zero=all(m.known.min() >= 0 for m in group) and group[0].unit != "deg",
+        )
+        for title, group in groups.items()
+    ]
 
 
-def _angle_plots(analysis: Analysis) -> list[str]:
-    series = {s.angle.name: _without_jumps(s.degrees) for s in analysis.angles}
-    made = []
-    for name in _ANGLE_PLOTS:
-        parts = {"left": f"left_{name}", "right": f"right_{name}", name: name}
-        known = {label: series[angle] for label, angle in parts.items() if angle in series}
-        if any(np.isfinite(values).any() for values in known.values()):
-            title = name.replace("_", " ").capitalize()
-            made.append(plots.curves(title, "degrees", analysis.trajectory.time_s, known))
-    return made
+def _curve_label(measure: Measure, group: Sequence[Measure]) -> str:
+    """The side where the measures of a plot differ by it, else the label of the measure."""
+    side, _, rest = measure.name.partition("_")
+    sides = {m.name.partition("_")[0] for m in group if m.name.endswith(f"_{rest}")}
+    return side if side in ("left", "right") and sides <= {"left", "right"} else measure.label
 
 
-def _without_jumps(degrees: Float64) -> Float64:
-    """The curve with a gap where it passes from one end of the range to the other."""
-    jump = np.append(False, np.abs(np.diff(degrees)) > 180)
-    return np.where(jump, np.nan, degrees)
+def _without_jumps(measure: Measure) -> Float64:
+    """The curve; of an angle with a gap where it passes from one end of the range to the other."""
+    values = np.array([]) if measure.values is None else measure.values
+    if measure.unit != "deg":
+        return values
+    jump = np.append(False, np.abs(np.diff(values)) > 180)
+    return np.where(jump, np.nan, values)
 
 
 def _spread_rows(positions: Float64, count: int) -> Int64:
@@ -205,7 +231,3 @@ def _thumbnail(path: Path) -> bytes:
 
 def _value(value: float | None, unit: str, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f} {unit}".strip()
-
-
-def _times(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor

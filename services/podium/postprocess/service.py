@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
-from collections.abc import Mapping
 from concurrent.futures import CancelledError, Executor
 from pathlib import Path
-from typing import Any
 
 from podium.errors import Forbidden, InvalidInput, NotFound
 from podium.postprocess.frame_results import parse_results
-from podium.postprocess.options import Options
 from podium.postprocess.postprocessor import Postprocessor
-from podium.schemas.results import PostprocessResult
+from podium.schemas.postprocess import PostprocessOptions
+from podium.schemas.summary import PostprocessResult
 from podium.serving.observing.in_thread import in_thread
 from podium.storage.object_store import ObjectStore
-from podium.wire.parameters import read_parameters
 
 
 class PostprocessService:
@@ -40,7 +37,7 @@ class PostprocessService:
         self,
         source: str,
         output: str,
-        options: Mapping[str, Any],
+        options: PostprocessOptions,
         *,
         results: bytes | None = None,
         results_uri: str | None = None,
@@ -52,7 +49,6 @@ class PostprocessService:
         Raises:
             InvalidInput, Forbidden, NotFound, TooLarge: names the input or the parameter.
         """
-        chosen = read_parameters(Options, options)
         if (results is None) == (results_uri is None):
             raise InvalidInput("give exactly one of results and results_uri", field="results")
         self._check(output, "output", write=True)
@@ -61,7 +57,7 @@ class PostprocessService:
         if results_uri is not None:
             held = await self._fetch(results_uri, "results_uri")
         cancelled = threading.Event()
-        work = asyncio.create_task(self._work(video, held, output, chosen, cancelled))
+        work = asyncio.create_task(self._work(video, held, output, options, cancelled))
         try:
             # Shielded: the folder must outlive the thread that writes to it.
             return await asyncio.shield(work)
@@ -74,7 +70,7 @@ class PostprocessService:
         source: Path,
         results: bytes | Path,
         output: str,
-        options: Options,
+        options: PostprocessOptions,
         cancelled: threading.Event,
     ) -> PostprocessResult:
         def check() -> None:

@@ -1,17 +1,28 @@
-"""``summary.json``: the clip, the persons, what was assumed, and what to be careful about."""
+"""What ``summary.json`` says: the clip, the persons, what was assumed, what to be careful about."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+import numpy as np
 
 import podium
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.body.scale import ASSUMPTION
-from podium.biomechanics.measures.metrics import summarise
+from podium.biomechanics.body.view import is_side_view
+from podium.biomechanics.measures.measure import Measure
+from podium.biomechanics.measures.registry import Measured
 from podium.biomechanics.signals.timeline import rate_hz
 from podium.postprocess.frame_results import Clip
-from podium.postprocess.options import Options
+from podium.schemas.postprocess import PostprocessOptions
+from podium.schemas.summary import (
+    AppliedOptions,
+    FrameCounts,
+    MeasureSummary,
+    PersonSummary,
+    SeriesSummary,
+    Summary,
+)
 
 CONVENTIONS = (
     "Pixels: x to the right, y down, from the centre of the top left pixel. Metres of the plane: "
@@ -19,89 +30,159 @@ CONVENTIONS = (
     "Angles in degrees, in the image plane, as if the athlete faced right: dorsiflexion and "
     "flexion positive, straight limbs 0; segments from the horizontal, anticlockwise positive.",
     "Velocities and accelerations are derivatives of filtered positions only.",
+    "The standard uncertainty of a measure (sd) counts the frame rate and the noise of the key "
+    "points; it does not count what the pose model gets wrong on every frame alike.",
 )
 
 
 def summary_of(
-    clip: Clip, analyses: Sequence[Analysis], found: int, options: Options
-) -> dict[str, Any]:
-    """The content of ``summary.json``, without warnings.
+    clip: Clip, persons: Sequence[Measured], found: int, options: PostprocessOptions
+) -> Summary:
+    """The content of ``summary.json``.
 
     Args:
         clip: The merged results.
-        analyses: Of the chosen persons.
+        persons: The chosen persons.
         found: How many persons there were to choose from.
         options: As asked for.
     """
     frames = clip.frames
-    return {
-        "podium_version": podium.__version__,
-        "pipeline": clip.result.pipeline,
-        "models": clip.result.models,
-        "skeleton": clip.skeleton.name,
-        "source": clip.result.source.model_dump(),
-        "options": options.model_dump(),
-        "frames": {
-            "first": int(frames.frame_index[0]) if len(frames) else None,
-            "last": int(frames.frame_index[-1]) if len(frames) else None,
-            "count": len(frames),
-            "rate_hz": round(rate_hz(frames.time_s), 4),
-            "with_person": clip.status["ok"],
-            "without_person": clip.status["no_person"],
-            "undecodable": clip.status["decode_error"],
-            "failed": clip.status["failed"],
-            "missing": int((~frames.covered).sum()),
-        },
-        "persons_found": found,
-        "persons": [summarise(analysis, len(frames)) for analysis in analyses],
-        "assumptions": [ASSUMPTION] if any(a.scale.m_per_px for a in analyses) else [],
-        "conventions": list(CONVENTIONS),
-    }
+    summary = Summary(
+        podium_version=podium.__version__,
+        pipeline=clip.result.pipeline,
+        models=clip.result.models,
+        skeleton=clip.skeleton.name,
+        source=clip.result.source,
+        options=AppliedOptions(**options.model_dump()),
+        frames=FrameCounts(
+            first=int(frames.frame_index[0]) if len(frames) else None,
+            last=int(frames.frame_index[-1]) if len(frames) else None,
+            count=len(frames),
+            rate_hz=round(rate_hz(frames.time_s), 4),
+            with_person=clip.status["ok"],
+            without_person=clip.status["no_person"],
+            undecodable=clip.status["decode_error"],
+            failed=clip.status["failed"],
+            missing=int((~frames.covered).sum()),
+        ),
+        persons_found=found,
+        persons=[_person(person, len(frames)) for person in persons],
+        assumptions=[ASSUMPTION] if any(p.analysis.scale.m_per_px for p in persons) else [],
+        conventions=list(CONVENTIONS),
+    )
+    return summary.model_copy(update={"warnings": _warnings(summary, persons, clip)})
 
 
-def warnings_of(summary: dict[str, Any], clip: Clip) -> list[str]:
+def _person(person: Measured, clip_frames: int) -> PersonSummary:
+    analysis = person.analysis
+    trajectory, plane = analysis.trajectory, analysis.plane
+    seen = int(np.isfinite(trajectory.scores).sum())
+    scores = trajectory.keypoints[..., 2]
+    known_scores = scores[np.isfinite(scores)]
+    return PersonSummary(
+        person=trajectory.person,
+        first_frame=int(trajectory.frame_index[0]),
+        last_frame=int(trajectory.frame_index[-1]),
+        first_time_s=round(float(trajectory.time_s[0]), 4),
+        last_time_s=round(float(trajectory.time_s[-1]), 4),
+        frames_seen=seen,
+        detection_ratio=round(seen / clip_frames, 4),
+        frame_rate_hz=round(rate_hz(trajectory.time_s), 4),
+        mean_keypoint_score=_rounded(known_scores.mean() if len(known_scores) else None, 4),
+        keypoints_filled=int(plane.filled.sum()),
+        keypoints_rejected=int(plane.outliers.sum()),
+        keypoints_unfiltered=int((np.isfinite(plane.positions[..., 0]) & ~plane.filtered).sum()),
+        facing="right" if analysis.facing.sum() >= 0 else "left",
+        side_view=is_side_view(plane.positions, analysis.skeleton),
+        turns=int((np.diff(analysis.facing) != 0).sum()),
+        scale_source=analysis.scale.source,
+        m_per_px=_rounded(analysis.scale.m_per_px, 8),
+        standing_height_px=_rounded(analysis.scale.athlete_height_px, 2),
+        measures={m.name: _number(m) for m in person.measures if not m.is_series},
+        series={m.name: _range(m) for m in person.measures if m.is_series},
+    )
+
+
+def _number(measure: Measure) -> MeasureSummary:
+    return MeasureSummary(
+        label=measure.label,
+        unit=measure.unit,
+        value=_rounded(measure.value, measure.digits + 2),
+        sd=_rounded(measure.sd, measure.digits + 3),
+        n=measure.n,
+        method=measure.method,
+        reason=measure.reason or None,
+        digits=measure.digits,
+        headline=measure.shown == "first",
+    )
+
+
+def _range(measure: Measure) -> SeriesSummary:
+    known = measure.known
+    lowest, mean, highest = (
+        (known.min(), known.mean(), known.max()) if len(known) else (None, None, None)
+    )
+    return SeriesSummary(
+        label=measure.label,
+        unit=measure.unit,
+        min=_rounded(lowest, measure.digits),
+        mean=_rounded(mean, measure.digits),
+        max=_rounded(highest, measure.digits),
+        n=len(known),
+        sd=_rounded(measure.sd, measure.digits + 2),
+        method=measure.method,
+        reason=None if len(known) else measure.reason or "the key points are not known",
+        digits=measure.digits,
+    )
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(float(value), digits)
+
+
+def _warnings(summary: Summary, persons: Sequence[Measured], clip: Clip) -> list[str]:
     """What a reader of the numbers must know, most important first."""
-    counts, options = summary["frames"], summary["options"]
+    counts, options = summary.frames, summary.options
     warnings = []
-    if not counts["count"]:
+    if not counts.count:
         warnings.append("The results hold no frames: there is nothing to analyse.")
-    elif not summary["persons_found"]:
+    elif not summary.persons_found:
         warnings.append("No person was found on any frame: the tables are empty.")
-    if not clip.result.source.complete:
+    if not summary.source.complete:
         warnings.append("The source ends before the frames that it declares.")
-    for key, what in (
-        ("undecodable", "could not be decoded"),
-        ("failed", "failed in the pipeline"),
-        ("missing", "are in no batch of the results"),
+    for lost, what in (
+        (counts.undecodable, "could not be decoded"),
+        (counts.failed, "failed in the pipeline"),
+        (counts.missing, "are in no batch of the results"),
     ):
-        if counts[key]:
-            warnings.append(f"{counts[key]} of {counts['count']} frames {what}.")
-    rate = counts["rate_hz"]
-    if options["filter"] in ("butterworth", "savgol") and 0 < rate <= 2 * options["cutoff_hz"]:
+        if lost:
+            warnings.append(f"{lost} of {counts.count} frames {what}.")
+    rate = counts.rate_hz
+    if options.filter in ("butterworth", "savgol") and 0 < rate <= 2 * options.cutoff_hz:
         warnings.append(
             f"At {rate:g} frames/s nothing was filtered, so there are no velocities: the cut-off "
-            f"of {options['cutoff_hz']:g} Hz needs more than {2 * options['cutoff_hz']:g} frames/s."
+            f"of {options.cutoff_hz:g} Hz needs more than {2 * options.cutoff_hz:g} frames/s."
         )
-    for person in summary["persons"]:
-        warnings += _warnings_of_person(person)
+    for person, measured in zip(summary.persons, persons, strict=True):
+        warnings += _warnings_of_person(person, measured.analysis)
     return [*warnings, *clip.degraded]
 
 
-def _warnings_of_person(person: dict[str, Any]) -> list[str]:
-    name = f"Person {person['person']}"
+def _warnings_of_person(person: PersonSummary, analysis: Analysis) -> list[str]:
+    name = f"Person {person.person}"
     warnings = []
-    if not person["side_view"]:
+    if not person.side_view:
         warnings.append(
             f"{name} is not seen from the side: angles in the image plane are not those of the "
             "joints; prefer the 3D angles."
         )
-    if person["scale_source"] == "3d_landmarks":
+    if person.scale_source == "3d_landmarks":
         warnings.append(
             f"{name}: metres come from the size that the 3D model gives the athlete, which can be "
             "wrong by 15 % and more; give athlete_height_m for better ones."
         )
-    if person["turns"]:
+    if person.turns:
         warnings.append(f"{name} turns round; angles follow the direction that they face.")
-    if person["hip_speed_peak_px_s"] is None and person["frames_seen"] > 1:
+    if person.frames_seen > 1 and not np.isfinite(analysis.motion.velocity).any():
         warnings.append(f"{name} is seen too briefly or too patchily for velocities.")
     return warnings

@@ -21,12 +21,36 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberRow:
+    """One measure; without a value the reason is shown."""
+
+    label: str
+    value: str  # with unit
+    sd: str
+    n: str
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RangeRow:
+    """One series: its range over the frames."""
+
+    label: str
+    unit: str
+    least: str
+    mean: str
+    greatest: str
+
+
+@dataclass(frozen=True, slots=True)
 class PersonReport:
     """What the report says of one person."""
 
     title: str
-    numbers: Sequence[tuple[str, str]]  # label, value with unit
-    angles: Sequence[tuple[str, str, str, str]]  # name, least, mean, greatest
+    tiles: Sequence[tuple[str, str]]  # label, value with unit
+    numbers: Sequence[NumberRow]
+    ranges: Sequence[RangeRow]
     sections: Sequence[Section]
 
 

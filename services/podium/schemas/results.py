@@ -5,7 +5,7 @@ One schema for the JSON on the wire, the OpenAPI page and the readers of it.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -74,21 +74,3 @@ class PipelineResult(BaseModel):
     degraded: list[str] = Field(
         default_factory=list, description="What was skipped, reduced or incomplete."
     )
-
-
-class OutputFile(BaseModel):
-    """One file that postprocess wrote."""
-
-    name: str
-    uri: str
-    size_bytes: int
-    sha256: str
-    media_type: str
-
-
-class PostprocessResult(BaseModel):
-    """What postprocess wrote, and the headline numbers."""
-
-    files: list[OutputFile]
-    summary: dict[str, Any]
-    warnings: list[str] = Field(default_factory=list)

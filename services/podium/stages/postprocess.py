@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import ValidationError
 
 import podium
 from podium.errors import InvalidInput, StageFailed
-from podium.schemas.results import PostprocessResult
+from podium.schemas.postprocess import PostprocessOptions
+from podium.schemas.summary import PostprocessResult
 from podium.stages.contract import Call, ModelServer, Tensor
-from podium.wire import InferRequest, InferResult, Parameter, bytes_tensor, without_reserved
+from podium.wire import InferRequest, InferResult, Parameter, bytes_tensor
+from podium.wire.parameters import read_parameters
 
 
 class Postprocess(Protocol):
@@ -21,7 +23,7 @@ class Postprocess(Protocol):
         self,
         source: str,
         output: str,
-        options: Mapping[str, Any],
+        options: PostprocessOptions,
         *,
         results: bytes | None = None,
         results_uri: str | None = None,
@@ -31,7 +33,7 @@ class Postprocess(Protocol):
         Args:
             source: ``uri`` of the video.
             output: ``uri`` of the folder to write to.
-            options: see ``podium.postprocess``.
+            options: What to do.
             results: The frame results as JSON; or else
             results_uri: where they are.
 
@@ -63,7 +65,7 @@ class PostprocessClient:
         self,
         source: str,
         output: str,
-        options: Mapping[str, Any],
+        options: PostprocessOptions,
         *,
         results: bytes | None = None,
         results_uri: str | None = None,
@@ -71,7 +73,9 @@ class PostprocessClient:
         """Call ``postprocess``."""
         given = {"source": source, "output": output, "results": results, "results_uri": results_uri}
         inputs = {name: bytes_tensor(text) for name, text in given.items() if text is not None}
-        answer = await self._server.infer("postprocess", inputs, options)
+        answer = await self._server.infer(
+            "postprocess", inputs, options.model_dump(exclude_unset=True, exclude_none=True)
+        )
         text = POSTPROCESS.read(answer)["result"].item(0)
         try:
             return PostprocessResult.model_validate_json(text)
@@ -84,7 +88,6 @@ class PostprocessModel:
 
     Args:
         postprocess: Answers it.
-        parameters: The options and their defaults, for the metadata.
     """
 
     name = "postprocess"
@@ -93,16 +96,21 @@ class PostprocessModel:
     inputs = POSTPROCESS.input_specs()
     outputs = POSTPROCESS.output_specs()
 
-    def __init__(self, postprocess: Postprocess, parameters: Mapping[str, Parameter]) -> None:
+    def __init__(self, postprocess: Postprocess) -> None:
         self._postprocess = postprocess
-        self.parameters = parameters
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The options and their defaults; one without a default is left out."""
+        return PostprocessOptions().model_dump(exclude_none=True)
 
     async def infer(self, request: InferRequest) -> InferResult:
         """Process a video. Raises what ``Postprocess.postprocess`` raises."""
         given = {name: array.item(0) for name, array in request.inputs.items()}
         texts = {name: _text(name, value) for name, value in given.items() if name != "results"}
+        options = read_parameters(PostprocessOptions, request.parameters)
         done = await self._postprocess.postprocess(
-            **texts, options=without_reserved(request.parameters), results=given.get("results")
+            **texts, options=options, results=given.get("results")
         )
         return InferResult({"result": bytes_tensor(done.model_dump_json())})
 

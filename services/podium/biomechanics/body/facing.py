@@ -17,8 +17,8 @@ TURN_AGREEMENT = 0.6
 def facing(positions: Float64, time_s: Float64, skeleton: Skeleton) -> Float64:
     """+1 where the athlete faces right in the picture, -1 where left.
 
-    Every frame votes with the direction of the feet (heel to toe, both feet summed), or of the
-    nose from the neck where the skeleton has no feet. It begins with the majority of all votes
+    Every frame votes with the direction of the feet (heel or ankle to toe, both feet summed), or of
+    the nose from the neck where the skeleton has no feet. It begins with the majority of all votes
     and turns only where the votes around a frame clearly agree on the other way, so a single bad
     frame, or a foot that swings through, cannot flip the angles.
 
@@ -42,15 +42,18 @@ def facing(positions: Float64, time_s: Float64, skeleton: Skeleton) -> Float64:
     return result
 
 
+_AHEAD = (("big_toe", "heel"), ("big_toe", "ankle"))
+"""What points forward in a foot; the first pair that the skeleton has counts."""
+
+
 def _direction(positions: Float64, skeleton: Skeleton) -> Float64:
-    feet = [
-        (f"{side}_big_toe", f"{side}_heel")
-        for side in ("left", "right")
-        if skeleton.has(f"{side}_big_toe") and skeleton.has(f"{side}_heel")
-    ]
-    pairs = feet or [("nose", "neck")]
-    ahead = [
-        skeleton.take(positions, tip)[:, 0] - skeleton.take(positions, base)[:, 0]
-        for tip, base in pairs
-    ]
-    return np.asarray(np.nan_to_num(np.stack(ahead)).sum(axis=0))
+    pairs = [[(f"{side}_{tip}", f"{side}_{base}") for side in ("left", "right")]
+             for tip, base in _AHEAD]  # fmt: skip
+    for pair in (*pairs, [("nose", "neck")]):
+        if all(skeleton.has(joint) for points in pair for joint in points):
+            ahead = [
+                skeleton.take(positions, tip)[:, 0] - skeleton.take(positions, base)[:, 0]
+                for tip, base in pair
+            ]
+            return np.asarray(np.nan_to_num(np.stack(ahead)).sum(axis=0))
+    return np.zeros(len(positions))

@@ -1,4 +1,4 @@
-"""The two CSV files: tidy, RFC 4180, empty where there is no value.
+"""The tidy CSV files: RFC 4180, empty where there is no value.
 
 ``keypoints.csv`` has a row per person, frame and key point:
 
@@ -13,130 +13,172 @@
 ``filled``                      1: not measured on this frame, but interpolated
 =============================== ==================================================================
 
-``biomechanics.csv`` has a row per person, frame and ``name``, of the ``kind`` ``joint``,
-``joint_angle`` or ``segment_angle`` (definitions: ``podium.biomechanics.body.angles``). Joints have
-filtered position, velocity, speed, acceleration and its magnitude, in pixels and, where there is
-a scale, in metres of the plane in which the athlete moves (origin top left, y down). Angles have
-degrees, degrees per second and, for joints with 3D key points, the unsigned angle in space.
+``biomechanics.csv`` has a row per person, frame, ``kind`` and ``name``, and a column per quantity:
+every measure that is a series has its place in it (``Measure.place``). ``measures.csv`` has a row
+per person and measure that is one number.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Protocol
 
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.measures.measure import Measure
 from podium.types import Float64
 
-KEYPOINT_COLUMNS = (
-    "frame,time_s,person,keypoint,x_px,y_px,score,x_m,y_m,z_m,"
-    "x_filtered_px,y_filtered_px,x_filtered_m,y_filtered_m,z_filtered_m,filled"
-)
-BIOMECHANICS_COLUMNS = (
-    "frame,time_s,person,kind,name,"
-    "x_px,y_px,vx_px_s,vy_px_s,speed_px_s,ax_px_s2,ay_px_s2,acceleration_px_s2,"
-    "x_plane_m,y_plane_m,vx_m_s,vy_m_s,speed_m_s,ax_m_s2,ay_m_s2,acceleration_m_s2,"
-    "angle_deg,angular_velocity_deg_s,angle_3d_deg"
-)
-_DERIVED_JOINTS = ("mid_hip", "neck")
-_KEYPOINT_FORMAT = ",".join(["%.3f"] * 2 + ["%.4f"] * 4 + ["%.3f"] * 2 + ["%.4f"] * 3 + ["%.0f"])
-_JOINT_FORMAT = ",".join(["%.3f"] * 8 + ["%.4f"] * 8) + ",,,"
-_ANGLE_FORMAT = "," * 16 + ",".join(["%.3f"] * 3)
+_HEAD = ("frame", "time_s", "person")
+_KEYPOINTS = (
+    ("x_px", 3), ("y_px", 3), ("score", 4), ("x_m", 4), ("y_m", 4), ("z_m", 4),
+    ("x_filtered_px", 3), ("y_filtered_px", 3),
+    ("x_filtered_m", 4), ("y_filtered_m", 4), ("z_filtered_m", 4), ("filled", 0),
+)  # fmt: skip
+_ROWS_AT_ONCE = 1024
 
 
-def write_keypoints(path: Path, analyses: Iterable[Analysis]) -> None:
-    """Write ``keypoints.csv``."""
-    _write(path, KEYPOINT_COLUMNS, (row for a in analyses for row in _keypoint_rows(a)))
+class Table(Protocol):
+    """One CSV file, athlete by athlete."""
+
+    def add(self, analysis: Analysis, measures: Sequence[Measure]) -> None:
+        """Write the rows of one athlete."""
 
 
-def write_biomechanics(path: Path, analyses: Iterable[Analysis]) -> None:
-    """Write ``biomechanics.csv``."""
-    _write(path, BIOMECHANICS_COLUMNS, (row for a in analyses for row in _motion_rows(a)))
+@contextmanager
+def open_tables(folder: Path, dictionary: Sequence[Measure]) -> Iterator[list[Table]]:
+    """The three tables in a folder, with their heads written; open while entered.
+
+    Args:
+        folder: Where to write them.
+        dictionary: Every measure that an athlete may have: the columns.
+    """
+    with (
+        _open(folder / "keypoints.csv") as keypoints,
+        _open(folder / "biomechanics.csv") as series,
+        _open(folder / "measures.csv") as numbers,
+    ):
+        yield [KeypointTable(keypoints), SeriesTable(series, dictionary), NumberTable(numbers)]
 
 
-def _write(path: Path, columns: str, rows: Iterable[str]) -> None:
-    with path.open("w", encoding="ascii", newline="") as file:
-        file.write(columns + "\r\n")
-        file.writelines(rows)
+@contextmanager
+def _open(path: Path) -> Iterator[IO[str]]:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        yield file
 
 
-def _keypoint_rows(analysis: Analysis) -> Iterator[str]:
-    values = np.concatenate(
-        [
-            analysis.trajectory.keypoints,
-            analysis.trajectory.keypoints_3d,
-            analysis.plane.positions,
-            analysis.space.positions,
-            analysis.plane.filled[..., None],
-        ],
-        axis=-1,
-    )
-    yield from _rows(analysis, analysis.skeleton.joints, values, _KEYPOINT_FORMAT)
+class KeypointTable:
+    """``keypoints.csv``."""
 
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        _write_head(file, [*_HEAD, "keypoint", *(name for name, _ in _KEYPOINTS)])
 
-def _motion_rows(analysis: Analysis) -> Iterator[str]:
-    joints = [f"joint,{name}" for name in _joint_names(analysis)]
-    angles = [f"{series.angle.kind},{series.angle.name}" for series in analysis.angles]
-    of_angles = np.stack(
-        [
-            np.stack([series.degrees, series.velocity_deg_s, series.degrees_3d], axis=-1)
-            for series in analysis.angles
-        ],
-        axis=1,
-    )
-    by_joint = _rows(analysis, joints, _joint_values(analysis), _JOINT_FORMAT)
-    by_angle = _rows(analysis, angles, of_angles, _ANGLE_FORMAT)
-    for _ in range(len(analysis.trajectory)):  # frame by frame
-        yield next(by_joint)
-        yield next(by_angle)
-
-
-def _joint_names(analysis: Analysis) -> list[str]:
-    own = analysis.skeleton.joints
-    return [*own, *(joint for joint in _DERIVED_JOINTS if joint not in own)]
-
-
-def _joint_values(analysis: Analysis) -> Float64:
-    """(T, J, 16) in the order of the columns."""
-    in_pixels = np.stack(
-        [
-            analysis.skeleton.take(
+    def add(self, analysis: Analysis, measures: Sequence[Measure]) -> None:
+        """Write the key points of one athlete."""
+        trajectory, plane = analysis.trajectory, analysis.plane
+        digits = ",".join(f"%.{count}f" for _, count in _KEYPOINTS)
+        blocks = [
+            _Block(
+                joint,
+                digits,
                 np.concatenate(
                     [
-                        analysis.plane.positions,
-                        analysis.motion.velocity,
-                        analysis.motion.acceleration,
+                        trajectory.keypoints[:, j],
+                        trajectory.keypoints_3d[:, j],
+                        plane.positions[:, j],
+                        analysis.space.positions[:, j],
+                        plane.filled[:, j, None],
                     ],
                     axis=-1,
                 ),
-                joint,
             )
-            for joint in _joint_names(analysis)
-        ],
-        axis=1,
-    )
-    position, velocity, acceleration = np.split(in_pixels, 3, axis=-1)
-    pixels = np.concatenate(
-        [position, velocity, _length(velocity), acceleration, _length(acceleration)], axis=-1
-    )
-    return np.concatenate([pixels, pixels * (analysis.scale.m_per_px or np.nan)], axis=-1)
+            for j, joint in enumerate(analysis.skeleton.joints)
+        ]
+        self._file.writelines(_lines(analysis, blocks))
 
 
-def _length(vectors: Float64) -> Float64:
-    return np.asarray(np.linalg.norm(vectors, axis=-1, keepdims=True))
+class SeriesTable:
+    """``biomechanics.csv``."""
 
+    def __init__(self, file: IO[str], dictionary: Iterable[Measure]) -> None:
+        self._file = file
+        places = [measure.place for measure in dictionary if measure.is_series]
+        self._columns = list(dict.fromkeys(place.column for place in places))
+        _write_head(file, [*_HEAD, "kind", "name", *self._columns])
 
-def _rows(analysis: Analysis, names: Sequence[str], values: Float64, numbers: str) -> Iterator[str]:
-    """The rows of each frame in turn, from values (T, len(names), columns)."""
-    person = analysis.trajectory.person
-    frames = zip(
-        analysis.trajectory.frame_index.tolist(), analysis.trajectory.time_s.tolist(), strict=True
-    )
-    for (frame, time_s), of_frame in zip(frames, values.tolist(), strict=True):
-        head = f"{frame},{time_s:.6f},{person},"
-        yield "".join(
-            f"{head}{name},{(numbers % tuple(row)).replace('nan', '')}\r\n"
-            for name, row in zip(names, of_frame, strict=True)
+    def add(self, analysis: Analysis, measures: Sequence[Measure]) -> None:
+        """Write the series of one athlete."""
+        rows: dict[str, dict[str, Measure]] = {}
+        for measure in measures:
+            if measure.is_series:
+                place = measure.place
+                rows.setdefault(f"{place.kind},{place.row}", {})[place.column] = measure
+        blocks = [self._block(name, cells) for name, cells in rows.items()]
+        self._file.writelines(_lines(analysis, blocks))
+
+    def _block(self, name: str, cells: dict[str, Measure]) -> _Block:
+        filled = [cells[column] for column in self._columns if column in cells]
+        return _Block(
+            name,
+            ",".join(
+                f"%.{cells[column].digits}f" if column in cells else "" for column in self._columns
+            ),
+            np.stack([cell.values for cell in filled if cell.values is not None], axis=-1),
         )
+
+
+class NumberTable:
+    """``measures.csv``."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._rows = csv.writer(file)
+        self._rows.writerow(
+            ("person", "measure", "value", "unit", "sd", "n", "label", "method", "reason")
+        )
+
+    def add(self, analysis: Analysis, measures: Sequence[Measure]) -> None:
+        """Write the numbers of one athlete."""
+        person = analysis.trajectory.person
+        for m in measures:
+            if not m.is_series:
+                n = "" if m.n is None else m.n
+                numbers = (_number(m.value), m.unit, _number(m.sd), n)
+                self._rows.writerow((person, m.name, *numbers, m.label, m.method, m.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The rows of one name over the frames."""
+
+    name: str  # the cells between person and the numbers
+    format: str  # of the numbers
+    values: Float64  # (T, C)
+
+
+def _write_head(file: IO[str], columns: Sequence[str]) -> None:
+    csv.writer(file).writerow(columns)
+
+
+def _lines(analysis: Analysis, blocks: Sequence[_Block]) -> Iterator[str]:
+    """The rows of each frame in turn."""
+    trajectory = analysis.trajectory
+    for start in range(0, len(trajectory), _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
+        times = zip(
+            trajectory.frame_index[part].tolist(), trajectory.time_s[part].tolist(), strict=True
+        )
+        heads = [f"{frame},{time_s:.6f},{trajectory.person}," for frame, time_s in times]
+        rows = [block.values[part].tolist() for block in blocks]
+        for t, head in enumerate(heads):
+            for block, values in zip(blocks, rows, strict=True):
+                numbers = (block.format % tuple(values[t])).replace("nan", "")
+                yield f"{head}{block.name},{numbers}\r\n"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import scipy
 
 from podium.biomechanics.signals.timeline import rate_hz, runs
+from podium.schemas.postprocess import FilterMethod
 from podium.types import Bool, Float64
-
-Method = Literal["butterworth", "one_euro", "savgol", "none"]
 
 UNIFORM_TOLERANCE = 0.01
 """Intervals that differ by less than this fraction count as equal."""
@@ -27,7 +25,7 @@ class Smoothing:
     ``one_euro``: causal, so it lags; passes more when the point is fast. ``none``: as it is.
     """
 
-    method: Method = "butterworth"
+    method: FilterMethod = "butterworth"
     cutoff_hz: float = 6.0
     speed_gain: float = 2.5  # one_euro: cut-off rises by this many Hz per unit/s (see ``unit``)
 

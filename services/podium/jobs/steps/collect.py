@@ -18,8 +18,8 @@ from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import collecting
 from podium.jobs.sql.collecting import Ended, OpenVideo
 from podium.schemas.jobs import JobError
-from podium.schemas.results import OutputFile
 from podium.schemas.states import JobState
+from podium.schemas.summary import OutputFile
 
 MANIFEST = "manifest.json"
 

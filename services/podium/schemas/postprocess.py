@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from podium.athletes import Athlete
-from podium.biomechanics.analysis import AnalysisOptions
-from podium.biomechanics.signals.filters import Method, Smoothing
+
+FilterMethod = Literal["butterworth", "one_euro", "savgol", "none"]
 
 
-class Options(BaseModel):
+class PostprocessOptions(BaseModel):
     """Closed: an unknown option is refused."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
 
-    filter: Method = "butterworth"
+    filter: FilterMethod = "butterworth"
     """Smoothing of the key points: butterworth, one_euro, savgol or none."""
 
     cutoff_hz: float = Field(default=6.0, gt=0, le=1000)
@@ -36,17 +38,3 @@ class Options(BaseModel):
 
     overlay_frames: int = Field(default=8, ge=0, le=200)
     """How many overlay pictures to write, evenly spaced."""
-
-    @property
-    def analysis(self) -> AnalysisOptions:
-        """What concerns the analysis."""
-        return AnalysisOptions(
-            smoothing=Smoothing(self.filter, self.cutoff_hz),
-            max_gap_frames=self.max_gap_frames,
-            athlete_height_m=self.athlete_height_m,
-        )
-
-
-def defaults() -> dict[str, str | int | float | bool]:
-    """The options and their defaults; one without a default is left out."""
-    return Options().model_dump(exclude_none=True)

@@ -1,0 +1,84 @@
+"""Position, velocity and acceleration of every joint, in pixels and in metres of the plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.measures.measure import Cell, Measure
+from podium.biomechanics.measures.registry import measured
+from podium.types import Float64
+
+_DERIVED_JOINTS = ("mid_hip", "neck")
+_QUANTITIES = (
+    ("x", "position to the right"),
+    ("y", "position downwards"),
+    ("vx", "velocity to the right"),
+    ("vy", "velocity downwards"),
+    ("speed", "speed"),
+    ("ax", "acceleration to the right"),
+    ("ay", "acceleration downwards"),
+    ("acceleration", "acceleration"),
+)
+_PIXELS = ("px", "px", "px/s", "px/s", "px/s", "px/s^2", "px/s^2", "px/s^2")
+_METHOD = (
+    "Key point without outliers, short gaps filled, smoothed; central differences of second order."
+)
+_IN_METRES = _METHOD + " Times the scale; origin at the top left of the picture."
+NO_SCALE = "there is no scale: give athlete_height_m or use a pipeline with 3D key points"
+
+
+@measured(order=10)
+def joint_kinematics(analysis: Analysis) -> Iterator[Measure]:
+    """16 series of every joint of the skeleton, the middle of the hips, and the neck."""
+    m_per_px = analysis.scale.m_per_px
+    own = analysis.skeleton.joints
+    for joint in (*own, *(name for name in _DERIVED_JOINTS if name not in own)):
+        pixels = _kinematics(analysis, joint)
+        metres = pixels * (np.nan if m_per_px is None else m_per_px)
+        for (quantity, words), unit, in_px, in_m in zip(
+            _QUANTITIES, _PIXELS, pixels.T, metres.T, strict=True
+        ):
+            label = f"{joint.replace('_', ' ')}, {words}"
+            in_plane = f"{quantity}_plane" if quantity in ("x", "y") else quantity
+            yield _series(_cell(joint, quantity, unit), label, unit, in_px)
+            unit_m = unit.replace("px", "m")
+            yield _series(_cell(joint, in_plane, unit_m), label, unit_m, in_m)
+
+
+def _cell(joint: str, quantity: str, unit: str) -> Cell:
+    suffix = unit.replace("/", "_").replace("^", "")
+    return Cell(kind="joint", row=joint, column=f"{quantity}_{suffix}")
+
+
+def _series(cell: Cell, label: str, unit: str, values: Float64) -> Measure:
+    pixels = unit.startswith("px")
+    known = pixels or bool(np.isfinite(values).any())
+    return Measure(
+        name=f"{cell.row}_{cell.column}",
+        label=label,
+        unit=unit,
+        method=_METHOD if pixels else _IN_METRES,
+        values=values,
+        digits=3 if pixels else 4,
+        reason="" if known else NO_SCALE,
+        shown="tables",
+        cell=cell,
+    )
+
+
+def _kinematics(analysis: Analysis, joint: str) -> Float64:
+    """(T, 8) in the order of ``_QUANTITIES``, pixels."""
+    take = analysis.skeleton.take
+    position = take(analysis.plane.positions, joint)
+    velocity = take(analysis.motion.velocity, joint)
+    acceleration = take(analysis.motion.acceleration, joint)
+    return np.concatenate(
+        [position, velocity, _length(velocity), acceleration, _length(acceleration)], axis=-1
+    )
+
+
+def _length(vectors: Float64) -> Float64:
+    return np.asarray(np.linalg.norm(vectors, axis=-1, keepdims=True))

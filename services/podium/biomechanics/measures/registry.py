@@ -1,0 +1,94 @@
+"""The measures that there are: functions from an analysis to measures, registered where written.
+
+A new measure is one function in one file of this package::
+
+    @measured()
+    def stride_length(analysis: Analysis) -> Iterator[Measure]:
+        yield Measure(name="stride_length_m", label="Stride length", unit="m", ...)
+
+Tables, summary, report, exports and plots iterate over what the functions yield. A function yields
+the measures of the same names for every trajectory of a skeleton, also where nothing is known
+(``value=None`` and a ``reason``): columns and the data dictionary follow from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from podium.biomechanics.analysis import Analysis, AnalysisOptions, analyse
+from podium.biomechanics.measures.measure import Measure
+from podium.biomechanics.persons.trajectories import Trajectory
+from podium.skeletons import Skeleton
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One athlete: the analysis and the measures of it."""
+
+    analysis: Analysis
+    measures: tuple[Measure, ...]
+
+
+Maker = Callable[[Analysis], Iterable[Measure]]
+
+_makers: list[tuple[int, Maker]] = []
+
+
+def measured(order: int = 100) -> Callable[[Maker], Maker]:
+    """Register a function that yields measures.
+
+    Args:
+        order: Functions of a lower order come first in tables and reports.
+    """
+
+    def register(maker: Maker) -> Maker:
+        _makers.append((order, maker))
+        dictionary.cache_clear()
+        return maker
+
+    return register
+
+
+def unregister(maker: Maker) -> None:
+    """Take a function out again."""
+    _makers[:] = [entry for entry in _makers if entry[1] is not maker]
+    dictionary.cache_clear()
+
+
+def measures_of(analysis: Analysis) -> tuple[Measure, ...]:
+    """Every measure of one athlete, in the order of registration.
+
+    Raises:
+        ValueError: two measures have one name.
+    """
+    ordered = sorted(_makers, key=lambda entry: entry[0])
+    measures = tuple(measure for _, maker in ordered for measure in maker(analysis))
+    names = [measure.name for measure in measures]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"more than one measure is called {', '.join(twice)}")
+    return measures
+
+
+@lru_cache
+def dictionary(skeleton: Skeleton) -> tuple[Measure, ...]:
+    """Every measure that an athlete of this skeleton has, without values."""
+    return measures_of(analyse(_nobody(skeleton), skeleton, AnalysisOptions()))
+
+
+def _nobody(skeleton: Skeleton) -> Trajectory:
+    """An athlete of whom the only frame shows nothing."""
+    joints = len(skeleton)
+    return Trajectory(
+        person=0,
+        frame_index=np.zeros(1, np.int64),
+        time_s=np.zeros(1),
+        boxes=np.zeros((1, 4)),
+        scores=np.zeros(1),
+        keypoints=np.zeros((1, joints, 3)),
+        keypoints_3d=np.full((1, joints, 3), np.nan),
+    )
