@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from podium.biomechanics.analysis import AnalysisOptions, analyse
-from podium.biomechanics.measures.metrics import summarise
+from podium.biomechanics.measures.registry import measures_of
 from podium.biomechanics.persons.trajectories import Trajectory, link
 from podium.lab.athlete.film import write_scene
 from podium.lab.athlete.ground_truth import GroundTruth, load_all
@@ -71,11 +71,11 @@ def measure(stages: Stages, pipeline: Pipeline, video: Path) -> Row:
     return Row(video.stem, pipeline.name, score, speeds, cpu_ms)
 
 
-def _speed(person: Trajectory, clip: Clip, truth: GroundTruth) -> Any:
+def _speed(person: Trajectory, clip: Clip, truth: GroundTruth) -> float | None:
     """The headline speed, m/s, of an athlete whose height is known."""
     options = AnalysisOptions(athlete_height_m=truth.height_m)
-    summary = summarise(analyse(person, clip.skeleton, options), len(clip.frames))
-    return summary.get("hip_speed_peak_m_s")
+    measures = measures_of(analyse(person, clip.skeleton, options))
+    return next(m.value for m in measures if m.name == "hip_speed_peak_m_s")
 
 
 def page(rows: list[Row]) -> str:
