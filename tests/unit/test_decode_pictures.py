@@ -60,8 +60,31 @@ def test_pictures_are_frames_in_rgb(picture, suffix, options, tolerance):
     assert difference.mean() <= tolerance / 2
 
 
+def webp_with_orientation(webp: bytes, orientation: int, order: str) -> bytes:
+    """An extended WebP (RFC 9649, 2.7) with EXIF data in the byte order "<" or ">"."""
+    mark = {"<": b"II*\0", ">": b"MM\0*"}[order]
+    tiff = mark + struct.pack(f"{order}IHHHIHHI", 8, 1, 0x112, 3, 1, orientation, 0, 0)
+    flags = struct.pack("<I", 8) + (59).to_bytes(3, "little") + (39).to_bytes(3, "little")
+    chunks = b"VP8X" + struct.pack("<I", 10) + flags + webp[12:]
+    chunks += b"EXIF" + struct.pack("<I", len(tiff)) + tiff
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
+
+
+def animated_webp(pictures: list[np.ndarray]) -> bytes:
+    """An animation (RFC 9649, 2.7.1) of pictures of 60x40."""
+    width, height = (59).to_bytes(3, "little"), (39).to_bytes(3, "little")
+    chunks = b"VP8X" + struct.pack("<II", 10, 2) + width + height
+    chunks += b"ANIM" + struct.pack("<IIH", 6, 0, 0)
+    for picture in pictures:
+        frame = bytes(6) + width + height + (100).to_bytes(3, "little") + b"\0"
+        frame += encoded(picture, ".webp", *LOSSLESS_WEBP)[12:]
+        chunks += b"ANMF" + struct.pack("<I", len(frame)) + frame
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "webp <", "webp >"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_honoured(picture, orientation):
+def test_exif_orientation_is_honoured(picture, orientation, kind):
     upright = {
         1: picture,
         2: picture[:, ::-1],
@@ -72,9 +95,29 @@ def test_exif_orientation_is_honoured(picture, orientation):
         7: np.rot90(picture, 2).transpose(1, 0, 2),
         8: np.rot90(picture, 1),
     }[orientation]
-    decoded = decode(with_orientation(encoded(picture, ".jpg"), orientation))
+    if kind == "jpeg":
+        data = with_orientation(encoded(picture, ".jpg"), orientation)
+    else:
+        data = webp_with_orientation(
+            encoded(picture, ".webp", *LOSSLESS_WEBP), orientation, kind[-1]
+        )
+    decoded = decode(data)
     assert decoded.size == (upright.shape[1], upright.shape[0])
     assert np.abs(decoded.pixels[0].astype(int) - upright).mean() < 5
+
+
+def test_the_first_picture_of_an_animation_is_taken_and_said_to_be(picture):
+    png = encoded(picture, ".png")
+    end = 8 + 25  # of the header chunk
+    control = b"acTL" + struct.pack(">II", 2, 0)
+    control = struct.pack(">I", 8) + control + struct.pack(">I", zlib.crc32(control))
+    still, animated = decode(png), decode(png[:end] + control + png[end:])
+    assert still.source.notes == ()
+    assert "animated: its first frame" in animated.source.notes[0]
+    np.testing.assert_array_equal(still.pixels[0], animated.pixels[0])
+    decoded = decode(animated_webp([picture, 255 - picture]))
+    assert "animated: its first frame" in decoded.source.notes[0]
+    np.testing.assert_array_equal(decoded.pixels[0], picture)
 
 
 def test_grey_and_16_bit_and_alpha_become_rgb(picture):

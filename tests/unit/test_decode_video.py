@@ -308,7 +308,9 @@ def test_what_is_not_video_is_named(clips, tmp_path):
     ):
         with pytest.raises(UnsupportedMedia, match="playlist"):
             decode(text)
-    for other in (b"plain text, long enough to be read", bytes(2000), b"GIF89a" + bytes(100)):
+    with pytest.raises(UnsupportedMedia, match="is a GIF"):
+        decode(b"GIF89a" + bytes(100))
+    for other in (b"plain text, long enough to be read", bytes(2000)):
         with pytest.raises(UnsupportedMedia, match="not media that Podium reads"):
             decode(other)
     with pytest.raises(UnsupportedMedia, match="HEIF"):

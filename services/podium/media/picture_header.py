@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 from podium.errors import Unprocessable
 
 _JPEG = b"\xff\xd8\xff"
-_PNG = b"\x89PNG\r\n\x1a\n"
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def is_picture(head: bytes) -> bool:
     """Whether media that starts with ``head`` (at least 12 bytes) is a picture."""
-    return head.startswith((_JPEG, _PNG)) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+    return head.startswith((_JPEG, PNG)) or is_webp(head)
+
+
+def is_webp(head: bytes) -> bool:
+    """Whether media that starts with ``head`` is a WebP picture."""
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Names and contents of the chunks of a WebP picture (RFC 9649, 2.3)."""
+    at = 12
+    while at + 8 <= len(data):
+        (size,) = struct.unpack_from("<I", data, at + 4)
+        yield data[at : at + 4], data[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
 
 
 def picture_size(data: bytes, *, field: str = "media") -> tuple[int, int]:
@@ -36,7 +51,7 @@ def picture_size(data: bytes, *, field: str = "media") -> tuple[int, int]:
 
 def _size(data: bytes) -> tuple[int, int]:
     """Width and height from the header; struct.error or IndexError where it is cut off."""
-    if data.startswith(_PNG):
+    if data.startswith(PNG):
         width, height = struct.unpack_from(">II", data, 16)
         return width, height
     if data.startswith(_JPEG):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 
-from podium.errors import NotFound, TooLarge, Unprocessable
+from podium.errors import NotFound, TooLarge
 from podium.media.containers import HEAD_BYTES
 from podium.media.containers import Source as Container
 from podium.media.picture_header import is_picture, picture_size
+from podium.media.pictures import read_picture
 from podium.media.video import VideoReader
 from podium.types import Int64, UInt8
 
@@ -81,17 +81,11 @@ class _Picture:
                 f"is {width}x{height}; at most {max_pixels} pixels are drawn", field="source"
             )
         self._path = path
-        self._size = size
 
     def frames(self, ordinals: Int64) -> Iterator[SourceFrame]:
         if 0 not in ordinals:
             return
-        picture = None
-        with suppress(cv2.error):  # OpenCV's own limit on the size
-            picture = cv2.imread(str(self._path), cv2.IMREAD_COLOR_RGB)
-        if picture is None or sorted(picture.shape[:2]) != sorted(self._size):  # EXIF turns it
-            raise Unprocessable("is a picture that is damaged or cut off", field="source")
-        yield SourceFrame(0, 0.0, np.asarray(picture, np.uint8))
+        yield SourceFrame(0, 0.0, read_picture(self._path.read_bytes(), field="source"))
 
 
 class _Video:
