@@ -32,6 +32,10 @@ _TICK = Fraction(1, 25)
 """Excerpts run at a made-up rate; their frames get their true times back in ``restore``."""
 
 
+_NOT_IN_MOV = frozenset({"av1", "libdav1d", "vp9"})
+"""Codecs that MP4 takes and QuickTime does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Excerpt:
     """Some frames of the video and what leads to them."""
@@ -93,10 +97,11 @@ class LocalVideo:
         first = index.entries(frames)[0]
         last = int(np.flatnonzero(np.isin(index.ordinal, frames)).max())
         numbers = np.arange(first, last + 1)
-        # Frames that are shown before the key frame need what was cut off.
-        ordinals = index.ordinal[numbers]
-        earliest = min(int(index.ordinal[first]), int(frames[0]))
-        numbers = numbers[(ordinals < 0) | (ordinals >= earliest)]
+        if index.skips:  # packets stand for themselves
+            # Frames that are shown before the key frame need what was cut off.
+            ordinals = index.ordinal[numbers]
+            earliest = min(int(index.ordinal[first]), int(frames[0]))
+            numbers = numbers[(ordinals < 0) | (ordinals >= earliest)]
         found = islice(self._packets.read_from(first), last - first + 1)
         kept = set(numbers.tolist())
         packets = [packet for number, packet in found if number in kept]
@@ -164,10 +169,11 @@ class LocalVideo:
 def _mux(stream: VideoStream, packets: list[Packet[Any]], rank: Int64) -> tuple[bytes, str]:
     """Write packets, in decoding order, that are shown in the order ``rank``."""
     iso = "mp4" in stream.container.format.name
+    name = "matroska" if not iso else "mp4" if stream.codec_context.name in _NOT_IN_MOV else "mov"
     file = io.BytesIO()
     try:
-        with av.open(file, "w", format="mov" if iso else "matroska") as container:
-            copy = container.add_stream_from_template(stream)
+        with av.open(file, "w", format=name) as container:
+            copy = container.add_stream_from_template(stream, opaque=True)
             delay = int((np.arange(len(rank)) - rank).max(initial=0))
             for position, (packet, shown) in enumerate(zip(packets, rank.tolist(), strict=True)):
                 packet.stream = copy
