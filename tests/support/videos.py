@@ -40,6 +40,8 @@ def write_video(
     pix_fmt: str = "yuv420p",
     size: tuple[int, int] = (WIDTH, HEIGHT),
     rotation: int = 0,
+    pixel_aspect: Fraction | None = None,
+    metadata: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     **options: str,
 ) -> Path:
@@ -54,6 +56,8 @@ def write_video(
         pix_fmt: Pixel format.
         size: Width and height.
         rotation: Degrees counter-clockwise that players are told to turn the video by.
+        pixel_aspect: Width of a pixel / its height; None: not declared.
+        metadata: Of the container.
         container_options: For the muxer.
         options: For the encoder.
     """
@@ -61,6 +65,9 @@ def write_video(
         stream = container.add_stream(codec, rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
         stream.codec_context.time_base = Fraction(1, rate)
+        if pixel_aspect:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
+        container.metadata.update(metadata or {})
         if rotation:
             stream.set_display_rotation(rotation)
         for number in range(count):

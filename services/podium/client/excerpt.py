@@ -36,6 +36,10 @@ _NOT_IN_MOV = frozenset({"av1", "libdav1d", "vp9"})
 """Codecs that MP4 takes and QuickTime does not."""
 
 
+_ONLY_IN_AVI = frozenset({"msmpeg4v2", "msmpeg4", "wmv1", "wmv2", "h263", "huffyuv", "ffvhuff"})
+"""Codecs without B-frames that FFmpeg writes to AVI alone: it stores no presentation times."""
+
+
 @dataclass(frozen=True, slots=True)
 class Excerpt:
     """Some frames of the video and what leads to them."""
@@ -94,7 +98,7 @@ class LocalVideo:
         frames = self._present(start, count)
         if not len(frames):
             frames = np.array([len(index.packet) - 1])
-        first = index.entries(frames)[0]
+        first = index.sure_entry(frames)
         last = int(np.flatnonzero(np.isin(index.ordinal, frames)).max())
         numbers = np.arange(first, last + 1)
         if index.skips:  # packets stand for themselves
@@ -109,6 +113,8 @@ class LocalVideo:
             raise Unprocessable("its packets are not found again after seeking", field="media")
         # Equal ordinals are of the two fields of one frame.
         order = np.lexsort((numbers, index.ordinal[numbers]))
+        if index.header:
+            packets[0] = _with_header(packets[0], index.header)
         data, media_type = _mux(self._packets.stream, packets, np.argsort(order))
         where = np.searchsorted(numbers, index.packet[frames])
         return Excerpt(data, media_type, self._start_in(data, where), len(frames))
@@ -116,23 +122,24 @@ class LocalVideo:
     def restore(self, result: PipelineResult, start: int, count: int) -> PipelineResult:
         """Make the answer to an excerpt the answer to ``count`` frames of the video.
 
-        The frames get their numbers and times back, and those that are not in the file are there
-        as frames that do not decode.
+        The frames get their numbers and times back; those that the file does not hold, or holds
+        damaged, are there as frames that do not decode.
         """
         index = self._index
         numbers = np.arange(start, min(start + count, index.frame_count), dtype=np.int64)
         times = (index.times(numbers) / self._slowed).tolist()
         present = len(self._present(start, count))
-        frames = [
-            frame.model_copy(update={"index": number, "time_s": time_s})
-            for frame, number, time_s in zip(
-                result.frames[:present], numbers.tolist(), times, strict=False
-            )
-        ]
-        frames += [
-            FrameResult(index=number, time_s=time_s, status="decode_error", error=UNDECODABLE)
-            for number, time_s in list(zip(numbers.tolist(), times, strict=True))[present:]
-        ]
+        frames = []
+        for place, (number, time_s) in enumerate(zip(numbers.tolist(), times, strict=True)):
+            if place < present and int(index.packet[number]) not in index.damaged:
+                answered = result.frames[place]
+                frames.append(answered.model_copy(update={"index": number, "time_s": time_s}))
+            else:
+                frames.append(
+                    FrameResult(
+                        index=number, time_s=time_s, status="decode_error", error=UNDECODABLE
+                    )
+                )
         source = result.source.model_copy(
             update={
                 "fps": index.fps * self._slowed,
@@ -166,20 +173,40 @@ class LocalVideo:
         raise Unprocessable("cannot be cut into parts", field="media")
 
 
+def _with_header(packet: Packet[Any], header: bytes) -> Packet[Any]:
+    """The first packet of an excerpt, with what decoders need of the video's first packet."""
+    made: Packet[Any] = Packet(header + bytes(packet))
+    made.is_keyframe = packet.is_keyframe
+    return made
+
+
 def _mux(stream: VideoStream, packets: list[Packet[Any]], rank: Int64) -> tuple[bytes, str]:
-    """Write packets, in decoding order, that are shown in the order ``rank``."""
-    iso = "mp4" in stream.container.format.name
-    name = "matroska" if not iso else "mp4" if stream.codec_context.name in _NOT_IN_MOV else "mov"
-    file = io.BytesIO()
+    """Write packets, in decoding order, that are shown in the order ``rank``.
+
+    Raises:
+        Unprocessable: the container does not take them.
+    """
+    codec, is_iso = stream.codec_context.name, "mp4" in stream.container.format.name
+    if is_iso:
+        name, media_type = ("mp4" if codec in _NOT_IN_MOV else "mov"), "video/quicktime"
+    elif codec in _ONLY_IN_AVI:
+        name, media_type = "avi", "video/x-msvideo"
+    else:
+        name, media_type = "matroska", "video/x-matroska"
     try:
-        with av.open(file, "w", format=name) as container:
-            copy = container.add_stream_from_template(stream, opaque=True)
-            delay = int((np.arange(len(rank)) - rank).max(initial=0))
-            for position, (packet, shown) in enumerate(zip(packets, rank.tolist(), strict=True)):
-                packet.stream = copy
-                packet.time_base = _TICK
-                packet.pts, packet.dts, packet.duration = shown, position - delay, 1
-                container.mux(packet)
+        return _muxed(name, stream, packets, rank), media_type
     except (av.FFmpegError, ValueError) as error:
         raise Unprocessable(f"cannot be cut into parts ({error})", field="media") from None
-    return file.getvalue(), "video/quicktime" if iso else "video/x-matroska"
+
+
+def _muxed(name: str, stream: VideoStream, packets: list[Packet[Any]], rank: Int64) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format=name) as container:
+        copy = container.add_stream_from_template(stream, opaque=True)
+        delay = int((np.arange(len(rank)) - rank).max(initial=0))
+        for position, (packet, shown) in enumerate(zip(packets, rank.tolist(), strict=True)):
+            packet.stream = copy
+            packet.time_base = _TICK
+            packet.pts, packet.dts, packet.duration = shown, position - delay, 1
+            container.mux(packet)
+    return file.getvalue()

@@ -13,7 +13,7 @@ from typing import Any
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
-from podium.media.h264 import FieldPairs
+from podium.media.h264 import FieldPairs, starts_with_intra
 from podium.media.nal_units import first_picture, length_bytes
 
 
@@ -26,6 +26,37 @@ class Shown(IntEnum):
 
 
 ReadPacket = Callable[["Packet[Any]"], Shown]
+
+_VOP = b"\0\0\1\xb6"
+_SMALL_VOP_BYTES = 19
+"""An MPEG-4 picture that is "not coded" takes no more (ISO/IEC 14496-2, 6.2.5)."""
+
+
+def may_be_packed(packet: Packet[Any]) -> bool:
+    """Whether an MPEG-4 packet holds two pictures, or perhaps none in place of a packed one."""
+    return packet.size <= _SMALL_VOP_BYTES or bytes(packet).count(_VOP) > 1
+
+
+def mpeg4_header(packet: Packet[Any]) -> bytes:
+    """What comes before the first picture of an MPEG-4 packet."""
+    data = bytes(packet)
+    return data[: max(0, data.find(_VOP))]
+
+
+def is_key(packet: Packet[Any], codec: VideoCodecContext) -> bool:
+    """Whether decoding can begin with a packet. FFmpeg says it of every H.263 packet."""
+    if codec.name != "h263":
+        return packet.is_keyframe
+    header = bytes(packet)[:5]
+    source_format, is_inter = header[-1] >> 2 & 7, header[-1] >> 1 & 1  # ITU-T H.263, 5.1.3
+    return source_format != 7 and not is_inter
+
+
+def is_gradual(packet: Packet[Any], codec: VideoCodecContext) -> bool:
+    """Whether an H.264 "key frame" is none: the picture is refreshed in stripes from here on."""
+    return codec.name == "h264" and not starts_with_intra(
+        bytes(packet), bytes(codec.extradata or b"")
+    )
 
 
 def packet_reader(codec: VideoCodecContext) -> ReadPacket:

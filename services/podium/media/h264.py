@@ -9,6 +9,7 @@ from podium.media.nal_units import BitReader, length_bytes, units
 
 _PICTURES = frozenset({1, 2, 5})  # slices and the first partition of slices
 _SPS, _PPS = 7, 8
+_INTRA = frozenset({2, 4})  # slice_type modulo 5: I and SI
 _HEADER_BYTES = 64  # more than the fields that are read of a slice take
 _WITH_CHROMA = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
 """Profiles whose sequence parameter set says the chroma format."""
@@ -101,6 +102,19 @@ class FieldPairs:
                 self._sequences[number] = sequence
         except IndexError:  # damaged
             return
+
+
+def starts_with_intra(data: bytes, extradata: bytes) -> bool:
+    """Whether the first slice of a packet refers to no other picture; also where there is none."""
+    for at in units(data, length_bytes(extradata, at=4)):
+        if data[at] & 0x1F in _PICTURES:
+            try:
+                bits = BitReader(data[at + 1 : at + _HEADER_BYTES])
+                bits.unsigned()  # first_mb_in_slice
+                return bits.unsigned() % 5 in _INTRA
+            except IndexError:  # damaged
+                return True
+    return True
 
 
 def _read_sequence(bits: BitReader) -> tuple[int, _Sequence]:

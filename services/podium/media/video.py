@@ -27,16 +27,12 @@ from podium.media.containers import Source
 from podium.media.open_decoders import OpenDecoders, Wanted
 from podium.media.upright import to_rgb
 from podium.media.video_decoder import VideoDecoder
-from podium.media.video_index import VideoIndex
+from podium.media.video_index import RECOVERY_KEYS, VideoIndex
 from podium.media.video_scan import scan
 from podium.types import Int64, UInt8
 
 _INDEXES_KEPT = 4
 """Of the media read last; the index of two hours takes some 50 MB."""
-
-_RECOVERY_KEYS = 4
-"""With intra refresh the picture is whole only some time after a "key frame": where the nearest one
-gives nothing, decoding starts this many earlier."""
 
 _FRAMES_HELD = 12
 """By a decoder: references, frames that wait for their turn, and what the codec works on."""
@@ -126,7 +122,7 @@ class VideoReader:
         ordinals = index.present(ordinals)
         if not len(ordinals):
             return
-        entries = index.entries(ordinals)[:_RECOVERY_KEYS]
+        entries = index.entries(ordinals)[:RECOVERY_KEYS]
         wanted = Wanted(
             key=_identity(source),
             first=int(ordinals[0]),

@@ -77,6 +77,7 @@ class VideoDecoder:
         if codec.is_open:
             codec.flush_buffers()
         else:
+            codec.extradata = codec.extradata or self._index.header or None
             codec.thread_count = self._threads
             if self._threads != 1:
                 codec.thread_type = "AUTO"

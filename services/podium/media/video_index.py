@@ -18,6 +18,11 @@ PacketId = tuple[int | None, int | None, int | None]
 """Presentation time, decoding time and place in the file."""
 
 
+RECOVERY_KEYS = 4
+"""With intra refresh the picture is whole only some time after a "key frame": where the nearest one
+gives nothing, decoding starts this many earlier."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoIndex:
     """The packets (P) of a video stream in decoding order, and the frames (F) in them."""
@@ -38,6 +43,8 @@ class VideoIndex:
     missing: int  # frames that the container declares beyond the end of the file
     complete: bool  # whether the file holds all that it declares
     skips: bool  # whether the decoder may leave out frames that no other needs
+    is_gradual: bool  # pictures become whole only some time after "key frames" (intra refresh)
+    header: bytes  # what the decoder must have seen of the first packet, wherever it begins
     capture_fps: float  # frames per second at which it says that it was filmed; 0: nothing
     notes: tuple[str, ...]  # what was assumed, for people
 
@@ -69,6 +76,11 @@ class VideoIndex:
     def present(self, ordinals: Int64) -> Int64:
         """Those of the frames ``ordinals`` that are in the file."""
         return ordinals[ordinals < len(self.packet)]
+
+    def sure_entry(self, ordinals: Int64) -> int:
+        """A key packet from which all of the frames ``ordinals`` (N,), ascending, decode."""
+        entries = self.entries(ordinals)
+        return entries[min(RECOVERY_KEYS, len(entries)) - 1] if self.is_gradual else entries[0]
 
     def entries(self, ordinals: Int64) -> list[int]:
         """Key packets from which the frames ``ordinals`` (ascending) decode, nearest first.

@@ -14,7 +14,14 @@ from av.video.stream import VideoStream
 
 from podium.errors import Unprocessable
 from podium.media.capture_rate import declared_capture_fps
-from podium.media.coded_pictures import Shown, packet_reader
+from podium.media.coded_pictures import (
+    Shown,
+    is_gradual,
+    is_key,
+    may_be_packed,
+    mpeg4_header,
+    packet_reader,
+)
 from podium.media.containers import Source
 from podium.media.frame_times import filled, joins, spread
 from podium.media.packets import frames_of, packet_id, packets_of
@@ -25,10 +32,6 @@ from podium.types import Float64, Int64
 _UNTIMED = {("avi", "h264"), ("avi", "hevc")}
 """AVI stores no presentation times, and for these FFmpeg does not restore them: the order of the
 frames is known only after decoding them all."""
-
-_VOP = b"\0\0\1\xb6"
-_SMALL_VOP_BYTES = 19
-"""An MPEG-4 picture that is "not coded" takes no more (ISO/IEC 14496-2, 6.2.5)."""
 
 _SLACK_S = 0.1
 """How much earlier than declared a Matroska file may end: the last packets may lack a duration."""
@@ -102,6 +105,8 @@ def scan(source: Source, container: InputContainer, stream: VideoStream) -> Vide
         complete=not (missing or ends_early or seen.is_damaged[-1]),
         # Decoders of other projects read the option once, when they are opened.
         skips=not by_decoding and not codec.name.startswith("lib"),
+        is_gradual=seen.is_gradual,
+        header=seen.header if seen.may_be_packed else b"",
         capture_fps=declared_capture_fps(container, stream),
         notes=tuple(_notes(container, stream, equal)),
     )
@@ -119,7 +124,9 @@ class _Seen:
         self.is_damaged: list[bool] = []
         self.shows: list[Shown] = []
         self.end_s = 0.0  # of the last packet of any stream
-        self.may_be_packed = False  # MPEG-4 pictures that share a packet, and such in their place
+        self.may_be_packed = False
+        self.is_gradual = False
+        self.header = b""
 
     def watch(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
         for packet in packets:
@@ -129,13 +136,15 @@ class _Seen:
             if packet.stream_index != self._stream.index:
                 continue
             self.ids.append(packet_id(packet))
-            self.is_key.append(packet.is_keyframe)
+            self.is_key.append(is_key(packet, self._stream.codec_context))
             self.is_damaged.append(packet.is_corrupt)
             shows = self._read(packet)
             self.shows.append(Shown.NOTHING if packet.is_discard else shows)
-            if self._is_mpeg4 and not self.may_be_packed:
-                small = packet.size <= _SMALL_VOP_BYTES
-                self.may_be_packed = small or bytes(packet).count(_VOP) > 1
+            if self._is_mpeg4:
+                self.header = self.header or mpeg4_header(packet)
+                self.may_be_packed = self.may_be_packed or may_be_packed(packet)
+            if packet.is_keyframe and not self.is_gradual:
+                self.is_gradual = is_gradual(packet, self._stream.codec_context)
             yield packet
 
 
