@@ -19,6 +19,8 @@ SERVED = {
     "pose3d": {"blazepose-landmark"},
     "postprocess": {"postprocess"},
 }
+WITHOUT_MODELS = {"yolox-hrnet-2d", "yolox-3dmppe-3d"}
+"""Pipelines of models that have to be brought."""
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_health_and_metadata(client, service):
     assert metadata["name"] == f"podium-{service}"
     assert "binary_tensor_data" in metadata["extensions"]
     for model in SERVED[service]:
-        assert oip.is_model_ready(model)
+        assert oip.is_model_ready(model) is (model not in WITHOUT_MODELS)
         described = oip.get_model_metadata(model)
         assert described["name"] == model
         assert described["versions"]
@@ -72,7 +74,19 @@ def test_health_and_metadata(client, service):
             assert set(spec) == {"name", "datatype", "shape"}
         version = described["versions"][-1]
         assert oip.get_model_metadata(model, version) == described
-        assert oip.is_model_ready(model, version)
+        assert oip.is_model_ready(model, version) is (model not in WITHOUT_MODELS)
+
+
+def test_a_pipeline_whose_models_are_missing_is_not_ready(client):
+    oip = client("gateway")
+    states = {entry["name"]: entry for entry in oip.get_model_repository_index()}
+    assert states["pose-3d"]["state"] == "READY"
+    assert not states["pose-3d"]["reason"]
+    lacking = states["yolox-hrnet-2d"]
+    assert lacking["state"] == "UNAVAILABLE"
+    assert "yolox-s is not served by detection" in lacking["reason"]
+    assert not oip.is_model_ready("yolox-hrnet-2d")
+    assert oip.is_server_ready(), "others can be run"
 
 
 @pytest.fixture(scope="module")

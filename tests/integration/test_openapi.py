@@ -52,7 +52,7 @@ def documented(url):
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
     operations = [result.ok() for result in schema.get_all_operations()]
     with requests.Session() as session:
-        served = session.post(f"{url}/v2/repository/index", timeout=10).json()
+        served = session.post(f"{url}/v2/repository/index", b'{"ready": true}', timeout=10).json()
         yield operations, served, session
 
 

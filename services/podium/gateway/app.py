@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from podium.gateway.kubernetes.pipelines import PipelineResources
-from podium.gateway.pipelines import PipelineModel, Pipelines
-from podium.gateway.routes import pipeline_door, pipeline_router
+from podium.gateway.pipelines import Pipelines, pipeline_entry
+from podium.gateway.routes import pipeline_route, pipeline_router
 from podium.gateway.settings import GatewaySettings
 from podium.kubernetes.api import KubernetesApi
 from podium.kubernetes.credentials import require_cluster
@@ -25,7 +25,7 @@ from podium.serving.calling.endpoint_slices import EndpointSliceEndpoints
 from podium.serving.calling.endpoints import Endpoints, read_endpoints
 from podium.serving.http.keys import RequireApiKey, load_keys
 from podium.serving.observing.telemetry import Metrics
-from podium.serving.oip.catalogue import Catalogue, Entry
+from podium.serving.oip.catalogue import Catalogue
 from podium.stages import Stages
 from podium.stages.decode import DecodeClient
 from podium.stages.detection import DetectionClient
@@ -68,7 +68,9 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     folders = [SHIPPED] if settings.pipelines is None else [SHIPPED, settings.pipelines]
     pipelines = Pipelines(load_pipelines(folders), stages, settings, metrics)
 
-    catalogue = Catalogue(PipelineModel(pipelines, pipeline) for pipeline in pipelines.all())
+    catalogue = Catalogue()
+    for pipeline in pipelines.all():
+        catalogue.add(pipeline_entry(pipelines, pipeline))
     resources = None
     if settings.watch_pipelines:
         require_cluster("PODIUM_GATEWAY_WATCH_PIPELINES", settings.service_account)
@@ -94,10 +96,10 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         settings,
         summary="Video of athletes in, key points out: pipelines over the other services.",
         routers=[pipeline_router(pipelines, stages.postprocess, settings.max_body_bytes)],
-        doors=[pipeline_door(pipelines, settings.max_body_bytes)],
+        raw_routes=[pipeline_route(pipelines, settings.max_body_bytes)],
         resource=connected,
         metrics=metrics,
-        middleware=_door(settings, metrics),
+        middleware=_access(settings, metrics),
     )
 
 
@@ -108,7 +110,7 @@ def _resources(
 
     def serve(custom: Mapping[str, Pipeline]) -> None:
         for name, pipeline in pipelines.use_resources(custom).items():
-            entries = [] if pipeline is None else [Entry(PipelineModel(pipelines, pipeline))]
+            entries = [] if pipeline is None else [pipeline_entry(pipelines, pipeline)]
             catalogue.replace(name, entries)
 
     resources = PipelineResources(api, serve)
@@ -125,7 +127,7 @@ async def _first_list(resources: PipelineResources) -> None:
         _log.warning("starting without the pipelines of custom resources")
 
 
-def _door(settings: GatewaySettings, metrics: Metrics) -> list[Middleware]:
+def _access(settings: GatewaySettings, metrics: Metrics) -> list[Middleware]:
     """Who is let in: everybody, or holders of an API key."""
     if settings.api_keys is not None:
         return [Middleware(RequireApiKey, keys=load_keys(settings.api_keys), metrics=metrics)]

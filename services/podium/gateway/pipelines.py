@@ -6,17 +6,22 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
-from podium.errors import InvalidInput, NotFound
+from podium.errors import InvalidInput, NotFound, PodiumError
 from podium.gateway.settings import GatewaySettings
 from podium.pipelines.answer import OUTPUTS, OUTPUTS_3D, Answer
+from podium.pipelines.plan import make_plans
 from podium.pipelines.run import PipelineLimits, PipelineRun
 from podium.pipelines.spec import Pipeline, PipelineRequest
+from podium.serving.observing.deadline import time_limit
 from podium.serving.observing.telemetry import Metrics
+from podium.serving.oip.catalogue import Entry
 from podium.stages import Stages
 from podium.stages.decode import MEDIA, read_media
 from podium.types import Media
 from podium.wire import InferRequest, InferResult, Parameter
 from podium.wire.parameters import read_parameters
+
+_CHECK_S = 2.0
 
 
 class Pipelines:
@@ -64,6 +69,11 @@ class Pipelines:
             if before.get(name) != self._pipelines.get(name)
         }
 
+    async def check(self, pipeline: Pipeline) -> None:
+        """Ask the stages for the models of a pipeline. Raises PodiumError: it cannot run now."""
+        async with time_limit(_CHECK_S, "gateway"):
+            await make_plans(self._stages, pipeline.spec, PipelineRequest())
+
     async def run(self, pipeline: Pipeline, media: Media, request: PipelineRequest) -> Answer:
         """Run a pipeline over a range of frames. Raises PodiumError."""
         answer = await self._run(pipeline, media, request).answer()
@@ -103,6 +113,14 @@ class PipelineModel:
         self.outputs = OUTPUTS_3D if pipeline.spec.pose.stage == "pose3d" else OUTPUTS
         self.parameters: Mapping[str, Parameter] = {"description": pipeline.spec.description}
 
+    async def fault(self) -> str:
+        """Which of its models are not served, or which stage cannot be asked; empty: none."""
+        try:
+            await self._pipelines.check(self._pipelines.get(self.name))
+        except PodiumError as error:
+            return error.message
+        return ""
+
     async def infer(self, request: InferRequest) -> InferResult:
         """Answer with the poses as arrays. Raises PodiumError."""
         media = read_media(request.inputs)
@@ -111,3 +129,9 @@ class PipelineModel:
         options = read_parameters(PipelineRequest, request.parameters)
         answer = await self._pipelines.run(self._pipelines.get(self.name), media, options)
         return answer.to_tensors()
+
+
+def pipeline_entry(pipelines: Pipelines, pipeline: Pipeline) -> Entry:
+    """A pipeline as the catalogue wants it; it is ready while its models are served."""
+    model = PipelineModel(pipelines, pipeline)
+    return Entry(model, fault=model.fault)

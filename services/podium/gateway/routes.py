@@ -1,8 +1,7 @@
-"""The friendly door: ``/v1``."""
+"""The gateway's own routes, ``/v1``: pipelines and postprocessing."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -22,13 +21,13 @@ from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import PipelineResult
 from podium.schemas.summary import PostprocessResult
 from podium.serving.http.bodies import read_body
-from podium.serving.http.door import DoorRoute, answered_at_the_door
+from podium.serving.http.raw_route import RawRoute
 from podium.serving.observing.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.stages import Postprocess
 from podium.types import Media
 from podium.wire.parameters import read_parameters
 
-_PIPELINE_PATH = re.compile(r"/v1/pipelines/([^/]+)")
+_TAG = "Pipelines"
 
 
 def _option_schemas() -> dict[str, dict[str, Any]]:
@@ -109,7 +108,7 @@ def pipeline_router(
     pipelines: Pipelines, postprocess: Postprocess, max_body_bytes: int
 ) -> APIRouter:
     """Routes for pipelines and postprocessing."""
-    router = APIRouter(prefix="/v1", tags=["Pipelines"])
+    router = APIRouter(prefix="/v1", tags=[_TAG])
 
     @router.get("/pipelines", summary="The pipelines there are")
     async def list_pipelines() -> dict[str, list[dict[str, Any]]]:
@@ -122,16 +121,6 @@ def pipeline_router(
     @router.get("/pipelines/{name}", summary="One pipeline, as its document")
     async def show_pipeline(name: str) -> dict[str, Any]:
         return pipelines.get(name).model_dump(mode="json", by_alias=True)
-
-    router.add_api_route(
-        "/pipelines/{name}",
-        answered_at_the_door,
-        methods=["POST"],
-        summary="Media in, key points out",
-        response_model=PipelineResult,
-        responses={200: {"content": {NDJSON: {"schema": {"type": "string"}}}}},
-        openapi_extra=_REQUEST_BODY,
-    )
 
     @router.post(
         "/postprocess",
@@ -159,11 +148,11 @@ def pipeline_router(
     return router
 
 
-def pipeline_door(pipelines: Pipelines, max_bytes: int) -> DoorRoute:
+def pipeline_route(pipelines: Pipelines, max_bytes: int) -> RawRoute:
     """``POST /v1/pipelines/{name}``."""
 
-    async def run_pipeline(request: Request, name: str) -> Response:
-        pipeline = pipelines.get(name)
+    async def run_pipeline(request: Request) -> Response:
+        pipeline = pipelines.get(request.path_params["name"])
         request.state.podium_model = pipeline.name
         media, options = await _read(request, max_bytes)
         budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
@@ -175,7 +164,15 @@ def pipeline_door(pipelines: Pipelines, max_bytes: int) -> DoorRoute:
             answer = await pipelines.run(pipeline, media, options)
         return Response(answer.to_json(), media_type="application/json")
 
-    return DoorRoute("/v1/pipelines/{name}", _PIPELINE_PATH, run_pipeline)
+    return RawRoute(
+        "/v1/pipelines/{name}",
+        run_pipeline,
+        tags=[_TAG],
+        summary="Media in, key points out",
+        response_model=PipelineResult,
+        responses={200: {"content": {NDJSON: {"schema": {"type": "string"}}}}},
+        openapi_extra=_REQUEST_BODY,
+    )
 
 
 async def _following(

@@ -14,14 +14,14 @@ from starlette.middleware import Middleware
 import podium
 from podium.serving.http.admission import Admission, AdmissionControl
 from podium.serving.http.disconnect import CancelOnDisconnect
-from podium.serving.http.door import Door, DoorRoute
 from podium.serving.http.error_responses import ERROR_RESPONSES, answer_errors
+from podium.serving.http.raw_route import RawRoute
 from podium.serving.http.settings import ServiceSettings
 from podium.serving.observing.request_telemetry import QUIET_PATHS, RequestTelemetry
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.observing.tracing import Tracing, spans_of
 from podium.serving.oip.catalogue import Catalogue
-from podium.serving.oip.infer import infer_route
+from podium.serving.oip.infer import infer_routes
 from podium.serving.oip.model_control import BuiltInModels, ModelControl
 from podium.serving.oip.routes import oip_router
 from podium.serving.oip.triton_extensions import triton_router
@@ -38,7 +38,7 @@ def create_service_app(
     routers: Sequence[APIRouter] = (),
     resource: Resource | None = None,
     metrics: Metrics | None = None,
-    doors: Sequence[DoorRoute] = (),
+    raw_routes: Sequence[RawRoute] = (),
     middleware: Sequence[Middleware] = (),
     control: ModelControl | None = None,
 ) -> FastAPI:
@@ -52,7 +52,7 @@ def create_service_app(
         routers: Routes beyond the Open Inference Protocol.
         resource: Opened before the first request, closed after the last (client pools, stores).
         metrics: The service's metrics, where its models observe into them.
-        doors: Routes that are answered before those.
+        raw_routes: Routes that every frame passes; they are matched before all others.
         control: Loads and unloads models, where that can be done.
         middleware: Sees a request before it is admitted, the first one first.
 
@@ -71,7 +71,6 @@ def create_service_app(
                 await open_resources.enter_async_context(resource(app))
             yield
 
-    infer = infer_route(service, catalogue, settings.max_body_bytes)
     admission = Admission(settings.max_requests, settings.max_in_flight_bytes)
     app = FastAPI(
         title=f"Podium {service}",
@@ -91,11 +90,14 @@ def create_service_app(
             *middleware,
             Middleware(AdmissionControl, admission=admission, metrics=metrics),
             Middleware(CancelOnDisconnect),
-            Middleware(Door, routes=[infer, *doors]),
         ],
     )
     app.state.admission = admission
     control = control or BuiltInModels(catalogue)
+    app.router.routes[:0] = [
+        *infer_routes(service, catalogue, settings.max_body_bytes),
+        *raw_routes,
+    ]
     app.include_router(triton_router(catalogue, control, settings.max_body_bytes))
     app.include_router(oip_router(service, catalogue, control, admission))
     for router in routers:

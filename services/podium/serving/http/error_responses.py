@@ -53,7 +53,7 @@ def error_response(error: PodiumError) -> JSONResponse:
 def answer_errors(app: FastAPI) -> None:
     """Let the framework's errors have the same shape."""
 
-    def podium_error(_: Request, error: Exception) -> Response:
+    async def podium_error(_: Request, error: Exception) -> Response:
         assert isinstance(error, PodiumError)  # noqa: S101 - registered for this class alone
         return error_response(error)
 
@@ -66,7 +66,7 @@ def _response(status: int, message: str, headers: dict[str, str] | None = None) 
     return JSONResponse({"error": message}, status, headers)
 
 
-def _http_error(request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
     message = str(error.detail)
     if error.status_code == 404:
@@ -76,7 +76,7 @@ def _http_error(request: Request, error: Exception) -> Response:
     return _response(error.status_code, message, dict(error.headers or {}))
 
 
-def _validation_error(_: Request, error: Exception) -> Response:
+async def _validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:]) or "body"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from podium.errors import NotFound
 from podium.serving.oip.batching import BatchLimits
 from podium.serving.oip.model_stats import ModelStatistics
 from podium.serving.oip.served_model import ServedModel
+
+
+async def _no_fault() -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,6 +22,7 @@ class Entry:
     model: ServedModel
     statistics: ModelStatistics = field(default_factory=ModelStatistics)
     batching: BatchLimits | None = None  # None: every request is computed on its own
+    fault: Callable[[], Awaitable[str]] = _no_fault  # why it cannot answer now; empty: it can
 
 
 class Catalogue:

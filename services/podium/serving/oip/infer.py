@@ -1,23 +1,103 @@
-"""Answers an infer request of the Open Inference Protocol."""
+"""The infer routes of the Open Inference Protocol.
+
+Source: the OIP V2 REST specification with the binary tensor data extension. Bodies are read raw:
+OIP clients send no content type, and binary tensors are not JSON.
+"""
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from podium.serving.http.bodies import read_body
-from podium.serving.http.door import DoorRoute
+from podium.serving.http.raw_route import RawRoute
 from podium.serving.observing.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.serving.oip.catalogue import Catalogue
-from podium.wire import HEADER_LENGTH, read_raw, read_request, write_response
+from podium.wire import (
+    BINARY_TYPE,
+    DATATYPES,
+    HEADER_LENGTH,
+    JSON_TYPE,
+    read_raw,
+    read_request,
+    write_response,
+)
 from podium.wire.tensors import check_tensors
 
-_PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
+OIP_TAG = "Open Inference Protocol V2"
+"""Heading of the OpenAPI page."""
 
 
-def infer_route(service: str, catalogue: Catalogue, max_body_bytes: int) -> DoorRoute:
+_PARAMETERS: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {"type": ["string", "number", "boolean"]},
+}
+_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+
+
+def _tensors(*required: str) -> dict[str, Any]:
+    """The schema of a list of tensors, of which some fields are required."""
+    tensor = {
+        "type": "object",
+        "required": list(required),
+        "properties": {
+            "name": {"type": "string", "minLength": 1},
+            "datatype": {"enum": list(DATATYPES)},
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+            "data": {"type": "array", "items": {}},
+            "parameters": _PARAMETERS,
+        },
+    }
+    return {"type": "array", "items": tensor}
+
+
+_INFER_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "An OIP V2 infer request: JSON, or JSON followed by binary tensors.",
+        "content": {
+            JSON_TYPE: {
+                "schema": {
+                    "type": "object",
+                    "required": ["inputs"],
+                    "properties": {
+                        "id": {"type": "string"},
+                        "parameters": _PARAMETERS,
+                        "inputs": _tensors("name", "datatype", "shape"),
+                        "outputs": _tensors("name"),
+                    },
+                }
+            },
+            BINARY_TYPE: _BINARY,
+        },
+    }
+}
+_INFER_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "JSON, or JSON followed by binary tensors where some were asked for.",
+        "content": {
+            JSON_TYPE: {
+                "schema": {
+                    "type": "object",
+                    "required": ["model_name", "model_version", "outputs"],
+                    "properties": {
+                        "model_name": {"type": "string"},
+                        "model_version": {"type": "string"},
+                        "id": {"type": "string"},
+                        "parameters": _PARAMETERS,
+                        "outputs": _tensors("name", "datatype", "shape"),
+                    },
+                }
+            },
+            BINARY_TYPE: _BINARY,
+        },
+    }
+}
+
+
+def infer_routes(service: str, catalogue: Catalogue, max_body_bytes: int) -> list[RawRoute]:
     """``POST /v2/models/{name}[/versions/{version}]/infer``.
 
     Args:
@@ -26,8 +106,8 @@ def infer_route(service: str, catalogue: Catalogue, max_body_bytes: int) -> Door
         max_body_bytes: Largest body once it is decompressed.
     """
 
-    async def infer(request: Request, name: str, version: str | None) -> Response:
-        entry = catalogue.get(name, version)
+    async def infer(request: Request) -> Response:
+        entry = catalogue.get(request.path_params["name"], request.path_params.get("version"))
         model = entry.model
         request.state.podium_model = model.name
         body = await read_body(request, max_body_bytes)
@@ -44,4 +124,26 @@ def infer_route(service: str, catalogue: Catalogue, max_body_bytes: int) -> Door
         answer = write_response(model.name, model.version, asked, result)
         return Response(answer.data, headers=answer.headers)
 
-    return DoorRoute("/v2/models/{name}/infer", _PATH, infer)
+    return [
+        RawRoute(
+            path,
+            infer,
+            tags=[OIP_TAG],
+            summary=summary,
+            response_class=Response,
+            responses=_INFER_ANSWER,
+            openapi_extra={**_INFER_BODY, "parameters": _path_parameters(path)},
+        )
+        for path, summary in (
+            ("/v2/models/{name}/infer", "Infer"),
+            ("/v2/models/{name}/versions/{version}/infer", "Infer with a version"),
+        )
+    ]
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in ("name", "version")
+        if f"{{{name}}}" in path
+    ]

@@ -6,6 +6,7 @@ has; ``repository_control`` is for those that load models from a repository.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Literal, NoReturn, Protocol
 
@@ -54,9 +55,12 @@ class BuiltInModels:
         self._catalogue = catalogue
 
     async def index(self) -> list[IndexEntry]:
-        """All are always ready."""
+        """All are ready unless they say why not."""
+        entries = list(self._catalogue)
+        faults = await asyncio.gather(*(entry.fault() for entry in entries))
         return [
-            IndexEntry(entry.model.name, entry.model.version, "READY") for entry in self._catalogue
+            IndexEntry(each.model.name, each.model.version, *_state(fault))
+            for each, fault in zip(entries, faults, strict=True)
         ]
 
     async def load(self, name: str, version: str | None = None) -> None:
@@ -73,3 +77,7 @@ class BuiltInModels:
             f"model: {name!r} is part of this service; only the model services "
             "(detection, pose2d, pose3d) load and unload models"
         )
+
+
+def _state(fault: str) -> tuple[State, str]:
+    return ("UNAVAILABLE" if fault else "READY"), fault
