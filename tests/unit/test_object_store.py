@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import os
+import shutil
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import boto3
@@ -13,8 +19,9 @@ from pydantic import ValidationError
 
 from podium.environment import read_group
 from podium.errors import Forbidden, InvalidInput, NotFound, Overloaded, TooLarge, Unavailable
-from podium.storage import object_cache
-from podium.storage.object_store import ObjectStore, ObjectStoreSettings
+from podium.storage.object_cache import ObjectCache
+from podium.storage.object_store import ObjectStore
+from podium.storage.settings import ObjectStoreSettings
 
 
 @pytest.fixture
@@ -39,7 +46,7 @@ def local(folders):
 async def test_files_are_read_where_they_lie(local, folders):
     path = folders / "in" / "clip 1.mp4"
     for uri in (path.as_uri(), f"file:{str(path).replace(' ', '%20')}", f"file://localhost{path}"):
-        assert await local.fetch(uri) == path
+        assert (await local.fetch(uri)).path.samefile(path)
 
 
 async def test_nothing_outside_the_roots_is_read(local, folders):
@@ -103,6 +110,123 @@ async def test_only_regular_files_are_read(local, folders):
     (inside / "big").write_bytes(bytes(1001))
     with pytest.raises(TooLarge, match="1001 bytes"):
         await local.fetch(f"file://{inside}/big")
+
+
+async def test_files_are_read_whatever_their_names_are_made_of(local, folders):
+    for name in (b"caf\xe9.mp4", "café.mp4".encode(), b"100%25 #1?.mp4", b"a\nb", b"n" * 255):
+        path = folders / "in" / os.fsdecode(name)
+        path.write_bytes(name)
+        assert (await local.fetch(path.as_uri())).path.read_bytes() == name
+
+
+async def test_an_address_that_is_long_costs_nothing(local, folders):
+    for uri in ("file:///" + "a/" * 300_000, f"file://{folders}/in/" + "x" * 600_000):
+        with pytest.raises(TooLarge, match=r"uri: has 6\d{5} characters; at most 8192"):
+            await local.fetch(uri)
+    with pytest.raises((InvalidInput, Forbidden)):
+        local.check("file:///" + "a/" * 4000)
+
+
+async def test_a_file_may_be_a_root_itself(folders):
+    path = folders / "in" / "clip 1.mp4"
+    only = ObjectStore(ObjectStoreSettings(read_roots=(path,)))
+    assert (await only.fetch(path.as_uri())).path.read_bytes() == b"frames"
+    with pytest.raises(Forbidden):
+        await only.fetch((folders / "in" / "other").as_uri())
+
+
+async def test_what_is_read_is_what_was_opened(local, folders):
+    path = folders / "in" / "clip 1.mp4"
+    held = await local.fetch(path.as_uri())
+    path.unlink()
+    path.symlink_to(folders / "in-secret" / "key")
+    assert held.path.read_bytes() == b"frames"
+    descriptor = int(held.path.name)
+    os.fstat(descriptor)
+    del held
+    await asyncio.sleep(0)  # the loop lets go of the result, too
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+@pytest.mark.parametrize("swapped", ["clip", "clip/inner"])
+async def test_names_that_become_links_meanwhile_lead_nowhere(local, folders, swapped):
+    """Somebody swaps a file, or its folder, for a link to a secret and back, all the time."""
+    target = folders / "in" / swapped
+    secret = folders / "in-secret" / ("key" if swapped == "clip" else "")
+    if swapped == "clip/inner":
+        (folders / "in-secret" / "file").write_bytes(b"secret")
+        target.mkdir(parents=True)
+        (target / "file").write_bytes(b"frames")
+    else:
+        target.write_bytes(b"frames")
+    kept, link = folders / "in" / "kept", folders / "in" / "link"
+    done = threading.Event()
+
+    def swap() -> None:
+        while not done.is_set():
+            target.rename(kept)
+            link.symlink_to(secret)
+            link.rename(target)
+            target.unlink()
+            kept.rename(target)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    name = swapped if swapped == "clip" else f"{swapped}/file"
+    read = []
+    try:
+        for _ in range(2000):
+            try:
+                read.append((await local.fetch((folders / "in" / name).as_uri())).path.read_bytes())
+            except (Forbidden, NotFound, InvalidInput):
+                continue
+    finally:
+        done.set()
+        thread.join()
+    assert set(read) == {b"frames"}
+
+
+async def test_folders_that_become_links_meanwhile_are_not_written_through(local, folders):
+    source = folders / "in" / "clip 1.mp4"
+    inside, kept = folders / "out" / "run", folders / "out" / "kept"
+    inside.mkdir()
+    done = threading.Event()
+
+    def swap() -> None:
+        while not done.is_set():
+            inside.rename(kept)
+            with contextlib.suppress(FileExistsError):  # it is made anew where it is missing
+                inside.symlink_to(folders / "in-secret")
+                inside.unlink()
+            shutil.rmtree(inside, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                kept.rename(inside)
+                continue
+            shutil.rmtree(kept)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        for _ in range(500):
+            with contextlib.suppress(Forbidden, InvalidInput):
+                await local.publish({"x": source}, inside.as_uri())
+    finally:
+        done.set()
+        thread.join()
+    assert sorted(p.name for p in (folders / "in-secret").iterdir()) == ["key"]
+
+
+async def test_a_full_disk_leaves_no_half_file_and_is_named(local, folders, monkeypatch):
+    def fill_up(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("podium.storage.file_objects.shutil.copyfileobj", fill_up)
+    with pytest.raises(InvalidInput, match=r"uri: .*/out/run/x cannot be written \(No space left"):
+        await local.publish(
+            {"x": folders / "in" / "clip 1.mp4"}, (folders / "out" / "run").as_uri()
+        )
+    assert list((folders / "out" / "run").iterdir()) == []
 
 
 async def test_files_are_published(local, folders):
@@ -193,16 +317,20 @@ def remote(bucket, s3_url, tmp_path):
 URI = "s3://clips/in/a#1 é.bin"
 
 
+def objects(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "cache").iterdir() if path.name != ".lock"]
+
+
 async def test_objects_are_downloaded_once_per_version(remote, bucket, tmp_path):
-    paths = await asyncio.gather(*(remote.fetch(URI) for _ in range(5)))
-    assert len(set(paths)) == 1
-    assert paths[0].read_bytes() == b"one"
-    stamp = paths[0].stat().st_ino
-    assert (await remote.fetch(URI)).stat().st_ino == stamp
+    found = await asyncio.gather(*(remote.fetch(URI) for _ in range(5)))
+    (path,) = {held.path for held in found}
+    assert path.read_bytes() == b"one"
+    stamp = path.stat().st_ino
+    assert (await remote.fetch(URI)).path.stat().st_ino == stamp
     bucket.put_object(Bucket="clips", Key="in/a#1 é.bin", Body=b"two")
-    assert (await remote.fetch(URI)).read_bytes() == b"two"
-    assert paths[0].read_bytes() == b"one"  # whoever still reads the old version keeps it
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+    assert (await remote.fetch(URI)).path.read_bytes() == b"two"
+    assert path.read_bytes() == b"one"  # whoever still reads the old version keeps it
+    assert len(objects(tmp_path)) == 2
 
 
 async def test_only_allowed_prefixes_are_read(remote):
@@ -222,37 +350,59 @@ async def test_large_objects_are_refused_undownloaded(remote, bucket, tmp_path):
     bucket.put_object(Bucket="clips", Key="in/big", Body=bytes(1001))
     with pytest.raises(TooLarge, match="1001 bytes"):
         await remote.fetch("s3://clips/in/big")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert not (tmp_path / "cache").exists() or objects(tmp_path) == []
 
 
-async def test_the_cache_keeps_under_its_cap_and_spares_what_is_in_use(
-    remote, bucket, tmp_path, monkeypatch
-):
+async def test_the_cache_keeps_under_its_cap_and_spares_what_is_in_use(remote, bucket, tmp_path):
     for name in "xyz":
         bucket.put_object(Bucket="clips", Key=f"in/{name}", Body=name.encode() * 900)
     first, second = [await remote.fetch(f"s3://clips/in/{name}") for name in "xy"]
     with pytest.raises(Overloaded):
         await remote.fetch("s3://clips/in/z")
-    assert first.exists()
-    assert second.exists()
-    os.utime(first, (1, 1))  # not used for a long time
+    assert first.path.exists()
+    assert second.path.exists()
+    gone = first.path
+    del first
     third = await remote.fetch("s3://clips/in/z")
-    assert third.read_bytes() == b"z" * 900
-    assert second.exists()
-    assert not first.exists()
-    monkeypatch.setattr(object_cache, "IN_USE_S", 0)
-    assert (await remote.fetch("s3://clips/in/x")).read_bytes() == b"x" * 900
-    assert sum(p.stat().st_size for p in (tmp_path / "cache").iterdir()) <= 2000
+    assert third.path.read_bytes() == b"z" * 900
+    assert second.path.exists()
+    assert not gone.exists()
+    del third
+    await remote.fetch("s3://clips/in/z")  # used again, and so is not the next to go
+    del second
+    assert (await remote.fetch("s3://clips/in/x")).path.read_bytes() == b"x" * 900
+    assert {path.read_bytes()[:1] for path in objects(tmp_path)} == {b"x", b"z"}
+    assert sum(path.stat().st_size for path in objects(tmp_path)) <= 2000
 
 
-async def test_a_wall_clock_that_was_put_back_does_not_fill_the_cache(remote, bucket):
-    for name in "xyz":
-        bucket.put_object(Bucket="clips", Key=f"in/{name}", Body=name.encode() * 900)
-    for name in "xy":
-        path = await remote.fetch(f"s3://clips/in/{name}")
-        tomorrow = path.stat().st_mtime + 86_400  # as if it had been used before the jump
-        os.utime(path, (tomorrow, tomorrow))
-    assert (await remote.fetch("s3://clips/in/z")).read_bytes() == b"z" * 900
+HOLD = """
+import sys
+from podium.storage.object_cache import ObjectCache
+from pathlib import Path
+held = ObjectCache(Path(sys.argv[1]), 2000).put(sys.argv[2], [b"a" * 900], 900)
+print("holds", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_another_process_uses_stays_and_what_a_dead_one_left_goes(tmp_path):
+    cache = ObjectCache(tmp_path / "cache", 2000)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path / "cache", "theirs"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"holds\n"
+        ours = cache.put("ours", [b"b" * 900], 900)
+        with pytest.raises(Overloaded):
+            cache.put("third", [b"c" * 900], 900)
+        (tmp_path / "cache" / ".partial-of-one-that-died").write_bytes(bytes(500))
+        other.kill()
+    third = cache.put("third", [b"c" * 900], 900)
+    assert sorted(path.name for path in objects(tmp_path)) == ["ours", "third"]
+    assert ours.path.exists()
+    assert third.path.exists()
 
 
 async def test_objects_are_published(remote, bucket, tmp_path):

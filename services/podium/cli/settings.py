@@ -15,7 +15,7 @@ from podium.local.settings import SERVICES, settings_of
 from podium.models.settings import RepositorySettings
 from podium.serving.hosting.model_service import ModelServiceSettings
 from podium.serving.http.settings import ServiceSettings
-from podium.storage.object_store import ObjectStoreSettings
+from podium.storage.settings import ObjectStoreSettings
 
 
 @click.command("settings")

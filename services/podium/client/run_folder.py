@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from pydantic import ValidationError
 
 import podium
 from podium.errors import InvalidInput
 from podium.schemas.results import PipelineResult
+from podium.whole_files import replacing
 
 _EDGE_BYTES = 1 << 20
 _BATCH = "[0-9]" * 10 + ".json"
@@ -71,7 +69,7 @@ class RunFolder:
                 for path in self._paths():
                     path.unlink()
                 self.results.unlink(missing_ok=True)
-                with _replacing(root / "run.json") as file:
+                with replacing(root / "run.json") as file:
                     file.write(json.dumps(identity, indent=2).encode())
             self._batches.mkdir(exist_ok=True)
         except OSError as error:
@@ -92,7 +90,7 @@ class RunFolder:
 
     def save(self, start: int, result: PipelineResult) -> None:
         """Keep an answer."""
-        with _replacing(self._path(start)) as file:
+        with replacing(self._path(start)) as file:
             file.write(result.model_dump_json().encode())
 
     def batches(self) -> Iterator[PipelineResult]:
@@ -102,7 +100,7 @@ class RunFolder:
 
     def join(self) -> None:
         """Write ``results.json``: a list of all answers. It may be longer than memory allows."""
-        with _replacing(self.results) as file:
+        with replacing(self.results) as file:
             for number, path in enumerate(self._paths()):
                 file.write(b",\n" if number else b"[")
                 file.write(path.read_bytes())
@@ -129,16 +127,3 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears whole or not at all."""
-    descriptor, partial = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise

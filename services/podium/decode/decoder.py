@@ -24,6 +24,7 @@ from podium.media.video import VideoReader
 from podium.serving.observing.in_thread import in_thread
 from podium.serving.observing.metered_executor import MeteredExecutor
 from podium.serving.observing.telemetry import Metrics
+from podium.storage.file_locks import HeldFile
 from podium.storage.object_store import ObjectStore
 from podium.types import (
     Crops,
@@ -104,11 +105,9 @@ class Decoder:
         """
         if (media.data is None) == (media.uri is None):
             raise InvalidInput("give exactly one of media and uri", field="media")
-        held: bytes | Path
+        held: bytes | HeldFile = media.data or b""
         if media.uri is not None:
             held = await self._objects.fetch(media.uri)
-        else:
-            held = media.data or b""
         room = self._store.room()
         wanted = _Wanted(frames, media.capture_fps)
         try:
@@ -171,7 +170,7 @@ class Decoder:
     def _decode(
         self,
         room: Room,
-        held: bytes | Path,
+        held: bytes | HeldFile,
         wanted: _Wanted,
         stride: int,
         spec: Letterbox | None,
@@ -206,13 +205,14 @@ class Decoder:
             images[row], transforms[row] = make_square(decoded.pixels[ordinal], spec)
         return images, transforms, shown
 
-    def _read(self, held: bytes | Path, wanted: _Wanted, claim: Claim) -> DecodedFrames:
+    def _read(self, held: bytes | HeldFile, wanted: _Wanted, claim: Claim) -> DecodedFrames:
+        data = held if isinstance(held, bytes) else held.path
         try:
-            size_bytes = len(held) if isinstance(held, bytes) else held.stat().st_size
-            head = held[:HEAD_BYTES] if isinstance(held, bytes) else _head(held)
+            size_bytes = len(data) if isinstance(data, bytes) else data.stat().st_size
+            head = data[:HEAD_BYTES] if isinstance(data, bytes) else _head(data)
             if size_bytes == 0:
                 raise Unprocessable("is empty", field="media")
-            whole = isinstance(held, bytes) or is_picture(head)
+            whole = isinstance(data, bytes) or is_picture(head)
             if whole and size_bytes > self._settings.max_media_bytes:
                 raise TooLarge(
                     f"has {size_bytes} bytes; at most {self._settings.max_media_bytes} are read: "
@@ -220,13 +220,13 @@ class Decoder:
                     field="media",
                 )
             if is_picture(head):
-                data = held if isinstance(held, bytes) else held.read_bytes()
-                return decode_picture(data, wanted.frames, self._settings.limits, claim=claim)
+                picture = data if isinstance(data, bytes) else data.read_bytes()
+                return decode_picture(picture, wanted.frames, self._settings.limits, claim=claim)
         except OSError as error:
             raise NotFound(f"uri: cannot be read ({error.strerror})") from error
         return decode_video(
             self._videos,
-            Source(held, head),
+            Source(data, head),
             wanted.frames,
             self._settings.limits,
             capture_fps=wanted.capture_fps,

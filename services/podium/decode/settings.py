@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from podium.decode.frames import Limits
 from podium.serving.http.settings import ServiceSettings
-from podium.storage.object_store import ObjectStoreSettings
+from podium.storage.settings import ObjectStoreSettings
 
 
 class DecodeSettings(ServiceSettings):

@@ -182,8 +182,8 @@ def _identity(source: Source) -> Hashable:
     """What tells media from others, and a file from what it was before it changed."""
     if isinstance(source.data, bytes):
         return hashlib.sha256(source.data).digest()
-    status = source.data.stat()
-    return source.data, status.st_ino, status.st_size, status.st_mtime_ns
+    status = source.data.stat()  # one file may be read under several names
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _held_bytes(source: Source, index: VideoIndex) -> int:

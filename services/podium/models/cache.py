@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from podium.errors import SetupError
-from podium.models.disk_budget import DiskBudget
 from podium.models.manifest import MANIFEST_FILE, Manifest, write_manifest
-from podium.models.repository import HeldWeights, ModelRepository, publish, sha256_of
-from podium.storage.file_lock import SharedLock, exclusive
+from podium.models.repository import ModelRepository, sha256_of
+from podium.storage.file_locks import HeldFile, exclusive
+from podium.storage.folder_cache import LOCK_FILE, Entry, FolderCache, hold
+from podium.whole_files import publish_folder
 
 _log = logging.getLogger("podium.models")
 
 Download = Callable[[Path], None]
 """Writes the weights to a path, from where an earlier download left them."""
+
+
+_CACHE = re.compile(r"[0-9a-f]{16}")
+_VERSION = re.compile(r"[1-9][0-9]*|\.[1-9][0-9]*(-[0-9a-f]{12}\.partial|\.old)")
 
 
 class WrongBytes(SetupError):
@@ -34,14 +39,14 @@ class ModelCache:
 
     Args:
         folder: The folder; made when it is needed.
-        budget: What it shares its disk space with; None: no limit.
+        budget: The folder above, whose cap the caches of all repositories share; None: no cap.
     """
 
-    def __init__(self, folder: Path, budget: DiskBudget | None = None) -> None:
+    def __init__(self, folder: Path, budget: FolderCache | None = None) -> None:
         self.folder = folder
         self._budget = budget
 
-    def hold(self, manifest: Manifest, size: int, download: Download) -> HeldWeights:
+    def hold(self, manifest: Manifest, size: int, download: Download) -> HeldFile:
         """Have a model on this machine, verified, and keep it from being evicted.
 
         Args:
@@ -59,17 +64,20 @@ class ModelCache:
             return held
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self._budget.folder if self._budget else self.folder) / ".lock"
-            with exclusive(lock):
+            with self._budget.lock() if self._budget else exclusive(self.folder / LOCK_FILE):
                 return self._held(manifest) or self._bring(manifest, size, download)
         except OSError as error:
             raise SetupError(f"{self.folder}: {_explain(error)}") from error
 
-    def _bring(self, manifest: Manifest, size: int, download: Download) -> HeldWeights:
+    def _bring(self, manifest: Manifest, size: int, download: Download) -> HeldFile:
         folder = self._of(manifest)
         partial = folder.with_name(f".{manifest.version}-{manifest.sha256[:12]}.partial")
-        if self._budget:
-            self._budget.make_room(size, besides=partial)
+        if self._budget and not self._budget.make_room(size, besides=partial):
+            raise SetupError(
+                f"{self._budget.folder}: {size} bytes more do not fit into "
+                f"{self._budget.max_bytes} beside the models in use; "
+                "raise PODIUM_MODELS_CACHE_BYTES"
+            )
         _log.info("downloading %s@%d, %d bytes", manifest.name, manifest.version, size)
         resumed = partial.exists()
         try:
@@ -78,7 +86,7 @@ class ModelCache:
             if not resumed:
                 raise
             self._fill(partial, manifest, download)  # the first half was of another file
-        publish(partial, folder)
+        publish_folder(partial, folder)
         held = self._held(manifest)
         if held is None:
             raise SetupError(f"{folder}: was changed by somebody else; try again")
@@ -101,18 +109,18 @@ class ModelCache:
             shutil.rmtree(partial, ignore_errors=True)
             raise
 
-    def _held(self, manifest: Manifest) -> HeldWeights | None:
+    def _held(self, manifest: Manifest) -> HeldFile | None:
         """The model if it is there, undamaged, under a lock; marked as used now."""
-        marker = self._of(manifest) / MANIFEST_FILE
+        folder = self._of(manifest)
         try:
-            lock = SharedLock(marker)
+            held = hold(folder / manifest.weights, marker=folder / MANIFEST_FILE)
             stored = ModelRepository(self.folder).load(manifest.name, manifest.version)
-            if stored.manifest != manifest:
+            if held is None or stored.manifest != manifest:
                 return None
-            os.utime(marker)
-            return HeldWeights(stored.verified_weights(), lock)
+            stored.verified_weights()
         except (OSError, SetupError):
             return None
+        return held
 
     def _of(self, manifest: Manifest) -> Path:
         return self.folder / manifest.name / str(manifest.version)
@@ -122,3 +130,11 @@ def _explain(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full; make room, or choose another folder"
     return f"cannot be used: {error.strerror}"
+
+
+def versions_in(folder: Path) -> Iterator[Entry]:
+    """The models of all caches in a folder; these are named by 16 hexadecimal digits."""
+    for version in folder.glob("*/*/*"):
+        cache = version.parent.parent.name
+        if _CACHE.fullmatch(cache) and _VERSION.fullmatch(version.name) and version.is_dir():
+            yield Entry(version, version / MANIFEST_FILE)

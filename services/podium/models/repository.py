@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,18 +12,11 @@ from pathlib import Path
 from podium.errors import NotFound, SetupError
 from podium.models.manifest import MANIFEST_FILE, Manifest, read_manifest
 from podium.models.published import how_to_get
+from podium.storage.file_locks import HeldFile
 
 _NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
 _VERSION = r"[1-9][0-9]{0,8}"
 _REFERENCE = re.compile(rf"(?P<name>{_NAME})(@(latest|(?P<version>{_VERSION})))?")
-
-
-@dataclass(frozen=True, slots=True)
-class HeldWeights:
-    """Verified weights that stay on this machine while this object lives."""
-
-    path: Path
-    lock: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +49,13 @@ class StoredModel:
             )
         return path
 
-    def hold(self) -> HeldWeights:
+    def hold(self) -> HeldFile:
         """The verified weights, for as long as the caller keeps the result.
 
         Raises:
             SetupError: see ``verified_weights``.
         """
-        return HeldWeights(self.verified_weights())
+        return HeldFile(self.verified_weights())
 
 
 class ModelRepository:
@@ -185,22 +177,6 @@ def require_place(manifest: Manifest, name: str, version: int, where: str) -> No
             f"{where}: is of {manifest.name}@{manifest.version}, "
             f"but lies in the folder of {name}@{version}"
         )
-
-
-def publish(prepared: Path, folder: Path) -> None:
-    """Move a complete folder into place; readers see the old one, none, or the new one.
-
-    Args:
-        prepared: On the same file system.
-        folder: Where it shall be; what is there is removed.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    prepared.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def sha256_of(path: Path) -> str:

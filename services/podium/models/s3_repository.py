@@ -10,11 +10,9 @@ from pathlib import Path
 import obstore
 
 from podium.errors import NotFound, SetupError
-from podium.models.cache import Download, ModelCache
-from podium.models.disk_budget import DiskBudget
+from podium.models.cache import Download, ModelCache, versions_in
 from podium.models.manifest import MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, parse_manifest
 from podium.models.repository import (
-    HeldWeights,
     ModelRepository,
     StoredModel,
     is_name,
@@ -23,6 +21,8 @@ from podium.models.repository import (
 )
 from podium.models.settings import RepositorySettings, is_s3
 from podium.storage.download import RemoteFile, download
+from podium.storage.file_locks import HeldFile
+from podium.storage.folder_cache import FolderCache
 from podium.storage.s3 import S3Connection, bucket_and_key, store_errors
 
 Progress = Callable[[str, int, int], None]
@@ -44,7 +44,7 @@ class RemoteModel(StoredModel):
         """The downloaded weights, as they are now; ``hold`` keeps them. Raises PodiumError."""
         return self.hold().path
 
-    def hold(self) -> HeldWeights:
+    def hold(self) -> HeldFile:
         """Have the weights on this machine for as long as the result lives. Raises PodiumError."""
         return self.cache.hold(self.manifest, self.size, self.download)
 
@@ -177,7 +177,7 @@ def open_repository(address: str | Path, settings: RepositorySettings) -> ModelR
         settings,
         ModelCache(
             folder / origin,
-            DiskBudget(folder, settings.cache_bytes, "PODIUM_MODELS_CACHE_BYTES"),
+            FolderCache(folder, settings.cache_bytes, versions_in),
         ),
     )
 
@@ -190,9 +190,7 @@ def s3_repository(
     Raises:
         InvalidInput: the address is malformed.
     """
-    connection = S3Connection(
-        settings.s3_endpoint, settings.s3_region, settings.s3_allow_http, stall_s=_STALL_S
-    )
+    connection = settings.connection(stall_s=_STALL_S)
     return S3Repository(
         uri, connection, cache, max_file_bytes=settings.max_file_bytes, progress=progress
     )

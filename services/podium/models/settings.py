@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import ClassVar, Self
 
-from pydantic import BeforeValidator, PositiveInt, model_validator
+from pydantic import PositiveInt, model_validator
 
-from podium.environment import Group
-
-
-def _split(value: object) -> object:
-    return [item for item in value.split(",") if item] if isinstance(value, str) else value
+from podium.storage.settings import S3Settings, Texts
 
 
-References = Annotated[tuple[str, ...], BeforeValidator(_split)]
-
-
-class RepositorySettings(Group):
+class RepositorySettings(S3Settings):
     """Which models of a repository are served, and how those from ``s3://`` get here."""
 
     word: ClassVar[str] = "MODELS"
 
-    serve: References = ()
+    serve: Texts = ()
     """Which models are served, with commas between them: ``name`` or ``name@latest`` (the highest
     version), ``name@3``; empty: every version of every model."""
-
-    s3_endpoint: str | None = None
-    """Base URL of an S3-compatible store of models; unset: AWS."""
-
-    s3_region: str = "us-east-1"
-    """Region of the bucket of models."""
-
-    s3_allow_http: bool = False
-    """Whether the endpoint may be plain HTTP."""
 
     cache_dir: Path | None = None
     """Folder for models from ``s3://``, shared by the services of a node; unset:

@@ -14,6 +14,7 @@ from podium.postprocess.postprocessor import Postprocessor
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.summary import PostprocessResult
 from podium.serving.observing.in_thread import in_thread
+from podium.storage.file_locks import HeldFile
 from podium.storage.object_store import ObjectStore
 
 
@@ -53,7 +54,7 @@ class PostprocessService:
             raise InvalidInput("give exactly one of results and results_uri", field="results")
         self._check(output, "output", write=True)
         video = await self._fetch(source, "source")
-        held: bytes | Path = results or b""
+        held: bytes | HeldFile = results or b""
         if results_uri is not None:
             held = await self._fetch(results_uri, "results_uri")
         cancelled = threading.Event()
@@ -67,8 +68,8 @@ class PostprocessService:
 
     async def _work(
         self,
-        source: Path,
-        results: bytes | Path,
+        source: HeldFile,
+        results: bytes | HeldFile,
         output: str,
         options: PostprocessOptions,
         cancelled: threading.Event,
@@ -79,9 +80,9 @@ class PostprocessService:
 
         def process(folder: Path) -> PostprocessResult:
             check()
-            data = results.read_bytes() if isinstance(results, Path) else results
+            data = results if isinstance(results, bytes) else results.path.read_bytes()
             parsed = parse_results(data)
-            return self._postprocessor.process(source, parsed, folder, options, check)
+            return self._postprocessor.process(source.path, parsed, folder, options, check)
 
         with tempfile.TemporaryDirectory(prefix="podium-postprocess-") as name:
             folder = Path(name)
@@ -93,7 +94,7 @@ class PostprocessService:
             file.uri = addresses[file.name]
         return done
 
-    async def _fetch(self, uri: str, name: str) -> Path:
+    async def _fetch(self, uri: str, name: str) -> HeldFile:
         self._check(uri, name)
         try:
             return await self._store.fetch(uri)

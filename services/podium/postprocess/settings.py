@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from podium.serving.http.settings import ServiceSettings
-from podium.storage.object_store import ObjectStoreSettings
+from podium.storage.settings import ObjectStoreSettings
 
 
 class PostprocessSettings(ServiceSettings):

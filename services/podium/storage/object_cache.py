@@ -1,86 +1,67 @@
-"""A folder of downloaded objects that never holds more than a fixed number of bytes."""
+"""Downloaded objects: files whose names say which object and version they are."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-import threading
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from podium.errors import Overloaded, TooLarge
+from podium.storage.file_locks import HeldFile, SharedLock
+from podium.storage.folder_cache import LOCK_FILE, Entry, FolderCache, hold
+from podium.whole_files import partial_name
 
-IN_USE_S = 60.0
-"""A file handed out this recently may be about to be opened and is not removed."""
+_RETRY_AFTER_S = 30.0
 
 
 class ObjectCache:
-    """Least recently used files under a byte cap; processes may share the folder.
+    """Objects under a byte cap.
 
     Args:
-        folder: Where the files lie; made when missing, readable by its owner only.
+        folder: Where they lie.
         max_bytes: Cap on the sum of their sizes.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder = folder
-        self._max_bytes = max_bytes
-        self._lock = threading.Lock()
+        self._cache = FolderCache(folder, max_bytes, _files)
 
-    def get(self, name: str) -> Path | None:
-        """The file called ``name``, marked as used now, or None."""
-        path = self._folder / name
-        try:
-            os.utime(path)
-        except FileNotFoundError:
-            return None
-        return path
+    def get(self, name: str) -> HeldFile | None:
+        """The object called ``name``, or None."""
+        return hold(self._cache.folder / name)
 
-    def put(self, name: str, chunks: Iterable[bytes], size: int) -> Path:
-        """Write a file of ``size`` bytes; readers see all of it or nothing.
+    def put(self, name: str, chunks: Iterable[bytes], size: int) -> HeldFile:
+        """Write an object of ``size`` bytes; readers see all of it or nothing.
 
         Raises:
-            Overloaded: the cache is full of files that are in use.
+            Overloaded: the cache is full of objects that are in use.
             TooLarge: more than ``size`` bytes came.
         """
-        with self._lock:
-            self._make_room(size)
-            descriptor, partial = tempfile.mkstemp(prefix=".partial-", dir=self._folder)
-            os.truncate(descriptor, size)  # counts against the cap from now on
+        partial = self._cache.folder / partial_name()
+        path = self._cache.folder / name
+        with self._cache.lock():
+            if not self._cache.make_room(size):
+                raise Overloaded(
+                    f"the object cache of {self._cache.max_bytes} bytes is full of objects in use",
+                    retry_after_s=_RETRY_AFTER_S,
+                )
+            partial.touch(0o600)
+            lock = SharedLock(partial)  # one of a process that has died can be removed
+            os.truncate(partial, size)  # counts against the cap from now on
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with partial.open("r+b") as file:
                 for chunk in chunks:
                     if file.tell() + len(chunk) > size:
                         raise TooLarge(f"is longer than its declared {size} bytes", field="uri")
                     file.write(chunk)
                 file.truncate()
-            path = self._folder / name
-            Path(partial).replace(path)
+            partial.replace(path)
         except BaseException:
-            Path(partial).unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
             raise
-        return path
+        return HeldFile(path, lock)
 
-    def _make_room(self, size: int) -> None:
-        files = sorted(
-            ((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in self._scan()),
-        )
-        excess = sum(size for _, size, _ in files) + size - self._max_bytes
-        for used_s, bytes_, path in files:
-            if excess <= 0:
-                return
-            if abs(time.time() - used_s) < IN_USE_S:  # either way: the clock may be put back
-                continue
-            Path(path).unlink(missing_ok=True)
-            excess -= bytes_
-        if excess > 0:
-            raise Overloaded(
-                f"the object cache of {self._max_bytes} bytes is full of objects in use",
-                retry_after_s=IN_USE_S,
-            )
 
-    def _scan(self) -> list[os.DirEntry[str]]:
-        with os.scandir(self._folder) as entries:
-            return [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+def _files(folder: Path) -> Iterator[Entry]:
+    for path in folder.iterdir():
+        if path.name != LOCK_FILE and path.is_file() and not path.is_symlink():
+            yield Entry(path, path)

@@ -12,62 +12,22 @@ import tempfile
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Protocol, Self
+from typing import Protocol
 
-from pydantic import BeforeValidator, PositiveInt, model_validator
-
-from podium.environment import Group
-from podium.errors import Forbidden, InvalidInput
+from podium.errors import Forbidden, InvalidInput, TooLarge
+from podium.storage.file_locks import HeldFile
 from podium.storage.file_objects import FileObjects
 from podium.storage.object_cache import ObjectCache
-from podium.storage.s3 import S3Connection
 from podium.storage.s3_objects import S3Objects
+from podium.storage.settings import ObjectStoreSettings
 
-
-def _split(value: object) -> object:
-    return [item for item in value.split(",") if item] if isinstance(value, str) else value
-
-
-Paths = Annotated[tuple[Path, ...], BeforeValidator(_split)]
-Prefixes = Annotated[tuple[str, ...], BeforeValidator(_split)]
-
-
-class ObjectStoreSettings(Group):
-    """Where objects may be read and written. Lists are separated by commas."""
-
-    word: ClassVar[str] = "OBJECTS"
-
-    read_roots: Paths = ()
-    """Folders that ``file:`` addresses may be read from."""
-    write_roots: Paths = ()
-    """Folders that results may be written to as ``file:``."""
-    s3_read_prefixes: Prefixes = ()
-    """``s3://bucket/prefix`` addresses that may be read from."""
-    s3_write_prefixes: Prefixes = ()
-    """``s3://bucket/prefix`` addresses that results may be written to."""
-    s3_endpoint: str | None = None
-    """Base URL of an S3-compatible store; unset: AWS."""
-    s3_region: str = "us-east-1"
-    """Region of the buckets."""
-    s3_allow_http: bool = False
-    """Whether the endpoint may be plain HTTP."""
-    max_object_bytes: PositiveInt = 2 << 30
-    """Larger objects are refused."""
-    cache_dir: Path | None = None
-    """Folder for downloaded objects; unset: a temporary one that ends with the process."""
-    cache_bytes: PositiveInt = 8 << 30
-    """Cap on the downloaded objects."""
-
-    @model_validator(mode="after")
-    def _one_object_fits(self) -> Self:
-        if self.cache_bytes < self.max_object_bytes:
-            raise ValueError("CACHE_BYTES must be at least MAX_OBJECT_BYTES")
-        return self
+_MAX_URI_CHARACTERS = 8192
+"""Twice what a path may have on Linux, for percent-encoded ones."""
 
 
 class _Objects(Protocol):
     def check(self, uri: str, *, write: bool) -> None: ...
-    def fetch(self, uri: str) -> Path: ...
+    def fetch(self, uri: str) -> HeldFile: ...
     def write(self, source: Path, prefix: str, name: str) -> str: ...
 
 
@@ -88,7 +48,7 @@ class ObjectStore:
                 settings.s3_write_prefixes,
                 settings.max_object_bytes,
                 ObjectCache(folder, settings.cache_bytes),
-                S3Connection(settings.s3_endpoint, settings.s3_region, settings.s3_allow_http),
+                settings.connection(),
             ),
         }
         self._fetching: weakref.WeakValueDictionary[str, asyncio.Lock] = (
@@ -104,13 +64,13 @@ class ObjectStore:
         """
         self._objects(uri).check(uri, write=write)
 
-    async def fetch(self, uri: str) -> Path:
-        """Bring an object to a local path, to be opened at once.
+    async def fetch(self, uri: str) -> HeldFile:
+        """Bring an object to this machine; it stays while the result lives.
 
         Raises:
             InvalidInput, Forbidden: see ``check``; or it is not a regular file.
             NotFound: there is no such object.
-            TooLarge: it is over ``max_object_bytes``.
+            TooLarge: it is over ``max_object_bytes``, or ``uri`` is too long.
             Overloaded: the cache is full of objects in use.
             Unavailable: the object store does not answer.
         """
@@ -143,6 +103,10 @@ class ObjectStore:
         }
 
     def _objects(self, uri: str) -> _Objects:
+        if len(uri) > _MAX_URI_CHARACTERS:
+            raise TooLarge(
+                f"has {len(uri)} characters; at most {_MAX_URI_CHARACTERS} are read", field="uri"
+            )
         scheme, colon, _ = uri.partition(":")
         if not colon:
             raise InvalidInput("must start with file: or s3:", field="uri")

@@ -10,6 +10,7 @@ from pathlib import Path
 import obstore
 
 from podium.errors import Forbidden, InvalidInput, TooLarge
+from podium.storage.file_locks import HeldFile
 from podium.storage.object_cache import ObjectCache
 from podium.storage.s3 import S3Connection, bucket_and_key, store_errors
 
@@ -41,7 +42,7 @@ class S3Objects:
                 f"uri: is outside the prefixes that may be {'written' if write else 'read'}"
             )
 
-    def fetch(self, uri: str) -> Path:
+    def fetch(self, uri: str) -> HeldFile:
         """The local copy of an object; downloaded unless this version is in the cache."""
         self.check(uri, write=False)
         bucket, key = bucket_and_key(uri)

@@ -17,7 +17,8 @@ from podium.models.manifest import (
     Manifest,
     write_manifest,
 )
-from podium.models.repository import ModelRepository, publish
+from podium.models.repository import ModelRepository
+from podium.whole_files import publish_folder
 from podium.zoo.wheel import (
     DETECTOR,
     LANDMARK,
@@ -138,7 +139,7 @@ def pull_blazepose(
                 report(f"convert {recipe.manifest.name}", done, total)
                 prepared = Path(scratch, recipe.manifest.name)
                 _prepare(prepared, recipe, original, license_text)
-                publish(prepared, _folder(repository, recipe))
+                publish_folder(prepared, _folder(repository, recipe))
     except OSError as error:
         raise SetupError(f"{repository}: cannot be written: {error.strerror}") from error
     report("models are in place", total, total)

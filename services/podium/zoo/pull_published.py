@@ -14,10 +14,11 @@ from podium.errors import SetupError
 from podium.models.cache import WrongBytes
 from podium.models.manifest import MANIFEST_FILE, Manifest, write_manifest
 from podium.models.published import Network, PublishedFile
-from podium.models.repository import ModelRepository, publish, sha256_of
+from podium.models.repository import ModelRepository, sha256_of
 from podium.storage.download import Progress, download
-from podium.storage.file_lock import exclusive
+from podium.storage.file_locks import exclusive
 from podium.storage.web import web_file
+from podium.whole_files import publish_folder
 
 MAX_BYTES = 1 << 30
 DOWNLOADS = ".downloads"
@@ -83,7 +84,7 @@ def pull_model(
             complete = manifest.model_copy(update={"sha256": digest})
             write_manifest(prepared / MANIFEST_FILE, complete)
             folder = repository / manifest.name / str(manifest.version)
-            publish(prepared, folder)
+            publish_folder(prepared, folder)
         finally:
             shutil.rmtree(prepared, ignore_errors=True)
         downloaded.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from podium.pipelines.run import PipelineLimits, PipelineRun
 from podium.pipelines.spec import Pipeline, PipelineRequest
 from podium.stages import Decode, Pose2D, Pose3D
 from podium.stages.pose import PoseFacts, pose3d_inputs
-from podium.storage.object_store import ObjectStoreSettings
+from podium.storage.settings import ObjectStoreSettings
 from podium.types import Float32, FrameRange, Media, UInt8
 from podium.wire import Tensors
 

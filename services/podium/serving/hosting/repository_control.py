@@ -11,9 +11,10 @@ from pathlib import Path
 
 from podium.errors import Forbidden, NotFound, PodiumError, SetupError, Unavailable
 from podium.models.manifest import Manifest, Task
-from podium.models.repository import HeldWeights, ModelRepository, StoredModel
+from podium.models.repository import ModelRepository, StoredModel
 from podium.serving.oip.catalogue import Catalogue, Entry
 from podium.serving.oip.model_control import IndexEntry
+from podium.storage.file_locks import HeldFile
 
 LoadModel = Callable[[Manifest, Path], Entry]
 """Loads verified weights and warms the model up; not for the event loop. Raises SetupError."""
@@ -27,7 +28,7 @@ _log = logging.getLogger("podium.models")
 class _Loaded:
     manifest: Manifest
     entry: Entry
-    weights: HeldWeights
+    weights: HeldFile
 
 
 class RepositoryControl:

@@ -8,9 +8,10 @@ import os
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-_log = logging.getLogger("podium.models")
+_log = logging.getLogger("podium.storage")
 
 
 class SharedLock:
@@ -26,6 +27,14 @@ class SharedLock:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         if path.stat().st_ino != os.fstat(descriptor).st_ino:
             raise FileNotFoundError(path)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFile:
+    """A file that stays as it is, and where it is, while this object lives."""
+
+    path: Path
+    keeper: object = None  # lets go of it when it is collected
 
 
 @contextmanager
@@ -45,7 +54,11 @@ def exclusive(path: Path) -> Iterator[None]:
 
 @contextmanager
 def unused(path: Path) -> Iterator[bool]:
-    """Whether nobody holds a lock on a file; nobody gets one inside the block then."""
+    """Yields whether the file is unlocked; if so, holds it exclusively inside the block.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
