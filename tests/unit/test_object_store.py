@@ -113,7 +113,7 @@ async def test_only_regular_files_are_read(local, folders):
 
 
 async def test_files_are_read_whatever_their_names_are_made_of(local, folders):
-    for name in (b"caf\xe9.mp4", "café.mp4".encode(), b"100%25 #1?.mp4", b"a\nb", b"n" * 255):
+    for name in (b"\xe9.mp4", "é.mp4".encode(), b"100%25 #1?.mp4", b"a\nb", b"n" * 255):
         path = folders / "in" / os.fsdecode(name)
         path.write_bytes(name)
         assert (await local.fetch(path.as_uri())).path.read_bytes() == name
