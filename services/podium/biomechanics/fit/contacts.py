@@ -1,0 +1,60 @@
+"""Heels and toes that stand on the ground: slow in the picture for long enough."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy
+
+from podium.biomechanics.fit.model import SIDES, Body
+from podium.biomechanics.fit.observations import Observations
+from podium.biomechanics.signals.timeline import rate_hz
+from podium.types import Bool, Float64
+
+CONTACT_POINTS = tuple(f"{side}_{name}" for side in SIDES for name in ("heel", "big_toe", "ball"))
+_SEEN_AS = {f"{side}_ball": f"{side}_big_toe" for side in SIDES}
+"""While the tip of the toes stands, the ball of the foot does."""
+SLOW_PER_S = 0.12
+"""Of the standing height: a foot that moves slower in the picture stands."""
+WINDOW_S = 0.1
+"""Speed is the slope of a line through this long a piece; a slow piece stands throughout."""
+_LEAST_FRAMES = 3
+FLOATING_M = 0.08
+
+
+def contacts(body: Body, seen: Observations) -> Bool:
+    """Which of ``CONTACT_POINTS`` stand, (T, C)."""
+    columns = [body.point_index[_SEEN_AS.get(name, name)] for name in CONTACT_POINTS]
+    known = seen.weight[:, columns] > 0
+    frames = len(seen)
+    if frames < 3:
+        return np.zeros((frames, len(columns)), bool)
+    half = max(round(WINDOW_S / 2 * rate_hz(seen.time_s)), _LEAST_FRAMES // 2)
+    limit = SLOW_PER_S * seen.height_px
+    standing = np.zeros((frames, len(columns)), bool)
+    for k, column in enumerate(columns):
+        slow = _slope(seen.pixels[:, column], known[:, k], seen, half) < limit
+        standing[:, k] = scipy.ndimage.binary_dilation(slow, np.ones(2 * half + 1, bool))
+    return standing & known
+
+
+def _slope(pixels: Float64, known: Bool, seen: Observations, half: int) -> Float64:
+    """Pixels per second (T,) of lines through windows of frames; infinite where one is unseen."""
+    kernel = np.ones(2 * half + 1)
+    inside = scipy.ndimage.minimum_filter1d(known & ~seen.breaks, 2 * half + 1, mode="constant")
+    time_s = seen.time_s - seen.time_s[0]
+
+    def total(values: Float64) -> Float64:
+        return np.asarray(np.convolve(values, kernel, mode="same"))
+
+    mean_s = total(time_s) / len(kernel)
+    spread = total(time_s**2) / len(kernel) - mean_s**2
+    slopes = [
+        (total(time_s * axis) / len(kernel) - mean_s * total(axis) / len(kernel)) / spread
+        for axis in pixels.T
+    ]
+    return np.where(inside, np.hypot(*slopes), np.inf)
+
+
+def above_floor(standing: Bool, heights_m: Float64) -> Bool:
+    """Contacts (T, C) without those whose points (T, C) the fit leaves in the air, as in a jump."""
+    return standing & (heights_m < FLOATING_M)

@@ -1,0 +1,239 @@
+"""What the fit minimises: a sum of squares over frames, and its exact first derivatives.
+
+Unknowns are the coordinates (T, N) and what the trial shares, (S,): see ``beliefs``. Terms:
+
+- picture: projected points less key points (robust, pseudo-Huber);
+- space: landmarks, turned and scaled, less points, both around the mid-hip;
+- floor: standing points over the floor, and their velocity (robust);
+- smoothness: second differences of the coordinates over true times;
+- beliefs: priors and limits of joint angles, of lengths and of the camera.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from podium.biomechanics.fit.beliefs import (
+    FLOOR,
+    FOCAL,
+    LENGTHS,
+    PITCH,
+    SPACE_PITCH,
+    SPACE_SCALE,
+    SPACE_YAW,
+    Columns,
+    limits,
+    priors,
+    second_differences,
+    size_row,
+    slides,
+    space_sd,
+    usual_shared,
+)
+from podium.biomechanics.fit.camera import pixels_of, project
+from podium.biomechanics.fit.contacts import CONTACT_POINTS
+from podium.biomechanics.fit.kinematics import Pose, pose, positions
+from podium.biomechanics.fit.model import SIDES, Body
+from podium.biomechanics.fit.observations import Observations
+from podium.biomechanics.fit.weights import Weights
+from podium.types import Bool, Float64
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Weighted residuals and their derivatives by the free unknowns, frame by frame."""
+
+    residual: Float64  # (T, R)
+    by_coordinate: Float64  # (T, R, N)
+    by_shared: Float64  # (T, R, S)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Weighted residuals that join a frame to the next one."""
+
+    first: Columns  # (K,) the earlier frame
+    residual: Float64  # (K, R)
+    by_first: Float64  # (K, R, N)
+    by_second: Float64  # (K, R, N)
+    by_shared: Float64  # (K, R, S)
+
+
+class Problem:
+    """One athlete's observations with everything that is believed about them.
+
+    Args:
+        body: The model.
+        seen: What was seen.
+        standing: (T, C) which of the contact points stand.
+        weights: Standard deviations of all terms.
+        liveliness: How much faster the motion is than a walk.
+        free: Coordinates to be moved; None for all.
+        shared_free: Shared unknowns to be moved; None for all.
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        seen: Observations,
+        standing: Bool,
+        weights: Weights,
+        *,
+        liveliness: float = 1.0,
+        free: Columns | None = None,
+        shared_free: Columns | None = None,
+    ) -> None:
+        self.body, self.seen, self.weights = body, seen, weights
+        self.shared_mean, self.shared_sd = usual_shared(body, seen, weights)
+        self.free = np.arange(len(body.coordinates)) if free is None else free
+        self.shared_free = np.arange(len(self.shared_mean)) if shared_free is None else shared_free
+        self.size_row = size_row(body, weights)
+        self.smooth = second_differences(body, seen, weights, liveliness)
+        self.prior_rows, self.prior_values = priors(body, weights)
+        self.limits = limits(body)
+        self._hips = [body.point_index[f"{side}_hip"] for side in SIDES]
+        self._feet = [body.point_index[name] for name in CONTACT_POINTS]
+        self._used = np.flatnonzero(seen.weight.any(axis=0))
+        scale = weights.image * seen.height_px[:, None]
+        self._image = (np.sqrt(seen.weight) / scale)[:, self._used]
+        self._space = (seen.space_weight[..., None] / space_sd(body, weights))[:, self._used]
+        self._standing = standing / weights.floor_m
+        moves = slides(seen, standing, weights)
+        self._pairs = np.flatnonzero(moves.any(axis=1))
+        self._slides = moves[self._pairs]
+
+    def cost(self, coordinates: Float64, shared: Float64) -> float:
+        """Half of the (robust) sum of squares."""
+        robust = self.weights.robust
+        points = positions(self.body, coordinates, np.exp(shared[LENGTHS:]))
+        shots = pixels_of(points[:, self._used], np.exp(shared[FOCAL]), shared[PITCH])
+        off = (shots - self.seen.pixels[:, self._used]) * self._image[..., None]
+        total = _robust_sum(np.sum(off**2, axis=-1), robust)
+        space = (self._landmarks(shared)[0] - self._around_hips(points)) * self._space
+        total += float(np.sum(space**2))
+        level = (points[:, self._feet, 1] - shared[FLOOR]) * self._standing
+        total += _robust_sum(level**2, robust)
+        total += _robust_sum(np.sum(self._slide(points) ** 2, axis=-1), robust)
+        total += float(np.sum(self.smooth.residual(coordinates) ** 2))
+        total += float(np.sum((coordinates @ self.prior_rows.T - self.prior_values) ** 2))
+        total += float(np.sum(self.beyond_limits(coordinates)[0] ** 2))
+        away = shared - self.shared_mean
+        total += float(np.sum((away / self.shared_sd) ** 2) + (self.size_row @ away) ** 2)
+        return total / 2
+
+    def rows(self, coordinates: Float64, shared: Float64) -> tuple[Rows, Pairs]:
+        """Residuals of picture, space and floor with derivatives, robust weights applied."""
+        at = pose(self.body, coordinates, np.exp(shared[LENGTHS:]))
+        parts = [
+            self._in_picture(at, shared),
+            self._in_space(at, shared),
+            self._on_floor(at, shared),
+        ]
+        rows = Rows(
+            np.concatenate([part.residual for part in parts], axis=1),
+            np.concatenate([part.by_coordinate for part in parts], axis=1),
+            np.concatenate([part.by_shared for part in parts], axis=1),
+        )
+        return rows, self._sliding(at)
+
+    def beyond_limits(self, coordinates: Float64) -> tuple[Float64, Float64]:
+        """How far coordinates are beyond their limits, weighted, and the weights; (T, N) each."""
+        sd = np.radians(self.weights.limit_deg)
+        low, high = self.limits
+        over = (np.maximum(coordinates - high, 0) - np.maximum(low - coordinates, 0)) / sd
+        return over, np.where(over != 0, 1 / sd, 0.0)
+
+    def _in_picture(self, at: Pose, shared: Float64) -> Rows:
+        used = self._used
+        shots = project(at.points[:, used], np.exp(shared[FOCAL]), shared[PITCH])
+        off = shots.pixels - self.seen.pixels[:, used]
+        squares = np.sum((off * self._image[..., None]) ** 2, axis=-1)
+        weight = (self._image * _robust(squares, self.weights.robust))[..., None]
+        by_shared = np.zeros((*off.shape, len(shared)))
+        by_shared[..., FOCAL] = shots.by_log_focal
+        by_shared[..., PITCH] = shots.by_pitch
+        by_shared[..., LENGTHS:] = shots.by_point @ at.by_length[:, used]
+        by_coordinate = shots.by_point @ at.by_coordinate[:, used][..., self.free]
+        return self._weighted(off, by_coordinate, by_shared[..., self.shared_free], weight)
+
+    def _landmarks(self, shared: Float64) -> tuple[Float64, Float64]:
+        """The landmarks turned and scaled, and their derivative by the pitch."""
+        cos, sin = np.cos(shared[SPACE_PITCH]), np.sin(shared[SPACE_PITCH])
+        pitch = np.array([[1.0, 0.0, 0.0], [0.0, cos, -sin], [0.0, sin, cos]])
+        by_pitch = np.array([[0.0, 0.0, 0.0], [0.0, -sin, -cos], [0.0, cos, -sin]])
+        cos, sin = np.cos(shared[SPACE_YAW]), np.sin(shared[SPACE_YAW])
+        yaw = np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
+        space = np.exp(shared[SPACE_SCALE]) * self.seen.space[:, self._used]
+        return space @ (yaw @ pitch).T, space @ (yaw @ by_pitch).T
+
+    def _around_hips(self, values: Float64) -> Float64:
+        """Values (T, P, ...) of the points in use, less those of the mid-hip."""
+        middle = values[:, self._hips].mean(axis=1, keepdims=True)
+        return np.asarray(values[:, self._used] - middle)
+
+    def _in_space(self, at: Pose, shared: Float64) -> Rows:
+        turned, pitched = self._landmarks(shared)
+        by_shared = np.zeros((*turned.shape, len(shared)))
+        by_shared[..., SPACE_PITCH] = pitched
+        by_shared[..., 0, SPACE_YAW] = turned[..., 2]
+        by_shared[..., 2, SPACE_YAW] = -turned[..., 0]
+        by_shared[..., SPACE_SCALE] = turned
+        by_shared[..., LENGTHS:] = -self._around_hips(at.by_length)
+        by_coordinate = -self._around_hips(at.by_coordinate[..., self.free])
+        off = turned - self._around_hips(at.points)
+        return self._weighted(off, by_coordinate, by_shared[..., self.shared_free], self._space)
+
+    def _on_floor(self, at: Pose, shared: Float64) -> Rows:
+        off = at.points[:, self._feet, 1] - shared[FLOOR]
+        weight = self._standing * _robust((off * self._standing) ** 2, self.weights.robust)
+        by_shared = np.zeros((*off.shape, len(shared)))
+        by_shared[..., FLOOR] = -1.0
+        by_shared[..., LENGTHS:] = at.by_length[:, self._feet, 1]
+        by_coordinate = at.by_coordinate[:, self._feet, 1][..., self.free]
+        factor = weight[..., None]
+        return Rows(off * weight, by_coordinate * factor, by_shared[..., self.shared_free] * factor)
+
+    def _slide(self, points: Float64) -> Float64:
+        """Weighted velocities (K, C, 3) of points that stand on two frames in sequence."""
+        moved = points[self._pairs + 1][:, self._feet] - points[self._pairs][:, self._feet]
+        return np.asarray(moved * self._slides[..., None])
+
+    def _sliding(self, at: Pose) -> Pairs:
+        slide = self._slide(at.points)
+        robust = _robust(np.sum(slide**2, axis=-1), self.weights.robust)[..., None]
+        first, second = self._pairs, self._pairs + 1
+        by = at.by_coordinate[:, self._feet][..., self.free]
+        grown = at.by_length[:, self._feet]
+        by_shared = np.zeros((*slide.shape, len(self.shared_mean)))
+        by_shared[..., LENGTHS:] = grown[second] - grown[first]
+        weight = self._slides[..., None] * robust
+        moved = at.points[second][:, self._feet] - at.points[first][:, self._feet]
+        free = by_shared[..., self.shared_free]
+        rows = self._weighted(moved, -by[first], free, weight)
+        by_second = (by[second] * weight[..., None]).reshape(rows.by_coordinate.shape)
+        return Pairs(first, rows.residual, rows.by_coordinate, by_second, rows.by_shared)
+
+    @staticmethod
+    def _weighted(
+        off: Float64, by_coordinate: Float64, by_shared: Float64, weight: Float64
+    ) -> Rows:
+        """Residuals (T, A, B) and derivatives (T, A, B, ...) times weights, as rows (T, A * B)."""
+        frames, points, axes = off.shape
+        rows = points * axes
+        factor = np.broadcast_to(weight, off.shape)[..., None]
+        return Rows(
+            (off * weight).reshape(frames, rows),
+            (by_coordinate * factor).reshape(frames, rows, by_coordinate.shape[-1]),
+            (by_shared * factor).reshape(frames, rows, by_shared.shape[-1]),
+        )
+
+
+def _robust(squares: Float64, limit: float) -> Float64:
+    """Square roots of the weights of a pseudo-Huber loss."""
+    return np.asarray((1 + squares / limit**2) ** -0.25)
+
+
+def _robust_sum(squares: Float64, limit: float) -> float:
+    return float(np.sum(2 * limit**2 * (np.sqrt(1 + squares / limit**2) - 1)))

@@ -1,0 +1,86 @@
+"""What the fit says of one athlete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from podium.types import Bool, Float64, UInt8
+
+
+class Why(IntEnum):
+    """Why an angle of the fit is not to be used; 0 where it is."""
+
+    USABLE = 0
+    NOT_SEEN = 1
+    FRONTAL = 2
+    MOVING_CAMERA = 3
+    NOT_CONVERGED = 4
+    DOES_NOT_FIT = 5
+    SITTING = 6
+    TOO_SHORT = 7
+
+
+REASONS = {
+    Why.NOT_SEEN: "the joint is not seen for longer than can be bridged",
+    Why.FRONTAL: "seen from the front or the rear, where one camera does not show flexion",
+    Why.MOVING_CAMERA: "the camera moves",
+    Why.NOT_CONVERGED: "the fit of the body did not converge",
+    Why.DOES_NOT_FIT: "the body does not fit the key points",
+    Why.SITTING: "the hip key points of a sitting person are not the joints",
+    Why.TOO_SHORT: "there are too few frames",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Angles:
+    """Signed joint angles in degrees: flexion and dorsiflexion positive, 0 the upright body.
+
+    ``trunk_lean`` is positive forwards; ``pelvis_tilt`` has OpenSim's sign, negative forwards, and
+    is an estimate, a fixed part of the lean of the trunk.
+    """
+
+    names: tuple[str, ...]  # A of them
+    degrees: Float64  # (T, A) as fitted, also where it is not to be used
+    sd_deg: Float64  # (T, A)
+    why: UInt8  # (T, A) a ``Why``
+
+    @property
+    def usable(self) -> Float64:
+        """Degrees (T, A), NaN where they are not to be used."""
+        return np.where(self.why == Why.USABLE, self.degrees, np.nan)
+
+    def of(self, name: str) -> Float64:
+        """One angle (T,), NaN where it is not to be used."""
+        return np.asarray(self.usable[:, self.names.index(name)])
+
+
+@dataclass(frozen=True, slots=True)
+class BodyFit:
+    """One athlete over T frames.
+
+    The level frame: x to the right in the picture, y up from the floor, z towards the camera; its
+    origin is on the floor below the camera. Metres are right as far as the standing height is:
+    an assumed one makes lengths wrong by its error, angles not.
+    """
+
+    time_s: Float64  # (T,)
+    angles: Angles
+    coordinates: tuple[str, ...]  # N names of the model's coordinates
+    values: Float64  # (T, N) radians; metres for the position of the pelvis
+    points: tuple[str, ...]  # P names
+    positions_m: Float64  # (T, P, 3) level frame
+    contact_points: tuple[str, ...]
+    contacts: Bool  # (T, C)
+    view_deg: Float64  # (T,) 0: moves across the picture; 90: towards the camera or away
+    unseen: Bool  # (T,) frames without weight: nobody seen, or somebody else
+    swapped: Bool  # (T,) left and right leg were exchanged
+    focal_px: float
+    camera_pitch_deg: float
+    residual: float  # root mean square distance in the picture, of the standing height
+    steps: int
+    converged: bool
+    height_known: bool
+    notes: tuple[str, ...]  # what a reader must know

@@ -1,0 +1,197 @@
+"""Damped Gauss-Newton over all frames at once (Levenberg 1944, Marquardt 1963).
+
+The normal matrix is banded: a frame is joined to the next two only. The shared unknowns make a
+dense border of a few columns, which is eliminated by its Schur complement.
+
+A longer lens and an athlete further away look nearly the same. So a step in the focal length moves
+the athlete along, by the factor by which it grows: the valley becomes straight, and the steps long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+
+from podium.biomechanics.fit.beliefs import FOCAL
+from podium.biomechanics.fit.residuals import Problem
+from podium.types import Float64
+
+MAX_STEPS = 25
+ENOUGH = 2e-4
+"""A step that lowers the cost by a smaller part than this is the last."""
+MAX_DAMPING = 1e8
+DEPTH = 2
+"""Column of the coordinate that a focal length is mistaken for."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Normal equations; ``band[k, i]`` is element (i + k, i) of the matrix of the coordinates."""
+
+    band: Float64  # (2 N + 1, T N)
+    border: Float64  # (T N, S)
+    corner: Float64  # (S, S)
+    gradient: Float64  # (T N,)
+    shared_gradient: Float64  # (S,)
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """Where the steps ended."""
+
+    coordinates: Float64  # (T, N)
+    shared: Float64  # (S,)
+    cost: float
+    steps: int
+    converged: bool
+
+
+def solve(
+    problem: Problem, coordinates: Float64, shared: Float64, *, max_steps: int = MAX_STEPS
+) -> Solution:
+    """Minimise from a start, moving the problem's free unknowns only."""
+    cost = problem.cost(coordinates, shared)
+    damping = problem.weights.damping
+    for step in range(1, max_steps + 1):
+        system = normal_equations(problem, coordinates, shared)
+        while True:
+            trial, trial_shared = _moved(problem, coordinates, shared, *_step(system, damping))
+            trial_cost = problem.cost(trial, trial_shared)
+            if trial_cost < cost:
+                break
+            damping = max(damping, 1e-6) * 10
+            if damping > MAX_DAMPING:
+                return Solution(coordinates, shared, cost, step, converged=True)
+        gain = (cost - trial_cost) / max(cost, 1e-12)
+        coordinates, shared, cost = trial, trial_shared, trial_cost
+        if gain < ENOUGH:
+            return Solution(coordinates, shared, cost, step, converged=True)
+        damping = max(damping / 10, 1e-9)
+    return Solution(coordinates, shared, cost, max_steps, converged=False)
+
+
+def _moved(
+    problem: Problem, coordinates: Float64, shared: Float64, move: Float64, shared_move: Float64
+) -> tuple[Float64, Float64]:
+    """Coordinates and shared unknowns after a step."""
+    trial, trial_shared = coordinates.copy(), shared.copy()
+    trial_shared[problem.shared_free] += shared_move
+    if FOCAL in problem.shared_free and DEPTH in problem.free:
+        trial[:, DEPTH] *= np.exp(trial_shared[FOCAL] - shared[FOCAL])
+    trial[:, problem.free] += move.reshape(len(trial), -1)
+    return trial, trial_shared
+
+
+def normal_equations(problem: Problem, coordinates: Float64, shared: Float64) -> System:
+    """Gauss-Newton's normal equations at a place."""
+    rows, pairs = problem.rows(coordinates, shared)
+    frames, width = len(coordinates), len(problem.free)
+    band = np.zeros((2 * width + 1, frames, width))
+    border = np.zeros((frames, width, len(problem.shared_free)))
+    gradient = np.zeros((frames, width))
+
+    joined = np.concatenate([rows.by_coordinate, rows.by_shared, rows.residual[..., None]], axis=-1)
+    product = np.swapaxes(joined, 1, 2) @ joined
+    blocks = product[:, :width, :width]
+    border += product[:, :width, width:-1]
+    gradient += product[:, :width, -1]
+    corner = product[:, width:-1, width:-1].sum(axis=0)
+    shared_gradient = product[:, width:-1, -1].sum(axis=0)
+
+    if len(pairs.first):
+        joined = np.concatenate(
+            [pairs.by_first, pairs.by_second, pairs.by_shared, pairs.residual[..., None]], axis=-1
+        )
+        product = np.swapaxes(joined, 1, 2) @ joined
+        one, two = slice(0, width), slice(width, 2 * width)
+        at, after = pairs.first, pairs.first + 1
+        for where, part in ((at, one), (after, two)):  # no frame comes twice in either
+            blocks[where] += product[:, part, part]
+            border[where] += product[:, part, 2 * width : -1]
+            gradient[where] += product[:, part, -1]
+        corner += product[:, 2 * width : -1, 2 * width : -1].sum(axis=0)
+        shared_gradient += product[:, 2 * width : -1, -1].sum(axis=0)
+        for column in range(width):
+            low = width - column
+            band[low : low + width, at, column] += product[:, two, column].T
+
+    prior = problem.prior_rows[:, problem.free]
+    blocks = blocks + prior.T @ prior
+    gradient += (coordinates @ problem.prior_rows.T - problem.prior_values) @ prior
+    over, slope = problem.beyond_limits(coordinates)
+    at = np.arange(width)
+    blocks[:, at, at] += slope[:, problem.free] ** 2
+    gradient += (over * slope)[:, problem.free]
+    for column in range(width):
+        band[: width - column, :, column] += blocks[:, column:, column].T
+    _add_smoothness(problem, coordinates, band, gradient)
+
+    off = shared - problem.shared_mean
+    size, moving = problem.size_row, problem.shared_free
+    system = System(
+        band.reshape(2 * width + 1, frames * width),
+        border.reshape(frames * width, -1),
+        corner + (np.diag(problem.shared_sd**-2.0) + np.outer(size, size))[np.ix_(moving, moving)],
+        gradient.reshape(-1),
+        shared_gradient + (off / problem.shared_sd**2 + size * (size @ off))[moving],
+    )
+    return _with_lever(problem, system, coordinates)
+
+
+def _with_lever(problem: Problem, system: System, coordinates: Float64) -> System:
+    """The system once a step in the focal length also moves the athlete along the depth."""
+    column = np.flatnonzero(problem.shared_free == FOCAL)
+    depth = np.flatnonzero(problem.free == DEPTH)
+    if not len(column) or not len(depth):
+        return system
+    lever = np.zeros((len(coordinates), len(problem.free)))
+    lever[:, depth[0]] = coordinates[:, DEPTH]
+    along = lever.reshape(-1)
+    width = len(system.band) - 1
+    pushed = scipy.linalg.blas.dsbmv(width, 1.0, np.asfortranarray(system.band), along, lower=1)
+    border, corner = system.border.copy(), system.corner.copy()
+    gradient = system.shared_gradient.copy()
+    coupling = along @ system.border
+    corner[column[0], :] += coupling
+    corner[:, column[0]] += coupling
+    corner[column[0], column[0]] += along @ pushed
+    border[:, column[0]] += pushed
+    gradient[column[0]] += along @ system.gradient
+    return System(system.band, border, corner, system.gradient, gradient)
+
+
+def _add_smoothness(
+    problem: Problem, coordinates: Float64, band: Float64, gradient: Float64
+) -> None:
+    smooth, width = problem.smooth.columns(problem.free), len(problem.free)
+    residual = smooth.residual(coordinates[:, problem.free])
+    gradient += smooth.at * residual
+    gradient[:-1] += (smooth.before * residual)[1:]
+    gradient[1:] += (smooth.after * residual)[:-1]
+    band[0] += smooth.at**2
+    band[0, :-1] += smooth.before[1:] ** 2
+    band[0, 1:] += smooth.after[:-1] ** 2
+    band[width, :-1] += (smooth.before * smooth.at)[1:] + (smooth.at * smooth.after)[:-1]
+    band[2 * width, :-2] += (smooth.before * smooth.after)[1:-1]
+
+
+def factor(system: System, damping: float) -> tuple[Float64, Float64]:
+    """Cholesky factor of the damped band, and the solved border."""
+    band = system.band.copy()
+    band[0] *= 1 + damping
+    band[0] += 1e-9
+    low = scipy.linalg.cholesky_banded(band, lower=True, overwrite_ab=True, check_finite=False)
+    solved = scipy.linalg.cho_solve_banded((low, True), system.border, check_finite=False)
+    return low, solved
+
+
+def _step(system: System, damping: float) -> tuple[Float64, Float64]:
+    low, solved = factor(system, damping)
+    plain = scipy.linalg.cho_solve_banded((low, True), system.gradient, check_finite=False)
+    corner = system.corner + np.diag(damping * np.diag(system.corner))
+    schur = corner - system.border.T @ solved
+    right = system.shared_gradient - system.border.T @ plain
+    shared = np.asarray(-np.linalg.solve(schur, right), np.float64)
+    return -plain - solved @ shared, shared

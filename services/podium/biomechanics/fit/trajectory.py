@@ -1,0 +1,365 @@
+"""From the key points of one athlete to a body in motion: read this file first.
+
+``fit_body`` looks for bad frames and exchanged legs, starts from the landmarks, fits, takes back
+contacts that float, fits again, then fits the arms to that body, and says how sure it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from podium.biomechanics.fit.beliefs import FLOOR, FOCAL, LENGTHS, PITCH, Columns
+from podium.biomechanics.fit.camera import pixels_of
+from podium.biomechanics.fit.contacts import CONTACT_POINTS, above_floor, contacts
+from podium.biomechanics.fit.gates import bad_frames, exchange_legs, swapped_legs, without
+from podium.biomechanics.fit.kinematics import positions
+from podium.biomechanics.fit.model import BODY, Body
+from podium.biomechanics.fit.observations import (
+    Observations,
+    along_rays,
+    lens_of,
+    observe,
+    without_points,
+)
+from podium.biomechanics.fit.quality import NAMES, degrees_of, reasons, sd_of, view_of
+from podium.biomechanics.fit.residuals import Problem
+from podium.biomechanics.fit.result import Angles, BodyFit, Why
+from podium.biomechanics.fit.solver import Solution, normal_equations, solve
+from podium.biomechanics.fit.spread import variances
+from podium.biomechanics.fit.start import lifted, start
+from podium.biomechanics.fit.weights import WEIGHTS, Weights, liveliness
+from podium.biomechanics.fit.windows import fade, learning, pieces
+from podium.errors import InvalidInput
+from podium.skeletons import Skeleton
+from podium.types import Bool, Float64
+
+LEAST_FRAMES = 5
+_FIRST_STEPS = 8
+_TRIAL_STEPS = 5
+_TRIAL_FRAMES = 90
+_YAWS_DEG = (0.0, 40.0, -40.0, 180.0, 140.0, -140.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A fitted stretch of frames."""
+
+    values: Float64  # (T, N)
+    shared: Float64  # (S,)
+    variance: Float64  # (T, N)
+    standing: Bool  # (T, C)
+    steps: int
+    converged: bool
+
+
+def fit_body(
+    keypoints_px: Float64,
+    scores: Float64,
+    time_s: Float64,
+    skeleton: Skeleton,
+    frame_size: tuple[int, int],
+    *,
+    landmarks_m: Float64 | None = None,
+    intrinsics: tuple[float, float, float, float] | None = None,
+    height_m: float | None = None,
+    moving_camera: bool = False,
+    weights: Weights = WEIGHTS,
+) -> BodyFit:
+    """Fit the body to one athlete.
+
+    Args:
+        keypoints_px: (T, J, 2), NaN where absent.
+        scores: (T, J) 0 to 1; below 0.3 a point is not used.
+        time_s: (T,) ascending; need not be even.
+        skeleton: Names the J columns; it must have hips, knees and ankles.
+        frame_size: Width and height of the picture in pixels.
+        landmarks_m: (T, J, 3) in camera axes (x right, y down, z away), if the model gives them.
+        intrinsics: fx, fy, cx, cy in pixels, if known.
+        height_m: Standing height, if known.
+        moving_camera: Whether the camera is known to move: then no angle is usable.
+        weights: What is believed of noise and motion.
+
+    Raises:
+        InvalidInput: the skeleton lacks a leg, or the arrays do not fit together.
+    """
+    _check(keypoints_px, scores, time_s, skeleton, landmarks_m)
+    body = BODY
+    lens = lens_of(frame_size, intrinsics)
+    raw = observe(
+        body,
+        skeleton,
+        keypoints_px,
+        scores,
+        time_s,
+        lens=lens,
+        landmarks_m=landmarks_m,
+        stature_m=height_m,
+    )
+    unseen = bad_frames(body, raw)
+    if (~unseen).sum() < LEAST_FRAMES:
+        return _nothing(body, raw, unseen)
+    seen = without(raw, unseen)
+    swapped = swapped_legs(body, seen)
+    seen = exchange_legs(body, seen, swapped)
+    if not seen.space_weight.any():
+        seen = _lift(body, seen, weights)
+    fitted = _fit_pieces(body, seen, weights)
+    return _result(body, seen, fitted, unseen, swapped, moving_camera=moving_camera)
+
+
+def _check(
+    keypoints_px: Float64,
+    scores: Float64,
+    time_s: Float64,
+    skeleton: Skeleton,
+    landmarks_m: Float64 | None,
+) -> None:
+    shape = (len(time_s), len(skeleton))
+    given = {"keypoints_px": keypoints_px.shape[:2], "scores": scores.shape}
+    if landmarks_m is not None:
+        given["landmarks_m"] = landmarks_m.shape[:2]
+    for name, found in given.items():
+        if found != shape:
+            raise InvalidInput(f"has the shape {found}, not {shape}", field=name)
+    for joint in ("hip", "knee", "ankle"):
+        if not (skeleton.has(f"left_{joint}") and skeleton.has(f"right_{joint}")):
+            raise InvalidInput(f"{skeleton.name} has no {joint} on both sides", field="skeleton")
+    if len(time_s) > 1 and not (np.diff(time_s) > 0).all():
+        raise InvalidInput("does not ascend", field="time_s")
+
+
+def _fit_pieces(body: Body, seen: Observations, weights: Weights) -> _Piece:
+    parts = pieces(len(seen))
+    if len(parts) == 1:
+        return _fit_piece(body, seen, weights, None)
+    known = [
+        _fit_piece(body, seen.rows(part), weights, None, sure=False) for part in learning(parts)
+    ]
+    shared = np.median([piece.shared for piece in known if piece.converged] or [known[0].shared], 0)
+    total = np.zeros((len(seen), 1))
+    values, variance = (np.zeros((len(seen), len(body.coordinates))) for _ in range(2))
+    standing = np.zeros((len(seen), len(CONTACT_POINTS)), bool)
+    steps = 0
+    converged: list[bool] = []
+    for part in parts:
+        piece = _fit_piece(body, seen.rows(part), weights, shared)
+        share = fade(part, len(seen))[:, None]
+        turn = _whole_turns(body, values[part], total[part], piece.values)
+        values[part] += share * (piece.values + turn)
+        variance[part] += share * piece.variance
+        standing[part] |= piece.standing & (share >= 0.5)
+        total[part] += share
+        steps = max(steps, piece.steps)
+        converged.append(piece.converged)
+    good = bool(np.mean(converged) > 0.5)
+    return _Piece(values / total, shared, variance / total, standing, steps, good)
+
+
+def _whole_turns(body: Body, before: Float64, total: Float64, values: Float64) -> Float64:
+    """Whole turns (N,) that bring a piece's yaw to that of the piece before."""
+    turn = np.zeros(values.shape[1])
+    yaw = body.index["pelvis_yaw"]
+    shared = total[:, 0] > 0.5
+    if shared.any():
+        off = np.median(before[shared, yaw] / total[shared, 0] - values[shared, yaw])
+        turn[yaw] = 2 * np.pi * np.round(off / (2 * np.pi))
+    return turn
+
+
+def _fit_piece(
+    body: Body, seen: Observations, weights: Weights, shared: Float64 | None, *, sure: bool = True
+) -> _Piece:
+    """Fit legs and trunk, then the arms; ``shared`` is held if it is given."""
+    legs = without_points(seen, body.arm_points)
+    focal_px = seen.lens.focal_px if shared is None else float(np.exp(shared[FOCAL]))
+    turned = along_rays(body, legs, focal_px)
+    values = start(body, turned, turned.space, turned.space_weight)
+    lively = liveliness(body, values, seen.time_s, weights)
+    standing = contacts(body, seen)
+    free = np.setdiff1d(np.arange(len(body.coordinates)), body.arm_coordinates)
+    held = None if shared is None else np.array([], np.intp)
+    problem = Problem(
+        body, turned, standing, weights, liveliness=lively, free=free, shared_free=held
+    )
+    begin = _first_shared(body, problem, values) if shared is None else shared
+    first = solve(problem, values, begin, max_steps=_FIRST_STEPS)
+    standing = above_floor(standing, _heights(body, first))
+    turned = along_rays(body, legs, float(np.exp(first.shared[FOCAL])))
+    problem = Problem(
+        body, turned, standing, weights, liveliness=lively, free=free, shared_free=held
+    )
+    second = solve(problem, first.coordinates, first.shared)
+    values = second.coordinates
+    variance = np.zeros_like(values)
+    if sure:
+        system = normal_equations(problem, values, second.shared)
+        variance[:, free] = variances(system.band, len(free))
+        arms, arm_variance = _fit_arms(body, seen, second, weights, lively)
+        values = arms.coordinates
+        variance[:, body.arm_coordinates] = arm_variance
+    return _Piece(
+        values,
+        second.shared,
+        variance,
+        above_floor(standing, _heights(body, second)),
+        first.steps + second.steps,
+        second.converged,
+    )
+
+
+def _fit_arms(
+    body: Body, seen: Observations, rest: Solution, weights: Weights, lively: float
+) -> tuple[Solution, Float64]:
+    """The arms on the shoulders as they were seen, with everything else held."""
+    at = positions(body, rest.coordinates, np.exp(rest.shared[LENGTHS:]))
+    shots = pixels_of(at, np.exp(rest.shared[FOCAL]), rest.shared[PITCH])
+    pixels = seen.pixels.copy()
+    for column in body.arm_points:
+        side = body.points[column].name.partition("_")[0]
+        shoulder = body.point_index[f"{side}_shoulder"]
+        known = seen.weight[:, shoulder] > 0
+        pixels[known, column] += (shots - seen.pixels)[known, shoulder]
+    others = np.setdiff1d(np.arange(len(body.points)), body.arm_points)
+    arms = along_rays(body, seen, float(np.exp(rest.shared[FOCAL])))
+    arms = without_points(replace(arms, pixels=pixels), others)
+    nowhere = np.zeros((len(seen), len(CONTACT_POINTS)), bool)
+    lengths = [LENGTHS + body.length_index[name] for name in ("upper_arm", "forearm")]
+    problem = Problem(
+        body,
+        arms,
+        nowhere,
+        weights,
+        liveliness=lively,
+        free=body.arm_coordinates,
+        shared_free=np.array(lengths, np.intp),
+    )
+    solution = solve(problem, rest.coordinates, rest.shared)
+    system = normal_equations(problem, solution.coordinates, solution.shared)
+    return solution, variances(system.band, len(body.arm_coordinates))
+
+
+def _first_shared(body: Body, problem: Problem, values: Float64) -> Float64:
+    """Usual values, with the floor where the lowest feet are."""
+    shared = problem.shared_mean.copy()
+    points = positions(body, values, np.exp(shared[LENGTHS:]))
+    feet = points[:, [body.point_index[name] for name in CONTACT_POINTS], 1]
+    shared[FLOOR] = np.median(feet.min(axis=1))
+    return shared
+
+
+def _heights(body: Body, solution: Solution) -> Float64:
+    """Heights (T, C) of the contact points over the floor."""
+    lengths = np.exp(solution.shared[LENGTHS:])
+    points = positions(body, solution.coordinates, lengths)
+    feet: Columns = np.array([body.point_index[name] for name in CONTACT_POINTS], np.intp)
+    return np.asarray(points[:, feet, 1] - solution.shared[FLOOR])
+
+
+def _lift(body: Body, seen: Observations, weights: Weights) -> Observations:
+    """Without landmarks: those of the guess of the view that fits a part of the clip best."""
+    most = int(
+        np.argmax(np.convolve((seen.weight > 0).sum(axis=1), np.ones(_TRIAL_FRAMES), "same"))
+    )
+    begin = max(0, min(most - _TRIAL_FRAMES // 2, len(seen) - _TRIAL_FRAMES))
+    part = seen.rows(slice(begin, begin + _TRIAL_FRAMES))
+    legs = without_points(part, body.arm_points)
+    standing = contacts(body, part)
+    free = np.setdiff1d(np.arange(len(body.coordinates)), body.arm_coordinates)
+    costs = []
+    for yaw in _YAWS_DEG:
+        space = lifted(body, legs, yaw)
+        values = start(body, legs, space, legs.weight)
+        problem = Problem(body, legs, standing, weights, free=free)
+        begin_shared = _first_shared(body, problem, values)
+        costs.append(solve(problem, values, begin_shared, max_steps=_TRIAL_STEPS).cost)
+    best = _YAWS_DEG[int(np.argmin(costs))]
+    return replace(seen, space=lifted(body, seen, best))
+
+
+def _result(
+    body: Body,
+    seen: Observations,
+    fitted: _Piece,
+    unseen: Bool,
+    swapped: Bool,
+    *,
+    moving_camera: bool,
+) -> BodyFit:
+    shared = fitted.shared
+    points = positions(body, fitted.values, np.exp(shared[LENGTHS:]))
+    shots = pixels_of(points, np.exp(shared[FOCAL]), shared[PITCH])
+    off = np.linalg.norm(shots - seen.pixels, axis=-1) / seen.height_px[:, None]
+    legs = np.setdiff1d(np.arange(len(body.points)), body.arm_points)
+    known = seen.weight[:, legs] > 0
+    residual = float(np.sqrt(np.median(off[:, legs][known] ** 2))) if known.any() else np.inf
+    view = view_of(body, fitted.values, points)
+    degrees = degrees_of(body, fitted.values)
+    why = reasons(
+        body,
+        degrees,
+        points,
+        view,
+        time_s=seen.time_s,
+        weight=seen.weight,
+        moving_camera=moving_camera,
+        converged=fitted.converged,
+        residual=residual,
+    )
+    return BodyFit(
+        time_s=seen.time_s,
+        angles=Angles(NAMES, degrees, sd_of(body, fitted.variance, view), why),
+        coordinates=body.coordinates,
+        values=fitted.values,
+        points=tuple(body.point_index),
+        positions_m=points - np.array([0.0, shared[FLOOR], 0.0]),
+        contact_points=CONTACT_POINTS,
+        contacts=fitted.standing,
+        view_deg=view,
+        unseen=unseen,
+        swapped=swapped,
+        focal_px=float(np.exp(shared[FOCAL])),
+        camera_pitch_deg=float(np.degrees(shared[PITCH])),
+        residual=residual,
+        steps=fitted.steps,
+        converged=fitted.converged,
+        height_known=seen.stature_known,
+        notes=_notes(unseen, swapped, fitted.converged),
+    )
+
+
+def _notes(unseen: Bool, swapped: Bool, converged: bool) -> tuple[str, ...]:
+    notes = []
+    if unseen.any():
+        notes.append(f"{int(unseen.sum())} of {len(unseen)} frames do not continue the others.")
+    if swapped.any():
+        notes.append(f"Left and right leg are exchanged on {int(swapped.sum())} frames.")
+    if not converged:
+        notes.append("The fit of the body did not converge.")
+    return tuple(notes)
+
+
+def _nothing(body: Body, seen: Observations, unseen: Bool) -> BodyFit:
+    frames = len(seen)
+    nan = np.full((frames, len(NAMES)), np.nan)
+    return BodyFit(
+        time_s=seen.time_s,
+        angles=Angles(NAMES, nan, nan, np.full(nan.shape, Why.TOO_SHORT, np.uint8)),
+        coordinates=body.coordinates,
+        values=np.full((frames, len(body.coordinates)), np.nan),
+        points=tuple(body.point_index),
+        positions_m=np.full((frames, len(body.points), 3), np.nan),
+        contact_points=CONTACT_POINTS,
+        contacts=np.zeros((frames, len(CONTACT_POINTS)), bool),
+        view_deg=np.full(frames, np.nan),
+        unseen=unseen,
+        swapped=np.zeros(frames, bool),
+        focal_px=seen.lens.focal_px,
+        camera_pitch_deg=0.0,
+        residual=np.inf,
+        steps=0,
+        converged=False,
+        height_known=seen.stature_known,
+        notes=(f"Fewer than {LEAST_FRAMES} frames show the athlete: no body was fitted.",),
+    )
