@@ -12,7 +12,8 @@ from podium.errors import Unprocessable
 from podium.lab.bench.workloads import no_op_repository
 from podium.local.in_process import local_stages
 from podium.pipelines import slices as slicing
-from podium.pipelines.run import PipelineLimits, PipelineRun
+from podium.pipelines.ranges import PipelineLimits
+from podium.pipelines.run import PipelineRun
 from podium.pipelines.spec import SHIPPED, PipelineRequest, load_pipelines
 from podium.types import Media
 

@@ -11,7 +11,8 @@ import pytest
 from podium.errors import StageFailed
 from podium.lab.bench.workloads import no_op_repository
 from podium.local.in_process import local_stages
-from podium.pipelines.run import PipelineLimits, PipelineRun
+from podium.pipelines.ranges import PipelineLimits
+from podium.pipelines.run import PipelineRun
 from podium.pipelines.spec import SHIPPED, Pipeline, PipelineRequest, load_pipelines
 from podium.types import Media
 

@@ -12,7 +12,8 @@ import pytest
 from podium.decode.decoder import Decoder
 from podium.decode.settings import DecodeSettings
 from podium.errors import StageFailed
-from podium.pipelines.run import PipelineLimits, PipelineRun
+from podium.pipelines.ranges import PipelineLimits
+from podium.pipelines.run import PipelineRun
 from podium.pipelines.spec import SHIPPED, PipelineRequest, load_pipelines
 from podium.stages import Stages
 from podium.stages.detection import DetectorFacts

@@ -10,9 +10,11 @@ from podium.errors import InvalidInput, NotFound, PodiumError
 from podium.gateway.settings import GatewaySettings
 from podium.pipelines.answer import OUTPUTS, OUTPUTS_3D, Answer
 from podium.pipelines.plan import make_plans
-from podium.pipelines.run import PipelineLimits, PipelineRun
+from podium.pipelines.ranges import PipelineLimits
+from podium.pipelines.run import PipelineRun
 from podium.pipelines.spec import Pipeline, PipelineRequest
 from podium.serving.observing.deadline import time_limit
+from podium.serving.observing.request_context import current_request
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.catalogue import Entry
 from podium.stages import Stages
@@ -93,11 +95,21 @@ class Pipelines:
         limits = PipelineLimits(
             self._settings.chunk_frames, self._settings.max_frames, self._settings.overlap
         )
-        return PipelineRun(self._stages, pipeline, media, request, limits, self._turns)
+        return PipelineRun(
+            self._stages, pipeline, media, request, limits, self._turns, _QueueTime()
+        )
 
     def _count(self, answer: Answer) -> None:
         for status in answer.status:
             self._metrics.count_frame(answer.pipeline, status)
+
+
+class _QueueTime:
+    """Notes the waits for a turn in the request; the calls of stages note themselves."""
+
+    def phase(self, name: str, begin_s: float, end_s: float) -> None:
+        if name == "queue":
+            current_request().add(name, end_s - begin_s)
 
 
 class PipelineModel:

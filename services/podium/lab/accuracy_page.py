@@ -19,7 +19,8 @@ from podium.lab.athlete.scenes import SCENES
 from podium.lab.athletes_score import Score, score_athletes
 from podium.local.in_process import local_stages
 from podium.local.stack import default_models
-from podium.pipelines.run import PipelineLimits, PipelineRun
+from podium.pipelines.ranges import PipelineLimits
+from podium.pipelines.run import PipelineRun
 from podium.pipelines.spec import SHIPPED, Pipeline, PipelineRequest, load_pipelines
 from podium.postprocess.frame_results import Clip, merge
 from podium.schemas.results import PipelineResult

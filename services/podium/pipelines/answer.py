@@ -45,7 +45,7 @@ class Answer:
     frame_ok: Bool  # (N,) False: the frame does not decode
     failed: dict[int, str]  # frame index -> why an engine refused it
     persons: Persons
-    timing_ms: dict[str, dict[str, float]]
+    timing_ms: dict[str, dict[str, float]]  # of the request up to these frames
     notes: tuple[str, ...] = ()  # what was assumed, for people
 
     @staticmethod
@@ -58,6 +58,7 @@ class Answer:
             frame_ok=np.concatenate([p.frame_ok for p in parts]),
             failed={index: why for p in parts for index, why in p.failed.items()},
             persons=Persons.concatenate([p.persons for p in parts]),
+            timing_ms=parts[-1].timing_ms,
             models=_joined([p.models for p in parts]),
             notes=tuple(dict.fromkeys(note for p in parts for note in p.notes)),
         )

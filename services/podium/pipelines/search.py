@@ -36,7 +36,8 @@ _SMALL = 0.3
 """A region below this share of the letterbox is small: BlazePose finds athletes from about a
 quarter of a landscape frame's height in tiles, and places small ones badly without."""
 
-_SAME_PERSON_IOU = 0.5
+_SAME_REGION_IOU = 0.5
+"""Regions of one image that overlap more are of one person, whom tiles show twice."""
 
 _MIN_ASPECT, _MAX_ASPECT = 1.2, 4.0
 """Tiles of a nearly square frame are the frame; those of a ribbon would be very many."""
@@ -177,7 +178,7 @@ def _best(found: Found, step: DetectionStep) -> Found:
     """Drop the doubtful, the doubles of overlapping tiles, and whoever is over the limit."""
     sure = np.flatnonzero(found.scores >= step.min_score)
     found = Found(found.image_index[sure], found.rois[sure], found.scores[sure])
-    kept = suppress(box_of_roi(found.rois), found.scores, found.image_index, _SAME_PERSON_IOU)
+    kept = suppress(box_of_roi(found.rois), found.scores, found.image_index, _SAME_REGION_IOU)
     best: list[int] = []
     for image in np.unique(found.image_index[kept]):
         rows = kept[found.image_index[kept] == image]

@@ -16,7 +16,8 @@ from podium.errors import StageFailed
 from podium.lab.bench.workloads import Workload
 from podium.local.in_process import local_stages
 from podium.local.stack import Stack
-from podium.pipelines.run import PipelineLimits, PipelineRun
+from podium.pipelines.ranges import PipelineLimits
+from podium.pipelines.run import PipelineRun
 from podium.pipelines.spec import SHIPPED, PipelineRequest, load_pipelines
 from podium.types import Media
 

@@ -11,7 +11,7 @@ from podium.models.adapter import Adapter
 from podium.vision.boxes import iou
 from podium.wire import Tensors
 
-_SAME_PERSON_IOU = 0.5
+_MATCH_IOU = 0.5
 _CONFIDENT = 0.3
 
 
@@ -54,7 +54,7 @@ def _of_boxes(fp32: list[Tensors], int8: list[Tensors]) -> dict[str, float]:
         overlap = iou(wanted["boxes"], found["boxes"])  # (K, L)
         for _ in range(min(overlap.shape)):
             a, b = np.unravel_index(overlap.argmax(), overlap.shape)
-            if overlap[a, b] < _SAME_PERSON_IOU:
+            if overlap[a, b] < _MATCH_IOU:
                 break
             shifts_px.append(float(np.abs(wanted["boxes"][a] - found["boxes"][b]).mean()))
             overlap[a], overlap[:, b] = 0, 0

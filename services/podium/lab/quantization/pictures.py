@@ -14,7 +14,8 @@ from podium.errors import InvalidInput, Unprocessable
 from podium.local.in_process import local_stages
 from podium.models.facts import detector_facts
 from podium.models.repository import StoredModel
-from podium.pipelines.run import PipelineLimits, PipelineRun
+from podium.pipelines.ranges import PipelineLimits
+from podium.pipelines.run import PipelineRun
 from podium.pipelines.spec import Pipeline, PipelineRequest
 from podium.stages import Decode, Pose2D, Pose3D
 from podium.stages.pose import PoseFacts, pose3d_inputs

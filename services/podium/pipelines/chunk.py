@@ -1,0 +1,149 @@
+"""One chunk of a request: decode, find, crop, estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from podium.errors import FramesGone, Unavailable, Unprocessable
+from podium.pipelines.camera import Intrinsics, camera_of
+from podium.pipelines.observer import Observer, timed
+from podium.pipelines.persons import Persons, in_frame_pixels
+from podium.pipelines.plan import Plan
+from podium.pipelines.search import find_persons
+from podium.pipelines.slices import slices
+from podium.stages import Stages
+from podium.types import Float32, FrameBatch, FrameRange, Int64, Media, Poses2D, Poses3D
+from podium.vision.boxes import box_of_roi, suppress
+from podium.vision.interpolation import interpolate_rois
+
+_SAME_POSE_IOU = 0.7
+"""Boxes around poses of one frame that overlap more are of one person, cut out twice."""
+
+_DECODE_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some consecutive frames of the request."""
+
+    plan: Plan
+    batch: FrameBatch
+    persons: Persons
+    failed: dict[int, str]  # frame index -> why an engine refused it
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkWork:
+    """What is done to every chunk of a request.
+
+    Args:
+        stages: The services.
+        media: To what.
+        intrinsics: Of its camera, where the caller knows them.
+        observer: Is told of each stage call.
+    """
+
+    stages: Stages
+    media: Media
+    intrinsics: Intrinsics | None
+    observer: Observer
+
+    async def run(self, plan: Plan, frames: FrameRange) -> Chunk:
+        """Decode and estimate; decode again if the replica has lost its frames.
+
+        Raises:
+            PodiumError: a stage failed, or the frames are lost again and again.
+        """
+        for attempt in range(1, _DECODE_ATTEMPTS + 1):
+            with timed(self.observer, "decode"):
+                batch = await self.stages.decode.decode(
+                    self.media,
+                    frames,
+                    stride=plan.detection.stride,
+                    letterbox=plan.models.detector.letterbox,
+                )
+            try:
+                return await self._estimate(plan, batch)
+            except FramesGone as error:
+                if attempt == _DECODE_ATTEMPTS:
+                    raise Unavailable(f"decode: {error.message}") from None
+            except BaseException:  # a stage failed, or the client has gone
+                self.stages.decode.release(batch.frames)
+                raise
+        raise AssertionError("unreachable")
+
+    async def _estimate(self, plan: Plan, batch: FrameBatch) -> Chunk:
+        models = plan.models
+        with timed(self.observer, "detection"):
+            found = await find_persons(
+                self.stages, plan.detection, models.detector.letterbox, models.pose, batch
+            )
+        failed = {int(batch.image_frame[row]): why for row, why in found.failed.items()}
+        position, rois, scores = interpolate_rois(
+            np.searchsorted(batch.frame_index, batch.image_frame),
+            found.image_index,
+            found.rois,
+            found.scores,
+            len(batch.frame_index),
+            hold=models.judges_presence,
+        )
+        shown = batch.frame_ok[position]
+        frame_index, rois, scores = batch.frame_index[position[shown]], rois[shown], scores[shown]
+        if len(rois) == 0:
+            self.stages.decode.release(batch.frames)
+            nobody = Persons.nobody(models.joint_count, in_3d=plan.pose.stage == "pose3d")
+            return Chunk(plan, batch, nobody, failed)
+        parts: list[Persons] = []
+        cuts = list(slices(len(rois), models.pose.crop_height * models.pose.crop_width * 3))
+        for rows in cuts:
+            persons, refused = await self._poses(
+                plan, batch, frame_index[rows], rois[rows], scores[rows], release=rows is cuts[-1]
+            )
+            parts.append(persons)
+            failed |= refused
+        persons = Persons.concatenate(parts)
+        persons = persons.rows(
+            suppress(persons.boxes, persons.scores, persons.frame_index, _SAME_POSE_IOU)
+        )
+        return Chunk(plan, batch, persons, failed)
+
+    async def _poses(
+        self,
+        plan: Plan,
+        batch: FrameBatch,
+        frame_index: Int64,
+        rois: Float32,
+        scores: Float32,
+        *,
+        release: bool,
+    ) -> tuple[Persons, dict[int, str]]:
+        """The persons in some regions, and the frames whose crops the engine refused."""
+        pose, models = plan.pose, plan.models
+        with timed(self.observer, "crop"):
+            crops = await self.stages.decode.crop(
+                batch.frames, frame_index, rois, models.pose.crop, release=release
+            )
+        poses: Poses2D | Poses3D
+        try:
+            with timed(self.observer, pose.stage):
+                if pose.stage == "pose2d":
+                    poses = await self.stages.pose2d.estimate(pose.model, crops.images)
+                else:
+                    camera = self._camera(batch, rois) if models.pose.needs_camera else ()
+                    poses = await self.stages.pose3d.estimate(pose.model, crops.images, *camera)
+        except Unprocessable as error:  # not one of them can be processed
+            nobody = Persons.nobody(models.joint_count, in_3d=pose.stage == "pose3d")
+            return nobody, dict.fromkeys(frame_index.tolist(), error.message)
+        persons = in_frame_pixels(frame_index, scores, crops.transforms, poses)
+        refused = np.isin(np.arange(len(rois)), list(poses.failed))
+        shown = ~refused
+        if models.judges_presence:
+            shown &= persons.scores >= pose.min_presence
+        failed = {int(frame_index[row]): why for row, why in poses.failed.items()}
+        return persons.rows(np.flatnonzero(shown)), failed
+
+    def _camera(self, batch: FrameBatch, rois: Float32) -> tuple[Float32, Float32]:
+        """What each crop shows (M, 4), and the intrinsics (4,)."""
+        return box_of_roi(rois), camera_of(self.intrinsics, batch.frame_size)
