@@ -13,15 +13,15 @@ import uvicorn
 from fastapi import FastAPI
 
 from podium.serving.http.protocol import ServiceProtocol
-from podium.serving.observing.client_pace import Pace
+from podium.serving.http.slow_clients import SlowClientLimit
 
 
 @contextmanager
-def serving(app: FastAPI, pace: Pace = Pace()) -> Iterator[str]:
+def serving(app: FastAPI, limit: SlowClientLimit = SlowClientLimit()) -> Iterator[str]:
     """Serve an app while the block runs; gives its base URL."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        protocol = functools.partial(ServiceProtocol, pace=pace)
+        protocol = functools.partial(ServiceProtocol, slow_client_limit=limit)
         config = uvicorn.Config(app, http=protocol, log_config=None, access_log=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

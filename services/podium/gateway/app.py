@@ -23,7 +23,7 @@ from podium.serving.calling.client import OipClient
 from podium.serving.calling.connections import Connections
 from podium.serving.calling.endpoint_slices import EndpointSliceEndpoints
 from podium.serving.calling.endpoints import Endpoints, read_endpoints
-from podium.serving.http.keys import RequireApiKey, load_keys
+from podium.serving.http.keys import KeyFile, RequireApiKey
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.catalogue import Catalogue
 from podium.stages import Stages
@@ -130,7 +130,7 @@ async def _first_list(resources: PipelineResources) -> None:
 def _access(settings: GatewaySettings, metrics: Metrics) -> list[Middleware]:
     """Who is let in: everybody, or holders of an API key."""
     if settings.api_keys is not None:
-        return [Middleware(RequireApiKey, keys=load_keys(settings.api_keys), metrics=metrics)]
+        return [Middleware(RequireApiKey, keys=KeyFile(settings.api_keys), metrics=metrics)]
     if not _is_loopback(settings.host):
         _log.warning(
             "anybody who reaches %s:%d may use this gateway; PODIUM_API_KEYS asks for keys",

@@ -15,9 +15,10 @@ import podium
 from podium.serving.http.admission import Admission, AdmissionControl
 from podium.serving.http.disconnect import CancelOnDisconnect
 from podium.serving.http.error_responses import ERROR_RESPONSES, answer_errors
+from podium.serving.http.head_and_http10 import HeadAndHttp10
 from podium.serving.http.raw_route import RawRoute
+from podium.serving.http.request_telemetry import QUIET_PATHS, RequestTelemetry
 from podium.serving.http.settings import ServiceSettings
-from podium.serving.observing.request_telemetry import QUIET_PATHS, RequestTelemetry
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.observing.tracing import Tracing, spans_of
 from podium.serving.oip.catalogue import Catalogue
@@ -90,6 +91,7 @@ def create_service_app(
             *middleware,
             Middleware(AdmissionControl, admission=admission, metrics=metrics),
             Middleware(CancelOnDisconnect),
+            Middleware(HeadAndHttp10),
         ],
     )
     app.state.admission = admission

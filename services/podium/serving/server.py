@@ -21,7 +21,7 @@ from podium.serving.http.admission import Admission
 from podium.serving.http.protocol import ServiceProtocol
 from podium.serving.http.scheduling import finish_before_others
 from podium.serving.http.settings import ServiceSettings
-from podium.serving.observing.client_pace import Pace
+from podium.serving.http.slow_clients import SlowClientLimit
 from podium.serving.observing.logs import configure_logging
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -52,8 +52,8 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again
     gc.set_threshold(_GC_THRESHOLD)
-    pace = Pace(settings.slow_client_s, settings.slow_client_bytes_per_s)
-    protocol = functools.partial(ServiceProtocol, pace=pace)
+    limit = SlowClientLimit(settings.slow_client_s, settings.slow_client_bytes_per_s)
+    protocol = functools.partial(ServiceProtocol, slow_client_limit=limit)
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -1,18 +1,19 @@
-"""Decides at the door whether a request is taken on, before its body is read."""
+"""Decides whether a request is taken on, before its body is read."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.errors import Overloaded
-from podium.serving.observing.client_pace import CLIENT, Client
+from podium.serving.http.bodies import declared_bytes
+from podium.serving.http.error_responses import error_json, retry_headers
+from podium.serving.http.slow_clients import CLIENT, Client
 from podium.serving.observing.request_context import current_request
 from podium.serving.observing.telemetry import Metrics
 
@@ -27,7 +28,7 @@ class Admission:
         max_requests: Requests worked on at the same time; health, metadata and metrics do not
             count, nor those that wait for their clients.
         max_bytes: Bodies at the same time, by their declared lengths, or as they come;
-            and what they decompress to. As much again: answers that clients have yet to take.
+            and what they decompress to. As much again: write buffers.
     """
 
     max_requests: int
@@ -36,7 +37,7 @@ class Admission:
     waiting: int = 0  # of these: for their clients, to send the body or to take the answer
     bytes: int = 0
     draining: bool = False
-    untaken: dict[Client, int] = field(default_factory=dict)  # bytes of answers; the oldest first
+    write_buffers: dict[Client, int] = field(default_factory=dict)  # in bytes; the oldest first
     idle: asyncio.Event = field(default_factory=asyncio.Event)  # set while nothing is in flight
     _request_s: float = 0.0  # smoothed time between two finished requests while busy
     _last_done: float = 0.0
@@ -82,12 +83,12 @@ class Admission:
         self.bytes += size
 
     def hold_answer(self, client: Client) -> None:
-        """Its answer stays here for now; too many of them cost who has waited longest his."""
-        self.untaken[client] = client.untaken_bytes()
-        while len(self.untaken) > 1 and sum(self.untaken.values()) > self.max_bytes:
-            oldest = next(iter(self.untaken))
-            del self.untaken[oldest]
-            oldest.hang_up()
+        """Count its write buffer; when all are too large, the oldest connection is closed."""
+        self.write_buffers[client] = client.write_buffer_bytes()
+        while len(self.write_buffers) > 1 and sum(self.write_buffers.values()) > self.max_bytes:
+            oldest = next(iter(self.write_buffers))
+            del self.write_buffers[oldest]
+            oldest.abort()
 
     def leave(self, size: int) -> None:
         """Let it go, and learn the rate from it."""
@@ -114,7 +115,7 @@ class AdmissionControl:
             await self.app(scope, receive, send)
             return
         length = Headers(scope=scope).get("content-length", "")
-        size = int(length) if length.isdigit() else 0
+        size = declared_bytes(length)
         refusal = self.admission.refusal(size)
         if refusal is not None:
             status, reason = refusal
@@ -159,7 +160,7 @@ class _Admitted:
         self._admission.waiting += self._body_comes
         try:
             await app(scope, counted_receive, counted_send)
-            await self._answer_is_taken(scope.get(CLIENT))
+            await self._answer_is_read(scope.get(CLIENT))
         finally:
             self._admission.waiting -= self._body_comes
             self._admission.leave(self._size)
@@ -179,17 +180,17 @@ class _Admitted:
             self._metrics.reject("requests")
             raise Overloaded(_MESSAGES["requests"], retry_after_s=self._admission.retry_after_s())
 
-    async def _answer_is_taken(self, client: Client | None) -> None:
-        """A large answer is in memory until its client has taken it."""
-        if client is None or not client.untaken_bytes():
+    async def _answer_is_read(self, client: Client | None) -> None:
+        """A large answer is in memory until its client has read it."""
+        if client is None or not client.write_buffer_bytes():
             return
         self._admission.hold_answer(client)
         self._admission.waiting += 1
         try:
-            await client.has_taken()
+            await client.drain()
         finally:
             self._admission.waiting -= 1
-            self._admission.untaken.pop(client, None)
+            self._admission.write_buffers.pop(client, None)
 
 
 _MESSAGES = {
@@ -199,17 +200,9 @@ _MESSAGES = {
 }
 
 
-def refuse(status: int, reason: str, retry_after_s: float) -> JSONResponse:
+def refuse(status: int, reason: str, retry_after_s: float) -> Response:
     """The answer to a request that is not taken on; one that drains also lets the caller go."""
     headers = retry_headers(retry_after_s)
     if reason == "draining":
         headers["connection"] = "close"
-    return JSONResponse({"error": _MESSAGES[reason]}, status, headers)
-
-
-def retry_headers(retry_after_s: float) -> dict[str, str]:
-    """``Retry-After`` in whole seconds, as HTTP has it, and the exact time in milliseconds."""
-    return {
-        "retry-after": str(max(1, math.ceil(retry_after_s))),
-        "retry-after-ms": str(max(1, math.ceil(retry_after_s * 1e3))),
-    }
+    return error_json(status, _MESSAGES[reason], headers)

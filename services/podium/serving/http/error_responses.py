@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,9 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
-from podium.errors import Overloaded, PodiumError, RequestTimeout
-from podium.serving.http.admission import retry_headers
+from podium.errors import Overloaded, PodiumError, RequestTimeout, Unauthorized
 
 _log = logging.getLogger("podium.errors")
 
@@ -43,11 +44,31 @@ def error_response(error: PodiumError) -> JSONResponse:
     headers = None
     if isinstance(error, Overloaded):
         headers = retry_headers(error.retry_after_s)
+    elif isinstance(error, Unauthorized):
+        headers = {"www-authenticate": 'Bearer realm="podium"'}
     elif isinstance(error, RequestTimeout):
         headers = {"connection": "close"}  # the rest of the body is not waited for
     if error.status >= 500:
         _log.error("%s", error.message)
-    return _response(error.status, error.message, headers)
+    return error_json(error.status, error.message, headers)
+
+
+def error_body(message: str) -> dict[str, str]:
+    """The one shape of errors."""
+    return {"error": message}
+
+
+def error_json(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """An answer with an error."""
+    return JSONResponse(error_body(message), status, headers)
+
+
+def retry_headers(retry_after_s: float) -> dict[str, str]:
+    """``Retry-After`` in whole seconds, as HTTP has it, and the exact time in milliseconds."""
+    return {
+        "retry-after": str(max(1, math.ceil(retry_after_s))),
+        "retry-after-ms": str(max(1, math.ceil(retry_after_s * 1e3))),
+    }
 
 
 def answer_errors(app: FastAPI) -> None:
@@ -62,22 +83,33 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation_error)
 
 
-def _response(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": message}, status, headers)
-
-
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
     message = str(error.detail)
     if error.status_code == 404:
         message = f"there is nothing at {request.url.path}; see /docs for what there is"
     elif error.status_code == 405:
-        message = f"{request.method} is not allowed at {request.url.path}; see /docs"
-    return _response(error.status_code, message, dict(error.headers or {}))
+        allowed = ", ".join(_methods(request))
+        message = f"{request.method} is not allowed at {request.url.path}, only {allowed}"
+        return error_json(405, message, {"allow": allowed})
+    return error_json(error.status_code, message, dict(error.headers or {}))
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that the routes of a path have together (RFC 9110, 10.2.1)."""
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(
+            route.matches({**request.scope, "method": method})[0] == Match.FULL
+            for route in request.app.router.routes
+        )
+    ]
+    return [*found, "HEAD"] if "GET" in found else found
 
 
 async def _validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:]) or "body"
-    return _response(400, f"{where}: {first['msg']}")
+    return error_json(400, f"{where}: {first['msg']}")

@@ -14,19 +14,19 @@ Limits hold per replica of the gateway.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.errors import Overloaded, PodiumError, SetupError, Unauthorized
-from podium.serving.http.admission import retry_headers
+from podium.serving.http.bodies import declared_bytes
+from podium.serving.http.error_responses import error_response
 from podium.serving.observing.request_context import current_request
 from podium.serving.observing.telemetry import Metrics
 
@@ -82,6 +82,32 @@ def load_keys(path: Path) -> list[ApiKey]:
     return keys
 
 
+class KeyStore(Protocol):
+    """Where keys are kept: a file, or later a database."""
+
+    async def find(self, sha256: str) -> ApiKey | None:
+        """The key with this digest, in lower-case hexadecimal digits; None: there is none."""
+        ...
+
+
+class KeyFile:
+    """The keys of a file, which is read once.
+
+    Args:
+        path: Of the file.
+
+    Raises:
+        SetupError: see ``load_keys``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._keys = {key.sha256.lower(): key for key in load_keys(path)}
+
+    async def find(self, sha256: str) -> ApiKey | None:
+        """The key with this digest."""
+        return self._keys.get(sha256)
+
+
 class TokenBucket:
     """Lets a rate through, and a minute's worth at once after a quiet minute.
 
@@ -112,12 +138,11 @@ class TokenBucket:
         self._level -= amount
 
 
-class _Holder:
-    """Who has a key, and what is left of their limits."""
+class _Limits:
+    """What is left of the limits of one key."""
 
     def __init__(self, key: ApiKey) -> None:
-        self.id = key.id
-        self.digest = bytes.fromhex(key.sha256)
+        self.key = key
         per_minute = key.requests_per_minute, key.bytes_per_minute
         self.requests, self.bytes = (
             TokenBucket(rate) if rate is not None else None for rate in per_minute
@@ -130,14 +155,15 @@ class RequireApiKey:
     The key comes as ``Authorization: Bearer <key>`` or ``x-api-key: <key>``.
 
     Args:
-        app: What is behind the door.
-        keys: Who may come in.
+        app: What needs a key.
+        keys: The keys that are known.
         metrics: Where refusals are counted.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: Sequence[ApiKey], metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, keys: KeyStore, metrics: Metrics) -> None:
         self._app = app
-        self._holders = [_Holder(key) for key in keys]
+        self._keys = keys
+        self._limits: dict[str, _Limits] = {}  # by id
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,47 +172,47 @@ class RequireApiKey:
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
-            holder = self._identify(headers)
-            current_request().api_key = holder.id
-            self._charge(holder, int(headers.get(b"content-length", 0)))
+            key = await self._identify(headers)
+            current_request().api_key = key.id
+            limits = self._limits.get(key.id)
+            if limits is None or limits.key != key:
+                limits = self._limits[key.id] = _Limits(key)
+            self._charge(limits, declared_bytes(headers.get(b"content-length", b"")))
         except PodiumError as error:
-            await _refuse(error)(scope, receive, send)
+            await error_response(error)(scope, receive, send)
             return
-        if holder.bytes is not None:
-            current_request().body_charges.append(holder.bytes.take)
+        if limits.bytes is not None:
+            current_request().body_charges.append(limits.bytes.take)
             if b"content-length" not in headers:
-                receive = _charging(receive, holder.bytes)
+                receive = _charging(receive, limits.bytes)
         await self._app(scope, receive, send)
 
-    def _identify(self, headers: dict[bytes, bytes]) -> _Holder:
-        digest = hashlib.sha256(_key_of(headers)).digest()
-        found = None
-        for holder in self._holders:  # all of them, so that the time does not tell which
-            if hmac.compare_digest(holder.digest, digest):
-                found = holder
-        if found is None:
+    async def _identify(self, headers: dict[bytes, bytes]) -> ApiKey:
+        # Finding the digest may take more or less time, which tells nothing of any key.
+        key = await self._keys.find(hashlib.sha256(_key_of(headers)).hexdigest())
+        if key is None:
             self._metrics.reject("api_key")
             raise Unauthorized(
                 "a valid API key is needed: send Authorization: Bearer <key>, or x-api-key: <key>"
             )
-        return found
+        return key
 
-    def _charge(self, holder: _Holder, size: int) -> None:
+    def _charge(self, limits: _Limits, size: int) -> None:
         for bucket, least, reason, noun in (
-            (holder.requests, 1.0, "key_requests", "requests"),
-            (holder.bytes, 0.0, "key_bytes", "bytes"),
+            (limits.requests, 1.0, "key_requests", "requests"),
+            (limits.bytes, 0.0, "key_bytes", "bytes"),
         ):
             wait_s = bucket.wait_s(least) if bucket is not None else 0.0
             if wait_s > 0:
                 self._metrics.reject(reason)
                 raise Overloaded(
-                    f"the limit of {noun} per minute of key {holder.id!r} is used up",
+                    f"the limit of {noun} per minute of key {limits.key.id!r} is used up",
                     retry_after_s=wait_s,
                 )
-        if holder.requests is not None:
-            holder.requests.take(1)
-        if holder.bytes is not None:
-            holder.bytes.take(size)
+        if limits.requests is not None:
+            limits.requests.take(1)
+        if limits.bytes is not None:
+            limits.bytes.take(size)
 
 
 def _key_of(headers: dict[bytes, bytes]) -> bytes:
@@ -205,12 +231,3 @@ def _charging(receive: Receive, bucket: TokenBucket) -> Receive:
         return message
 
     return charged
-
-
-def _refuse(error: PodiumError) -> JSONResponse:
-    headers = {}
-    if isinstance(error, Unauthorized):
-        headers = {"www-authenticate": 'Bearer realm="podium"'}
-    if isinstance(error, Overloaded):
-        headers = retry_headers(error.retry_after_s)
-    return JSONResponse({"error": error.message}, error.status, headers)

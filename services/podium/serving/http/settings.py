@@ -38,12 +38,12 @@ class ServiceSettings(Settings):
     traces. The standard ``OTEL_*`` variables say the rest."""
 
     slow_client_s: float = Field(default=20, gt=0)
-    """Time in which a client has to send the head of its request, and over which its pace in
-    sending the body and in taking the answer is measured. Slower ones are hung up on, after
-    twice this time at the latest."""
+    """Time in which a client has to send the head of its request, and over which its rate of
+    sending the body and of reading the answer is measured. Connections of slower ones are closed,
+    after twice this time at the latest."""
 
     slow_client_bytes_per_s: int = Field(default=500, ge=0)
-    """The least pace of a client."""
+    """The least rate of a client."""
 
     keep_alive_s: int = Field(default=75, gt=0)
     """How long an idle connection stays open; longer than clients keep theirs in their pools."""

@@ -1,4 +1,4 @@
-"""Clients that send too slowly or do not read: one service, real sockets, a pace to fail soon."""
+"""Clients that send too slowly or do not read: one service, real sockets, a limit to fail soon."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from fastapi.responses import StreamingResponse
 
 from podium.serving.app import create_service_app
 from podium.serving.http.settings import ServiceSettings
-from podium.serving.observing.client_pace import Pace
+from podium.serving.http.slow_clients import SlowClientLimit
 from podium.serving.oip.catalogue import Catalogue
 from podium.wire import InferResult, TensorSpec
 from tests.support import service_thread
 from tests.support.slow_clients import NeverReader, dribble, head
 from tests.support.waiting import until
 
-PACE = Pace(window_s=0.4, bytes_per_s=500)
+LIMIT = SlowClientLimit(window_s=0.4, bytes_per_s=500)
 BYTE_EVERY_S = 0.05
 INFER = "/v2/models/zeros/infer"
 
@@ -78,7 +78,7 @@ def serving(lines=None, **settings):
     app = create_service_app(
         "test", Catalogue([Zeros()]), ServiceSettings(**settings), summary="-", routers=[router]
     )
-    with service_thread.serving(app, PACE) as url:
+    with service_thread.serving(app, LIMIT) as url:
         yield url, app.state.admission
 
 
@@ -199,10 +199,10 @@ async def test_answers_that_nobody_takes_are_bounded_and_dropped():
                         and sum(reader.hung_up_on for reader in readers) == max(0, number - 1)
                     )
                 )
-                assert 0 < sum(admission.untaken.values()) <= 5 * size
+                assert 0 < sum(admission.write_buffers.values()) <= 5 * size
             assert [reader.hung_up_on for reader in readers] == [True] * 4 + [False] * 2
             await others_are_served(url)
             await until(lambda: all(reader.hung_up_on for reader in readers))
         await until(lambda: admission.requests == admission.waiting == 0)
-        assert admission.untaken == {}
+        assert admission.write_buffers == {}
         await others_are_served(url)

@@ -9,11 +9,12 @@ import secrets
 import time
 from contextlib import suppress
 
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.errors import RequestTimeout, TooLarge
-from podium.serving.observing.client_pace import CLIENT, Client
+from podium.serving.http.bodies import declared_bytes
+from podium.serving.http.error_responses import error_json
+from podium.serving.http.slow_clients import CLIENT, Client
 from podium.serving.observing.request_context import (
     REQUEST_ID,
     TRACEPARENT,
@@ -81,7 +82,7 @@ class RequestTelemetry:
             request,
             receive,
             send,
-            declared_bytes=int(declared) if declared.isdigit() else 0,
+            declared_bytes=declared_bytes(declared),
             max_body_bytes=self.max_body_bytes,
             waits_for_continue=b"expect" in headers,
             client=scope.get(CLIENT),
@@ -95,7 +96,7 @@ class RequestTelemetry:
             if exchange.status != CLIENT_CLOSED:
                 raise
             message = f"internal error; the log has it under request id {request.request_id}"
-            await JSONResponse({"error": message}, 500)(scope, receive, exchange.send)
+            await error_json(500, message)(scope, receive, exchange.send)
         finally:
             self.metrics.in_flight -= 1
             self._report(scope, exchange, time.perf_counter() - exchange.started)
@@ -179,7 +180,7 @@ class _Exchange:
         waiting_since = time.perf_counter()
         message = await self._receive()
         if self._client is not None and self._client.too_slow:
-            raise RequestTimeout(self._client.pace.message)
+            raise RequestTimeout(self._client.slow_client_limit.message)
         if message["type"] == "http.request":
             self._waited_s += time.perf_counter() - waiting_since
             if not message.get("more_body", False):
