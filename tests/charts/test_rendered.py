@@ -149,6 +149,45 @@ def test_settings_of_an_accelerator_are_those_of_services_with_models(helm: Helm
     assert not any("WORKERS" in name or "PROVIDER" in name for name in found["gateway"])
 
 
+def test_nobody_may_unload_models_by_default(helm: Helm) -> None:
+    for name, deployment in of_kind(release(helm, "priority"), "Deployment").items():
+        settings = environment(deployment["spec"]["template"]["spec"]["containers"][0])
+        controls = {key: value for key, value in settings.items() if "MODEL_CONTROL" in key}
+        uses_models = name.rpartition("-")[2] in ("detection", "pose2d", "pose3d")
+        assert list(controls.values()) == (["false"] if uses_models else [])
+
+
+def test_services_reach_the_object_store_only_where_they_may_use_it(helm: Helm) -> None:
+    def egress(*files: Path | None) -> dict[str, set[str]]:
+        policies = of_kind(release(helm, "priority", *files), "NetworkPolicy")
+        return {
+            name.rpartition("-")[2]: {
+                block["ipBlock"]["cidr"]
+                for rule in policy["spec"].get("egress", [])
+                for block in rule.get("to", [])
+                if "ipBlock" in block
+            }
+            for name, policy in policies.items()
+        }
+
+    closed = egress(None)
+    assert closed["decode"] == closed["postprocess"] == closed["pose2d"] == set()
+    (pinned,) = [file for file in OPTIONS if file.stem == "pinned"]
+    opened = egress(pinned)
+    assert opened["decode"] == opened["pose2d"] == {"0.0.0.0/0", "169.254.170.23/32"}
+    policies = of_kind(release(helm, "priority", pinned), "NetworkPolicy")
+    rules = policies["podium-priority-decode"]["spec"]["egress"]
+    (anywhere,) = [
+        block["ipBlock"]
+        for rule in rules
+        for block in rule["to"]
+        if block.get("ipBlock", {}).get("cidr") == "0.0.0.0/0"
+    ]
+    assert {"169.254.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"} <= set(
+        anywhere["except"]
+    )
+
+
 def environment(container: Object) -> dict[str, str]:
     return {each["name"]: each.get("value", "") for each in container["env"]}
 

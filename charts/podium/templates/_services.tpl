@@ -36,8 +36,10 @@
 {{- end -}}
 
 
-{{- /* Whether a service reads from the object store, media or models: (list root name service). */ -}}
+{{- /* Whether a service may read or write anything in the object store: (list root name service). */ -}}
 {{- define "podium.readsObjects" -}}
-{{- $models := and (index . 2).usesModels (index . 0).Values.models.source }}
-{{- if or (index . 2).usesObjectStore $models }}true{{ end }}
+{{- $values := (index . 0).Values }}
+{{- $models := and (index . 2).usesModels $values.models.source }}
+{{- $media := and (index . 2).usesObjectStore (concat $values.objectStore.readPrefixes $values.objectStore.writePrefixes) }}
+{{- if or $media $models }}true{{ end }}
 {{- end -}}
