@@ -33,6 +33,7 @@ class AnalysisOptions:
     smoothing: Smoothing = field(default_factory=Smoothing)
     max_gap_frames: int = 10
     athlete_height_m: float | None = None
+    athlete_mass_kg: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Track:
     """Key points cleaned and smoothed."""
 
     positions: Float64  # (T, J, D)
+    measured: Float64  # (T, J, D) short gaps filled, but not smoothed
     filled: Bool  # (T, J) interpolated, not measured
     filtered: Bool  # (T, J) False: the run was too short for the filter
     outliers: Bool  # (T, J) measured, but thrown away
@@ -63,10 +65,12 @@ class Analysis:
     skeleton: Skeleton
     plane: Track  # D = 2, pixels
     space: Track  # D = 3, metres
+    breaks: Bool  # (T,) True: not the continuation of the frame before
     facing: Float64  # (T,) +1 right, -1 left
     scale: Scale
     motion: Motion  # px/s and px/s^2, D = 2
     angles: tuple[AngleSeries, ...]
+    athlete_mass_kg: float | None = None
 
 
 def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -> Analysis:
@@ -89,6 +93,7 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
         skeleton=skeleton,
         plane=plane,
         space=space,
+        breaks=breaks,
         facing=faces,
         scale=scale(
             plane.positions,
@@ -103,6 +108,7 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
             _series(angle, plane, space, faces, skeleton, time_s=time_s, breaks=breaks | turns)
             for angle in angles_of(skeleton)
         ),
+        athlete_mass_kg=options.athlete_mass_kg,
     )
 
 
@@ -117,6 +123,7 @@ def _clean(
     positions, filtered = smooth(whole, time_s, breaks, options.smoothing, unit=unit)
     return Track(
         positions=positions.reshape(keypoints.shape),
+        measured=whole.reshape(keypoints.shape),
         filled=filled.reshape(frames, joints, dims)[..., 0],
         filtered=filtered.reshape(frames, joints, dims)[..., 0],
         outliers=bad,

@@ -148,6 +148,7 @@ def analysis_options(options: PostprocessOptions) -> AnalysisOptions:
         smoothing=Smoothing(options.filter, options.cutoff_hz),
         max_gap_frames=options.max_gap_frames,
         athlete_height_m=options.athlete_height_m,
+        athlete_mass_kg=options.athlete_mass_kg,
     )
 
 

@@ -33,6 +33,9 @@ class PostprocessOptions(BaseModel):
     athlete_height_m: float | None = Field(default=None, ge=0.3, le=3.0)
     """Standing height of the athlete, for the scale in metres."""
 
+    athlete_mass_kg: float | None = Field(default=None, ge=10, le=300)
+    """Mass of the athlete; it counts for the air resistance of a sprint."""
+
     overlay: bool = True
     """Whether to write overlay.mp4."""
 

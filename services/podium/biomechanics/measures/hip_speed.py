@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,14 @@ from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Cell, Measure
 from podium.biomechanics.measures.registry import measured
+from podium.biomechanics.signals.noise import spread
+from podium.biomechanics.signals.peaks import low_pass
+from podium.biomechanics.signals.timeline import rate_hz
+from podium.types import Float64
 
 _METHOD = "Length of the velocity of the middle of the hips in the image plane"
+_CUTOFF_HZ = 6.0
+_LEAST_FRAMES = 12
 _TOO_SHORT = "seen too briefly or too patchily for velocities"
 
 
@@ -40,11 +46,12 @@ def hip_speed(analysis: Analysis) -> Iterator[Measure]:
             cell=Cell(kind="body", row="hips", column=column),
         )
     known = speed[np.isfinite(speed)]
+    noise = _noise_px_s(analysis)
     statistics: tuple[tuple[str, str, Callable[..., Any]], ...] = (
         ("peak", "Peak", np.max),
         ("mean", "Mean", np.mean),
     )
-    for name, word, statistic in statistics:
+    for (name, word, statistic), sd_px_s in zip(statistics, noise, strict=True):
         px_s = float(statistic(known)) if len(known) else None
         method = f"{_METHOD}; {word.lower()} over the frames."
         yield Measure(
@@ -53,6 +60,7 @@ def hip_speed(analysis: Analysis) -> Iterator[Measure]:
             unit="m/s",
             method=method,
             value=None if px_s is None or m_per_px is None else px_s * m_per_px,
+            sd=None if sd_px_s is None or m_per_px is None else sd_px_s * m_per_px,
             n=len(known),
             reason=_TOO_SHORT if px_s is None else "" if m_per_px else NO_SCALE,
             digits=2,
@@ -64,8 +72,26 @@ def hip_speed(analysis: Analysis) -> Iterator[Measure]:
             unit="px/s",
             method=method,
             value=px_s,
+            sd=None if px_s is None else sd_px_s,
             n=len(known),
             reason=_TOO_SHORT if px_s is None else "",
             digits=0,
             shown="report" if m_per_px else "first",
         )
+
+
+def _noise_px_s(analysis: Analysis) -> tuple[float | None, float | None]:
+    """Standard uncertainty of the peak and the mean speed from the jitter of the hips."""
+    hips = analysis.skeleton.take(analysis.plane.measured, "mid_hip")
+    known = np.isfinite(hips).all(axis=1)
+    time_s = analysis.trajectory.time_s[known]
+    if np.count_nonzero(known) < _LEAST_FRAMES:
+        return None, None
+
+    def again(signals: Sequence[Float64]) -> list[float]:
+        smooth = low_pass(np.stack(signals, axis=1), rate_hz(time_s), _CUTOFF_HZ)
+        speed = np.linalg.norm(np.gradient(smooth, time_s, axis=0), axis=1)
+        return [float(speed.max()), float(speed.mean())]
+
+    peak, mean = spread(list(hips[known].T), again)
+    return float(peak), float(mean)

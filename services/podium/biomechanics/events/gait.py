@@ -1,0 +1,161 @@
+"""When the feet touch and leave the ground, in walking and in running.
+
+Walking: Zeni, Richards & Higginson 2008. A heel is down when it is farthest ahead of the hips, a
+toe leaves when it is farthest behind them. Against force plates contact comes 20 to 30 ms early,
+toe-off 2 to 15 ms late (60 Hz, public OpenSim trial).
+
+Running: the vertical acceleration of the toe has a peak when the foot is stopped by the ground and
+one when it is pulled off (after Handsaker et al. 2016). The second peak comes late, and the moment
+at which the toe has gained 0.4 m/s upwards comes early; toe-off is the middle of both. Against
+force plates: contact 5 and 17 ms late, toe-off -7 and 19 ms (150 Hz, public run of BMClab).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from podium.biomechanics.events.feet import SIDES, Feet
+from podium.biomechanics.signals.peaks import (
+    low_pass,
+    peak_time_s,
+    peak_times_s,
+    rising_time_s,
+)
+from podium.types import Float64
+
+G_M_S2 = 9.81
+RUN_FROM_FROUDE = 0.5
+"""Speed^2 / (g leg length) at which people change from walking to running (Alexander 1989)."""
+MIN_SPEED_M_S = 0.3
+MIN_RATE_WALK_HZ = 24.0
+MIN_RATE_RUN_HZ = 50.0
+TREADMILL_SHARE = 0.3
+"""Hips that travel at less than this part of the feet's speed are on a treadmill."""
+
+_PROMINENCE_M = 0.1
+_NEAR_GROUND = 0.03  # of the stature: the toe is about to touch the ground
+_ON_GROUND = 0.015
+_FLOOR_PERCENTILE = 5
+_PULL_OFF_M_S = 0.4
+_WALK_CUTOFF_HZ = 6.0
+_RUN_CUTOFF_HZ = 15.0
+_MAX_STANCE_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One foot on the ground."""
+
+    side: str
+    on_s: float
+    off_s: float  # NaN: after the clip, or not found
+
+
+@dataclass(frozen=True, slots=True)
+class Gait:
+    """The contacts of a clip in the order of time."""
+
+    kind: Literal["walk", "run"]
+    speed_m_s: float  # of the body over the ground or the belt
+    treadmill: bool
+    contacts: tuple[Contact, ...]
+
+
+def find_gait(feet: Feet) -> Gait | str:
+    """Find the contacts; or say why there are none to be found."""
+    forward = {side: feet.toes[side][:, 0] - feet.hips[:, 0] for side in SIDES}
+    rate = feet.rate_hz
+    backward_m_s = np.concatenate(
+        [np.gradient(low_pass(f, rate, _WALK_CUTOFF_HZ), feet.time_s) for f in forward.values()]
+    )
+    speed = -float(np.percentile(backward_m_s, 10))
+    if speed < MIN_SPEED_M_S:
+        return "the athlete neither walks nor runs"
+    travelled = (feet.hips[-1, 0] - feet.hips[0, 0]) / (feet.time_s[-1] - feet.time_s[0])
+    treadmill = bool(abs(travelled) < TREADMILL_SHARE * speed)
+    kind: Literal["walk", "run"] = (
+        "run" if speed**2 / (G_M_S2 * feet.leg_m) > RUN_FROM_FROUDE else "walk"
+    )
+    least_hz = MIN_RATE_RUN_HZ if kind == "run" else MIN_RATE_WALK_HZ
+    if rate < least_hz * 0.98:
+        return (
+            f"{rate:.0f} frames/s are too few for the contacts of a {kind}: "
+            f"film at {least_hz:.0f} or more"
+        )
+    contacts = [
+        contact for side in SIDES for contact in (running if kind == "run" else walking)(feet, side)
+    ]
+    ordered = tuple(sorted(contacts, key=lambda contact: contact.on_s))
+    if kind == "run":
+        ordered = _with_flight(ordered)
+    if len(ordered) < 2:
+        return "fewer than two contacts of the feet were found"
+    over_belt = _speed_m_s(ordered, feet, forward) if treadmill else float(travelled)
+    return Gait(kind, over_belt, treadmill, ordered)
+
+
+def _speed_m_s(contacts: tuple[Contact, ...], feet: Feet, forward: dict[str, Float64]) -> float:
+    """Speed of the hips past the standing feet: the median over the middle of the contacts."""
+    speeds = []
+    for contact in contacts:
+        end_s = contact.off_s if np.isfinite(contact.off_s) else contact.on_s + 0.15
+        third_s = (end_s - contact.on_s) / 3
+        rows = (feet.time_s >= contact.on_s + third_s) & (feet.time_s <= end_s - third_s)
+        if np.count_nonzero(rows) > 1:
+            slope = np.polyfit(feet.time_s[rows], forward[contact.side][rows], 1)[0]
+            speeds.append(-float(slope))
+    return float(np.median(speeds)) if speeds else float("nan")
+
+
+def walking(feet: Feet, side: str) -> list[Contact]:
+    """The contacts of one foot in walking."""
+    prominence = _PROMINENCE_M * feet.stature_m / 1.75
+    hips = feet.hips[:, 0]
+    heel = low_pass(feet.heels[side][:, 0] - hips, feet.rate_hz, _WALK_CUTOFF_HZ)
+    toe = low_pass(feet.toes[side][:, 0] - hips, feet.rate_hz, _WALK_CUTOFF_HZ)
+    on = peak_times_s(heel, feet.time_s, prominence=prominence)
+    off = np.array(peak_times_s(-toe, feet.time_s, prominence=prominence))
+    contacts = []
+    for start_s, next_s in zip(on, [*on[1:], np.inf], strict=True):
+        inside = off[(off > start_s) & (off < min(next_s, start_s + _MAX_STANCE_S))]
+        contacts.append(Contact(side, start_s, float(inside[0]) if len(inside) else np.nan))
+    return contacts
+
+
+def running(feet: Feet, side: str) -> list[Contact]:
+    """The contacts of one foot in running; those that the clip cuts off are left out."""
+    time_s = feet.time_s
+    up = low_pass(feet.toes[side][:, 1], feet.rate_hz, _RUN_CUTOFF_HZ)
+    speed = np.gradient(up, time_s)
+    acceleration = np.gradient(speed, time_s)
+    floor = float(np.percentile(up, _FLOOR_PERCENTILE))
+    near = up < floor + _NEAR_GROUND * feet.stature_m
+    edges = np.flatnonzero(np.diff(near.astype(int)))
+    contacts = []
+    for start, stop in zip(edges[:-1] + 1, edges[1:] + 1, strict=True):
+        if not near[start] or up[start:stop].min() > floor + _ON_GROUND * feet.stature_m:
+            continue
+        lowest = start + int(np.argmin(up[start:stop]))
+        on = start + int(np.argmax(acceleration[start : lowest + 1]))
+        level = _PULL_OFF_M_S * feet.stature_m / 1.75
+        rising_s = rising_time_s(speed, time_s, level, start=on, stop=min(stop + 2, len(up)))
+        off_s = float("nan")
+        if np.isfinite(rising_s):
+            after = int(np.searchsorted(time_s, rising_s)) - 1
+            pulled = after + int(np.argmax(acceleration[after : max(stop, after + 2)]))
+            off_s = (peak_time_s(acceleration, time_s, pulled) + rising_s) / 2
+        contacts.append(Contact(side, peak_time_s(acceleration, time_s, on), off_s))
+    return contacts
+
+
+def _with_flight(contacts: tuple[Contact, ...]) -> tuple[Contact, ...]:
+    """Without contacts that begin before the one before has ended: a runner flies in between."""
+    kept: list[Contact] = []
+    for contact in contacts:
+        if kept and not contact.on_s >= kept[-1].off_s and np.isfinite(kept[-1].off_s):
+            continue
+        kept.append(contact)
+    return tuple(kept)

@@ -1,0 +1,98 @@
+"""Jumps on the spot: take-off, landing, the lowest point before, and the height.
+
+Both feet leave the ground together and meet it together. The vertical acceleration of the toes
+peaks when they are pulled off the ground and when the ground stops them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from podium.biomechanics.events.feet import SIDES, Feet
+from podium.biomechanics.signals.peaks import low_pass, peak_time_s
+from podium.types import Float64
+
+G_M_S2 = 9.81
+MIN_FLIGHT_S = 0.15
+MIN_RATE_HZ = 50.0
+_CUTOFF_HZ = 15.0
+_AIRBORNE = 0.03  # of the stature: toes and heels are higher than this above the ground
+_TOGETHER = 0.15  # of the stature
+_FLOOR_PERCENTILE = 10
+_BESIDE_S = 0.12
+"""Take-off and landing are looked for so far outside of the frames that are clearly airborne."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """One jump."""
+
+    take_off_s: float
+    landing_s: float
+
+    @property
+    def flight_s(self) -> float:
+        """Time in the air."""
+        return self.landing_s - self.take_off_s
+
+    @property
+    def height_m(self) -> float:
+        """Rise of the centre of mass, from the flight time."""
+        return height_of_flight_m(self.flight_s)
+
+
+def height_of_flight_m(flight_s: float) -> float:
+    """G t^2 / 8: the rise in half of the flight (Bosco, Luhtanen & Komi 1983).
+
+    It assumes that the athlete lands as they took off; landing with bent legs adds height.
+    """
+    return G_M_S2 * flight_s**2 / 8
+
+
+def find_jumps(feet: Feet) -> list[Jump] | str:
+    """Find the jumps in a clip; or say why that cannot be done."""
+    if feet.rate_hz < MIN_RATE_HZ * 0.98:
+        return (
+            f"{feet.rate_hz:.0f} frames/s are too few for a flight time: "
+            f"film at {MIN_RATE_HZ:.0f} or more"
+        )
+    toes = [low_pass(feet.toes[side][:, 1], feet.rate_hz, _CUTOFF_HZ) for side in SIDES]
+    heels = [low_pass(feet.heels[side][:, 1], feet.rate_hz, _CUTOFF_HZ) for side in SIDES]
+    lowest = np.min([*(up - _floor(up) for up in toes), *(up - _floor(up) for up in heels)], axis=0)
+    airborne = lowest > _AIRBORNE * feet.stature_m
+    edges = np.flatnonzero(np.diff(airborne.astype(int)))
+    toe = np.mean(toes, axis=0)
+    acceleration = np.gradient(np.gradient(toe, feet.time_s), feet.time_s)
+    jumps = []
+    for start, stop in zip(edges[:-1] + 1, edges[1:] + 1, strict=True):
+        if airborne[start] and _together(feet, start, stop):
+            take_off = _peak(acceleration, feet, start - 1, backwards=True)
+            landing = _peak(acceleration, feet, stop, backwards=False)
+            if take_off is not None and landing is not None:
+                jump = Jump(take_off, landing)
+                if jump.flight_s >= MIN_FLIGHT_S:
+                    jumps.append(jump)
+    return jumps
+
+
+def _together(feet: Feet, start: int, stop: int) -> bool:
+    """Whether the feet are beside each other, as they are not in the flight of a runner."""
+    apart = feet.toes["left"][start:stop] - feet.toes["right"][start:stop]
+    return bool(np.median(np.linalg.norm(apart, axis=1)) < _TOGETHER * feet.stature_m)
+
+
+def _floor(up: Float64) -> float:
+    return float(np.percentile(up, _FLOOR_PERCENTILE))
+
+
+def _peak(acceleration: Float64, feet: Feet, at: int, *, backwards: bool) -> float | None:
+    """The peak of the acceleration beside a row that is on the ground again; None at the ends."""
+    width = max(round(_BESIDE_S * feet.rate_hz), 2)
+    rows = slice(max(at - width, 0), at + 2) if backwards else slice(at - 1, at + width + 1)
+    part = acceleration[rows]
+    if len(part) < 3:
+        return None
+    peak = rows.start + int(np.argmax(part))
+    return peak_time_s(acceleration, feet.time_s, peak)

@@ -1,0 +1,299 @@
+"""Steps and strides of walking and running: means over the clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.events.feet import SIDES, Feet, feet_of
+from podium.biomechanics.events.gait import G_M_S2, Gait, find_gait
+from podium.biomechanics.events.steps import Step, Stride, at_contact, steps_of, strides_of
+from podium.biomechanics.measures.joints import NO_SCALE
+from podium.biomechanics.measures.measure import Measure, Shown
+from podium.biomechanics.measures.registry import measured
+from podium.biomechanics.signals.noise import spread
+from podium.biomechanics.signals.peaks import low_pass
+from podium.types import Float64
+
+INTERPOLATION_FRAMES = 0.2
+"""How far a moment between two frames may be off, besides the noise of the key points."""
+
+_CONTACTS = {
+    "walk": "contacts by Zeni et al. 2008",
+    "run": "contacts by the vertical acceleration of the toe (after Handsaker et al. 2016)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the quantities are found from."""
+
+    gait: Gait
+    feet: Feet
+    steps: Sequence[Step]
+    strides: Sequence[Stride]
+
+    def of_steps(self, value: Callable[[Step], float], side: str = "") -> Float64:
+        """A value of every step, or of those that one side ends."""
+        return np.array([value(step) for step in self.steps if side in ("", step.side)])
+
+    def contact_s(self, side: str = "") -> Float64:
+        """Durations of the contacts."""
+        contacts = self.gait.contacts
+        return np.array([c.off_s - c.on_s for c in contacts if side in ("", c.side)])
+
+    def of_strides(self, value: Callable[[Stride], float]) -> Float64:
+        """A value of every stride."""
+        return np.array([value(stride) for stride in self.strides])
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One number of a gait: the samples, and the mean over them."""
+
+    name: str
+    label: str
+    unit: str
+    samples: Callable[[Observed], Float64]
+    method: str
+    digits: int = 3
+    kinds: tuple[str, ...] = ("walk", "run")
+    shown: Shown = "report"
+    metric: bool = False  # whether it needs a scale
+
+
+def _contact_s(seen: Observed) -> Float64:
+    return seen.contact_s()
+
+
+def _gap_s(seen: Observed) -> Float64:
+    return seen.of_steps(lambda step: step.between_s)
+
+
+def _mean_known(samples: Float64) -> float:
+    known = samples[np.isfinite(samples)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _peak_force(seen: Observed) -> Float64:
+    """Peak vertical force over body weight: pi/2 (flight / contact + 1) (Morin et al. 2005)."""
+    contact_s, flight_s = _mean_known(seen.contact_s()), _mean_known(_gap_s(seen))
+    return np.array([np.pi / 2 * (flight_s / contact_s + 1)])
+
+
+def _stiffness(seen: Observed) -> Float64:
+    """Vertical stiffness per kilogram (Morin et al. 2005)."""
+    contact_s = _mean_known(seen.contact_s())
+    force_m_s2 = _peak_force(seen)[0] * G_M_S2
+    sink_m = force_m_s2 * contact_s**2 / np.pi**2 - G_M_S2 * contact_s**2 / 8
+    return np.array([force_m_s2 / sink_m])
+
+
+def _oscillation_m(seen: Observed) -> Float64:
+    """Range of the height of the centre of mass in every stride."""
+    if seen.feet.mass_centre is None:
+        return np.zeros(0)
+    feet, rate = seen.feet, seen.feet.rate_hz
+    up = low_pass(seen.feet.mass_centre[:, 1], rate, 6.0)
+    starts = [contact.on_s for contact in seen.gait.contacts]
+    ranges = [
+        np.ptp(up[(feet.time_s >= a) & (feet.time_s <= b)])
+        for a, b in zip(starts, starts[2:], strict=False)
+    ]
+    return np.array(ranges)
+
+
+def _ahead_m(seen: Observed) -> Float64:
+    """The toe before the centre of mass at contact."""
+    if seen.feet.mass_centre is None:
+        return np.zeros(0)
+    ahead = [
+        at_contact(seen.feet.toes[side][:, 0] - seen.feet.mass_centre[:, 0], seen.gait, seen.feet)
+        for side in SIDES
+    ]
+    return np.concatenate([values[side] for values, side in zip(ahead, SIDES, strict=True)])
+
+
+def _symmetry(samples: Callable[[Observed, str], Float64]) -> Callable[[Observed], Float64]:
+    """200 (right - left) / (right + left), of the means (Robinson, Herzog & Nigg 1987)."""
+
+    def index(seen: Observed) -> Float64:
+        left, right = (samples(seen, side) for side in SIDES)
+        mean_left, mean_right = _mean_known(left), _mean_known(right)
+        return np.array([200 * (mean_right - mean_left) / (mean_right + mean_left)])
+
+    return index
+
+
+def _sided() -> Iterator[Quantity]:
+    parts: tuple[tuple[str, str, str, Callable[[Observed, str], Float64], bool], ...] = (
+        ("step_time_s", "Step time", "s", lambda o, s: o.of_steps(lambda p: p.time_s, s), False),
+        ("step_length_m", "Step length", "m", lambda o, s: o.of_steps(lambda p: p.length_m, s),
+         True),
+        ("contact_time_s", "Contact time", "s", Observed.contact_s, False),
+    )  # fmt: skip
+    for name, label, unit, samples, metric in parts:
+        stem, _, suffix = name.rpartition("_")
+        for side in SIDES:
+            yield Quantity(
+                f"{side}_{stem}_{suffix}", f"{label}, {side}", unit,
+                lambda seen, samples=samples, side=side: samples(seen, side),  # type: ignore[misc]
+                "Mean; a step is named by the foot that lands.", metric=metric,
+            )  # fmt: skip
+        yield Quantity(
+            f"{stem}_symmetry_percent", f"{label}, right against left", "%", _symmetry(samples),
+            "200 (right - left) / (right + left) of the means (Robinson, Herzog & Nigg 1987).",
+            digits=1,
+        )  # fmt: skip
+
+
+QUANTITIES = (
+    Quantity("cadence_steps_min", "Cadence", "steps/min",
+             lambda o: 60 / o.of_steps(lambda step: step.time_s),
+             "60 over the mean time of a step.", digits=1, shown="first"),
+    Quantity("step_time_s", "Step time", "s", lambda o: o.of_steps(lambda step: step.time_s),
+             "From a contact to the next one of the other foot."),
+    Quantity("step_length_m", "Step length", "m", lambda o: o.of_steps(lambda step: step.length_m),
+             "Distance between the places where the toes stand; on a treadmill speed by time.",
+             metric=True, shown="first"),
+    Quantity("stride_time_s", "Stride time", "s", lambda o: o.of_strides(lambda s: s.time_s),
+             "From a contact to the next one of the same foot."),
+    Quantity("stride_length_m", "Stride length", "m", lambda o: o.of_strides(lambda s: s.length_m),
+             "Distance between the places where the toe stands; on a treadmill speed by time.",
+             metric=True),
+    Quantity("gait_speed_m_s", "Speed by steps", "m/s",
+             lambda o: o.of_steps(lambda step: step.length_m / step.time_s),
+             "Mean of step length over step time.", metric=True, digits=2),
+    Quantity("contact_time_s", "Contact time", "s", _contact_s,
+             "From contact to toe-off; in walking the stance.", shown="first"),
+    Quantity("swing_time_s", "Swing time", "s", lambda o: o.of_strides(lambda s: s.swing_s),
+             "From toe-off to the next contact of the same foot."),
+    Quantity("duty_factor", "Duty factor", "",
+             lambda o: o.of_strides(lambda s: s.contact_s / s.time_s),
+             "Contact time over stride time."),
+    Quantity("flight_time_s", "Flight time", "s", _gap_s,
+             "From toe-off to the contact of the other foot.", kinds=("run",), shown="first"),
+    Quantity("double_support_time_s", "Double support", "s", lambda o: -_gap_s(o),
+             "From the contact of one foot to the toe-off of the other.", kinds=("walk",)),
+    *_sided(),
+    Quantity("foot_ahead_at_contact_m", "Toe before the centre of mass at contact", "m", _ahead_m,
+             "Horizontal distance in the image plane; centre of mass by de Leva 1996.",
+             metric=True),
+    Quantity("vertical_oscillation_m", "Vertical oscillation", "m", _oscillation_m,
+             "Range of the height of the centre of mass (de Leva 1996) within a stride.",
+             metric=True),
+    Quantity("peak_force_estimate_bw", "Peak vertical force, estimated", "body weights",
+             _peak_force,
+             "Estimate, not measured: pi/2 (flight / contact + 1) (Morin et al. 2005).",
+             kinds=("run",), digits=2),
+    Quantity("vertical_stiffness_estimate_n_m_kg", "Vertical stiffness, estimated", "N/m/kg",
+             _stiffness,
+             "Estimate, not measured: spring-mass model of contact and flight (Morin et al. 2005).",
+             kinds=("run",), digits=1),
+)  # fmt: skip
+
+
+@measured(order=50)
+def gait(analysis: Analysis) -> Iterator[Measure]:
+    """Cadence, steps, strides, contacts, symmetry."""
+    feet = feet_of(analysis)
+    found = feet if isinstance(feet, str) else _observe(feet)
+    if isinstance(found, str):
+        for quantity in QUANTITIES:
+            yield _missing(quantity, found)
+        return
+    kind = found.gait.kind
+    uncertain = _uncertainty(found)
+    for quantity, noise in zip(QUANTITIES, uncertain, strict=True):
+        samples = _samples(quantity, found)
+        if kind not in quantity.kinds:
+            yield _missing(quantity, f"the athlete {kind}s")
+        elif quantity.metric and analysis.scale.m_per_px is None:
+            yield _missing(quantity, NO_SCALE)
+        elif not len(samples):
+            yield _missing(quantity, "too few contacts were found")
+        else:
+            yield Measure(
+                name=quantity.name,
+                label=quantity.label,
+                unit=quantity.unit,
+                method=f"{quantity.method} {_CONTACTS[kind].capitalize()}.",
+                value=_mean(quantity, samples),
+                sd=float(noise) if np.isfinite(noise) else None,
+                n=len(samples),
+                digits=quantity.digits,
+                shown=quantity.shown,
+            )
+
+
+def _missing(quantity: Quantity, reason: str) -> Measure:
+    return Measure(
+        name=quantity.name,
+        label=quantity.label,
+        unit=quantity.unit,
+        method=quantity.method,
+        reason=reason,
+        digits=quantity.digits,
+        shown=quantity.shown,
+    )
+
+
+def _observe(feet: Feet) -> Observed | str:
+    gait = find_gait(feet)
+    if isinstance(gait, str):
+        return gait
+    steps = steps_of(gait, feet)
+    if not steps:
+        return "no two contacts of alternate feet were found"
+    return Observed(gait, feet, steps, strides_of(gait, feet))
+
+
+def _samples(quantity: Quantity, seen: Observed) -> Float64:
+    samples = quantity.samples(seen)
+    return samples[np.isfinite(samples)]
+
+
+def _mean(quantity: Quantity, samples: Float64) -> float:
+    if quantity.unit == "steps/min":  # the mean is one of times
+        return float(1 / np.mean(1 / samples))
+    return float(np.mean(samples))
+
+
+def _uncertainty(seen: Observed) -> Float64:
+    """Standard uncertainty of every quantity, from noise and frame rate."""
+    feet = seen.feet
+    centre = np.full_like(feet.hips, np.nan) if feet.mass_centre is None else feet.mass_centre
+    tracks = [centre, feet.hips, *feet.heels.values(), *feet.toes.values()]
+    signals = [column for track in tracks for column in track.T]
+
+    def estimate(noisy: Sequence[Float64]) -> list[float]:
+        mass_centre, hips, *ends = (
+            np.stack(noisy[k : k + 2], axis=1) for k in range(0, len(noisy), 2)
+        )
+        again = _observe(
+            Feet(
+                feet.time_s,
+                hips,
+                dict(zip(SIDES, ends[:2], strict=True)),
+                dict(zip(SIDES, ends[2:], strict=True)),
+                mass_centre,
+                feet.stature_m,
+            )
+        )
+        if isinstance(again, str) or again.gait.kind != seen.gait.kind:
+            return [float("nan")] * len(QUANTITIES)
+        samples = [(quantity, _samples(quantity, again)) for quantity in QUANTITIES]
+        return [_mean(q, values) if len(values) else float("nan") for q, values in samples]
+
+    noise = spread(signals, estimate)
+    moment_s = INTERPOLATION_FRAMES / feet.rate_hz
+    rounding = [
+        moment_s * np.sqrt(2 / max(len(_samples(quantity, seen)), 1))
+        if quantity.unit == "s"
+        else 0.0
+        for quantity in QUANTITIES
+    ]
+    return np.hypot(noise, rounding)

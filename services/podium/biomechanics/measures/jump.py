@@ -1,0 +1,94 @@
+"""Jumps on the spot: how many, how high, how long in the air, how deep before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.events.feet import SIDES, Feet, feet_of
+from podium.biomechanics.events.jump import Jump, find_jumps
+from podium.biomechanics.measures.joints import NO_SCALE
+from podium.biomechanics.measures.measure import Measure
+from podium.biomechanics.measures.registry import measured
+from podium.biomechanics.signals.noise import spread
+from podium.biomechanics.signals.peaks import low_pass
+from podium.types import Float64
+
+_BEFORE_S = 1.0
+"""How long before take-off the lowest point is looked for."""
+_MOMENTS = "take-off and landing by the vertical acceleration of the toes"
+_NUMBERS = (
+    ("jump_height_m", "Jump height", "m", f"g t^2 / 8 of the longest flight; {_MOMENTS}."),
+    ("jump_flight_time_s", "Flight time of the jump", "s", f"Of the longest flight; {_MOMENTS}."),
+    ("jump_rise_m", "Rise of the hips in the jump", "m",
+     f"From take-off to the highest point of the middle of the hips; {_MOMENTS}."),
+    ("countermovement_depth_m", "Depth before the jump", "m",
+     "Hips at take-off less their lowest point in the second before."),
+)  # fmt: skip
+
+
+@measured(order=70)
+def jump(analysis: Analysis) -> Iterator[Measure]:
+    """Height by flight time, flight time, rise of the hips, depth before take-off."""
+    feet = feet_of(analysis)
+    jumps = feet if isinstance(feet, str) else find_jumps(feet)
+    if isinstance(jumps, str) or isinstance(feet, str) or not jumps:
+        reason = jumps if isinstance(jumps, str) else "the athlete does not jump on the spot"
+        for name, label, unit, method in _NUMBERS:
+            yield Measure(name=name, label=label, unit=unit, method=method, reason=reason)
+        return
+    values = _values(feet, jumps)
+    tracks = [feet.hips, *feet.heels.values(), *feet.toes.values()]
+
+    def again(signals: Sequence[Float64]) -> list[float]:
+        hips, *ends = (np.stack([track[:, 0], up], axis=1)
+                       for track, up in zip(tracks, signals, strict=True))  # fmt: skip
+        noisy = Feet(
+            feet.time_s,
+            hips,
+            dict(zip(SIDES, ends[:2], strict=True)),
+            dict(zip(SIDES, ends[2:], strict=True)),
+            feet.mass_centre,
+            feet.stature_m,
+        )
+        repeated = find_jumps(noisy)
+        if isinstance(repeated, str) or not repeated:
+            return [float("nan")] * len(_NUMBERS)
+        return _values(noisy, repeated)
+
+    noise = spread([track[:, 1] for track in tracks], again)
+    flight_s = values[1]
+    moment_s = 1 / (feet.rate_hz * np.sqrt(6))  # two moments, each even within a frame
+    sampling = [9.81 * flight_s / 4 * moment_s, moment_s, 0.0, 0.0]
+    for (name, label, unit, method), value, sd in zip(
+        _NUMBERS, values, np.hypot(noise, sampling), strict=True
+    ):
+        metric = name in ("jump_rise_m", "countermovement_depth_m")
+        known = analysis.scale.m_per_px is not None or not metric
+        yield Measure(
+            name=name,
+            label=label,
+            unit=unit,
+            method=method,
+            value=value if known else None,
+            sd=float(sd) if known and np.isfinite(sd) else None,
+            n=len(jumps),
+            reason="" if known else NO_SCALE,
+            shown="first" if name == "jump_height_m" else "report",
+        )
+
+
+def _values(feet: Feet, jumps: Sequence[Jump]) -> list[float]:
+    best = max(jumps, key=lambda found: found.flight_s)
+    up = low_pass(feet.hips[:, 1], feet.rate_hz, 6.0)
+    at_take_off = float(np.interp(best.take_off_s, feet.time_s, up))
+    flying = (feet.time_s >= best.take_off_s) & (feet.time_s <= best.landing_s)
+    before = (feet.time_s >= best.take_off_s - _BEFORE_S) & (feet.time_s <= best.take_off_s)
+    return [
+        best.height_m,
+        best.flight_s,
+        float(up[flying].max()) - at_take_off,
+        at_take_off - float(up[before].min()),
+    ]

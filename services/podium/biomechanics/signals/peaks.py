@@ -1,0 +1,45 @@
+"""Moments in signals, between the samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy
+
+from podium.biomechanics.signals.filters import butterworth
+from podium.types import Float64
+
+
+def low_pass(values: Float64, rate_hz: float, cutoff_hz: float) -> Float64:
+    """Zero-phase low-pass of (T,) or (T, C); cut-offs beyond a quarter of the rate are lowered."""
+    columns = values.reshape(len(values), -1)
+    smoothed = butterworth(columns, rate_hz, cutoff_hz=min(cutoff_hz, rate_hz / 4))
+    return values if smoothed is None else smoothed.reshape(values.shape)
+
+
+def peak_time_s(values: Float64, time_s: Float64, at: int) -> float:
+    """Time of the top of the parabola through a peak of (T,) and its two neighbours."""
+    if not 0 < at < len(values) - 1:
+        return float(time_s[at])
+    before, top, after = values[at - 1 : at + 2]
+    bend = before - 2 * top + after
+    offset = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    return float(time_s[at] + np.clip(offset, -0.5, 0.5) * (time_s[at + 1] - time_s[at - 1]) / 2)
+
+
+def peak_times_s(values: Float64, time_s: Float64, *, prominence: float) -> list[float]:
+    """Times of all peaks of (T,) that stand out by ``prominence``."""
+    peaks, _ = scipy.signal.find_peaks(values, prominence=prominence)
+    return [peak_time_s(values, time_s, int(at)) for at in peaks]
+
+
+def rising_time_s(
+    values: Float64, time_s: Float64, level: float, *, start: int, stop: int
+) -> float:
+    """The last time in rows start..stop at which (T,) rises through a level; NaN if it does not."""
+    above = values[start:stop] > level
+    crossings = np.flatnonzero(~above[:-1] & above[1:])
+    if not len(crossings):
+        return float("nan")
+    at = start + int(crossings[-1])
+    part = (level - values[at]) / (values[at + 1] - values[at])
+    return float(time_s[at] + part * (time_s[at + 1] - time_s[at]))
