@@ -36,6 +36,14 @@ _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _LOCAL_HEADER_BYTES = 30
 _MAX_NAME_BYTES = 512
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    RuntimeError,  # NotImplementedError is one: a flag or method in the entry's own header
+)
 _SMALL_BYTES = 1 << 20
 """Entries up to this size may be of any ratio: a text file compresses well."""
 
@@ -80,12 +88,9 @@ class Archive:
             self.entries = _checked(self._zip.infolist(), limits)
             for entry in self.entries:
                 _check_head(entry, self._head(entry))
-        except (zipfile.BadZipFile, struct.error, ValueError, EOFError, zlib.error) as error:
+        except _DAMAGE as error:
             self._file.close()
             raise InvalidInput(f"is a damaged ZIP archive ({error})", field="upload") from None
-        except NotImplementedError:
-            self._file.close()
-            raise UnsupportedMedia("needs a newer kind of ZIP", field="upload") from None
         except BaseException:
             self._file.close()
             raise
@@ -107,15 +112,18 @@ class Archive:
             with self._zip.open(entry.info) as file:
                 while piece := file.read(CHUNK_BYTES):
                     yield piece
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+        except _DAMAGE:
             raise InvalidInput(
                 f"{_shown(entry.name)} is damaged, or not as long as the archive says",
                 field="upload",
             ) from None
 
     def _head(self, entry: Entry) -> bytes:
-        with self._zip.open(entry.info) as file:
-            return file.read(min(16, entry.size_bytes))
+        try:
+            with self._zip.open(entry.info) as file:
+                return file.read(min(16, entry.size_bytes))
+        except _DAMAGE:  # of this entry alone, which says so when it is read
+            return b""
 
 
 def is_archive(head: bytes) -> bool:
