@@ -42,7 +42,8 @@ def test_a_zip_of_everything(
             "heat 1/sprint.mp4": clip.read_bytes(),
             "notes.txt": b"wind +0.8",
             "text.mp4": b"this is not a video at all, whatever it is called",
-            "broken.mp4": clip.read_bytes()[:3000],
+            "broken.mp4": empty[: len(empty) // 2],
+            "frameless.mp4": clip.read_bytes()[:3000],
             "audio.mp4": only_audio(tmp_path / "audio.mp4").read_bytes(),
             "nobody.mp4": empty,
             "athletes.json": b'{"lane": 4}',
@@ -63,6 +64,7 @@ def test_a_zip_of_everything(
     for name, why in {
         "text.mp4": "is not media that Podium reads",
         "broken.mp4": "damaged or cut off",
+        "frameless.mp4": "none of its frames can be decoded",
         "audio.mp4": "has no video in it, only audio",
     }.items():
         state, message = reasons[name]

@@ -6,10 +6,8 @@ goes to exactly what was resolved; redirects are not followed.
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import json
-import secrets
 import socket
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +24,6 @@ from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import deliveries
 from podium.jobs.sql.deliveries import Message
 
-_SECRET_BYTES = 24
 _GONE = 410
 _MAX_BODY_BYTES = 20_000
 _ANSWER_BYTES = 4096
@@ -43,11 +40,6 @@ class Answer:
     def is_delivered(self) -> bool:
         """Whether the message has arrived."""
         return self.status is not None and 200 <= self.status < 300
-
-
-def new_secret() -> str:
-    """A secret as Standard Webhooks writes it."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
 def deliver(env: Environment, delivery_id: int) -> None:

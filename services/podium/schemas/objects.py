@@ -365,10 +365,10 @@ class Webhook(Stored):
 
 
 class NewWebhook(Webhook):
-    """A webhook whose secret was just made."""
+    """A webhook that was just made or changed."""
 
-    secret: str
-    """``whsec_...``; it is shown this once."""
+    secret: str | None
+    """``whsec_...`` of a secret that was just made, which is shown this once; else null."""
 
 
 DeliveryState = Literal["pending", "delivered", "failed"]

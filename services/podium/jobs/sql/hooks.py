@@ -1,0 +1,126 @@
+"""Webhooks, as rows: made with a secret, changed, and shown without it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete as delete_rows
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from podium.errors import Forbidden, NotFound, Outdated
+from podium.jobs.secrets import new_webhook_secret
+from podium.jobs.sql import catalogue
+from podium.jobs.sql.catalogue import Kind, Page, page_of, read_cursor
+from podium.jobs.sql.statements import changed
+from podium.jobs.sql.tables import Webhook
+from podium.jobs.sql.tenancy import principal_of
+from podium.jobs.sql.work_tables import WebhookDelivery
+from podium.schemas import objects as schemas
+from podium.schemas.objects import NewWebhook, WebhookCreate, WebhookUpdate
+
+WEBHOOK = Kind("webhook", Webhook, schemas.Webhook, {})
+
+
+def create(session: Session, wanted: WebhookCreate, now: datetime) -> NewWebhook:
+    """Make a webhook; its secret is in the answer and never shown again. Raises Forbidden."""
+    principal = principal_of(session)
+    if principal.project_id is None:
+        raise Forbidden("webhooks belong to a project, and this key has none")
+    row = Webhook(
+        project_id=principal.project_id,
+        webhook_url=wanted.webhook_url,
+        events=list(wanted.events),
+        enabled=True,
+        secret=new_webhook_secret(),
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return _with_secret(row, row.secret)
+
+
+def get(session: Session, webhook_id: int) -> schemas.Webhook:
+    """A webhook, without its secret. Raises NotFound."""
+    return catalogue.get(session, WEBHOOK, webhook_id)
+
+
+def list_page(session: Session, *, limit: int, cursor: str | None) -> Page[schemas.Webhook]:
+    """Webhooks in the order of their ids. Raises InvalidInput."""
+    return catalogue.list_page(session, WEBHOOK, limit=limit, cursor=cursor)
+
+
+def update(
+    session: Session,
+    webhook_id: int,
+    wanted: WebhookUpdate,
+    *,
+    overlap_s: float,
+    version: int | None = None,
+    now: datetime,
+) -> NewWebhook:
+    """Change a webhook; a new secret, where one was asked for, is in the answer.
+
+    Args:
+        session: Of the principal.
+        webhook_id: Of the webhook.
+        wanted: What to change.
+        overlap_s: How long an earlier secret still signs.
+        version: That the caller has seen; None: any.
+        now: The time.
+
+    Raises:
+        NotFound: there is no such webhook.
+        Outdated: it has another version by now.
+    """
+    row = _row(session, webhook_id)
+    if version is not None and row.version != version:
+        raise Outdated(f"webhook {webhook_id} is at version {row.version}; read it again")
+    if wanted.webhook_url is not None:
+        row.webhook_url = wanted.webhook_url
+    if wanted.events is not None:
+        row.events = list(wanted.events)
+    if wanted.enabled is not None:
+        row.enabled, row.disabled_reason = wanted.enabled, None
+    if wanted.rotate_secret:
+        row.earlier_secret, row.secret = row.secret, new_webhook_secret()
+        row.earlier_secret_until = now + timedelta(seconds=overlap_s)
+    row.updated_at = now
+    session.flush()
+    return _with_secret(row, row.secret if wanted.rotate_secret else None)
+
+
+def delete(session: Session, webhook_id: int) -> None:
+    """Delete a webhook and its deliveries. Raises NotFound."""
+    row = _row(session, webhook_id)
+    changed(session, delete_rows(WebhookDelivery).where(WebhookDelivery.webhook_id == row.id))
+    session.delete(row)
+    session.flush()
+
+
+def list_deliveries(
+    session: Session, webhook_id: int, *, limit: int, cursor: str | None
+) -> Page[schemas.WebhookDelivery]:
+    """The deliveries of a webhook, in the order of their ids. Raises NotFound, InvalidInput."""
+    row = _row(session, webhook_id)
+    wanted = (
+        select(WebhookDelivery)
+        .where(WebhookDelivery.webhook_id == row.id, WebhookDelivery.id > read_cursor(cursor))
+        .order_by(WebhookDelivery.id)
+    )
+    size = min(limit, catalogue.LARGEST_LIMIT)
+    rows = session.scalars(wanted.limit(size + 1)).all()
+    shown = [schemas.WebhookDelivery.model_validate(found) for found in rows[:size]]
+    return page_of(shown, len(rows) > size)
+
+
+def _row(session: Session, webhook_id: int) -> Webhook:
+    row = session.scalars(select(Webhook).where(Webhook.id == webhook_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no webhook {webhook_id}")
+    return row
+
+
+def _with_secret(row: Webhook, secret: str | None) -> NewWebhook:
+    return NewWebhook(**schemas.Webhook.model_validate(row).model_dump(), secret=secret)
