@@ -7,6 +7,7 @@ held goes to another when its lease has lapsed. This one knows jobs and nothing 
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import threading
 import time
@@ -25,6 +26,7 @@ from podium.jobs.sql import batches, deliveries, jobs
 from podium.jobs.sql.batches import Claim
 from podium.jobs.steps import work_on
 from podium.schemas.jobs import JobError
+from podium.schemas.states import TERMINAL
 
 _log = logging.getLogger("podium.jobs.controller")
 
@@ -45,9 +47,9 @@ class Controller:
         self._env = env
         self._owner = f"controller-{secrets.token_hex(8)}"
         self._workers, self._steps = workers, steps
-        self._batches: set[int] = set()
-        self._jobs: set[int] = set()
-        self._deliveries: set[int] = set()
+        self._batches: dict[int, float] = {}
+        self._jobs: dict[int, float] = {}  # job -> when its step has taken too long
+        self._deliveries: dict[int, float] = {}
         self._turns = Turns()
         self._wake = threading.Event()
         self._next_heartbeat = self._next_housekeeping = 0.0
@@ -117,7 +119,7 @@ class Controller:
     def _begin(
         self,
         pool: ThreadPoolExecutor,
-        held: set[int],
+        held: dict[int, float],
         key: int,
         work: Callable[[], None],
     ) -> None:
@@ -125,10 +127,10 @@ class Controller:
             try:
                 self._quietly(work)
             finally:
-                held.discard(key)
+                held.pop(key, None)
                 self._wake.set()
 
-        held.add(key)
+        held[key] = math.inf
         pool.submit(run)
 
     def _work_on(self, held: Claim) -> None:
@@ -147,6 +149,7 @@ class Controller:
         attempts = 0
         try:
             while after == 0.0:
+                self._limit(job_id)
                 after = reconcile(env, job_id)
         except Exception as error:
             if not isinstance(error, PodiumError):
@@ -166,6 +169,13 @@ class Controller:
                 ),
             )
 
+    def _limit(self, job_id: int) -> None:
+        """A step that takes longer than it may loses its lease, and so counts as failed."""
+        state = self._env.database.read(SYSTEM, partial(jobs.status, job_id=job_id)).state
+        if state not in TERMINAL:
+            limit_s = self._env.timing.steps[step_of(state)].timeout_s
+            self._jobs[job_id] = time.monotonic() + limit_s
+
     def _now_and_then(self) -> None:
         self._heartbeat()
         if time.monotonic() >= self._next_housekeeping:
@@ -177,7 +187,8 @@ class Controller:
             return
         env, until = self._env, self._env.lease_until()
         self._next_heartbeat = time.monotonic() + env.timing.heartbeat_s
-        for kind, held in ((batches, list(self._batches)), (jobs, list(self._jobs))):
+        for kind, begun in ((batches, dict(self._batches)), (jobs, dict(self._jobs))):
+            held = [key for key, limit in begun.items() if time.monotonic() < limit]
             if held:
                 beat = partial(kind.heartbeat, owner=self._owner, ids=held, until=until)
                 env.database.write(SYSTEM, beat)
