@@ -54,9 +54,9 @@ class DecodeSettings(ServiceSettings):
     store_ttl_s: float = Field(default=10, gt=0)
     """How long the frames of a request are kept after their last use."""
 
-    open_videos_bytes: int = Field(default=128 << 20, ge=0)
+    open_videos_bytes: int = Field(default=256 << 20, ge=0)
     """Memory, by estimate, for video decoders that are kept open, so that a range of frames goes on
-    where the one before it ended; 0: every range begins at a key frame."""
+    where the one before it ended, 100 million a 4K video; 0: every range begins at a key frame."""
 
     objects: ObjectStoreSettings = Field(default_factory=ObjectStoreSettings)
     """Where media named by ``uri`` may be read."""

@@ -34,8 +34,9 @@ from podium.types import Int64, UInt8
 _INDEXES_KEPT = 4
 """Of the media read last; the index of two hours takes some 50 MB."""
 
-_FRAMES_HELD = 12
-"""By a decoder: references, frames that wait for their turn, and what the codec works on."""
+_FRAMES_HELD = 8
+"""By a decoder: references, frames that wait for their turn, and what the codec works on. Measured:
+83 MB with 3840x2160, 10 MB with 1280x720 (H.264, one thread), which are 7 frames."""
 
 _BYTES_PER_PIXEL = 1.5  # 4:2:0
 
