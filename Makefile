@@ -142,7 +142,7 @@ EXTRAS.engine-gpu  := engine-gpu tracing
 EXTRAS.postprocess := postprocess tracing
 EXTRAS.networks    := build decode engine-cpu cli networks networks-dev
 EXTRAS.local       := build gateway decode engine-cpu postprocess convert cli jobs
-EXTRAS.dev         := $(EXTRAS.local) kubernetes lab loadtest tracing dev
+EXTRAS.dev         := $(EXTRAS.local) jobs-aws kubernetes lab loadtest tracing dev
 
 lock: setup-dev ## Resolve the dependencies of every image anew
 	@$(foreach lock,gateway decode engine-cpu engine-gpu postprocess networks local dev, \
