@@ -13,6 +13,7 @@ import podium
 
 _VERBS = {
     "run": "Run a video through a pipeline and write the results.",
+    "export": "Write a finished run as TRC, MOT, C3D and wide CSV.",
     "up": "Start the six services on this machine.",
     "models": "List, get and check the models.",
     "keys": "Make API keys for a gateway.",

@@ -1,0 +1,34 @@
+"""The formats that an athlete can be written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.exports.c3d_file import write_c3d
+from podium.biomechanics.exports.markers import markers_of
+from podium.biomechanics.exports.opensim import write_mot, write_trc
+from podium.biomechanics.exports.wide_table import write_wide
+from podium.biomechanics.measures.measure import Measure
+
+Writer = Callable[[Path, Analysis, Sequence[Measure]], None]
+
+
+def _trc(path: Path, analysis: Analysis, _: Sequence[Measure]) -> None:
+    write_trc(path, markers_of(analysis))
+
+
+def _mot(path: Path, analysis: Analysis, _: Sequence[Measure]) -> None:
+    write_mot(path, analysis)
+
+
+def _c3d(path: Path, analysis: Analysis, _: Sequence[Measure]) -> None:
+    write_c3d(path, markers_of(analysis), analysis)
+
+
+FORMATS: Mapping[str, Writer] = MappingProxyType(
+    {"trc": _trc, "mot": _mot, "c3d": _c3d, "csv": write_wide}
+)
+"""Suffix -> writer. They raise Unprocessable where the athlete lacks what the format needs."""

@@ -1,0 +1,89 @@
+"""The key points of an athlete as markers in metres: what files of motion capture hold.
+
+X is to the right of the picture, Y up, Z towards the camera; Y is 0 at the lowest foot of the clip.
+X and Y of the hips come from the plane in which the athlete moves, and the other joints from the
+3D key points around them where the pipeline has them. Without 3D all joints are in the plane Z = 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.signals.timeline import rate_hz
+from podium.errors import Unprocessable
+from podium.types import Float64
+
+MARKERS = {
+    "mid_hip": "Hip",
+    "right_hip": "RHip",
+    "right_knee": "RKnee",
+    "right_ankle": "RAnkle",
+    "right_big_toe": "RBigToe",
+    "right_small_toe": "RSmallToe",
+    "right_heel": "RHeel",
+    "left_hip": "LHip",
+    "left_knee": "LKnee",
+    "left_ankle": "LAnkle",
+    "left_big_toe": "LBigToe",
+    "left_small_toe": "LSmallToe",
+    "left_heel": "LHeel",
+    "neck": "Neck",
+    "head": "Head",
+    "nose": "Nose",
+    "right_shoulder": "RShoulder",
+    "right_elbow": "RElbow",
+    "right_wrist": "RWrist",
+    "left_shoulder": "LShoulder",
+    "left_elbow": "LElbow",
+    "left_wrist": "LWrist",
+}
+"""Joint -> the name that Pose2Sim gives its marker (Halpe-26, bodies with feet)."""
+
+_FEET = ("left_big_toe", "right_big_toe", "left_heel", "right_heel", "left_ankle", "right_ankle")
+
+
+@dataclass(frozen=True, slots=True)
+class Markers:
+    """Named points over time."""
+
+    names: tuple[str, ...]
+    positions_m: Float64  # (T, M, 3), NaN where a marker is not known
+    time_s: Float64  # (T,)
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames per second; 1 for a single frame."""
+        return rate_hz(self.time_s) or 1.0
+
+
+def markers_of(analysis: Analysis) -> Markers:
+    """The markers of an athlete.
+
+    Raises:
+        Unprocessable: there is no scale.
+    """
+    skeleton, m_per_px = analysis.skeleton, analysis.scale.m_per_px
+    if m_per_px is None:
+        raise Unprocessable(
+            f"person {analysis.trajectory.person} has no scale; give the athlete's height"
+        )
+    joints = [joint for joint in MARKERS if skeleton.has(joint)]
+    plane = np.stack([skeleton.take(analysis.plane.positions, j) for j in joints], axis=1)
+    flat = np.concatenate([plane * m_per_px, np.zeros((*plane.shape[:2], 1))], axis=-1)
+    space = np.stack([skeleton.take(analysis.space.positions, j) for j in joints], axis=1)
+    if np.isfinite(space).any():
+        hips = skeleton.take(analysis.plane.positions, "mid_hip") * m_per_px
+        middle = skeleton.take(analysis.space.positions, "mid_hip")
+        flat = space - middle[:, None]
+        flat[..., :2] += hips[:, None]
+    known = np.isfinite(flat).all(axis=-1, keepdims=True)
+    positions = np.where(known, flat * [1.0, -1.0, -1.0], np.nan)
+    feet = [joints.index(joint) for joint in _FEET if joint in joints]
+    lowest = positions[:, feet, 1]
+    if np.isfinite(lowest).any():
+        positions[..., 1] -= np.nanmin(lowest)
+    names = tuple(MARKERS[joint] for joint in joints)
+    return Markers(names, positions, analysis.trajectory.time_s)

@@ -1,0 +1,95 @@
+"""TRC and MOT, as OpenSim 4 and Pose2Sim read them.
+
+Sources: OpenSim's pages "Marker (.trc) Files" and "Motion (.mot) Files". Coordinates have the
+names of OpenSim's full-body models (Rajagopal et al. 2016): flexion and dorsiflexion are positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.exports.markers import Markers
+from podium.types import Float64
+
+COORDINATES = {
+    "right_hip_flexion": "hip_flexion_r",
+    "right_knee_flexion": "knee_angle_r",
+    "right_ankle_dorsiflexion": "ankle_angle_r",
+    "left_hip_flexion": "hip_flexion_l",
+    "left_knee_flexion": "knee_angle_l",
+    "left_ankle_dorsiflexion": "ankle_angle_l",
+    "right_shoulder_flexion": "arm_flex_r",
+    "right_elbow_flexion": "elbow_flex_r",
+    "left_shoulder_flexion": "arm_flex_l",
+    "left_elbow_flexion": "elbow_flex_l",
+}
+"""Angle -> coordinate of the model."""
+
+
+def write_trc(path: Path, markers: Markers) -> None:
+    """Write markers in millimetres; a marker that is not known is empty."""
+    frames, count = markers.positions_m.shape[:2]
+    rate = f"{markers.rate_hz:.6g}"
+    axes = "".join(f"\tX{k}\tY{k}\tZ{k}" for k in range(1, count + 1))
+    head = [
+        f"PathFileType\t4\t(X/Y/Z)\t{path.name}",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame"
+        "\tOrigNumFrames",
+        f"{rate}\t{rate}\t{frames}\t{count}\tmm\t{rate}\t1\t{frames}",
+        "Frame#\tTime" + "".join(f"\t{name}\t\t" for name in markers.names),
+        f"\t{axes}",
+        "",
+    ]
+    path.write_text("\n".join([*head, *_trc_rows(markers), ""]), encoding="ascii")
+
+
+def _trc_rows(markers: Markers) -> Iterator[str]:
+    rows = markers.positions_m.reshape(len(markers.time_s), -1) * 1000
+    for number, (time_s, row) in enumerate(zip(markers.time_s, rows, strict=True), start=1):
+        cells = ("" if np.isnan(value) else f"{value:.5f}" for value in row)
+        yield f"{number}\t{time_s:.6f}\t" + "\t".join(cells)
+
+
+def write_mot(path: Path, analysis: Analysis) -> None:
+    """Write the joint angles in degrees over time."""
+    angles = {s.angle.name: s.degrees for s in analysis.angles if s.angle.name in COORDINATES}
+    write_storage(
+        path,
+        "Coordinates",
+        [COORDINATES[name] for name in angles],
+        analysis.trajectory.time_s,
+        np.stack(list(angles.values()), axis=1),
+    )
+
+
+def write_storage(
+    path: Path, title: str, labels: Sequence[str], time_s: Float64, values: Float64
+) -> None:
+    """Write columns over time in OpenSim's storage format (MOT, STO).
+
+    Args:
+        path: The file.
+        title: Its first line.
+        labels: Of C columns.
+        time_s: (T,).
+        values: (T, C), degrees where they are angles; NaN where a value is not known.
+    """
+    head = [
+        title,
+        "version=1",
+        f"nRows={len(time_s)}",
+        f"nColumns={len(labels) + 1}",
+        "inDegrees=yes",
+        "",
+        "endheader",
+        "\t".join(["time", *labels]),
+    ]
+    rows = (
+        "\t".join([f"{at:.6f}", *(f"{value:.6f}" for value in row)])
+        for at, row in zip(time_s, values, strict=True)
+    )
+    path.write_text("\n".join([*head, *rows, ""]), encoding="ascii")

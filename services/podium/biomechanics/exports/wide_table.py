@@ -1,0 +1,29 @@
+"""Every series of an athlete side by side: a row per frame, a column per measure."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.measures.measure import Measure
+
+
+def write_wide(path: Path, analysis: Analysis, measures: Sequence[Measure]) -> None:
+    """Write the table; a cell is empty where there is no value."""
+    series = [(m, m.values) for m in measures if m.values is not None]
+    trajectory = analysis.trajectory
+    with path.open("w", encoding="ascii", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["frame", "time_s", *(measure.name for measure, _ in series)])
+        for t, (frame, time_s) in enumerate(
+            zip(trajectory.frame_index.tolist(), trajectory.time_s.tolist(), strict=True)
+        ):
+            cells = (
+                "" if np.isnan(values[t]) else f"{values[t]:.{measure.digits}f}"
+                for measure, values in series
+            )
+            rows.writerow([frame, f"{time_s:.6f}", *cells])

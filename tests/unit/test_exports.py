@@ -1,0 +1,219 @@
+"""Files for other programs, read back by readers that are not ours."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import ezc3d
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from podium.biomechanics.analysis import AnalysisOptions, analyse
+from podium.biomechanics.events.feet import feet_of
+from podium.biomechanics.events.gait import find_gait
+from podium.biomechanics.exports.c3d_file import write_c3d
+from podium.biomechanics.exports.formats import FORMATS
+from podium.biomechanics.exports.markers import markers_of
+from podium.biomechanics.measures.registry import measures_of
+from podium.cli.export import _FORMATS, command
+from podium.errors import Unprocessable
+from podium.postprocess.postprocessor import Postprocessor
+from podium.schemas.postprocess import PostprocessOptions
+from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
+from podium.skeletons import BLAZEPOSE33
+from tests.support.filmed_athlete import filmed
+from tests.support.motion_files import read_mot, read_trc
+
+
+@pytest.fixture(scope="module")
+def athlete():
+    gait, trajectory = filmed(fps=60)
+    trajectory.keypoints[30:50, BLAZEPOSE33.index["left_wrist"], 2] = 0.0  # a gap too long to fill
+    analysis = analyse(trajectory, BLAZEPOSE33, AnalysisOptions(athlete_height_m=gait.height_m))
+    return analysis, measures_of(analysis)
+
+
+def test_trc_holds_the_markers_in_millimetres(athlete, tmp_path):
+    analysis, measures = athlete
+    FORMATS["trc"](tmp_path / "a.trc", analysis, measures)
+    time_s, found = read_trc(tmp_path / "a.trc")
+    markers = markers_of(analysis)
+    np.testing.assert_allclose(time_s, analysis.trajectory.time_s, atol=1e-6)
+    assert tuple(found) == markers.names
+    for k, name in enumerate(markers.names):
+        np.testing.assert_allclose(found[name], markers.positions_m[:, k], atol=1e-7)
+    assert np.isnan(found["LWrist"][35:45]).all()
+    head = (tmp_path / "a.trc").read_text().splitlines()
+    assert head[2].split("\t")[:5] == ["60", "60", "120", str(len(markers.names)), "mm"]
+
+
+def test_markers_stand_on_the_ground_with_up_as_y(athlete):
+    markers = markers_of(athlete[0])
+    at = {name: markers.positions_m[:, k] for k, name in enumerate(markers.names)}
+    lowest = min(np.nanmin(at[name][:, 1]) for name in ("LBigToe", "RBigToe", "LHeel", "RHeel"))
+    assert lowest == pytest.approx(0, abs=1e-9)
+    assert 0.75 < np.median(at["Hip"][:, 1]) < 1.1
+    assert np.median(at["Head"][:, 1]) > 1.4
+    forward = np.polyfit(markers.time_s, at["Hip"][:, 0], 1)[0]
+    assert forward == pytest.approx(5.0, rel=0.05)
+    assert {"RKnee", "LAnkle", "Neck", "RWrist"} <= set(markers.names)
+
+
+def test_mot_has_the_head_and_the_angles_that_opensim_wants(athlete, tmp_path):
+    analysis, measures = athlete
+    FORMATS["mot"](tmp_path / "a.mot", analysis, measures)
+    lines = (tmp_path / "a.mot").read_text().splitlines()
+    assert lines[:5] == ["Coordinates", "version=1", "nRows=120", "nColumns=11", "inDegrees=yes"]
+    table = read_mot(tmp_path / "a.mot")
+    series = {m.name: m for m in measures}
+    np.testing.assert_allclose(
+        table["knee_angle_r"], series["right_knee_flexion_deg"].values, atol=1e-5
+    )
+    np.testing.assert_allclose(table["time"], analysis.trajectory.time_s, atol=1e-6)
+
+
+def test_c3d_opens_in_ezc3d_with_points_rate_labels_angles_and_events(athlete, tmp_path):
+    analysis, measures = athlete
+    FORMATS["c3d"](tmp_path / "a.c3d", analysis, measures)
+    found = ezc3d.c3d(str(tmp_path / "a.c3d"))
+    markers = markers_of(analysis)
+    point = found["parameters"]["POINT"]
+    labels = point["LABELS"]["value"]
+    assert labels[: len(markers.names)] == list(markers.names)
+    assert point["RATE"]["value"][0] == pytest.approx(60)
+    assert point["UNITS"]["value"] == ["mm"]
+    points = np.moveaxis(found["data"]["points"][:3], 0, -1)  # (M, T, 3)
+    for k, name in enumerate(markers.names):
+        np.testing.assert_allclose(
+            points[k], markers.positions_m[:, k] * 1000, atol=2e-4, err_msg=name
+        )
+    knee = labels.index("RKneeAngles")
+    series = {m.name: m for m in measures}
+    np.testing.assert_allclose(
+        points[knee][:, 0], series["right_knee_flexion_deg"].values, atol=1e-4
+    )
+    assert "RKneeAngles" in point["ANGLES"]["value"]
+    gait = find_gait(feet_of(analysis))
+    events = found["parameters"]["EVENT"]
+    strikes = [
+        (context, seconds)
+        for context, label, seconds in zip(
+            events["CONTEXTS"]["value"],
+            events["LABELS"]["value"],
+            events["TIMES"]["value"][1],
+            strict=True,
+        )
+        if label == "Foot Strike"
+    ]
+    assert [context for context, _ in strikes] == [c.side.capitalize() for c in gait.contacts]
+    np.testing.assert_allclose([s for _, s in strikes], [c.on_s for c in gait.contacts], atol=1e-4)
+
+
+def test_wide_table_has_a_row_per_frame_and_a_column_per_series(athlete, tmp_path):
+    analysis, measures = athlete
+    FORMATS["csv"](tmp_path / "a.csv", analysis, measures)
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 120
+    series = [m for m in measures if m.is_series]
+    assert list(rows[0]) == ["frame", "time_s", *(m.name for m in series)]
+    knee = next(m for m in series if m.name == "left_knee_flexion_deg")
+    np.testing.assert_allclose(
+        [float(row["left_knee_flexion_deg"]) for row in rows], knee.values, atol=1e-3
+    )
+    assert rows[40]["left_wrist_x_px"] == ""
+
+
+def test_without_a_scale_there_are_no_markers():
+    _, trajectory = filmed()
+    analysis = analyse(trajectory, BLAZEPOSE33, AnalysisOptions())
+    with pytest.raises(Unprocessable, match="give the athlete's height"):
+        markers_of(analysis)
+
+
+def test_an_athlete_without_contacts_has_a_c3d_without_events(tmp_path):
+    gait, trajectory = filmed(seconds=0.1)
+    analysis = analyse(trajectory, BLAZEPOSE33, AnalysisOptions(athlete_height_m=gait.height_m))
+    write_c3d(tmp_path / "short.c3d", markers_of(analysis), analysis)
+    found = ezc3d.c3d(str(tmp_path / "short.c3d"))
+    assert found["data"]["points"].shape[2] == 6
+    assert "EVENT" not in found["parameters"]
+
+
+def finished_run(folder):
+    """A folder as `podium run` leaves it."""
+    gait, trajectory = filmed()
+    frames = [
+        FrameResult(
+            index=int(index),
+            time_s=float(time_s),
+            status="ok",
+            persons=[
+                PersonResult(track_id=0, box=tuple(box), score=0.9, keypoints=points.tolist())
+            ],
+        )
+        for index, time_s, box, points in zip(
+            trajectory.frame_index,
+            trajectory.time_s,
+            trajectory.boxes,
+            trajectory.keypoints,
+            strict=True,
+        )
+    ]
+    result = PipelineResult(
+        pipeline="pose-2d",
+        skeleton="blazepose33",
+        models={},
+        source=SourceResult(width=2400, height=800, fps=60, frame_count=120, duration_s=2),
+        frames=frames,
+    )
+    folder.mkdir()
+    (folder / "results.json").write_text(f"[{result.model_dump_json()}]")
+    options = PostprocessOptions(athlete_height_m=gait.height_m, overlay=False, overlay_frames=0)
+    Postprocessor().process(folder / "no.mp4", [result], folder, options)
+    return folder
+
+
+def test_podium_export_writes_what_was_asked_for(tmp_path):
+    run = finished_run(tmp_path / "run")
+    done = subprocess.run(
+        [sys.executable, "-m", "podium", "export", str(run), "--to", "c3d,trc"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    written = sorted(path.name for path in (run / "exports").iterdir())
+    assert written == ["person0.c3d", "person0.trc"]
+    assert done.stdout.splitlines() == [str(run / "exports" / name) for name in written]
+    _, markers = read_trc(run / "exports" / "person0.trc")
+    assert np.isfinite(markers["RKnee"]).all()
+
+
+def test_podium_export_explains_what_is_wrong(tmp_path):
+    assert tuple(FORMATS) == _FORMATS
+    unknown = CliRunner().invoke(command, [str(tmp_path), "--to", "bvh"])
+    assert unknown.exit_code == 2
+    assert "bvh; known are trc, mot, c3d, csv" in unknown.output
+    nothing = subprocess.run(
+        [sys.executable, "-m", "podium", "export", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert nothing.returncode == 1
+    assert "name a folder that `podium run` wrote" in nothing.stderr
+    assert "Traceback" not in nothing.stderr
+    run = finished_run(tmp_path / "run")
+    summary = json.loads((run / "summary.json").read_bytes())
+    del summary["options"]
+    (run / "summary.json").write_text(json.dumps(summary))
+    older = subprocess.run(
+        [sys.executable, "-m", "podium", "export", str(run)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "of another version of Podium" in older.stderr
