@@ -34,15 +34,6 @@ class DecodedFrames:
     source: SourceFacts
 
 
-def check_pixels(width: int, height: int, limits: Limits) -> None:
-    """Raise TooLarge when a frame has too many pixels for the limits."""
-    if width * height > limits.max_pixels:
-        raise TooLarge(
-            f"is {width}x{height}; at most {limits.max_pixels} pixels per frame are allowed",
-            field="media",
-        )
-
-
 Claim = Callable[[int], None]
 """Told how many bytes of frames are about to be decoded; may wait until there is room."""
 

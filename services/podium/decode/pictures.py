@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from podium.decode.frames import CHANNELS, Claim, DecodedFrames, Limits, check_pixels, select
+from podium.decode.frames import CHANNELS, Claim, DecodedFrames, Limits, select
+from podium.media.frame_sizes import check_size
 from podium.media.picture_header import picture_size
 from podium.media.pictures import picture_notes, read_picture
 from podium.types import FrameRange, SourceFacts
@@ -21,7 +22,7 @@ def decode_picture(
         InvalidInput: the range starts beyond the one frame.
     """
     width, height = picture_size(data)
-    check_pixels(width, height, limits)
+    check_size(width, height, limits.max_pixels, field="media")
     frame_index = select(frames, 1, width * height, limits)
     claim(width * height * CHANNELS)
     image = read_picture(data)

@@ -16,6 +16,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from podium.errors import Unprocessable, UnsupportedMedia
+from podium.media.claims import check_samples
 from podium.media.video_streams import choose_stream
 
 HEAD_BYTES = 1024
@@ -90,9 +91,12 @@ class Source:
 
         Raises:
             UnsupportedMedia: a container or codec that is not read.
-            Unprocessable: damaged, cut off, or without video.
+            Unprocessable: damaged, cut off, or without video; it claims what it cannot hold.
+            TooLarge: it claims more samples than are read.
         """
         name = container_format(self.head, field=self.field)
+        if name == "mp4":
+            check_samples(self.data, field=self.field)
         try:
             container = av.open(
                 io.BytesIO(self.data) if isinstance(self.data, bytes) else str(self.data),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
-from podium.errors import Unprocessable
+from podium.errors import TooLarge, Unprocessable
 
 _JPEG = b"\xff\xd8\xff"
+MOST_CHUNKS = 100_000
+"""Parts of a picture that are looked at; an animation has one for each frame."""
+
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -24,7 +28,9 @@ def is_webp(head: bytes) -> bool:
 def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Names and contents of the chunks of a WebP picture (RFC 9649, 2.3)."""
     at = 12
-    while at + 8 <= len(data):
+    for _ in range(MOST_CHUNKS):
+        if at + 8 > len(data):
+            return
         (size,) = struct.unpack_from("<I", data, at + 4)
         yield data[at : at + 4], data[at + 8 : at + 8 + size]
         at += 8 + size + size % 2
@@ -65,10 +71,10 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
     Decoders look for the next marker in bytes that are none: they would find another header.
     """
     at = 2
-    while data[at] == 0xFF:
-        while data[at] == 0xFF:
-            at += 1
-        marker, at = data[at], at + 1
+    for _ in range(MOST_CHUNKS):
+        if not (found := _NEXT.match(data, at)):
+            break
+        (marker,), at = found[1], found.end()
         if marker == 0x00:
             break
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
@@ -77,6 +83,37 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
         if not 0xD0 <= marker <= 0xD9 and marker != 0x01:  # those have no length
             at += max(2, struct.unpack_from(">H", data, at)[0])
     return 0, 0
+
+
+MOST_SCANS = 100
+"""Of a progressive JPEG; encoders write about ten. Each takes time for the whole picture."""
+
+_SCAN = 0xDA
+_NEXT = re.compile(rb"\xff+([^\xff])", re.DOTALL)
+_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+
+
+def check_scans(data: bytes, *, field: str) -> None:
+    """Count the scans of a JPEG, before any of them is decoded (ITU-T T.81, B.1.1).
+
+    Raises:
+        TooLarge: more than ``MOST_SCANS``, or segments than ``MOST_CHUNKS``.
+    """
+    if not data.startswith(_JPEG):
+        return
+    at, scans = 2, 0
+    for _ in range(MOST_CHUNKS):
+        if not (found := _MARKER.search(data, at)):
+            return
+        (marker,), at = found[1], found.end()
+        scans += marker == _SCAN
+        if scans > MOST_SCANS:
+            raise TooLarge(f"is a JPEG of more than {MOST_SCANS} scans", field=field)
+        if marker == 0xD9:  # the end; what follows is another file
+            return
+        if marker not in (0x01, 0xD8):  # those have no length
+            at += max(2, int.from_bytes(data[at : at + 2], "big"))
+    raise TooLarge(f"is a JPEG of more than {MOST_CHUNKS} segments", field=field)
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:

@@ -8,7 +8,14 @@ import cv2
 import numpy as np
 
 from podium.errors import Unprocessable
-from podium.media.picture_header import PNG, is_webp, picture_size, webp_chunks
+from podium.media.picture_header import (
+    MOST_CHUNKS,
+    PNG,
+    check_scans,
+    is_webp,
+    picture_size,
+    webp_chunks,
+)
 from podium.types import UInt8
 
 _ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4
@@ -20,8 +27,10 @@ def read_picture(data: bytes, *, field: str = "media") -> UInt8:
 
     Raises:
         Unprocessable: damaged or cut off.
+        TooLarge: a JPEG of too many scans.
     """
     size = picture_size(data, field=field)
+    check_scans(data, field=field)
     if control := _animation_control(data):  # OpenCV would show what comes first in the animation
         data = data[: control.start] + data[control.stop :]
     image = None
@@ -76,9 +85,12 @@ def _exif_orientation(tiff: bytes) -> int:
 def _animation_control(data: bytes) -> slice | None:
     """Where a PNG says that it is animated (PNG, 11.3.6.1), before its first pixels."""
     at = len(PNG)
-    while data.startswith(PNG) and at + 8 <= len(data) and data[at + 4 : at + 8] != b"IDAT":
+    for _ in range(MOST_CHUNKS if data.startswith(PNG) else 0):
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-        if data[at + 4 : at + 8] == b"acTL":
-            return slice(at, end)
+        match data[at + 4 : at + 8]:
+            case b"acTL":
+                return slice(at, end)
+            case b"IDAT" | b"":
+                return None
         at = end
     return None

@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 
 from podium.errors import TooLarge
 from podium.media.containers import Source
+from podium.media.frame_sizes import check_size
 from podium.media.open_decoders import OpenDecoders, Wanted
 from podium.media.upright import to_rgb
 from podium.media.video_decoder import VideoDecoder
@@ -144,20 +145,13 @@ class VideoReader:
     def _scan(self, source: Source) -> VideoIndex:
         with source.open_video(self._max_pixels) as (container, stream):
             width, height = stream.codec_context.width, stream.codec_context.height
-            self._check_pixels(width, height, source)
+            check_size(width, height, self._max_pixels, field=source.field)
             if container.format.name != "mpegts":  # declares no length: FFmpeg would estimate it
                 self._check_duration(_declared_s(container, stream), source)
             index = scan(source, container, stream)
-        self._check_pixels(*index.size, source)
+        check_size(*index.size, self._max_pixels, field=source.field)
         self._check_duration(index.duration_s, source)
         return index
-
-    def _check_pixels(self, width: int, height: int, source: Source) -> None:
-        if width * height > self._max_pixels:
-            raise TooLarge(
-                f"is {width}x{height}; at most {self._max_pixels} pixels per frame are allowed",
-                field=source.field,
-            )
 
     def _check_duration(self, duration_s: float, source: Source) -> None:
         if duration_s > self._max_duration_s:

@@ -11,9 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
-from podium.errors import NotFound, TooLarge
+from podium.errors import NotFound
 from podium.media.containers import HEAD_BYTES
 from podium.media.containers import Source as Container
+from podium.media.frame_sizes import check_size
 from podium.media.picture_header import is_picture, picture_size
 from podium.media.pictures import read_picture
 from podium.media.video import VideoReader
@@ -75,11 +76,7 @@ class _Picture:
     time_base = Fraction(1, 1000)
 
     def __init__(self, path: Path, size: tuple[int, int], max_pixels: int) -> None:
-        width, height = size
-        if width * height > max_pixels:
-            raise TooLarge(
-                f"is {width}x{height}; at most {max_pixels} pixels are drawn", field="source"
-            )
+        check_size(*size, max_pixels, field="source")
         self._path = path
 
     def frames(self, ordinals: Int64) -> Iterator[SourceFrame]:
