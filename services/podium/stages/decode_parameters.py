@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from podium.types import Anchor, Border, CropSpec, FrameHandle, FrameRange, Letterbox, Media
 from podium.wire import Parameter
+from podium.wire.parameters import read_parameters
 
 _MOST_FRAMES = 1 << 40
 
@@ -19,7 +19,7 @@ class _Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     def to_wire(self) -> dict[str, Parameter]:
-        """Those that are set; the server end checks them."""
+        """Those that are set."""
         return self.model_dump(exclude_none=True)
 
 
@@ -47,17 +47,21 @@ class DecodeParameters(_Parameters):
     def of(
         cls, media: Media, frames: FrameRange, stride: int, letterbox: Letterbox | None
     ) -> DecodeParameters:
-        """Those of a call; unchecked."""
-        asked = cls.model_construct(**asdict(frames), capture_fps=media.capture_fps, stride=stride)
-        if letterbox is None:
-            return asked
-        return asked.model_copy(
-            update={
+        """Those of a call. Raises InvalidInput, as the server end would."""
+        values: dict[str, Any] = {
+            "start": frames.start,
+            "count": frames.count,
+            "step": frames.step,
+            "capture_fps": media.capture_fps,
+            "stride": stride,
+        }
+        if letterbox is not None:
+            values |= {
                 "letterbox": letterbox.size,
                 "letterbox_anchor": letterbox.anchor,
                 "letterbox_fill": letterbox.fill,
             }
-        )
+        return read_parameters(cls, values, reserved=False)
 
     @property
     def frames(self) -> FrameRange:
@@ -88,8 +92,15 @@ class CropParameters(_Parameters):
 
     @classmethod
     def of(cls, frames: FrameHandle, spec: CropSpec, *, release: bool) -> CropParameters:
-        """Those of a call; unchecked."""
-        return cls.model_construct(handle=frames.handle, **asdict(spec), release=release)
+        """Those of a call. Raises InvalidInput, as the server end would."""
+        values = {
+            "handle": frames.handle,
+            "height": spec.height,
+            "width": spec.width,
+            "border": spec.border,
+            "release": release,
+        }
+        return read_parameters(cls, values, reserved=False)
 
     @property
     def spec(self) -> CropSpec:
