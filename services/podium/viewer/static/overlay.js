@@ -1,0 +1,112 @@
+// The skeletons over the video: a canvas of the size of the frames, scaled by the page.
+
+import { SIDE } from "./colours.js";
+
+const TRAIL_ROWS = 45;
+const TRAIL_JOINTS = ["left_wrist", "right_wrist", "left_ankle", "right_ankle"];
+
+export class Overlay {
+  /**
+   * @param canvas lies over the video.
+   * @param show what is drawn: bones, points, names, angles, trails; a record of booleans.
+   */
+  constructor(canvas, motion, show) {
+    this.canvas = canvas;
+    this.motion = motion;
+    this.show = show;
+    canvas.width = motion.source.width;
+    canvas.height = motion.source.height;
+    this.unit = Math.max(motion.source.height, motion.source.width) / 640;
+  }
+
+  draw(row, chosen) {
+    const context = this.canvas.getContext("2d");
+    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    context.lineCap = context.lineJoin = "round";
+    for (const athlete of this.motion.athletes) {
+      context.globalAlpha = chosen.has(athlete.person) ? 1 : 0.35;
+      if (this.show.trails) this.#trails(context, athlete, row);
+      if (this.show.bones) this.#bones(context, athlete, row);
+      if (this.show.points) this.#points(context, athlete, row);
+      if (this.show.names) this.#name(context, athlete, row);
+      if (this.show.angles) this.#angles(context, athlete, row);
+    }
+    context.globalAlpha = 1;
+  }
+
+  #bones(context, athlete, row) {
+    for (const bone of this.motion.skeleton.bones) {
+      const [a, b] = bone.map((joint) => athlete.point(row, joint));
+      if (!a || !b) continue;
+      for (const [colour, width] of [["rgba(0,0,0,.55)", 4.2], [SIDE[this.motion.side(bone)], 2.2]]) {
+        context.strokeStyle = colour;
+        context.lineWidth = width * this.unit;
+        context.beginPath();
+        context.moveTo(...a);
+        context.lineTo(...b);
+        context.stroke();
+      }
+    }
+  }
+
+  #points(context, athlete, row) {
+    for (let joint = 0; joint < athlete.joints; joint++) {
+      const at = athlete.point(row, joint);
+      if (!at) continue;
+      context.beginPath();
+      context.arc(...at, 2.1 * this.unit, 0, 2 * Math.PI);
+      context.fillStyle = "#ffffff";
+      context.fill();
+      context.lineWidth = 0.9 * this.unit;
+      context.strokeStyle = "#14202e";
+      context.stroke();
+    }
+  }
+
+  #trails(context, athlete, row) {
+    for (const name of TRAIL_JOINTS) {
+      const joint = this.motion.skeleton.joints.indexOf(name);
+      if (joint < 0) continue;
+      context.strokeStyle = SIDE[name.split("_")[0]];
+      context.lineWidth = 1.2 * this.unit;
+      context.beginPath();
+      let pen = false;
+      for (let at = Math.max(0, row - TRAIL_ROWS); at <= row; at++) {
+        const point = athlete.point(at, joint);
+        if (point) pen ? context.lineTo(...point) : context.moveTo(...point);
+        pen = Boolean(point);
+      }
+      context.stroke();
+    }
+  }
+
+  #name(context, athlete, row) {
+    let top = null;
+    for (let joint = 0; joint < athlete.joints; joint++) {
+      const at = athlete.point(row, joint);
+      if (at && (!top || at[1] < top[1])) top = at;
+    }
+    if (top) this.#label(context, athlete.label, top[0], top[1] - 9 * this.unit, "center");
+  }
+
+  #angles(context, athlete, row) {
+    for (const series of athlete.series) {
+      if (series.unit !== "deg" || !series.joint) continue;
+      const at = athlete.point(row, this.motion.skeleton.joints.indexOf(series.joint));
+      const value = series.values[row];
+      if (at && Number.isFinite(value)) {
+        this.#label(context, `${value.toFixed(0)}°`, at[0] + 6 * this.unit, at[1], "left");
+      }
+    }
+  }
+
+  #label(context, text, x, y, align) {
+    context.font = `600 ${8 * this.unit}px system-ui, sans-serif`;
+    context.textAlign = align;
+    context.lineWidth = 2.2 * this.unit;
+    context.strokeStyle = "rgba(0,0,0,.7)";
+    context.strokeText(text, x, y);
+    context.fillStyle = "#ffffff";
+    context.fillText(text, x, y);
+  }
+}

@@ -1,0 +1,36 @@
+// The measures that are one number: value, uncertainty, how many, how, or why there is none.
+
+function cell(tag, content, title) {
+  const element = document.createElement(tag);
+  element.textContent = content;
+  if (title) element.title = title;
+  return element;
+}
+
+export function scalarTable(athlete, strings) {
+  const table = document.createElement("table");
+  const head = table.createTHead().insertRow();
+  for (const name of [strings.measure, strings.value, strings.uncertainty, strings.count]) {
+    const heading = cell("th", name);
+    heading.scope = "col";
+    head.append(heading);
+  }
+  const body = table.createTBody();
+  for (const measure of athlete.scalars) {
+    const row = body.insertRow();
+    const name = cell("th", measure.label, measure.method);
+    name.scope = "row";
+    row.append(name);
+    if (measure.value === null) {
+      const why = cell("td", measure.reason || strings.unknown);
+      why.colSpan = 3;
+      why.className = "reason";
+      row.append(why);
+      continue;
+    }
+    row.append(cell("td", `${measure.value.toFixed(measure.digits)} ${measure.unit}`));
+    row.append(cell("td", measure.sd === null ? "" : `± ${measure.sd.toFixed(measure.digits + 1)}`));
+    row.append(cell("td", measure.n === null ? "" : String(measure.n)));
+  }
+  return table;
+}
