@@ -1,6 +1,6 @@
 // The skeletons over the video: a canvas of the size of the frames, scaled by the page.
 
-import { SIDE } from "./colours.js";
+import { SIDE } from "podium/colours.js";
 
 const TRAIL_ROWS = 45;
 const TRAIL_JOINTS = ["left_wrist", "right_wrist", "left_ankle", "right_ankle"];

@@ -1,6 +1,6 @@
 // Curves over time, one chart for each group of measures, under one cursor.
 
-import { sideOnPage, isDark } from "./colours.js";
+import { sideOnPage, isDark } from "podium/colours.js";
 
 const MOST_POINTS = 4000; // of a curve; a chart has fewer columns of pixels
 const DASHES = { left: "solid", right: "dash", centre: "solid" };

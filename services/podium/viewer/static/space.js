@@ -1,7 +1,7 @@
 // The skeletons in space on a canvas: orbit, zoom, floor grid, several athletes. No WebGL, so that it
 // runs and is tested everywhere; a few hundred lines a frame need none.
 
-import { sideOnPage } from "./colours.js";
+import { sideOnPage } from "podium/colours.js";
 
 const GRID_M = 0.5;
 const GRID_CELLS = 8;

@@ -1,13 +1,13 @@
 // The viewer: builds the page around one cursor. Every text of the results is set as text.
 
-import { Cursor } from "./cursor.js";
-import { Motion } from "./motion.js";
-import { Overlay } from "./overlay.js";
-import { Plots } from "./plots.js";
-import { scalarTable } from "./scalars.js";
-import { Space } from "./space.js";
-import { strides } from "./strides.js";
-import { LANGUAGES, stringsFor } from "./strings/index.js";
+import { Cursor } from "podium/cursor.js";
+import { Motion } from "podium/motion.js";
+import { Overlay } from "podium/overlay.js";
+import { Plots } from "podium/plots.js";
+import { scalarTable } from "podium/scalars.js";
+import { Space } from "podium/space.js";
+import { strides } from "podium/strides.js";
+import { LANGUAGES, stringsFor } from "podium/strings/index.js";
 
 const RATES = [0.1, 0.25, 0.5, 1, 2];
 const LAYERS = { bones: "b", points: "p", names: "n", angles: "g", trails: "t" };
@@ -143,9 +143,9 @@ class Viewer {
     return make(
       "div",
       { class: "controls", role: "toolbar", "aria-label": strings.position },
-      button(strings.back, "←", () => this.cursor.step(-1), "⏮"),
+      button(strings.back, "←", () => this.cursor.step(-1), "‹"),
       this.playButton,
-      button(strings.forward, "→", () => this.cursor.step(1), "⏭"),
+      button(strings.forward, "→", () => this.cursor.step(1), "›"),
       this.slider,
       this.clock,
       this.rate,

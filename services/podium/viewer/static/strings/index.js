@@ -1,8 +1,8 @@
-import de from "./de.js";
-import en from "./en.js";
-import es from "./es.js";
-import fr from "./fr.js";
-import ja from "./ja.js";
+import de from "podium/strings/de.js";
+import en from "podium/strings/en.js";
+import es from "podium/strings/es.js";
+import fr from "podium/strings/fr.js";
+import ja from "podium/strings/ja.js";
 
 export const LANGUAGES = { en, de, fr, es, ja };
 

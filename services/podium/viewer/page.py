@@ -1,0 +1,104 @@
+"""Pages around the viewer: one that a server sends, and one that is complete in itself.
+
+Modules import each other by names such as ``podium/cursor.js``, which an import map leads to
+addresses of the server, or to ``data:`` addresses inside the one file.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from html import escape
+
+from podium.viewer.assets import modules, plotly_js, style
+
+MAX_EMBEDDED_VIDEO_BYTES = 2 << 20
+"""Larger videos are not put into a page; the reader chooses the file."""
+
+_START = """import { openViewer } from "podium/viewer.js";
+const given = JSON.parse(document.getElementById("motion").textContent);
+const root = document.getElementById("viewer");
+const { video, language } = root.dataset;
+openViewer(root, given, { videoUrl: video || null, plotly: window.Plotly ?? null, language });
+"""
+
+
+def served_page(title: str, *, assets: str, motion: str, video: str | None) -> tuple[str, str]:
+    """A page whose parts come from the server that sends it.
+
+    Args:
+        title: Of the page.
+        assets: Path below which the modules, ``viewer.css`` and ``plotly.js`` are served.
+        motion: Address of ``motion.json``.
+        video: Address of the video; None: there is none.
+
+    Returns:
+        The HTML, and the value of its ``Content-Security-Policy`` header: nothing outside of the
+        server is asked for.
+    """
+    names = {name: f"{assets}/{name}" for name in modules()}
+    import_map = json.dumps({"imports": names})
+    policy = (
+        f"default-src 'none'; script-src 'self' {_hash(import_map)}; style-src 'self' "
+        "'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )  # plotly.js sets styles of elements
+    html = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<link rel="stylesheet" href="{escape(assets)}/viewer.css">
+<script type="importmap">{import_map}</script>
+<script src="{escape(assets)}/plotly.js" defer></script>
+<script type="module" src="{escape(assets)}/podium/start.js"></script>
+</head>
+<body>
+<main class="viewer" id="viewer" data-motion="{escape(motion)}" data-video="{escape(video or "")}">
+<noscript>The viewer needs JavaScript; report.html has the same numbers without it.</noscript>
+</main>
+</body>
+</html>
+"""
+    return html, policy
+
+
+def embedded_viewer(motion_json: str, *, video: bytes | None = None) -> str:
+    """The viewer as a part of a page that works from a file, without any network.
+
+    Args:
+        motion_json: Content of ``motion.json``.
+        video: An MP4 to show; left out where it is larger than ``MAX_EMBEDDED_VIDEO_BYTES``.
+    """
+    names = {name: _data_url("text/javascript", text.encode()) for name, text in modules().items()}
+    source = ""
+    if video is not None and len(video) <= MAX_EMBEDDED_VIDEO_BYTES:
+        source = _data_url("video/mp4", video)
+    return (
+        f"<style>{style()}</style>\n"
+        f'<script type="importmap">{_inline_json(json.dumps({"imports": names}))}</script>\n'
+        f'<script type="application/json" id="motion">{_inline_json(motion_json)}</script>\n'
+        f"<script>{_inline_script(plotly_js())}</script>\n"
+        f'<div class="viewer" id="viewer" data-video="{source}"></div>\n'
+        f'<script type="module">{_START}</script>\n'
+    )
+
+
+def _data_url(media_type: str, content: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def _inline_json(text: str) -> str:
+    """JSON that cannot end the script element which it is in."""
+    return text.replace("<", "\\u003c")
+
+
+def _inline_script(text: str) -> str:
+    """JavaScript that cannot end the script element which it is in."""
+    return text.replace("</script", "<\\/script")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
