@@ -14,8 +14,7 @@ export class Cursor extends EventTarget {
     this.playing = false;
     this.rate = 1;
     this.loop = null; // [first, last] rows
-    this.offset = motion.time[0] ?? 0;
-    if (video) this.#follow(video);
+    if (video) this.follow(video);
   }
 
   /** Show a row. */
@@ -84,8 +83,13 @@ export class Cursor extends EventTarget {
     this.dispatchEvent(new Event("state"));
   }
 
-  #follow(video) {
+  /** Let this video lead from now on; null: none. */
+  follow(video) {
+    this.pause();
+    this.video = video;
+    if (!video) return;
     const shown = (seconds) => {
+      if (this.video !== video) return;
       const row = this.motion.rowAt(seconds);
       const [first, last] = this.#range();
       this.#set(row);

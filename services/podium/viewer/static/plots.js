@@ -72,12 +72,17 @@ export class Plots {
   }
 
   #chart(title, series, several) {
-    const box = document.createElement("div");
+    const box = document.createElement("figure");
     box.className = "chart";
+    const caption = document.createElement("figcaption");
+    caption.textContent = title;
+    const holder = document.createElement("div");
+    holder.className = "chart-holder";
     const element = document.createElement("div");
     const line = document.createElement("div");
     line.className = "cursor-line";
-    box.append(element, line);
+    holder.append(element, line);
+    box.append(caption, holder);
     this.holder.append(box);
     const step = Math.max(1, Math.ceil(this.motion.rows / MOST_POINTS));
     const time = thinned(this.motion.time, step);
@@ -93,7 +98,7 @@ export class Plots {
         hovertemplate: `%{y:.${one.digits}f} ${one.unit}<extra></extra>`,
       };
     });
-    this.plotly.newPlot(element, traces, this.#layout(title, series), {
+    this.plotly.newPlot(element, traces, this.#layout(series), {
       displayModeBar: false,
       responsive: true,
     });
@@ -102,14 +107,13 @@ export class Plots {
     this.charts.push({ element, line });
   }
 
-  #layout(title, series) {
+  #layout(series) {
     const ink = isDark() ? "#d8dde3" : "#1d2530";
     const grid = isDark() ? "#33404f" : "#e4e8ed";
     const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid };
     return {
-      title: { text: title, font: { size: 13 }, x: 0, xanchor: "left", xref: "paper" },
-      height: 210,
-      margin: { l: 52, r: 10, t: 30, b: 36 },
+      height: 200,
+      margin: { l: 52, r: 10, t: 24, b: 36 },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, sans-serif", size: 11, color: ink },

@@ -45,8 +45,8 @@ class Viewer {
     Object.assign(this, { root, motion, strings, plotly });
     this.chosen = new Set(motion.athletes.map((athlete) => athlete.person));
     this.show = { bones: true, points: true, names: motion.athletes.length > 1, angles: false, trails: false };
-    this.#build(videoUrl);
-    this.cursor = new Cursor(motion, this.video);
+    this.#build();
+    this.cursor = new Cursor(motion, null);
     this.cursor.addEventListener("row", () => this.#schedule());
     this.cursor.addEventListener("state", () => this.#controlsShow());
     this.plots.seek = (seconds) => this.cursor.show(motion.rowAt(seconds));
@@ -56,6 +56,22 @@ class Viewer {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#charts());
     this.#athletesChanged();
     this.#controlsShow();
+    this.setVideo(videoUrl);
+  }
+
+  /** Show a video under the skeletons; without one, or where it does not play, ask for the file. */
+  setVideo(url) {
+    this.stage.querySelector("video")?.remove();
+    this.cursor.follow(null);
+    this.noVideo.hidden = Boolean(url);
+    if (!url) return;
+    const video = make("video", { muted: true, playsinline: true, preload: "auto", "aria-label": this.motion.source.name });
+    video.muted = true;
+    video.addEventListener("error", () => this.setVideo(null));
+    video.addEventListener("loadeddata", () => this.cursor.show(this.cursor.row), { once: true });
+    video.src = url;
+    this.stage.prepend(video);
+    this.cursor.follow(video);
   }
 
   /** Everything that shows the row; cheap enough for every frame. */
@@ -79,18 +95,20 @@ class Viewer {
     });
   }
 
-  #build(videoUrl) {
+  #build() {
     const { strings, motion } = this;
     const { width, height } = motion.source;
     const canvas = make("canvas", { class: "overlay", "aria-hidden": "true" });
     const spaceCanvas = make("canvas", { class: "space", tabindex: "0", role: "img", "aria-label": strings.space });
     this.overlay = new Overlay(canvas, motion, this.show);
     this.space = new Space(spaceCanvas, motion);
-    this.video = videoUrl
-      ? make("video", { src: videoUrl, muted: true, playsinline: true, preload: "auto", "aria-label": motion.source.name })
-      : null;
-    const stage = make("div", { class: "stage", style: `aspect-ratio:${width}/${height}` });
-    stage.append(...(this.video ? [this.video] : []), canvas);
+    const file = make("input", {
+      type: "file", accept: "video/*",
+      change: () => file.files[0] && this.setVideo(URL.createObjectURL(file.files[0])),
+    });
+    this.noVideo = make("p", { class: "no-video" }, strings.noVideo, make("label", {}, strings.chooseVideo, file));
+    this.stage = make("div", { class: "stage" }, canvas);
+    this.stage.style.aspectRatio = `${width} / ${height}`;
     const beside = this.space.hasData ? spaceCanvas : make("p", { class: "note" }, strings.noSpace);
     this.scalars = make("div", { class: "scalars" });
     this.curveChoice = make("div", { class: "choices", role: "group", "aria-label": strings.curves });
@@ -98,7 +116,7 @@ class Viewer {
     this.plots = new Plots(charts, motion, this.plotly, strings);
     this.root.replaceChildren(
       ...this.#warnings(),
-      make("div", { class: "views" }, make("section", { "aria-label": motion.source.name }, stage), make("section", { "aria-label": "3D" }, beside)),
+      make("div", { class: "views" }, make("section", { "aria-label": motion.source.name }, this.stage, this.noVideo), make("section", { "aria-label": "3D" }, beside)),
       this.#controls(),
       make("section", {}, make("h2", {}, strings.curves), this.curveChoice, charts),
       make("section", {}, make("h2", {}, strings.numbers), this.scalars),
