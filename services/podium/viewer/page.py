@@ -50,6 +50,7 @@ def served_page(title: str, *, assets: str, motion: str, video: str | None) -> t
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="{escape(assets)}/viewer.css">
 <script type="importmap">{import_map}</script>
 <script src="{escape(assets)}/plotly.js" defer></script>

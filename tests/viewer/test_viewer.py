@@ -1,0 +1,221 @@
+"""The viewer in a real browser: what is drawn where, which frame is shown, and by which keys."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page
+
+from podium.skeletons import COCO17
+from podium.viewer.page import embedded_viewer
+from tests.support.videos import number_of, write_video
+from tests.viewer.pages import motion_of, pixels, served, show, shown_row, wait_for
+
+SIZE = (640, 384)
+COUNT = 60
+SKY_BLUE, ORANGE = (86, 180, 233), (230, 159, 0)
+STEADY = list(range(COUNT))
+UNSTEADY = list(itertools.accumulate([0, *([1, 1, 4, 1, 2, 7] * 10)][:COUNT]))
+RATE = 25
+CHART = "document.querySelector('.chart .plot') !== null"
+
+
+@pytest.fixture(
+    params=[(STEADY, 0), (UNSTEADY, 0), (STEADY, 90)], ids=["plain", "variable rate", "rotated"]
+)
+def shown(request, tmp_path: Path, page: Page):
+    """(page, key points (A, T, J, 2), size of the upright frames, whether numbers can be read)."""
+    ticks, rotation = request.param
+    video = write_video(
+        tmp_path / "clip.mp4", COUNT, rate=RATE, ticks=ticks, size=SIZE, rotation=rotation
+    )
+    size = SIZE[::-1] if rotation else SIZE
+    motion, points = motion_of([tick / RATE for tick in ticks], size)
+    with served(tmp_path, motion, video) as url:
+        page.goto(url)
+        wait_for(page, "document.querySelector('video')?.readyState >= 2")
+        yield page, points, size, not rotation
+        page.goto("about:blank")  # before its server ends
+
+
+def middle_of_bone(picture: np.ndarray, at: np.ndarray, colour: tuple[int, int, int]) -> float:
+    """Distance in pixels from a point to the nearest pixel of a colour."""
+    rows, columns = np.nonzero(np.abs(picture[..., :3].astype(int) - colour).max(axis=-1) < 40)
+    assert len(rows), "nothing is drawn in that colour"
+    return float(np.hypot(columns - at[0], rows - at[1]).min())
+
+
+def test_bones_lie_on_the_key_points_of_the_frame_that_is_shown(shown) -> None:
+    page, points, size, readable = shown
+    for row in np.random.default_rng(0).integers(0, COUNT, 10).tolist():
+        show(page, row)
+        assert shown_row(page) == row
+        if readable:
+            assert number_of(pixels(page, "video", SIZE)[..., :3]) == row
+        drawn = pixels(page, "canvas.overlay", size)
+        for side, colour in (("left", SKY_BLUE), ("right", ORANGE)):
+            knee, ankle = (points[0, row, COCO17.index[f"{side}_{j}"]] for j in ("knee", "ankle"))
+            assert middle_of_bone(drawn, (knee + ankle) / 2, colour) <= 2
+
+
+def test_while_playing_the_frame_and_the_cursor_differ_by_one_at_most(shown) -> None:
+    page, _, _, readable = shown
+    if not readable:
+        pytest.skip("the numbers lie on their side")
+    page.keyboard.press("[")  # half speed: a slow machine shows frames late, not wrong ones
+    page.keyboard.press("Space")
+    pairs = page.evaluate(
+        """async () => {
+            const video = document.querySelector("video");
+            const found = [];
+            const canvas = document.createElement("canvas");
+            Object.assign(canvas, { width: 640, height: 384 });
+            const context = canvas.getContext("2d", { willReadFrequently: true });
+            while (found.length < 25 && !video.ended && !(found.length && video.paused)) {
+                await new Promise((done) => requestAnimationFrame(done));
+                context.drawImage(video, 0, 0, 640, 384);
+                let number = 0;
+                for (let bit = 0; bit < 10; bit++) {
+                    const [value] = context.getImageData(bit * 16 + 8, 8, 1, 1).data;
+                    if (value > 125) number |= 1 << bit;
+                }
+                found.push([number, Number(document.querySelector("input[type=range]").value)]);
+            }
+            return found;
+        }"""
+    )
+    assert len(pairs) >= 10
+    assert max(abs(number - row) for number, row in pairs) <= 1
+    assert pairs[-1][1] > pairs[0][1]
+
+
+def test_everything_by_keyboard(shown) -> None:
+    page, *_ = shown
+    keys = page.keyboard
+    for key, row in (("End", COUNT - 1), ("ArrowLeft", COUNT - 2), ("Home", 0), ("ArrowRight", 1)):
+        keys.press(key)
+        wait_for(page, "row => document.querySelector('input[type=range]').value == row", arg=row)
+    keys.press("Shift+ArrowRight")
+    wait_for(page, "document.querySelector('input[type=range]').value == 11")
+    for key, layer in (("b", "bones"), ("p", "points"), ("g", "angles"), ("t", "trails")):
+        box = page.locator(f"input[data-layer={layer}]")
+        before = box.is_checked()
+        keys.press(key)
+        assert box.is_checked() is not before
+    keys.press("l")  # the first stride is offered after the whole clip
+    keys.press("l")
+    assert page.locator("select").nth(1).input_value() == "0"
+    wait_for(page, f"document.querySelector('input[type=range]').value == {COUNT // 4}")
+    keys.press("?")
+    assert page.locator("dialog").is_visible()
+    keys.press("Escape")
+    assert not page.locator("dialog").is_visible()
+
+
+def test_the_skeleton_in_space_turns_and_grows(shown) -> None:
+    page, *_ = shown
+    canvas = page.locator("canvas.space")
+    before = canvas.screenshot()
+    box = canvas.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 180, box["y"] + 110)
+    page.mouse.up()
+    page.wait_for_timeout(100)
+    turned = canvas.screenshot()
+    assert turned != before
+    canvas.focus()
+    page.keyboard.press("+")
+    page.wait_for_timeout(100)
+    assert canvas.screenshot() != turned
+
+
+def test_a_click_on_a_curve_moves_the_cursor_and_numbers_have_their_uncertainty(shown) -> None:
+    page, *_ = shown
+    wait_for(page, CHART)
+    box = page.locator(".chart .nsewdrag").first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    wait_for(page, "Number(document.querySelector('input[type=range]').value) > 0")
+    table = page.locator("table").inner_text()
+    assert "5.50 m/s" in table
+    assert "± 0.200" in table
+    assert "no flight" in table
+
+
+def test_texts_of_results_are_text_and_nothing_is_asked_of_others(
+    tmp_path: Path, page: Page
+) -> None:
+    hostile = "<script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'>"
+    motion, _ = motion_of(np.arange(20) / 25, SIZE, athletes=2, label=hostile)
+    motion = motion.model_copy(update={"warnings": [hostile]})
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    with served(tmp_path, motion, None) as url:
+        page.goto(url)
+        wait_for(page, CHART)
+        assert page.locator(".warnings li").inner_text() == hostile
+        assert page.evaluate("window.stolen") is None
+        assert all(address.startswith((url, "data:", "blob:")) for address in addresses)
+        page.goto("about:blank")
+
+
+def test_a_page_of_its_own_needs_no_network(tmp_path: Path, browser: Browser) -> None:
+    video = write_video(tmp_path / "clip.mp4", COUNT, rate=RATE, size=SIZE)
+    motion, _ = motion_of(np.arange(COUNT) / RATE, SIZE)
+    body = embedded_viewer(motion.model_dump_json(), video=video.read_bytes())
+    (tmp_path / "report.html").write_text(f"<!doctype html><meta charset=utf-8><body>{body}")
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    wait_for(page, "document.querySelector('video')?.readyState >= 2")
+    wait_for(page, CHART)
+    show(page, 30)
+    assert number_of(pixels(page, "video", SIZE)[..., :3]) == 30
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nothing_serious_is_in_the_way_of_anybody(
+    tmp_path: Path, browser: Browser, width: int, scheme: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    motion, _ = motion_of(np.arange(20) / 25, SIZE, athletes=2)
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
+    )
+    page = context.new_page()
+    with served(tmp_path, motion, None) as url:
+        page.goto(url)
+        wait_for(page, CHART)
+        found = Axe().run(page).response["violations"]
+        assert page.evaluate("document.body.scrollWidth") <= width
+    context.close()
+    grave = [
+        f"{v['id']}: {v['nodes'][0]['html'][:120]}"
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ]
+    assert not grave
+
+
+def test_the_language_is_that_of_the_browser(tmp_path: Path, browser: Browser) -> None:
+    motion, _ = motion_of(np.arange(5) / 25, SIZE)
+    for locale, word in (
+        ("de-CH", "Kurven"),
+        ("ja", "グラフ"),
+        ("fr", "Courbes"),
+        ("es", "Curvas"),
+    ):
+        context = browser.new_context(locale=locale)
+        with served(tmp_path, motion, None) as url:
+            page = context.new_page()
+            page.goto(url)
+            page.wait_for_selector(f"h2:has-text('{word}')")
+        context.close()
