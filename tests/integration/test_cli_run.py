@@ -55,9 +55,7 @@ def keypoints_in(out: Path) -> np.ndarray[Any, Any]:
     return np.array([frame["persons"][0]["keypoints"] for frame in frames_in(out)])
 
 
-def test_a_run_with_services_of_its_own_writes_everything(
-    environment: dict[str, str], clip: Path, tmp_path: Path
-) -> None:
+def test_a_run_writes_everything(environment: dict[str, str], clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = podium_run(environment, clip, out, "--batch", "16")
     assert result.returncode == 0, result.stderr
@@ -75,6 +73,25 @@ def test_a_run_with_services_of_its_own_writes_everything(
     assert mpjpe is not None
     assert float(pck[1]) >= 0.97
     assert float(mpjpe[1]) < 150
+
+
+def test_every_placement_answers_the_same_to_the_bit(
+    environment: dict[str, str], stack: Stack, clip: Path, tmp_path: Path
+) -> None:
+    placements = {
+        "here": (),
+        "services": ("--services",),
+        "gateway": ("--gateway", stack.gateway_url, "--uri", clip.as_uri()),
+    }
+    tables = {}
+    for name, options in placements.items():
+        out = tmp_path / name
+        result = podium_run(environment, clip, out, "--batch", "16", "--no-overlay", *options)
+        assert result.returncode == 0, result.stderr
+        tables[name] = [(out / file).read_bytes() for file in ("keypoints.csv", "measures.csv")]
+    assert frames_in(tmp_path / "here") == frames_in(tmp_path / "services")
+    assert frames_in(tmp_path / "here") == frames_in(tmp_path / "gateway")
+    assert tables["here"] == tables["services"] == tables["gateway"]
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(

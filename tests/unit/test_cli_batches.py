@@ -64,7 +64,7 @@ def video(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, video: Path) -> RunFolder:
-    return RunFolder(tmp_path / "out", fingerprint(video, {}))
+    return RunFolder(tmp_path / "out", fingerprint(video, {}), video)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ async def test_the_same_run_again_finds_its_batches(
     folder: RunFolder, tmp_path: Path, video: Path
 ) -> None:
     await run(folder, Gateway()).all()
-    same = RunFolder(tmp_path / "out", fingerprint(video, {}))
+    same = RunFolder(tmp_path / "out", fingerprint(video, {}), video)
     assert not same.is_other_run
     assert same.load(0) == answer(0, 8)
 
@@ -157,7 +157,7 @@ def test_another_run_in_the_same_folder_starts_anew(
     os.utime(video, ns=(facts.st_atime_ns, later_ns))
 
     options = {"stride": 2} if change == "options" else {}
-    other = RunFolder(tmp_path / "out", fingerprint(video, options))
+    other = RunFolder(tmp_path / "out", fingerprint(video, options), video)
     assert other.is_other_run
     assert other.load(0) is None
     assert not other.results.exists()
@@ -173,14 +173,14 @@ def test_the_joined_results_are_what_postprocessing_reads(folder: RunFolder) -> 
 def test_a_damaged_run_file_is_no_obstacle(folder: RunFolder, tmp_path: Path, video: Path) -> None:
     folder.save(0, answer(0, 8))
     (tmp_path / "out" / "run.json").write_text("{")
-    assert RunFolder(tmp_path / "out", fingerprint(video, {})).load(0) is None
+    assert RunFolder(tmp_path / "out", fingerprint(video, {}), video).load(0) is None
 
 
 def test_files_of_others_in_the_output_folder_stay(tmp_path: Path, video: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.json").write_text("{}")
-    RunFolder(tmp_path / "out", fingerprint(video, {}))
-    RunFolder(tmp_path / "out", fingerprint(video, {"stride": 2}))
+    RunFolder(tmp_path / "out", fingerprint(video, {}), video)
+    RunFolder(tmp_path / "out", fingerprint(video, {"stride": 2}), video)
     assert (tmp_path / "out" / "notes.json").exists()
 
 
@@ -192,7 +192,7 @@ def test_a_folder_of_somebody_else_is_refused_untouched(
     theirs.parent.mkdir(parents=True)
     theirs.write_text("{}")
     with pytest.raises(InvalidInput, match=rf"--out: .*out holds {name.partition('/')[0]}"):
-        RunFolder(tmp_path / "out", fingerprint(video, {}))
+        RunFolder(tmp_path / "out", fingerprint(video, {}), video)
     assert theirs.read_text() == "{}"
     assert not (tmp_path / "out" / "run.json").exists()
 
@@ -201,11 +201,11 @@ def test_another_run_deletes_batches_alone(folder: RunFolder, tmp_path: Path, vi
     folder.save(0, answer(0, 8))
     theirs = tmp_path / "out" / "batches" / "mine.json"
     theirs.write_text("{}")
-    RunFolder(tmp_path / "out", fingerprint(video, {"stride": 2}))
+    RunFolder(tmp_path / "out", fingerprint(video, {"stride": 2}), video)
     assert [path.name for path in theirs.parent.iterdir()] == ["mine.json"]
 
 
 def test_an_output_folder_that_cannot_be_made_is_named(tmp_path: Path, video: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match=r"--out: cannot write to .*file"):
-        RunFolder(tmp_path / "file", fingerprint(video, {}))
+        RunFolder(tmp_path / "file", fingerprint(video, {}), video)

@@ -103,7 +103,10 @@ async def test_what_may_pass_is_tried_again(script: Script, status: int) -> None
 async def postprocess(url: str, timeout_s: float = 20) -> PostprocessResult:
     async with GatewayClient(url, postprocess_timeout_s=timeout_s) as client:
         return await client.postprocess(
-            "file:///a.mp4", "file:///r.json", "file:///out", PostprocessOptions(cutoff_hz=8)
+            "file:///a.mp4",
+            "file:///out",
+            PostprocessOptions(cutoff_hz=8),
+            results_uri="file:///r.json",
         )
 
 

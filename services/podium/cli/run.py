@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from podium.cli import is_verbose
+
+if TYPE_CHECKING:
+    from podium.local.video_run import Placement, VideoRun
 
 _PERSONS_PER_FRAME = 8
 
@@ -36,7 +40,12 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write to. [default: results/NAME of the video]",
 )
-@click.option("--gateway", metavar="URL", help="Use these services instead of starting some here.")
+@click.option("--gateway", metavar="URL", help="Use the services behind this gateway.")
+@click.option(
+    "--services",
+    is_flag=True,
+    help="Start the six services as processes, instead of running all stages in this one.",
+)
 @click.option(
     "--uri",
     help="With --gateway: address of the video that the services can read (s3://... or "
@@ -121,6 +130,7 @@ def command(
     pipeline: str,
     out: Path | None,
     gateway: str | None,
+    services: bool,
     uri: str | None,
     athlete: str,
     max_persons: int,
@@ -156,8 +166,11 @@ def command(
         raise click.UsageError("--uri says what a remote gateway reads; give --gateway too")
     if capture_fps is not None and slowmo is not None:
         raise click.UsageError("--capture-fps and --slowmo say the same; give one of them")
-    from podium.cli.run_job import Job, run
+    if gateway and services:
+        raise click.UsageError("--gateway and --services are two places; give one of them")
+    from podium.cli.run_job import show_run
     from podium.client.slow_motion import capture_fps_of
+    from podium.local.video_run import VideoRun
     from podium.schemas.postprocess import PostprocessOptions
     from podium.wire.parameters import read_parameters
 
@@ -175,21 +188,35 @@ def command(
         postprocess_options["athlete_height_m"] = height_m
     if cutoff_hz is not None:
         postprocess_options["cutoff_hz"] = cutoff_hz
-    run(
-        Job(
-            video=video.absolute(),
-            out=(out or Path("results") / video.stem).absolute(),
-            pipeline=pipeline,
-            gateway=gateway,
-            uri=uri,
-            start=start,
-            count=count,
-            batch=batch,
-            in_flight=in_flight,
-            frame_options=frame_options,
-            postprocess_options=read_parameters(PostprocessOptions, postprocess_options),
-            truth=truth,
-            show_logs=verbose or is_verbose(),
-        ),
-        Console(),
+    run = VideoRun(
+        video=video.absolute(),
+        out=(out or Path("results") / video.stem).absolute(),
+        pipeline=pipeline,
+        uri=uri,
+        start=start,
+        count=count,
+        batch=batch,
+        in_flight=in_flight,
+        frame_options=frame_options,
+        postprocess_options=read_parameters(PostprocessOptions, postprocess_options),
     )
+    console = Console()
+    shows_logs = verbose or is_verbose()
+    show_run(run, _placement(run, gateway, services, shows_logs, console), truth, console)
+
+
+def _placement(
+    run: VideoRun, gateway: str | None, services: bool, shows_logs: bool, console: Console
+) -> AbstractAsyncContextManager[Placement]:
+    from podium.local import placements
+    from podium.local.log_lines import readable
+
+    if gateway is not None:
+        return placements.at_gateway(run, gateway)
+    if not services:
+        return placements.in_process(run)
+
+    def show(service: str, line: str) -> None:
+        console.print(f"{service}: {readable(line)}", markup=False, highlight=False, style="dim")
+
+    return placements.own_services(run, show if shows_logs else None)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import aiohttp
+import orjson
 from pydantic import BaseModel, ValidationError
 
 from podium.errors import BY_STATUS, PodiumError, StageFailed, Unavailable
@@ -82,19 +83,28 @@ class GatewayClient:
         )
 
     async def postprocess(
-        self, source: str, results_uri: str, output: str, options: PostprocessOptions
+        self,
+        source: str,
+        output: str,
+        options: PostprocessOptions,
+        *,
+        results: bytes | None = None,
+        results_uri: str | None = None,
     ) -> PostprocessResult:
         """Turn the results of a whole video into files. Raises PodiumError.
 
         It is the work of minutes: tried again only if it was refused, not if the answer was lost.
         """
-        addresses = {"source": source, "results_uri": results_uri, "output": output}
+        given: dict[str, Any] = {"source": source, "output": output, "results_uri": results_uri}
+        if results is not None:
+            given["results"] = orjson.loads(results)
         return await self._post(
             "/v1/postprocess",
             PostprocessResult,
             repeatable=False,
             timeout=self._postprocess_timeout,
-            json=addresses | options.model_dump(exclude_unset=True),
+            json={name: value for name, value in given.items() if value is not None}
+            | options.model_dump(exclude_unset=True),
         )
 
     async def _post(

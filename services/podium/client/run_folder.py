@@ -20,6 +20,7 @@ from podium.schemas.results import PipelineResult
 from podium.whole_files import replacing
 
 _EDGE_BYTES = 1 << 20
+_PATH = "path"
 _BATCH = "[0-9]" * 10 + ".json"
 
 
@@ -41,19 +42,29 @@ def fingerprint(video: Path, options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def video_of(root: Path) -> Path | None:
+    """The video that the results in a folder are of, where it still is what it was."""
+    known = _read_json(root / "run.json")
+    if not isinstance(known, dict):
+        return None
+    video = Path(str(known.get(_PATH)))
+    return video if video.is_file() and video.stat().st_size == known.get("size_bytes") else None
+
+
 class RunFolder:
     """The batches of one run.
 
     Args:
         root: The output folder; made when missing.
         identity: From ``fingerprint``.
+        video: Where the video is now; not what tells it from another.
 
     Raises:
         InvalidInput: it cannot be written to, or holds ``batches`` or ``results.json`` of
             something that is not a run.
     """
 
-    def __init__(self, root: Path, identity: dict[str, Any]) -> None:
+    def __init__(self, root: Path, identity: dict[str, Any], video: Path) -> None:
         self.root = root
         self.results = root / "results.json"
         self._batches = root / "batches"
@@ -64,13 +75,13 @@ class RunFolder:
             if not (root / "run.json").exists():
                 self._require_unused()
             known = _read_json(root / "run.json")
-            if known != identity:
+            if not isinstance(known, dict) or known | {_PATH: None} != identity | {_PATH: None}:
                 self.is_other_run = known is not None
                 for path in self._paths():
                     path.unlink()
                 self.results.unlink(missing_ok=True)
-                with replacing(root / "run.json") as file:
-                    file.write(json.dumps(identity, indent=2).encode())
+            with replacing(root / "run.json") as file:
+                file.write(json.dumps(identity | {_PATH: str(video)}, indent=2).encode())
             self._batches.mkdir(exist_ok=True)
         except OSError as error:
             raise InvalidInput(

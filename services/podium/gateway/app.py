@@ -17,7 +17,7 @@ from podium.gateway.routes import pipeline_route, pipeline_router
 from podium.gateway.settings import GatewaySettings
 from podium.kubernetes.api import KubernetesApi
 from podium.kubernetes.credentials import require_cluster
-from podium.pipelines.spec import SHIPPED, Pipeline, load_pipelines
+from podium.pipelines.spec import Pipeline, shipped_and
 from podium.serving.app import create_service_app
 from podium.serving.calling.client import OipClient
 from podium.serving.calling.connections import Connections
@@ -65,8 +65,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         pose3d=Pose3DClient(clients["pose3d"]),
         postprocess=PostprocessClient(clients["postprocess"]),
     )
-    folders = [SHIPPED] if settings.pipelines is None else [SHIPPED, settings.pipelines]
-    pipelines = Pipelines(load_pipelines(folders), stages, settings, metrics)
+    pipelines = Pipelines(shipped_and(settings.pipelines), stages, settings, metrics)
 
     catalogue = Catalogue()
     for pipeline in pipelines.all():

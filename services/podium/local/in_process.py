@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from podium.decode.decoder import Decoder
 from podium.decode.settings import DecodeSettings
 from podium.engines.onnx_runtime import OnnxRuntimeSession
+from podium.local.settings import sized_for
 from podium.models.adapter import Adapter, load_adapter
 from podium.models.manifest import Task
 from podium.models.repository import ModelRepository
@@ -19,6 +21,7 @@ from podium.schemas.summary import PostprocessResult
 from podium.stages import Stages
 from podium.stages.detection import DetectionClient
 from podium.stages.pose import Pose2DClient, Pose3DClient
+from podium.storage.settings import ObjectStoreSettings
 from podium.wire import InferResult, Parameter, Tensors
 from podium.wire.tensors import check_tensors
 
@@ -69,7 +72,7 @@ class LocalModels:
 
 
 class _NoPostprocess:
-    """Pipelines of frames do not postprocess."""
+    """Whoever wants files has a postprocessor of their own."""
 
     async def postprocess(
         self,
@@ -80,14 +83,19 @@ class _NoPostprocess:
         results: bytes | None = None,
         results_uri: str | None = None,
     ) -> PostprocessResult:
-        raise AssertionError("the benchmark does not postprocess")
+        raise AssertionError("these stages answer with frames alone")
 
 
 @contextmanager
-def local_stages(models: Path, settings: DecodeSettings | None = None) -> Iterator[Stages]:
-    """The stages of a pipeline in this process, for as long as the block lasts."""
+def local_stages(models: Path, read_roots: Sequence[Path] = ()) -> Iterator[Stages]:
+    """The stages of a pipeline in this process, for as long as the block lasts.
+
+    Args:
+        models: Model repository.
+        read_roots: Files and folders that ``file:`` addresses may be read from.
+    """
     repository = ModelRepository(models)
-    with Decoder(settings or DecodeSettings()) as decoder:
+    with Decoder(_decode_settings(read_roots)) as decoder:
         yield Stages(
             decode=decoder,
             detection=DetectionClient(LocalModels(repository, "detection")),
@@ -95,3 +103,12 @@ def local_stages(models: Path, settings: DecodeSettings | None = None) -> Iterat
             pose3d=Pose3DClient(LocalModels(repository, "pose3d")),
             postprocess=_NoPostprocess(),
         )
+
+
+def _decode_settings(read_roots: Sequence[Path]) -> DecodeSettings:
+    """As ``podium up`` would have them on this machine."""
+    sizes = sized_for(os.cpu_count() or 1, os.environ)
+    prefix = "PODIUM_DECODE_"
+    own = {n.removeprefix(prefix).lower(): v for n, v in sizes.items() if n.startswith(prefix)}
+    objects = ObjectStoreSettings(read_roots=tuple(read_roots))
+    return DecodeSettings(objects=objects, **cast(dict[str, Any], own))

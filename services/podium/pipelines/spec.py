@@ -180,6 +180,11 @@ def load_pipelines(folders: Iterable[Path]) -> dict[str, Pipeline]:
     return pipelines
 
 
+def shipped_and(folder: Path | None) -> dict[str, Pipeline]:
+    """The shipped pipelines, and those of a folder, which win. Raises SetupError."""
+    return load_pipelines([SHIPPED] if folder is None else [SHIPPED, folder])
+
+
 def read_pipeline(text: str, *, source: str) -> Pipeline:
     """Read one YAML document. Raises SetupError naming ``source`` and the field."""
     try:

@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-FORMAT = "podium-motion/1"
 UNKNOWN_INT16 = -32768
 """Stands for a number that is not known, in arrays of int16."""
 
@@ -93,7 +92,7 @@ class MotionAthlete(_Part):
 class Motion(_Part):
     """The motion of the athletes of a clip, over T rows (frames)."""
 
-    format: Literal["podium-motion/1"] = FORMAT
+    format: Literal["podium-motion/1"] = "podium-motion/1"
     source: MotionSource
     skeleton: MotionSkeleton
     time_s: PackedArray

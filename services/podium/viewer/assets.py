@@ -33,7 +33,7 @@ def plotly_js() -> str:
     """
     spec = find_spec("plotly")
     if spec is None or spec.origin is None:
-        raise SetupError("the viewer needs plotly.js: pip install 'podium[viewer]'")
+        raise SetupError("the viewer needs plotly.js: pip install 'podium[postprocess]'")
     return _text(Path(spec.origin).parent / "package_data" / "plotly.min.js")
 
 

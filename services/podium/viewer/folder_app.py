@@ -49,7 +49,10 @@ def folder_app(folder: Path, video: Path | None) -> Starlette:
         video: The video that the results are of; None: the skeletons alone.
     """
     html, policy = served_page(
-        folder.name, assets="/assets", motion="/motion.json", video=video and "/video"
+        folder.name,
+        assets="/assets",
+        motion="/motion.json",
+        video=None if video is None else "/video",
     )
 
     async def page(_: Request) -> Response:

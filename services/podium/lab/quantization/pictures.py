@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from podium.decode.settings import DecodeSettings
 from podium.errors import InvalidInput, Unprocessable
 from podium.local.in_process import local_stages
 from podium.models.facts import detector_facts
@@ -19,7 +18,6 @@ from podium.pipelines.run import PipelineRun
 from podium.pipelines.spec import Pipeline, PipelineRequest
 from podium.stages import Decode, Pose2D, Pose3D
 from podium.stages.pose import PoseFacts, pose3d_inputs
-from podium.storage.settings import ObjectStoreSettings
 from podium.types import Float32, FrameRange, Media, UInt8
 from podium.wire import Tensors
 
@@ -60,12 +58,7 @@ async def inputs_of(
         Unprocessable: a file does not decode, or there is nobody on the frames.
     """
     folders = sorted({file.absolute().parent for file in files})
-    settings = DecodeSettings(
-        objects=ObjectStoreSettings(read_roots=tuple(folders)),
-        # A detector's frames are not needed once they are letterboxed.
-        store_ttl_s=0.01 if "detection" in model.manifest.tasks else 10,
-    )
-    with local_stages(repository, settings) as stages:
+    with local_stages(repository, folders) as stages:
         batches: list[Tensors] = []
         for file in files:
             media = Media(uri=file.absolute().as_uri())
@@ -99,6 +92,7 @@ async def _letterboxed(
     while _rows(found) < limit:
         frames = FrameRange(start, min(_CHUNK_FRAMES, limit - _rows(found)), every)
         batch = await decode.decode(media, frames, stride=1, letterbox=letterbox)
+        decode.release(batch.frames)
         found.append({"images": batch.images})
         start = int(batch.frame_index[-1]) + every
         if start >= batch.source.frame_count:

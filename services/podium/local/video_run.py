@@ -1,0 +1,96 @@
+"""One video through a pipeline to files, wherever the stages are."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from podium.client.batches import BatchRun, Progress, Request
+from podium.client.run_folder import RunFolder, fingerprint
+from podium.schemas.postprocess import PostprocessOptions
+from podium.schemas.summary import PostprocessResult
+from podium.stages import Postprocess
+
+
+@dataclass(frozen=True)
+class VideoRun:
+    """What to run.
+
+    Attributes:
+        video: Absolute path.
+        out: Absolute path of the folder to write to.
+        pipeline: Name.
+        uri: Address of the video that a remote gateway reads; None: it is uploaded.
+        start: First frame.
+        count: How many frames; None: to the end.
+        batch: Frames per request.
+        in_flight: Requests at the same time.
+        frame_options: Go with every request for frames.
+        postprocess_options: Go with the request to postprocess.
+    """
+
+    video: Path
+    out: Path
+    pipeline: str
+    uri: str | None
+    start: int
+    count: int | None
+    batch: int
+    in_flight: int
+    frame_options: dict[str, Any]
+    postprocess_options: PostprocessOptions
+
+    def folder(self) -> RunFolder:
+        """The folder, with what an earlier run of the same has done. Raises InvalidInput."""
+        names = ("pipeline", "uri", "start", "count", "batch")
+        identity = {name: getattr(self, name) for name in names} | self.frame_options
+        return RunFolder(self.out, fingerprint(self.video, identity), self.video)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a run is done: how frames are asked for, and who postprocesses."""
+
+    request: Request
+    postprocess: Postprocess
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames that a run has got."""
+
+    done: int
+    resumed: int  # of these, before this run
+    elapsed_s: float
+
+    @property
+    def per_s(self) -> float | None:
+        """Speed of the frames that were new; None where none was."""
+        new = self.done - self.resumed
+        return new / self.elapsed_s if new else None
+
+
+async def get_frames(
+    run: VideoRun, folder: RunFolder, placement: Placement, progress: Progress
+) -> Frames:
+    """Get all frames, and join them into ``results.json``. Raises PodiumError."""
+    batches = BatchRun(
+        folder, placement.request, run.start, run.count, run.batch, run.in_flight, progress
+    )
+    started_s = time.monotonic()
+    await batches.all()
+    folder.join()
+    elapsed_s = time.monotonic() - started_s
+    return Frames(batches.frames_done, batches.frames_resumed, elapsed_s)
+
+
+async def write_files(run: VideoRun, folder: RunFolder, placement: Placement) -> PostprocessResult:
+    """Turn the joined frames into files in the folder. Raises PodiumError."""
+    return await placement.postprocess.postprocess(
+        run.video.as_uri(),
+        folder.root.as_uri(),
+        run.postprocess_options,
+        results_uri=folder.results.as_uri(),
+    )
