@@ -52,7 +52,7 @@ class Controller:
         self._deliveries: dict[int, float] = {}
         self._turns = Turns()
         self._wake = threading.Event()
-        self._next_heartbeat = self._next_housekeeping = 0.0
+        self._next_look = self._next_heartbeat = self._next_housekeeping = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; what is begun then comes to its end, nothing new begins."""
@@ -75,8 +75,9 @@ class Controller:
 
     def _begin_steps(self, pool: ThreadPoolExecutor) -> None:
         free = self._steps - len(self._jobs)
-        if free <= 0:
+        if free <= 0 or time.monotonic() < self._next_look:
             return
+        self._next_look = time.monotonic() + _POLL_S
         env = self._env
         for job_id in env.database.read(SYSTEM, partial(jobs.due, now=env.now(), limit=free)):
             take = partial(
@@ -86,8 +87,9 @@ class Controller:
                 self._begin(pool, self._jobs, job_id, partial(self._move, job_id))
 
     def _begin_batches(self, pool: ThreadPoolExecutor) -> None:
-        free = self._workers - len(self._batches)
-        if free <= 0:
+        """Claim in bulk: as many wait here as are at work, and are claimed when half are gone."""
+        free = 2 * self._workers - len(self._batches)
+        if free <= self._workers // 2:
             return
         env = self._env
         waiting = env.database.read(SYSTEM, partial(batches.queues, now=env.now()))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from podium.jobs.principal import Principal
 from podium.jobs.sql.database import Database
 from podium.jobs.sql.statements import changed
 from podium.jobs.sql.tables import IdempotencyKey
+from podium.jobs.sql.tenancy import principal_of
 
 _LONGEST_KEY = 200
 _ABANDONED = timedelta(minutes=2)
@@ -58,9 +59,7 @@ def begin(
         raise InvalidInput(f"must have 1 to {_LONGEST_KEY} characters", field="Idempotency-Key")
 
     def insert(session: Session) -> None:
-        late = delete(IdempotencyKey).where(
-            IdempotencyKey.idempotency_key == key, IdempotencyKey.expires_at < now
-        )
+        late = delete(IdempotencyKey).where(_is(session, key), IdempotencyKey.expires_at < now)
         changed(session, late)
         session.add(
             IdempotencyKey(
@@ -83,7 +82,7 @@ def begin(
 
 def finish(session: Session, key: str, answer: Answer) -> None:
     """Keep the answer, in the transaction that makes it true."""
-    done = update(IdempotencyKey).where(IdempotencyKey.idempotency_key == key)
+    done = update(IdempotencyKey).where(_is(session, key))
     changed(
         session,
         done.values(is_done=True, answer_status=answer.status, answer=answer.body),
@@ -94,16 +93,20 @@ def forget(session: Session, key: str) -> None:
     """Drop a key whose request was refused, so that it may be used for a better one."""
     changed(
         session,
-        delete(IdempotencyKey).where(
-            IdempotencyKey.idempotency_key == key, IdempotencyKey.is_done.is_(False)
-        ),
+        delete(IdempotencyKey).where(_is(session, key), IdempotencyKey.is_done.is_(False)),
+    )
+
+
+def _is(session: Session, key: str) -> ColumnElement[bool]:
+    """A key of the principal's own project, also where it sees others."""
+    return and_(
+        IdempotencyKey.idempotency_key == key,
+        IdempotencyKey.project_id == principal_of(session).project_id,
     )
 
 
 def _known(session: Session, key: str, print_of: str, now: datetime) -> Answer | None:
-    row = session.scalars(
-        select(IdempotencyKey).where(IdempotencyKey.idempotency_key == key)
-    ).one_or_none()
+    row = session.scalars(select(IdempotencyKey).where(_is(session, key))).one_or_none()
     if row is None:
         raise Conflict("the same request is still at work; come back a little later")
     if row.fingerprint != print_of:
