@@ -140,6 +140,7 @@ def test_every_file_is_listed_with_its_size_and_checksum(done):
         "keypoints.csv",
         "biomechanics.csv",
         "measures.csv",
+        "measures.json",
         "summary.json",
         "overlay.mp4",
         "report.html",
@@ -199,6 +200,7 @@ def test_speed_is_that_of_the_athlete(done, truth, clip, tmp_path):
         "keypoints.csv",
         "biomechanics.csv",
         "measures.csv",
+        "measures.json",
         "summary.json",
         "report.html",
     ]

@@ -1,5 +1,6 @@
 """A ``summary.json`` of nothing, for gateways that are played."""
 
+from podium.schemas.measures import DataPoints
 from podium.schemas.results import SourceResult
 from podium.schemas.summary import AppliedOptions, FrameCounts, Summary
 
@@ -23,6 +24,7 @@ EMPTY_SUMMARY = Summary(
     ),
     persons_found=0,
     persons=[],
+    data_points=DataPoints(known=0, measures_known=0, measures_missing=0, reasons={}),
     assumptions=[],
     conventions=[],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from podium.cli import measures
 from podium.cli.settings import markdown
 
 ROOT = Path(__file__).parent.parent.parent
@@ -41,3 +42,8 @@ def anchors(text):
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
     plain = (re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading) for heading in headings)
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in plain}
+
+
+def test_every_measure_is_documented():
+    page = (ROOT / "docs" / "measures.md").read_text()
+    assert measures.markdown() in page, "put what `podium measures` prints into docs/measures.md"

@@ -15,6 +15,7 @@ from podium.biomechanics.measures.registry import (
 )
 from podium.cli.display import summary_table
 from podium.postprocess.postprocessor import Postprocessor
+from podium.schemas.measures import MeasureFile
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
 from podium.schemas.summary import Summary
@@ -128,6 +129,31 @@ def test_an_athlete_has_the_measures_of_the_dictionary(tmp_path):
     numbers = [row["measure"] for row in rows(tmp_path / "measures.csv")]
     entries = dictionary(SKELETONS["coco17"])
     assert numbers == [entry.name for entry in entries if not entry.is_series]
+
+
+def test_the_list_of_measures_names_each_with_a_value_or_a_reason(tmp_path):
+    options = PostprocessOptions(overlay=False, overlay_frames=0)
+    Postprocessor().process(tmp_path / "no.mp4", [run()], tmp_path, options)
+    listed = MeasureFile.model_validate_json((tmp_path / "measures.json").read_bytes())
+    (athlete,) = listed.athletes
+    assert [m.name for m in athlete.measures] == [m.name for m in dictionary(SKELETONS["coco17"])]
+    table = rows(tmp_path / "biomechanics.csv")
+    samples = 0
+    for entry in athlete.measures:
+        if entry.kind == "number":
+            assert (entry.value is None) == (entry.reason is not None)
+            samples += entry.value is not None
+        else:
+            cells = [row[entry.column] for row in table if row["name"] == entry.row]
+            assert sum(cell != "" for cell in cells) == entry.n
+            assert (entry.n == 0) == (entry.reason is not None)
+            samples += entry.n
+    summary = Summary.model_validate_json((tmp_path / "summary.json").read_bytes())
+    points = summary.data_points
+    assert points.known == samples > 1000
+    assert points.measures_known + points.measures_missing == len(athlete.measures)
+    assert sum(points.reasons.values()) == points.measures_missing
+    assert all(points.reasons)
 
 
 def test_two_measures_of_one_name_are_a_mistake(toy_measures):

@@ -19,6 +19,7 @@ _VERBS = {
     "keys": "Make API keys for a gateway.",
     "bench": "Measure what the services cost.",
     "doctor": "Check that this machine is ready.",
+    "measures": "Print every measure with unit and method.",
     "settings": "Print every setting of every service.",
 }
 

@@ -16,16 +16,19 @@ from podium.biomechanics.persons.selection import select
 from podium.biomechanics.persons.trajectories import link
 from podium.biomechanics.signals.filters import Smoothing
 from podium.postprocess.frame_results import Clip, merge
+from podium.postprocess.measure_list import count, entry_of
 from podium.postprocess.overlays import write_overlays
 from podium.postprocess.reporting import report_of
 from podium.postprocess.source import open_source
 from podium.postprocess.summary import summary_of
 from podium.render.report import render_report
+from podium.schemas.measures import AthleteMeasures, MeasureFile
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import PipelineResult
 from podium.schemas.summary import OutputFile, PostprocessResult
 from podium.types import Int64
 
+TABLES = ("keypoints.csv", "biomechanics.csv", "measures.csv")
 _MEDIA_TYPES = {
     ".csv": "text/csv",
     ".json": "application/json",
@@ -77,7 +80,8 @@ class Postprocessor:
         found = link(clip.tracklets, clip.frames)
         chosen = select(found, options.athlete)
         output.mkdir(parents=True, exist_ok=True)
-        persons = []
+        persons: list[Measured] = []
+        listed: list[AthleteMeasures] = []
         with open_tables(output, dictionary(clip.skeleton)) as tables:
             for trajectory in chosen:
                 check()
@@ -86,15 +90,24 @@ class Postprocessor:
                 for table in tables:
                     check()
                     table.add(analysis, measures)
+                listed.append(
+                    AthleteMeasures(
+                        person=trajectory.person, measures=[entry_of(m) for m in measures]
+                    )
+                )
                 shown = tuple(measure for measure in measures if measure.shown != "tables")
                 persons.append(Measured(analysis, shown))
         check()
         analyses = [person.analysis for person in persons]
         pictures, notes = self._overlays(source, clip, analyses, output, options, check=check)
-        summary = summary_of(clip, persons, len(found), options)
+        summary = summary_of(clip, persons, count(listed), len(found), options)
         summary.warnings += notes
         (output / "summary.json").write_text(summary.model_dump_json(indent=2), encoding="utf-8")
-        files = ["keypoints.csv", "biomechanics.csv", "measures.csv", "summary.json"]
+        measures_json = MeasureFile(
+            podium_version=summary.podium_version, skeleton=clip.skeleton.name, athletes=listed
+        )
+        (output / "measures.json").write_text(measures_json.model_dump_json(), encoding="utf-8")
+        files = [*TABLES, "measures.json", "summary.json"]
         files += ["overlay.mp4"] if (output / "overlay.mp4").exists() else []
         files += [path.relative_to(output).as_posix() for path in pictures.values()]
         report = report_of(clip, persons, summary, pictures, files)

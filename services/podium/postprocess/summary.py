@@ -14,6 +14,8 @@ from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import Measured
 from podium.biomechanics.signals.timeline import rate_hz
 from podium.postprocess.frame_results import Clip
+from podium.postprocess.measure_list import UNKNOWN
+from podium.schemas.measures import DataPoints
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.summary import (
     AppliedOptions,
@@ -36,13 +38,18 @@ CONVENTIONS = (
 
 
 def summary_of(
-    clip: Clip, persons: Sequence[Measured], found: int, options: PostprocessOptions
+    clip: Clip,
+    persons: Sequence[Measured],
+    data_points: DataPoints,
+    found: int,
+    options: PostprocessOptions,
 ) -> Summary:
     """The content of ``summary.json``.
 
     Args:
         clip: The merged results.
         persons: The chosen persons.
+        data_points: How much is known of them.
         found: How many persons there were to choose from.
         options: As asked for.
     """
@@ -67,6 +74,7 @@ def summary_of(
         ),
         persons_found=found,
         persons=[_person(person, len(frames)) for person in persons],
+        data_points=data_points,
         assumptions=[ASSUMPTION] if any(p.analysis.scale.m_per_px for p in persons) else [],
         conventions=list(CONVENTIONS),
     )
@@ -131,7 +139,7 @@ def _range(measure: Measure) -> SeriesSummary:
         n=len(known),
         sd=_rounded(measure.sd, measure.digits + 2),
         method=measure.method,
-        reason=None if len(known) else measure.reason or "the key points are not known",
+        reason=None if len(known) else measure.reason or UNKNOWN,
         digits=measure.digits,
     )
 

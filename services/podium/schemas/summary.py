@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from podium.schemas.measures import DataPoints
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import SourceResult
 
@@ -104,6 +105,7 @@ class Summary(BaseModel):
     frames: FrameCounts
     persons_found: int
     persons: list[PersonSummary]
+    data_points: DataPoints
     assumptions: list[str]
     conventions: list[str]
     warnings: list[str] = Field(default_factory=list)

@@ -1,0 +1,63 @@
+"""``podium measures``: the data dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+_SKELETON = "blazepose33"
+
+
+@click.command("measures")
+@click.option("--skeleton", default=_SKELETON, show_default=True, help="Key points of the model.")
+def command(skeleton: str) -> None:
+    """Print every measure that an athlete may have, with unit and method, as Markdown."""
+    click.echo(markdown(skeleton))
+
+
+def markdown(name: str = _SKELETON) -> str:
+    """The measures of a skeleton as tables."""
+    from podium.biomechanics.measures.registry import dictionary
+    from podium.skeletons import skeleton
+
+    measures = dictionary(skeleton(name))
+    numbers = [m for m in measures if not m.is_series]
+    of_row: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+    for m in measures:
+        if m.is_series:
+            place = m.place
+            of_row.setdefault((place.kind, place.row), []).append((place.column, m.unit, m.method))
+    groups: dict[tuple[str, tuple[tuple[str, str, str], ...]], list[str]] = {}
+    for (kind, row), cells in of_row.items():
+        groups.setdefault((kind, tuple(cells)), []).append(row)
+    return "\n".join(
+        [
+            f"{len(numbers)} numbers and {len(measures) - len(numbers)} series per athlete "
+            f"({name}).",
+            "",
+            "## Numbers",
+            "",
+            "| measure | unit | what it is | how it is found |",
+            "|---|---|---|---|",
+            *(f"| `{m.name}` | {m.unit} | {m.label} | {m.method} |" for m in numbers),
+            "",
+            "## Series",
+            "",
+            "In `biomechanics.csv`, a row per frame, `kind` and `name`.",
+            *(line for group, names in groups.items() for line in _group(group, names)),
+        ]
+    )
+
+
+def _group(
+    group: tuple[str, Sequence[tuple[str, str, str]]], names: Sequence[str]
+) -> Iterator[str]:
+    kind, cells = group
+    yield ""
+    yield f"`{kind}`: {', '.join(f'`{name}`' for name in names)}"
+    yield ""
+    yield "| column | unit | how it is found |"
+    yield "|---|---|---|"
+    for column, unit, method in cells:
+        yield f"| `{column}` | {unit} | {method} |"
