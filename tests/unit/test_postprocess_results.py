@@ -102,7 +102,7 @@ def test_results_that_cannot_be_read_are_refused(data, message):
 
 def test_not_a_number_in_results_is_refused():
     text = batch(range(1)).model_dump_json().replace('"time_s":0.0', '"time_s":NaN').encode()
-    with pytest.raises(InvalidInput, match=r"time_s"):
+    with pytest.raises(InvalidInput, match=r"^results: is not valid JSON"):
         parse_results(text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -20,11 +21,12 @@ from podium.pipelines.spec import PipelineRequest
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import PipelineResult
 from podium.schemas.summary import PostprocessResult
-from podium.serving.http.bodies import read_body
+from podium.serving.http.bodies import parse_charged, read_body, read_json_object
 from podium.serving.http.raw_route import RawRoute
 from podium.serving.observing.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.stages import Postprocess
 from podium.types import Media
+from podium.wire.json_values import read_object
 from podium.wire.parameters import read_parameters
 
 _TAG = "Pipelines"
@@ -85,7 +87,7 @@ class PostprocessRequest(PostprocessOptions):
         default=None, description="Address of the frame results.", max_length=4096
     )
     results: list[dict[str, Any]] | None = Field(
-        default=None, description="Or the frame results: answers of a pipeline."
+        default=None, max_length=250_000, description="Or the frame results: answers of a pipeline."
     )
 
     @property
@@ -129,12 +131,12 @@ def pipeline_router(
         openapi_extra=_POSTPROCESS_BODY,
     )
     async def run_postprocess(request: Request) -> Response:
-        values = _read_json(await read_body(request, max_body_bytes))
+        values = await read_json_object(request, max_body_bytes)
         body = read_parameters(PostprocessRequest, values)
         budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
         if (body.results is None) == (body.results_uri is None):
             raise InvalidInput("give exactly one of results and results_uri", field="results")
-        results = None if body.results is None else _as_json(body.results)
+        results = None if body.results is None else await asyncio.to_thread(_as_json, body.results)
         async with time_limit(budget, "gateway"):
             answer = await postprocess.postprocess(
                 body.source,
@@ -199,7 +201,7 @@ async def _read(request: Request, max_bytes: int) -> tuple[Media, PipelineReques
         return await _read_form(request, query)
     body = await read_body(request, max_bytes)
     if kind == "application/json":
-        options = _read_json(body) | query
+        options = await parse_charged(read_object, body, len(body)) | query
         uri = options.pop("uri", None)
         if not isinstance(uri, str) or not uri:
             raise InvalidInput("is missing: the address of the media", field="uri")
@@ -225,13 +227,3 @@ async def _read_form(request: Request, query: dict[str, Any]) -> tuple[Media, Pi
     if not data:
         raise InvalidInput("is empty", field="media")
     return Media(data=data), read_parameters(PipelineRequest, fields | query, reserved=False)
-
-
-def _read_json(body: bytes) -> dict[str, Any]:
-    try:
-        options = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"is not valid JSON ({error})", field="body") from None
-    if not isinstance(options, dict):
-        raise InvalidInput("must be a JSON object", field="body")
-    return options

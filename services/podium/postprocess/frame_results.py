@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import FailFast, TypeAdapter, ValidationError
 
 from podium.biomechanics.persons.trajectories import Tracklet
 from podium.biomechanics.signals.timeline import Timeline, timeline
@@ -15,12 +16,14 @@ from podium.errors import InvalidInput, NotFound, TooLarge
 from podium.schemas.results import FrameResult, PersonResult, PipelineResult
 from podium.skeletons import Skeleton, skeleton
 from podium.types import Float64
+from podium.wire.json_values import check_keys, read_json
 
 MAX_PERSONS_PER_FRAME = 100
 MAX_COORDINATE_PX = 1e6
 MAX_COORDINATE_M = 1e3
 
-_LIST = TypeAdapter(list[PipelineResult])
+_LIST = TypeAdapter(Annotated[list[PipelineResult], FailFast()])
+_MAX_LINES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +43,44 @@ def parse_results(data: bytes) -> list[PipelineResult]:
 
     Raises:
         InvalidInput: not that; names the element.
+        TooLarge: more than there is memory for.
     """
     text = data.strip()
     try:
         if text.startswith(b"["):
+            _check_objects(read_json(text, field="results"))
             return _LIST.validate_json(text)
+        lines = [line for line in text.split(b"\n", _MAX_LINES) if line.strip()]
+        if len(lines) > _MAX_LINES:
+            raise TooLarge(f"has more than {_MAX_LINES} lines", field="results")
         try:
-            return [PipelineResult.model_validate_json(text)]
-        except ValidationError as error:
-            lines = [line for line in text.splitlines() if line.strip()]
-            if len(lines) < 2 or error.errors()[0]["type"] != "json_invalid":
+            _check_objects(read_json(text, field="results"))
+            lines = [text]
+        except TooLarge:
+            raise
+        except InvalidInput:
+            if len(lines) < 2:
                 raise
-            return [PipelineResult.model_validate_json(line) for line in lines]
+            for line in lines:
+                _check_objects(read_json(line, field="results"))
+        return [PipelineResult.model_validate_json(line) for line in lines]
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(["results", *(str(part) for part in first["loc"])])
         raise InvalidInput(first["msg"], field=where) from None
+
+
+def _check_objects(value: object, depth: int = 6) -> None:
+    """Refuse objects of many keys: each unknown one would become an error of its own."""
+    if depth == 0:
+        return
+    if isinstance(value, dict):
+        check_keys(value, field="results")
+        for inner in value.values():
+            _check_objects(inner, depth - 1)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for inner in value:
+            _check_objects(inner, depth - 1)
 
 
 def merge(results: Sequence[PipelineResult], *, max_frames: int) -> Clip:

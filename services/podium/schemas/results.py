@@ -5,9 +5,9 @@ One schema for the JSON on the wire, the OpenAPI page and the readers of it.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 FrameStatus = Literal["ok", "no_person", "decode_error", "failed"]
 
@@ -23,11 +23,13 @@ class PersonResult(BaseModel):
     track_id: int = Field(description="Stable over the frames of one request.")
     box: tuple[float, float, float, float] = Field(description="xyxy, pixels of the source frame.")
     score: float = Field(description="Confidence that this is a person, 0-1.")
-    keypoints: list[tuple[float, float, float]] = Field(
+    keypoints: Annotated[list[tuple[float, float, float]], FailFast()] = Field(
         description="x, y in pixels of the source frame and score, in the skeleton's order."
     )
     keypoints_3d: list[tuple[float, float, float]] | None = Field(
-        default=None, description="Metres, camera axes, relative to the middle of the hips."
+        default=None,
+        max_length=1000,
+        description="Metres, camera axes, relative to the middle of the hips.",
     )
     root_depth: float | None = Field(
         default=None,
@@ -45,7 +47,7 @@ class FrameResult(BaseModel):
     time_s: float = Field(description="When it was filmed, from the first frame of the source.")
     status: FrameStatus
     error: str | None = Field(default=None, description="Why the status is not ok.")
-    persons: list[PersonResult] = Field(default_factory=list)
+    persons: Annotated[list[PersonResult], FailFast()] = Field(default_factory=list)
 
 
 class SourceResult(BaseModel):
@@ -69,8 +71,8 @@ class PipelineResult(BaseModel):
     skeleton: str = Field(description="Name of the skeleton of the key points.")
     models: dict[str, str] = Field(description="Stage -> name@version.")
     source: SourceResult
-    frames: list[FrameResult]
+    frames: Annotated[list[FrameResult], FailFast()]
     timing_ms: dict[str, dict[str, float]] = Field(default_factory=dict)
-    degraded: list[str] = Field(
+    degraded: Annotated[list[str], FailFast()] = Field(
         default_factory=list, description="What was skipped, reduced or incomplete."
     )

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.errors import InvalidInput
+from podium.errors import InvalidInput, TooLarge
 from podium.wire.tensors import bytes_tensor
+
+MAX_BYTES_ELEMENTS = 1 << 16
+"""Of a BYTES tensor: each is an object of its own."""
 
 
 def from_blob(
@@ -18,7 +21,8 @@ def from_blob(
     """A view of the blob as an array. Raises InvalidInput unless its size fits the shape."""
     count = math.prod(shape)
     if dtype.kind == "O":
-        elements = _split_bytes(blob, name)
+        _check_count(count, name)
+        elements = _split_bytes(blob, name, count)
         if len(elements) != count:
             raise InvalidInput(
                 f"holds {len(elements)} elements, its shape {list(shape)} wants {count}", field=name
@@ -35,10 +39,17 @@ def from_blob(
     return np.frombuffer(blob, dtype).reshape(shape)
 
 
-def _split_bytes(blob: memoryview, name: str) -> list[bytes]:
-    elements = []
+def _check_count(count: int, name: str) -> None:
+    if count > MAX_BYTES_ELEMENTS:
+        raise TooLarge(f"has more than {MAX_BYTES_ELEMENTS} elements of type BYTES", field=name)
+
+
+def _split_bytes(blob: memoryview, name: str, count: int) -> list[bytes]:
+    elements: list[bytes] = []
     offset = 0
     while offset < len(blob):
+        if len(elements) == count:
+            raise InvalidInput(f"holds more than the {count} elements of its shape", field=name)
         size = int.from_bytes(blob[offset : offset + 4], "little")
         end = offset + 4 + size
         if end > len(blob):
@@ -83,6 +94,7 @@ def from_json(
 
 
 def _bytes_from_json(data: list[Any], name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    _check_count(math.prod(shape), name)
     flat = data
     while flat and isinstance(flat[0], list):
         if not all(isinstance(item, list) for item in flat):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from podium.errors import InvalidInput
+from podium.wire.json_values import check_keys
 from podium.wire.messages import without_reserved
 
 M = TypeVar("M", bound=BaseModel)
@@ -27,6 +28,7 @@ def read_parameters(kind: type[M], values: Mapping[str, Any], *, reserved: bool 
     Raises:
         InvalidInput: a value is wrong or unknown.
     """
+    check_keys(values, field="parameters")
     try:
         return kind.model_validate(without_reserved(values) if reserved else values)
     except ValidationError as error:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
-from podium.errors import InvalidInput, StageFailed
+from podium.errors import InvalidInput, StageFailed, TooLarge
 from podium.wire.elements import from_blob, from_json
+from podium.wire.json_values import check_keys, read_json, read_object
 from podium.wire.messages import HEADER_LENGTH, InferRequest, InferResult, Parameter
 from podium.wire.tensors import DTYPES, TensorSpec, bytes_tensor
 
@@ -24,6 +24,7 @@ MAX_HEADER_BYTES = 256 << 20
 """JSON tensors may be large; a header beyond this is refused unread."""
 MAX_ELEMENTS = 1 << 48
 """Product of the sizes that are not 0; numpy makes no array beyond, not even an empty one."""
+MAX_TENSORS = 256
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
 
@@ -102,8 +103,8 @@ def read_response(body: bytes, header_length: str | None) -> InferResult:
 def read_error(body: bytes) -> str:
     """The message of an error response, whatever its shape."""
     try:
-        decoded = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        decoded = read_json(body)
+    except InvalidInput:
         decoded = None
     if isinstance(decoded, dict) and isinstance(decoded.get("error"), str):
         return str(decoded["error"])
@@ -123,18 +124,20 @@ def _split(body: bytes, header_length: str | None) -> tuple[dict[str, Any], memo
             )
     if length > MAX_HEADER_BYTES:
         raise InvalidInput(f"is over {MAX_HEADER_BYTES} bytes", field="JSON header")
-    try:
-        header = orjson.loads(view[:length])
-    except (orjson.JSONDecodeError, RecursionError) as error:
-        raise InvalidInput(f"is not valid JSON ({error})", field="body") from None
-    if not isinstance(header, dict):
-        raise InvalidInput("must be a JSON object", field="body")
-    return header, view[length:]
+    return read_object(view[:length]), view[length:]
+
+
+def json_bytes(body: bytes, header_length: str | None) -> int:
+    """How many bytes of a body are JSON, as far as its header tells."""
+    valid = header_length is not None and _LENGTH.fullmatch(header_length) is not None
+    return min(int(header_length or 0), len(body)) if valid else len(body)
 
 
 def _objects(value: object, where: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise InvalidInput("must be a list of objects", field=where)
+    if len(value) > MAX_TENSORS:
+        raise TooLarge(f"are more than {MAX_TENSORS} tensors", field=where)
     return value
 
 
@@ -149,6 +152,7 @@ def _parameters(holder: dict[str, Any]) -> dict[str, Parameter]:
     parameters = holder.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise InvalidInput("must be an object", field="parameters")
+    check_keys(parameters, field="parameters")
     for key, value in parameters.items():
         if not isinstance(value, str | int | float | bool):
             raise InvalidInput("must be a string, a number or a boolean", field=f"parameters.{key}")

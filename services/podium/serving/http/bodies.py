@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from starlette.requests import Request
 
 from podium.errors import InvalidInput, TooLarge, UnsupportedMedia
 from podium.serving.observing.request_context import current_request
+from podium.wire.json_values import LARGE_BYTES, MAX_PARSED_BYTES, parsed_bytes, read_object
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _PIECE_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -50,6 +55,38 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         current_request().charge_body(len(piece))
         pieces.append(piece)
     return await asyncio.to_thread(b"".join, pieces)
+
+
+async def read_json_object(request: Request, max_bytes: int) -> dict[str, Any]:
+    """The body as a JSON object, parsed in a thread where it is large.
+
+    Raises:
+        InvalidInput: it is not JSON, or no object; an empty body is neither.
+        PodiumError: see ``read_body`` and ``parse_charged``.
+    """
+    body = await read_body(request, max_bytes)
+    return await parse_charged(read_object, body, len(body))
+
+
+async def parse_charged(
+    parse: Callable[Concatenate[bytes, P], T],
+    body: bytes,
+    json_bytes: int,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Parse a body whose first ``json_bytes`` are JSON, off the event loop where that is large.
+
+    Raises:
+        Overloaded: what it takes in memory, and the bodies of all requests, are over the limit.
+        PodiumError: what ``parse`` raises.
+    """
+    if json_bytes <= LARGE_BYTES:
+        return parse(body, *args, **kwargs)
+    taken = await asyncio.to_thread(parsed_bytes, memoryview(body)[:json_bytes])
+    if taken <= MAX_PARSED_BYTES:  # else it is refused
+        current_request().charge_body(taken)
+    return await asyncio.to_thread(parse, body, *args, **kwargs)
 
 
 def _inflate(body: bytes) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podium.serving.http.bodies import read_body
+from podium.serving.http.bodies import parse_charged, read_body
 from podium.serving.http.raw_route import RawRoute
 from podium.serving.observing.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.serving.oip.catalogue import Catalogue
@@ -24,6 +24,7 @@ from podium.wire import (
     read_request,
     write_response,
 )
+from podium.wire.reading import json_bytes
 from podium.wire.tensors import check_tensors
 
 OIP_TAG = "Open Inference Protocol V2"
@@ -115,7 +116,8 @@ def infer_routes(service: str, catalogue: Catalogue, max_body_bytes: int) -> lis
         if header_length == "0":
             asked = read_raw(body, model.inputs)
         else:
-            asked = read_request(body, header_length)
+            size = json_bytes(body, header_length)
+            asked = await parse_charged(read_request, body, size, header_length)
         check_tensors(model.name, model.inputs, asked.inputs)
         budget = budget_s(asked.parameters, request.headers.get(ENVOY_TIMEOUT))
         async with time_limit(budget, service):

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request
 
 from podium.errors import InvalidInput
-from podium.serving.http.bodies import read_body
+from podium.serving.http.bodies import parse_charged, read_body
 from podium.serving.oip.catalogue import Catalogue, Entry
 from podium.serving.oip.model_config import model_config
 from podium.serving.oip.model_control import IndexEntry, ModelControl
+from podium.wire.json_values import read_object
 
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -100,14 +100,8 @@ def _statistics(entries: list[Entry]) -> dict[str, Any]:
 
 async def _read_object(request: Request, max_bytes: int) -> dict[str, Any]:
     """A JSON object; an empty body is an empty object."""
-    body = await read_body(request, max_bytes)
-    try:
-        decoded = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"is not JSON ({error})", field="body") from None
-    if not isinstance(decoded, dict):
-        raise InvalidInput("must be a JSON object", field="body")
-    return decoded
+    body = await read_body(request, max_bytes) or b"{}"
+    return await parse_charged(read_object, body, len(body))
 
 
 async def _read_version(request: Request, max_bytes: int) -> str | None:

@@ -1,0 +1,71 @@
+"""JSON from strangers: what it takes in memory is estimated before it is parsed.
+
+A few bytes may become many: ``{},`` is a dictionary of 64 bytes and a place in a list, and 64 kB of
+gzip may hold twenty million of them. What is counted here is cheap to count: characters.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from podium.errors import InvalidInput, TooLarge
+
+MAX_PARSED_BYTES = 512 << 20
+"""As much as a service holds of bodies; a body of 64 MB of key points takes it."""
+MAX_KEYS = 256
+"""Of the objects in requests that name things: parameters and options."""
+LARGE_BYTES = 1 << 20
+"""Smaller JSON takes 30 MB at most, and is parsed at once."""
+
+# Of CPython 3.11, with the place in a list or dictionary.
+_VALUE_BYTES = 32
+_CONTAINER_BYTES = 72
+_STRING_BYTES = 56
+_ENTRY_BYTES = 64
+
+
+def parsed_bytes(data: bytes | memoryview) -> int:
+    """What some JSON takes in memory once it is parsed, at most; 0 for what is not large."""
+    if len(data) <= LARGE_BYTES:
+        return 0
+    text = bytes(data)
+    containers = text.count(b"[") + text.count(b"{")
+    return (
+        (text.count(b",") + containers) * _VALUE_BYTES
+        + containers * _CONTAINER_BYTES
+        + text.count(b'"') // 2 * _STRING_BYTES
+        + text.count(b":") * _ENTRY_BYTES
+    )
+
+
+def read_json(data: bytes | memoryview, *, field: str = "body") -> Any:
+    """Parse JSON.
+
+    Raises:
+        TooLarge: it would take more memory than is allowed.
+        InvalidInput: it is not JSON.
+    """
+    if parsed_bytes(data) > MAX_PARSED_BYTES:
+        raise TooLarge(
+            "holds too many values to be parsed; send fewer, or tensors as binary data", field=field
+        )
+    try:
+        return orjson.loads(data)
+    except (orjson.JSONDecodeError, RecursionError) as error:
+        raise InvalidInput(f"is not valid JSON ({error})", field=field) from None
+
+
+def read_object(data: bytes | memoryview) -> dict[str, Any]:
+    """Parse a JSON object. Raises TooLarge or InvalidInput."""
+    decoded = read_json(data)
+    if not isinstance(decoded, dict):
+        raise InvalidInput("must be a JSON object", field="body")
+    return decoded
+
+
+def check_keys(values: object, *, field: str) -> None:
+    """Raise TooLarge for an object of more keys than any has names for."""
+    if isinstance(values, dict) and len(values) > MAX_KEYS:
+        raise TooLarge(f"has more than {MAX_KEYS} keys", field=field)
