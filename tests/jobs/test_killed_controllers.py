@@ -16,10 +16,11 @@ from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import events
 from podium.jobs.sql.database import Database
 from podium.schemas.states import TERMINAL
-from tests.conftest import ROOT
 from tests.support.fake_gateway import fake_gateway
 from tests.support.job_world import make_world, zipped
 from tests.support.videos import write_video
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("kills", [6, pytest.param(60, marks=pytest.mark.slow)])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from podium.errors import FramesGone, NotFound, StageFailed, Unavailable
+from podium.schemas.results import SourceResult
 from podium.stages.contract import Call
 from podium.stages.decode import CROP, DECODE, RELEASE, DecodeClient
 from podium.stages.decode_parameters import CropParameters, DecodeParameters, ReleaseParameters
@@ -77,6 +78,11 @@ def test_the_page_names_the_facts_of_a_model(name, kind):
     mentioned = re.findall(r"`(\w+)`", cell)
     assert [word for word in mentioned if word in said] == said
     assert set(mentioned) - set(said) <= {"presence", "boxes", "intrinsics"}
+
+
+def test_the_result_says_all_that_is_known_of_the_source():
+    said = set(SourceResult.model_fields) - {"width", "height"}
+    assert said == set(facts(SourceFacts)) - {"notes"}  # these are in what is degraded
 
 
 class Server:
