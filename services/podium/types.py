@@ -129,6 +129,7 @@ class Poses2D:
     keypoints: Float32  # (M, J, 3) x, y in crop pixels, score 0-1
     presence: Float32 | None = None  # (M,) probability that the crop shows a person at all
     failed: FailedRows = field(default_factory=dict)  # crops that the engine refused
+    rois: Float32 | None = None  # (M, 5) the region to cut around the person, crop pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +142,4 @@ class Poses3D:
     presence: Float32 | None = None  # (M,)
     root_depth: Float32 | None = None  # (M,) metres from the camera
     failed: FailedRows = field(default_factory=dict)  # crops that the engine refused
+    rois: Float32 | None = None  # (M, 5) the region to cut around the person, crop pixels

@@ -12,14 +12,21 @@ import tritonclient.http as triton
 from tests.support.http_calls import post
 
 SERVED = {
-    "gateway": {"pose-2d", "pose-3d", "yolox-3dmppe-3d", "yolox-hrnet-2d"},
+    "gateway": {
+        "athletes-2d",
+        "athletes-3d",
+        "pose-2d",
+        "pose-3d",
+        "yolox-3dmppe-3d",
+        "yolox-hrnet-2d",
+    },
     "decode": {"decode", "crop"},
     "detection": {"blazepose-detector"},
     "pose2d": {"blazepose-landmark"},
     "pose3d": {"blazepose-landmark"},
     "postprocess": {"postprocess"},
 }
-WITHOUT_MODELS = {"yolox-hrnet-2d", "yolox-3dmppe-3d"}
+WITHOUT_MODELS = {"athletes-2d", "athletes-3d", "yolox-hrnet-2d", "yolox-3dmppe-3d"}
 """Pipelines of models that have to be brought."""
 
 

@@ -147,6 +147,7 @@ def tracks():
         np.ones(m, np.float32),
         np.zeros((m, 3, 3), np.float32),
         None,
+        np.zeros((m, 5), np.float32),
     )
 
 

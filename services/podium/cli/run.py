@@ -33,7 +33,8 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
     "--pipeline",
     default="pose-3d",
     show_default=True,
-    help="pose-2d, pose-3d, yolox-hrnet-2d, yolox-3dmppe-3d or yours.",
+    help="pose-2d, pose-3d; athletes-2d, athletes-3d for several; yolox-hrnet-2d, "
+    "yolox-3dmppe-3d or yours.",
 )
 @click.option(
     "--out",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, pairwise
 
 import numpy as np
 import scipy
@@ -20,6 +21,7 @@ _PARTLY = 0.02  # less is in the frame: nobody is there
 _SAME_IOU = 0.3
 _LEGS = [i for i, name in enumerate(LIMB_JOINTS) if name.endswith(("knee", "ankle"))]
 _MIRROR = [i ^ 1 for i in range(len(LIMB_JOINTS))]
+_LASTING = 3  # frames in a row on which a person is one athlete
 _APART = 0.15  # of the body: legs closer than this cannot be told apart
 
 
@@ -33,7 +35,8 @@ class Score:
         pck_10: PCK@0.1 of limb joints over ``frames``; not found is wrong.
         pck_10_of_found: The same over ``found``.
         ghosts: Persons that are no athlete, summed over the frames.
-        identities: Persons that an athlete is said to be, summed over the athletes.
+        identities: Persons that an athlete is said to be for three frames in a row at least, summed
+            over the athletes. On a frame where one hides another, persons are taken for either.
         exchanges: Times that a person goes from one athlete to another.
         changes: Times that an athlete goes on as another person.
         flips: Frames of ``found`` on which the legs are left for right.
@@ -66,7 +69,7 @@ def score_athletes(
     shares = [_share_in_frame(truth) for truth in truths]
     limbs = [truth.limb_keypoints_px() for truth in truths]
     named: list[list[int]] = [[] for _ in truths]
-    last_athlete: dict[int, int] = {}
+    athletes_of: dict[int, list[int]] = {}
     correct: list[float] = []
     for frame in range(len(truths[0].boxes_px)):
         seen = [(p, row) for p in persons if (row := _row(p, frame)) is not None]
@@ -96,14 +99,25 @@ def score_athletes(
             score.found += 1
             score.flips += _is_flipped(points, limbs[athlete][frame], side)
             named[athlete].append(person.person)
-            score.exchanges += last_athlete.get(person.person, athlete) != athlete
-            last_athlete[person.person] = athlete
+            athletes_of.setdefault(person.person, []).append(athlete)
     score.pck_10 = sum(correct) / max(score.frames, 1)
     score.pck_10_of_found = sum(correct) / max(score.found, 1)
-    score.identities = sum(len(set(names)) for names in named)
-    score.changes = sum(int(np.sum(np.diff(names) != 0)) for names in named if names)
+    score.identities = sum(len(set(_lasting(names))) for names in named)
+    score.changes = sum(_changes(names) for names in named)
+    score.exchanges = sum(_changes(athletes) for athletes in athletes_of.values())
     score.person_of = [max(set(n), key=n.count) if n else None for n in named]
     return score
+
+
+def _changes(names: list[int]) -> int:
+    """How often a sequence changes for longer than a moment."""
+    return sum(a != b for a, b in pairwise(_lasting(names)))
+
+
+def _lasting(names: list[int]) -> list[int]:
+    """The names that come often enough in a row to count."""
+    runs = ((name, len(list(run))) for name, run in groupby(names))
+    return [name for name, length in runs if length >= _LASTING]
 
 
 def _row(person: Trajectory, frame: int) -> int | None:

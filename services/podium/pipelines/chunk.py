@@ -8,6 +8,7 @@ import numpy as np
 
 from podium.errors import FramesGone, Unavailable, Unprocessable
 from podium.pipelines.camera import Intrinsics, camera_of
+from podium.pipelines.follow import follow
 from podium.pipelines.observer import Observer, timed
 from podium.pipelines.persons import Persons, in_frame_pixels
 from podium.pipelines.plan import Plan
@@ -15,11 +16,7 @@ from podium.pipelines.search import find_persons
 from podium.pipelines.slices import slices
 from podium.stages import Stages
 from podium.types import Float32, FrameBatch, FrameRange, Int64, Media, Poses2D, Poses3D
-from podium.vision.boxes import box_of_roi, suppress
-from podium.vision.interpolation import interpolate_rois
-
-_SAME_POSE_IOU = 0.7
-"""Boxes around poses of one frame that overlap more are of one person, cut out twice."""
+from podium.vision.boxes import box_of_roi
 
 _DECODE_ATTEMPTS = 3
 
@@ -81,50 +78,56 @@ class ChunkWork:
                 self.stages, plan.detection, models.detector.letterbox, models.pose, batch
             )
         failed = {int(batch.image_frame[row]): why for row, why in found.failed.items()}
-        position, rois, scores = interpolate_rois(
+
+        async def cut(
+            position: Int64, rois: Float32, scores: Float32
+        ) -> tuple[Int64, Persons, Int64]:
+            rows, persons, refused = await self._cut(plan, batch, position, rois, scores)
+            failed.update({int(batch.frame_index[position[row]]): w for row, w in refused.items()})
+            return rows, persons, np.array(list(refused), np.int64)
+
+        persons = await follow(
+            cut,
             np.searchsorted(batch.frame_index, batch.image_frame),
             found.image_index,
             found.rois,
             found.scores,
-            len(batch.frame_index),
+            frame_count=len(batch.frame_index),
             hold=models.judges_presence,
         )
-        shown = batch.frame_ok[position]
-        frame_index, rois, scores = batch.frame_index[position[shown]], rois[shown], scores[shown]
-        if len(rois) == 0:
-            self.stages.decode.release(batch.frames)
-            nobody = Persons.nobody(models.joint_count, in_3d=plan.pose.stage == "pose3d")
-            return Chunk(plan, batch, nobody, failed)
-        parts: list[Persons] = []
-        cuts = list(slices(len(rois), models.pose.crop_height * models.pose.crop_width * 3))
-        for rows in cuts:
-            persons, refused = await self._poses(
-                plan, batch, frame_index[rows], rois[rows], scores[rows], release=rows is cuts[-1]
-            )
-            parts.append(persons)
-            failed |= refused
-        persons = Persons.concatenate(parts)
-        persons = persons.rows(
-            suppress(persons.boxes, persons.scores, persons.frame_index, _SAME_POSE_IOU)
+        self.stages.decode.release(batch.frames)
+        shown = set(persons.frame_index.tolist())
+        return Chunk(
+            plan, batch, persons, {frame: w for frame, w in failed.items() if frame not in shown}
         )
-        return Chunk(plan, batch, persons, failed)
+
+    async def _cut(
+        self, plan: Plan, batch: FrameBatch, position: Int64, rois: Float32, scores: Float32
+    ) -> tuple[Int64, Persons, dict[int, str]]:
+        """See ``follow.Cut``; why the engine refused rows is said."""
+        crop = plan.models.pose.crop
+        nobody = Persons.nobody(plan.models.joint_count, in_3d=plan.pose.stage == "pose3d")
+        kept: list[Int64] = [np.zeros(0, np.int64)]
+        parts, failed = [nobody], dict[int, str]()
+        shown = np.flatnonzero(batch.frame_ok[position])
+        for part in slices(len(shown), crop.height * crop.width * 3):
+            rows = shown[part]
+            frame_index = batch.frame_index[position[rows]]
+            of_part, persons, refused = await self._poses(
+                plan, batch, frame_index, rois[rows], scores[rows]
+            )
+            kept.append(rows[of_part])
+            parts.append(persons)
+            failed |= {int(rows[row]): why for row, why in refused.items()}
+        return np.concatenate(kept), Persons.concatenate(parts), failed
 
     async def _poses(
-        self,
-        plan: Plan,
-        batch: FrameBatch,
-        frame_index: Int64,
-        rois: Float32,
-        scores: Float32,
-        *,
-        release: bool,
-    ) -> tuple[Persons, dict[int, str]]:
-        """The persons in some regions, and the frames whose crops the engine refused."""
+        self, plan: Plan, batch: FrameBatch, frame_index: Int64, rois: Float32, scores: Float32
+    ) -> tuple[Int64, Persons, dict[int, str]]:
+        """The regions that show a person, these persons, and those that were refused."""
         pose, models = plan.pose, plan.models
         with timed(self.observer, "crop"):
-            crops = await self.stages.decode.crop(
-                batch.frames, frame_index, rois, models.pose.crop, release=release
-            )
+            crops = await self.stages.decode.crop(batch.frames, frame_index, rois, models.pose.crop)
         poses: Poses2D | Poses3D
         try:
             with timed(self.observer, pose.stage):
@@ -135,14 +138,14 @@ class ChunkWork:
                     poses = await self.stages.pose3d.estimate(pose.model, crops.images, *camera)
         except Unprocessable as error:  # not one of them can be processed
             nobody = Persons.nobody(models.joint_count, in_3d=pose.stage == "pose3d")
-            return nobody, dict.fromkeys(frame_index.tolist(), error.message)
-        persons = in_frame_pixels(frame_index, scores, crops.transforms, poses)
+            return np.zeros(0, np.int64), nobody, dict.fromkeys(range(len(rois)), error.message)
+        persons = in_frame_pixels(frame_index, rois, scores, crops.transforms, poses)
         refused = np.isin(np.arange(len(rois)), list(poses.failed))
         shown = ~refused
         if models.judges_presence:
             shown &= persons.scores >= pose.min_presence
-        failed = {int(frame_index[row]): why for row, why in poses.failed.items()}
-        return persons.rows(np.flatnonzero(shown)), failed
+        rows = np.flatnonzero(shown)
+        return rows, persons.rows(rows), dict(poses.failed)
 
     def _camera(self, batch: FrameBatch, rois: Float32) -> tuple[Float32, Float32]:
         """What each crop shows (M, 4), and the intrinsics (4,)."""

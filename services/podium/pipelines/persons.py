@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from podium.types import Float32, Int64, Poses2D, Poses3D
-from podium.vision.boxes import box_of_keypoints, transform_points
+from podium.vision.boxes import box_of_keypoints, transform_points, transform_rois
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Persons:
     scores: Float32  # (M,)
     keypoints: Float32  # (M, J, 3)
     keypoints_3d: Float32 | None  # (M, J, 3)
+    rois: Float32  # (M, 5) where the pose says that the person is to be cut out
     root_depth: Float32 | None = None  # (M,) metres from the camera, of the middle of the hips
 
     def rows(self, kept: Int64) -> Persons:
@@ -31,6 +32,7 @@ class Persons:
             self.scores[kept],
             self.keypoints[kept],
             None if self.keypoints_3d is None else self.keypoints_3d[kept],
+            self.rois[kept],
             None if self.root_depth is None else self.root_depth[kept],
         )
 
@@ -45,7 +47,8 @@ class Persons:
         empty = np.zeros(0, np.int64)
         scores = np.zeros(0, np.float32)
         boxes = np.zeros((0, 4), np.float32)
-        return Persons(empty, empty, boxes, scores, none, none if in_3d else None)
+        rois = np.zeros((0, 5), np.float32)
+        return Persons(empty, empty, boxes, scores, none, none if in_3d else None, rois)
 
     @staticmethod
     def concatenate(parts: list[Persons]) -> Persons:
@@ -59,17 +62,23 @@ class Persons:
             np.concatenate([p.scores for p in parts]),
             np.concatenate([p.keypoints for p in parts]),
             np.concatenate(in_3d) if in_3d else None,
+            np.concatenate([p.rois for p in parts]),
             np.concatenate(depths) if depths else None,
         )
 
 
 def in_frame_pixels(
-    frame_index: Int64, scores: Float32, transforms: Float32, poses: Poses2D | Poses3D
+    frame_index: Int64,
+    cut: Float32,
+    scores: Float32,
+    transforms: Float32,
+    poses: Poses2D | Poses3D,
 ) -> Persons:
     """Move the poses of crops into the frame; their tracks are still unknown (-1).
 
     Args:
         frame_index: (M,) the frame of each crop.
+        cut: (M, 5) the regions of the crops; they stand where a model gives none.
         scores: (M,) of the detections; a model that judges presence overrules them.
         transforms: (M, 2, 3) crop -> frame.
         poses: Of the crops. 3D key points lie in the axes of the crop and are turned with it.
@@ -90,5 +99,6 @@ def in_frame_pixels(
         scores if poses.presence is None else poses.presence,
         keypoints,
         keypoints_3d,
+        cut if poses.rois is None else transform_rois(poses.rois, transforms),
         poses.root_depth if isinstance(poses, Poses3D) else None,
     )

@@ -10,12 +10,11 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from podium.pipelines.answer import Answer
 from podium.pipelines.athletes import AthleteChoice
 from podium.pipelines.camera import ASSUMED
 from podium.pipelines.chunk import Chunk, ChunkWork
+from podium.pipelines.identities import identify
 from podium.pipelines.observer import Observer, Timing
 from podium.pipelines.persons import Persons
 from podium.pipelines.plan import make_plans
@@ -77,7 +76,7 @@ class PipelineRun:
             while True:
                 for frames in itertools.islice(rest, self.limits.overlap - len(ahead)):
                     ahead.append(asyncio.create_task(in_turn(frames)))
-                yield self._answer(chunk, _identify(tracker, chunk), timing)
+                yield self._answer(chunk, identify(tracker, chunk), timing)
                 if not ahead:
                     return
                 chunk = await ahead.popleft()
@@ -138,14 +137,3 @@ class PipelineRun:
             saved = " and ".join(plan.savings)
             notes.append(f"frames {first} to {last}: the services were busy, so {saved}")
         return tuple(notes)
-
-
-def _identify(tracker: Tracker, chunk: Chunk) -> Persons:
-    """The persons of a chunk with their track ids; chunks come in order."""
-    persons, batch = chunk.persons, chunk.batch
-    track_ids = persons.track_ids.copy()
-    for index, time_s in zip(batch.frame_index.tolist(), batch.time_s.tolist(), strict=True):
-        rows = np.flatnonzero(persons.frame_index == index)
-        if len(rows):
-            track_ids[rows] = tracker.update(persons.boxes[rows], persons.keypoints[rows], time_s)
-    return persons.with_tracks(track_ids)

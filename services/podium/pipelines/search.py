@@ -13,6 +13,7 @@ from podium.pipelines.spec import DetectionStep
 from podium.stages import Stages
 from podium.stages.pose import PoseFacts
 from podium.types import (
+    Bool,
     CropSpec,
     Detections,
     FailedRows,
@@ -24,7 +25,6 @@ from podium.types import (
     UInt8,
 )
 from podium.vision.boxes import (
-    box_of_roi,
     clip_boxes,
     roi_of_box,
     suppress,
@@ -36,8 +36,17 @@ _SMALL = 0.3
 """A region below this share of the letterbox is small: BlazePose finds athletes from about a
 quarter of a landscape frame's height in tiles, and places small ones badly without."""
 
-_SAME_REGION_IOU = 0.5
-"""Regions of one image that overlap more are of one person, whom tiles show twice."""
+_SURE = 0.88
+"""BlazePose's scores of athletes large enough for it lie above; what it makes of small ones in the
+whole frame, with regions of any size, lies below."""
+
+_SAME_PERSON_IOU = 0.65
+"""Of tight boxes. Regions are squares larger than the body: two people whose hips are near share
+most of theirs."""
+
+_SAME_HIPS, _SAME_SIZE = 0.15, 1.5
+"""Regions whose centres are nearer, in sides, and whose sides are in a smaller proportion are of
+one person, whom two tiles show."""
 
 _MIN_ASPECT, _MAX_ASPECT = 1.2, 4.0
 """Tiles of a nearly square frame are the frame; those of a ribbon would be very many."""
@@ -50,7 +59,19 @@ class Found:
     image_index: Int64  # (K,) which of the batch's detector images
     rois: Float32  # (K, 5)
     scores: Float32  # (K,)
+    boxes: Float32 | None = None  # (K, 4) tight, of detectors that give no regions
     failed: FailedRows = field(default_factory=dict)  # detector images that were refused
+
+    def rows(self, kept: Int64 | Bool) -> Found:
+        """Only the given rows."""
+        boxes = None if self.boxes is None else self.boxes[kept]
+        return replace(
+            self,
+            image_index=self.image_index[kept],
+            rois=self.rois[kept],
+            scores=self.scores[kept],
+            boxes=boxes,
+        )
 
 
 async def find_persons(
@@ -82,7 +103,7 @@ async def find_persons(
         in_tiles = _in_frame(
             detections, crops.transforms, tiles.image_index[detections.image_index], pose, size
         )
-        found = _merge(found, in_tiles)
+        found = _merge(_outweighed(found, in_tiles), in_tiles)
     return replace(_best(found, step), failed=failed)
 
 
@@ -117,7 +138,7 @@ def _in_frame(
     boxes = clip_boxes(transform_boxes(detections.boxes, to_frame), *frame_size.tolist())
     inside = np.flatnonzero((boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1))
     rois = roi_of_box(boxes[inside], pose.roi_scale, pose.roi_aspect)
-    return Found(image_index[inside], rois, detections.scores[inside])
+    return Found(image_index[inside], rois, detections.scores[inside], boxes[inside])
 
 
 def _tiles(batch: FrameBatch, found: Found, letterbox: Letterbox, step: DetectionStep) -> Found:
@@ -129,7 +150,7 @@ def _tiles(batch: FrameBatch, found: Found, letterbox: Letterbox, step: Detectio
     elif step.tiles == "always":
         images = np.arange(len(batch.image_frame))
     else:
-        sure = found.scores >= step.min_score
+        sure = found.scores >= (step.min_score if found.boxes is not None else _SURE)
         large = np.zeros(len(batch.image_frame), np.float64)
         np.maximum.at(large, found.image_index[sure], found.rois[sure, 3])
         images = np.flatnonzero(large < _SMALL * long)
@@ -166,21 +187,49 @@ def _join(parts: list[Detections]) -> Detections:
     )
 
 
+def _outweighed(found: Found, in_tiles: Found) -> Found:
+    """Without what is doubtful in the whole frame where tiles show somebody surely."""
+    if found.boxes is not None:
+        return found
+    searched = in_tiles.image_index[in_tiles.scores >= _SURE]
+    return found.rows((found.scores >= _SURE) | ~np.isin(found.image_index, searched))
+
+
 def _merge(a: Found, b: Found) -> Found:
+    boxes = None
+    if a.boxes is not None and b.boxes is not None:
+        boxes = np.concatenate([a.boxes, b.boxes])
     return Found(
         np.concatenate([a.image_index, b.image_index]),
         np.concatenate([a.rois, b.rois]),
         np.concatenate([a.scores, b.scores]),
+        boxes,
     )
 
 
 def _best(found: Found, step: DetectionStep) -> Found:
     """Drop the doubtful, the doubles of overlapping tiles, and whoever is over the limit."""
-    sure = np.flatnonzero(found.scores >= step.min_score)
-    found = Found(found.image_index[sure], found.rois[sure], found.scores[sure])
-    kept = suppress(box_of_roi(found.rois), found.scores, found.image_index, _SAME_REGION_IOU)
+    found = found.rows(found.scores >= step.min_score)
+    if found.boxes is None:
+        kept = _of_different_hips(found)
+    else:
+        kept = suppress(found.boxes, found.scores, found.image_index, _SAME_PERSON_IOU)
     best: list[int] = []
     for image in np.unique(found.image_index[kept]):
         rows = kept[found.image_index[kept] == image]
         best += rows[np.argsort(-found.scores[rows], kind="stable")][: step.max_persons].tolist()
-    return Found(found.image_index[best], found.rois[best], found.scores[best])
+    return found.rows(np.array(best, np.int64))
+
+
+def _of_different_hips(found: Found) -> Int64:
+    """Rows to keep when no two regions of one image may be of the same person."""
+    kept: list[int] = []
+    for row in np.argsort(-found.scores, kind="stable").tolist():
+        others = [k for k in kept if found.image_index[k] == found.image_index[row]]
+        here, there = found.rois[row], found.rois[others]
+        apart = np.linalg.norm(there[:, :2] - here[:2], axis=1)
+        side = (there[:, 3] + here[3]) / 2
+        resized = np.abs(np.log(there[:, 3] / here[3]))
+        if not ((apart < _SAME_HIPS * side) & (resized < math.log(_SAME_SIZE))).any():
+            kept.append(row)
+    return np.sort(np.array(kept, np.int64))

@@ -83,8 +83,9 @@ class Pose3D(Protocol):
 _IMAGES = Tensor("images", "UINT8[M,H,W,3]")
 _KEYPOINTS = Tensor("keypoints", "FP32[M,J,3]")
 _PRESENCE = Tensor("presence", "FP32[M]", by_model=True)
+_ROIS = Tensor("rois", "FP32[M,5]", by_model=True)
 
-POSE2D = Call("pose2d", inputs=(_IMAGES,), outputs=(_KEYPOINTS, _PRESENCE))
+POSE2D = Call("pose2d", inputs=(_IMAGES,), outputs=(_KEYPOINTS, _PRESENCE, _ROIS))
 POSE3D = Call(
     "pose3d",
     inputs=(
@@ -98,6 +99,7 @@ POSE3D = Call(
         Tensor("scores", "FP32[M,J]"),
         _PRESENCE,
         Tensor("root_depth", "FP32[M]", by_model=True),
+        _ROIS,
     ),
 )
 

@@ -1,7 +1,9 @@
-"""Regions of interest on every frame from detections on every Nth."""
+"""Regions of interest on every frame from regions on every Nth."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,26 +12,40 @@ from podium.types import Float32, Float64, Int64
 from podium.vision.assignment import match
 
 _MAX_SHIFT = 1.0
-"""Furthest a person moves between two detections, in sides of the region, size change included."""
+"""Furthest a person moves between two detections, in sides of the region, size change included;
+furthest from where their motion leads, once that is known."""
 
 _MAX_MISSES = 2
 """Detections in a row that a person may be missed on and still be joined to what follows."""
 
+_HIDDEN = 12
+"""The same for somebody whose motion is known and who comes out where it leads."""
+
+_COMES_OUT = 0.35
+"""How exactly, in sides of the region, size change included."""
+
+_GAIN = 0.05
+"""By how many sides an exchange has to make the ways of two persons straighter."""
+
+_NEARNESS = 0.3
+"""What a side of distance weighs against a side of deviation from straight motion."""
+
 
 @dataclass(slots=True)
-class _Tracklet:
+class _Track:
     """One person over the detection frames of one batch."""
 
+    number: int
+    steps: list[int] = field(default_factory=list)  # which detection frames
     positions: list[int] = field(default_factory=list)
     rois: list[Float32] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
-    last_step: int = 0
 
-    def add(self, step: int, position: int, roi: Float32, score: float) -> None:
-        self.last_step = step
-        self.positions.append(position)
-        self.rois.append(roi)
-        self.scores.append(score)
+    def motion(self) -> Float32 | None:
+        """Of the centre, pixels a frame (2,); None after a single sighting."""
+        if len(self.rois) < 2:
+            return None
+        moved: Float32 = self.rois[-1][:2] - self.rois[-2][:2]
+        return moved / np.float32(self.positions[-1] - self.positions[-2])
 
 
 def interpolate_rois(
@@ -43,10 +59,6 @@ def interpolate_rois(
 ) -> tuple[Int64, Float32, Float32]:
     """Associate the detections of consecutive detection frames and fill the frames between.
 
-    A person seen on both sides of a gap gets linearly interpolated regions in it. Before the
-    first and after the last sighting the region is held for one gap, because the person may
-    come or go between two detections, if the pose model says whether somebody is there.
-
     Args:
         positions: (D,) ascending positions of the detection frames within the batch.
         image_index: (K,) which detection frame each region belongs to.
@@ -58,66 +70,229 @@ def interpolate_rois(
     Returns:
         Position in the batch (M,), region (M, 5) and score (M,), ordered by position.
     """
-    parts = [
-        _spread(tracklet, *_span(tracklet, positions, frame_count, hold=hold))
-        for tracklet in _associate(positions, image_index, rois, scores)
-    ]
-    if not parts:
-        return np.zeros(0, np.int64), np.zeros((0, 5), np.float32), np.zeros(0, np.float32)
-    position = np.concatenate([p for p, _, _ in parts])
-    order = np.argsort(position, kind="stable")
-    return (
-        position[order],
-        np.concatenate([r for _, r, _ in parts])[order].astype(np.float32),
-        np.concatenate([s for _, _, s in parts])[order].astype(np.float32),
+    tracks = associate(positions, image_index, rois)
+    _, position, filled, score = spread(
+        tracks, positions[image_index], rois, scores, positions, frame_count=frame_count, hold=hold
     )
+    return position, filled, score
 
 
-def _associate(
-    positions: Int64, image_index: Int64, rois: Float32, scores: Float32
-) -> list[_Tracklet]:
-    tracklets: list[_Tracklet] = []
-    for step, position in enumerate(positions):
+def associate(positions: Int64, image_index: Int64, rois: Float32) -> Int64:
+    """Number the persons over the detection frames of a batch, by place, size and motion.
+
+    Two who cross keep their numbers: what is nearest to where somebody was going is that person,
+    and of the first two sightings those belong together that the third one lies in line with. Then
+    persons exchange what follows (or came before) a moment for as long as that makes their ways
+    straighter, since a batch may begin or end where one hides the other.
+
+    Args:
+        positions: (D,) ascending positions of the detection frames within the batch.
+        image_index: (K,) which detection frame each region belongs to, ascending.
+        rois: (K, 5) frame pixels.
+
+    Returns:
+        (K,) numbers from 0.
+    """
+    numbers = _chained(positions, image_index, rois)
+    return _straightened(positions[image_index], rois, numbers)
+
+
+def _straightened(at: Int64, rois: Float32, numbers: Int64) -> Int64:
+    """The numbers (K,) once no two persons gain by exchanging what follows a moment."""
+    people = [np.flatnonzero(numbers == n) for n in np.unique(numbers)]
+    improved = len(people) > 1
+    while improved:
+        improved = False
+        for i, j in itertools.combinations(range(len(people)), 2):
+            one, other = people[i], people[j]
+            if not _meet(at, rois, one, other):
+                continue
+            before = _crookedness(at, rois, one) + _crookedness(at, rois, other)
+            for a, b in _exchanges(at, one, other):
+                after = _crookedness(at, rois, a) + _crookedness(at, rois, b)
+                if after < before - _GAIN:
+                    people[i], people[j], before, improved = a, b, after, True
+    straight = np.empty_like(numbers)
+    kept = [rows for rows in people if len(rows)]
+    for number, rows in enumerate(sorted(kept, key=lambda rows: int(rows.min()))):
+        straight[rows] = number
+    return straight
+
+
+def _exchanges(at: Int64, one: Int64, other: Int64) -> Iterator[tuple[Int64, Int64]]:
+    """Ways in which two persons, by ascending rows, may exchange what is seen of them."""
+    moments = np.unique(at[np.concatenate([one, other])])
+    for moment in moments:
+        early, early_other = at[one] <= moment, at[other] <= moment
+        if moment < moments[-1]:
+            yield (
+                np.concatenate([one[early], other[~early_other]]),
+                np.concatenate([other[early_other], one[~early]]),
+            )
+        now, now_other = at[one] == moment, at[other] == moment
+        yield (
+            np.sort(np.concatenate([one[~now], other[now_other]])),
+            np.sort(np.concatenate([other[~now_other], one[now]])),
+        )
+
+
+def _meet(at: Int64, rois: Float32, one: Int64, other: Int64) -> bool:
+    """Whether two persons, by rows, are ever nearer than a region is wide, or may be one."""
+    if not len(one) or not len(other):
+        return False
+    frames = np.arange(at[np.concatenate([one, other])].min(), at.max() + 1, dtype=np.int64)
+    a, b = (along(frames, at[rows], rois[rows].astype(np.float64)) for rows in (one, other))
+    apart = np.linalg.norm(a[:, :2] - b[:, :2], axis=1)
+    return bool((apart < np.minimum(a[:, 2], b[:, 2])).any())
+
+
+def _crookedness(at: Int64, rois: Float32, rows: Int64) -> float:
+    """How far somebody, by ascending rows, is from where they were going, in sides, summed.
+
+    Every person costs one, steps longer than a side cost their length, and changes of size theirs.
+    """
+    if not len(rows):
+        return 0.0
+    centre, time = rois[rows, :2].astype(np.float64), at[rows].astype(np.float64)
+    side = np.sqrt(rois[rows, 2] * rois[rows, 3]).astype(np.float64)
+    step = np.diff(centre, axis=0) / side.mean()
+    motion = step / np.diff(time)[:, None]
+    bend = np.linalg.norm(np.diff(motion, axis=0), axis=1) * np.diff(time)[1:]
+    far = np.linalg.norm(step, axis=1)
+    return float(1 + bend.sum() + far[far > _MAX_SHIFT].sum() + np.abs(np.diff(np.log(side))).sum())
+
+
+def _chained(positions: Int64, image_index: Int64, rois: Float32) -> Int64:
+    """Numbers (K,) as one finds them in the order of ``positions``."""
+    numbers = np.full(len(rois), -1, np.int64)
+    tracks: list[_Track] = []
+    for step, position in enumerate(positions.tolist()):
         rows = np.flatnonzero(image_index == step)
-        live = [t for t in tracklets if step - t.last_step <= 1 + _MAX_MISSES]
-        cost = _cost(np.array([t.rois[-1] for t in live]).reshape(-1, 5), rois[rows])
+        live = [
+            t
+            for t in tracks
+            if step - t.steps[-1] <= 1 + (_MAX_MISSES if len(t.steps) == 1 else _HIDDEN)
+        ]
+        later = step + 1 if step + 1 < len(positions) else None
+        ahead = rois[image_index == later] if later is not None else rois[:0]
+        elapsed = 0 if later is None else int(positions[later]) - position
+        missed = np.array([step - t.steps[-1] > 1 + _MAX_MISSES for t in live], np.bool_)
+        cost = _cost(live, position, rois[rows], ahead, elapsed)
+        cost[missed] *= _MAX_SHIFT / _COMES_OUT
         pairs = {column: row for row, column in match(cost, _MAX_SHIFT)}
-        for column, row in enumerate(rows):
+        for column, row in enumerate(rows.tolist()):
             if column in pairs:
-                tracklet = live[pairs[column]]
+                track = live[pairs[column]]
             else:
-                tracklet = _Tracklet()
-                tracklets.append(tracklet)
-            tracklet.add(step, int(position), rois[row], float(scores[row]))
-    return tracklets
+                track = _Track(len(tracks))
+                tracks.append(track)
+            track.steps.append(step)
+            track.positions.append(position)
+            track.rois.append(rois[row])
+            numbers[row] = track.number
+    return numbers
 
 
-def _cost(a: Float32, b: Float32) -> Float64:
-    """Distance of the centres in sides, plus the change of size on a log scale: (A, B)."""
-    side_a, side_b = np.sqrt(np.prod(a[:, 2:4], axis=1)), np.sqrt(np.prod(b[:, 2:4], axis=1))
-    distance = np.linalg.norm(a[:, None, :2] - b[None, :, :2], axis=2)
-    ratio = np.log(side_a[:, None] / side_b[None, :])
-    cost: Float64 = distance / ((side_a[:, None] + side_b[None, :]) / 2) + np.abs(ratio)
+def _cost(
+    tracks: list[_Track], position: int, rois: Float32, ahead: Float32, elapsed: int
+) -> Float64:
+    """How little each region fits each track, in sides of the region: (T, P).
+
+    Args:
+        tracks: Persons seen lately.
+        position: Of the frame of ``rois``.
+        rois: (P, 5).
+        ahead: (Q, 5) regions of the next detection frame, ``elapsed`` frames later.
+        elapsed: 0 if there is none.
+    """
+    cost = np.full((len(tracks), len(rois)), np.inf)
+    for row, track in enumerate(tracks):
+        last, gap = track.rois[-1], position - track.positions[-1]
+        side = (np.sqrt(last[2] * last[3]) + np.sqrt(rois[:, 2] * rois[:, 3])) / 2
+        resized = np.abs(np.log(np.sqrt(last[2] * last[3] / (rois[:, 2] * rois[:, 3]))))
+        moved = rois[:, :2] - last[:2]
+        far = np.linalg.norm(moved, axis=1) / side
+        motion = track.motion()
+        if motion is not None:
+            off = np.linalg.norm(moved - motion * gap, axis=1) / side
+            # A person may stop or turn: where they were is never excluded.
+            fit = np.minimum(off, _NEARNESS + far) + resized
+        elif len(ahead):
+            onward = ahead[None, :, :2] - rois[:, None, :2]
+            bend = np.linalg.norm(onward - moved[:, None] * (elapsed / gap), axis=2)
+            fit = np.minimum(bend.min(axis=1) / side, 1 - _NEARNESS) + _NEARNESS * far + resized
+            fit = np.where(far + resized <= _MAX_SHIFT, fit, np.inf)
+        else:
+            fit = far + resized
+        cost[row] = fit
     return cost
 
 
-def _span(
-    tracklet: _Tracklet, positions: Int64, frame_count: int, *, hold: bool
-) -> tuple[int, int]:
-    """First and last frame on which the person may be."""
-    first, last = tracklet.positions[0], tracklet.positions[-1]
-    if not hold:
-        return first, last
-    before, after = positions[positions < first], positions[positions > last]
+def spread(
+    tracks: Int64,
+    position: Int64,
+    rois: Float32,
+    scores: Float32,
+    searched: Int64,
+    *,
+    frame_count: int,
+    hold: bool,
+) -> tuple[Int64, Int64, Float32, Float32]:
+    """Regions on every frame on which a person is or may be.
+
+    Between two sightings regions are interpolated linearly. Before the first and after the last one
+    the region moves on as it did for one gap, because the person may come or go between two
+    detections, if the pose model says whether somebody is there.
+
+    Args:
+        tracks: (K,) whom each region is of.
+        position: (K,) its frame within the batch.
+        rois: (K, 5).
+        scores: (K,).
+        searched: (D,) ascending positions of the detection frames.
+        frame_count: N, frames of the batch.
+        hold: Whether to go on where the person may be gone.
+
+    Returns:
+        Track (M,), position (M,), region (M, 5) and score (M,), ordered by position.
+    """
+    parts = []
+    for track in np.unique(tracks):
+        rows = np.flatnonzero(tracks == track)
+        rows = rows[np.argsort(position[rows], kind="stable")]
+        at, knots = position[rows], rois[rows].astype(np.float64)
+        first, last = int(at[0]), int(at[-1])
+        if hold:
+            before, after = searched[searched < first], searched[searched > last]
+            first = int(before[-1]) + 1 if len(before) else 0
+            last = int(after[0]) - 1 if len(after) else frame_count - 1
+        frames = np.arange(first, last + 1, dtype=np.int64)
+        filled = along(frames, at, knots)
+        score = np.interp(frames, at, scores[rows])
+        parts.append((np.full(len(frames), track), frames, filled, score))
+    if not parts:
+        none = np.zeros(0, np.int64)
+        return none, none, np.zeros((0, 5), np.float32), np.zeros(0, np.float32)
+    track_of, frames, filled, score = (np.concatenate(part) for part in zip(*parts, strict=True))
+    order = np.argsort(frames, kind="stable")
     return (
-        int(before[-1]) + 1 if len(before) else 0,
-        int(after[0]) - 1 if len(after) else frame_count - 1,
+        track_of[order].astype(np.int64),
+        frames[order],
+        filled[order].astype(np.float32),
+        score[order].astype(np.float32),
     )
 
 
-def _spread(tracklet: _Tracklet, first: int, last: int) -> tuple[Int64, Float64, Float64]:
-    frames = np.arange(first, last + 1, dtype=np.int64)
-    knots = np.stack(tracklet.rois).astype(np.float64)
+def along(frames: Int64, at: Int64, knots: Float64) -> Float64:
+    """Regions (F, 5) on ``frames`` by those (K, 5) at ``at`` (K,), ascending.
+
+    Outside the knots the centre goes on as between the two at that end; size and rotation stay.
+    """
+    knots = knots.copy()
     knots[:, 4] = np.unwrap(knots[:, 4])
-    rois = np.column_stack([np.interp(frames, tracklet.positions, knots[:, c]) for c in range(5)])
-    return frames, rois, np.interp(frames, tracklet.positions, tracklet.scores)
+    rois = np.column_stack([np.interp(frames, at, knots[:, c]) for c in range(5)])
+    if len(at) > 1:
+        for outside, (end, inner) in ((frames < at[0], (0, 1)), (frames > at[-1], (-1, -2))):
+            motion = (knots[end, :2] - knots[inner, :2]) / (at[end] - at[inner])
+            rois[outside, :2] += motion * (frames[outside] - at[end])[:, None]
+    return rois

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,6 +14,20 @@ from podium.vision.boxes import iou
 _MAX_COST = 0.75
 _SIZES_PER_S = 5.0  # how far a sprinter gets in a second, in sizes of the person
 _MIN_MISSES = 3  # frames that a person may be missed on, however far apart frames are
+_MOTION_S = 0.25  # how far back motion is measured
+_AHEAD_S = 0.3  # how far ahead ways are compared
+_MAX_OFF = 0.5  # sizes that a way may be off what was expected
+_FORGETS_S = 1.0  # after which a way is not expected to go on
+_COASTS_S = 0.5  # how long somebody out of sight is taken to go on as before
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where one person is on some consecutive frames."""
+
+    time_s: Float64  # (N,) ascending
+    centers: Float64  # (N, 2)
+    size_px: float  # diagonal of the person
 
 
 @dataclass(slots=True)
@@ -22,14 +37,29 @@ class _Track:
     keypoints: Float32  # (J, 3)
     time_s: float
     update: int  # which call of ``Tracker.update`` saw the person last
+    path: list[tuple[float, Float64]] = field(default_factory=list)  # time and centre (2,)
+
+    def see(self, box: Float32, keypoints: Float32, time_s: float, update: int) -> None:
+        self.box, self.keypoints, self.time_s, self.update = box, keypoints, time_s, update
+        self.path = [p for p in self.path if time_s - p[0] <= _MOTION_S]
+        self.path.append((time_s, middle(keypoints)))
+
+    def shift(self, time_s: float) -> Float32:
+        """How far (2,) the person has gone since they were seen, as their motion has it."""
+        (first_s, start), (last_s, end) = self.path[0], self.path[-1]
+        if last_s <= first_s:
+            return np.zeros(2, np.float32)
+        gone_s = min(time_s - last_s, _COASTS_S)
+        return ((end - start) / (last_s - first_s) * gone_s).astype(np.float32)
 
 
 class Tracker:
     """Gives each person of a frame the id of the most similar person of earlier frames.
 
     Similarity is half overlap of the boxes and half distance of the key points relative to the
-    size of the person, so that two people who cross keep their ids as long as their limbs differ.
-    The longer ago a person was seen, the further it may have gone.
+    size of the person, once the known ones have been moved on as they were going: two people who
+    cross, or one who overtakes another, keep their ids. The longer ago a person was seen, the
+    further they may have gone.
 
     Args:
         forget_after_s: How long a person may be out of sight and come back as the same one; where
@@ -41,14 +71,40 @@ class Tracker:
         self._tracks: list[_Track] = []
         self._next_id = 0
         self._updates = 0
+        self._ids: dict[int, int] = {}
 
-    def update(self, boxes: Float32, keypoints: Float32, time_s: float) -> Int64:
+    def begin(self, ways: Mapping[int, Way]) -> None:
+        """Begin with other groups than before, whose ways are known ahead.
+
+        Who somebody is shows in where they come from and where they go: where one hides another,
+        a single frame does not tell.
+
+        Args:
+            ways: Number of a group as in ``update`` -> the way of that person.
+        """
+        numbers = list(ways)
+        cost = np.full((len(self._tracks), len(numbers)), np.inf)
+        for row, track in enumerate(self._tracks):
+            for column, number in enumerate(numbers):
+                cost[row, column] = _off_way(track, ways[number])
+        pairs = match(cost, _MAX_OFF)
+        self._ids = {numbers[column]: self._tracks[row].track_id for row, column in pairs}
+
+    def update(
+        self,
+        boxes: Float32,
+        keypoints: Float32,
+        time_s: float,
+        groups: Int64 | None = None,
+    ) -> Int64:
         """Take the persons of the next frame.
 
         Args:
             boxes: (P, 4).
             keypoints: (P, J, 3).
             time_s: Time of the frame; frames come in order.
+            groups: (P,) numbers of persons who are known to be the same since ``begin``: whoever
+                has the id of a number once keeps it.
 
         Returns:
             Track id of each person (P,).
@@ -56,18 +112,35 @@ class Tracker:
         self._updates += 1
         self._tracks = [t for t in self._tracks if self._remembers(t, time_s)]
         ids = np.full(len(boxes), -1, np.int64)
-        for row, column in match(self._cost(boxes, keypoints, time_s), _MAX_COST):
+        cost = self._cost(boxes, keypoints, time_s)
+        if groups is not None:
+            cost = self._with_groups(cost, groups)
+        for row, column in match(cost, _MAX_COST):
             track = self._tracks[row]
-            track.box, track.keypoints = boxes[column], keypoints[column]
-            track.time_s, track.update = time_s, self._updates
+            track.see(boxes[column], keypoints[column], time_s, self._updates)
             ids[column] = track.track_id
         for column in np.flatnonzero(ids < 0).tolist():
             ids[column] = self._next_id
-            self._tracks.append(
-                _Track(self._next_id, boxes[column], keypoints[column], time_s, self._updates)
-            )
+            track = _Track(self._next_id, boxes[column], keypoints[column], time_s, self._updates)
+            track.see(boxes[column], keypoints[column], time_s, self._updates)
+            self._tracks.append(track)
             self._next_id += 1
+        if groups is not None:
+            self._ids |= dict(zip(groups.tolist(), ids.tolist(), strict=True))
         return ids
+
+    def _with_groups(self, cost: Float64, groups: Int64) -> Float64:
+        """The costs (T, P), where whoever is known has to be who they are."""
+        cost = cost.copy()
+        tracks = np.array([t.track_id for t in self._tracks], np.int64)
+        for column, group in enumerate(groups.tolist()):
+            if group in self._ids:
+                own = tracks == self._ids[group]
+                if own.any():
+                    cost[:, column] = np.inf
+                    cost[own, :] = np.inf
+                    cost[own, column] = 0
+        return cost
 
     def _remembers(self, track: _Track, time_s: float) -> bool:
         missed = self._updates - track.update - 1
@@ -76,10 +149,12 @@ class Tracker:
     def _cost(self, boxes: Float32, keypoints: Float32, time_s: float) -> Float64:
         if not self._tracks or len(boxes) == 0:
             return np.zeros((len(self._tracks), len(boxes)))
-        known_boxes = np.stack([t.box for t in self._tracks])
+        shifts = np.stack([t.shift(time_s) for t in self._tracks])  # (T, 2)
+        known_boxes = np.stack([t.box for t in self._tracks]) + np.tile(shifts, 2)
         known = np.stack([t.keypoints for t in self._tracks])
         weight = known[:, None, :, 2] * keypoints[None, :, :, 2]  # (T, P, J)
-        distance = np.linalg.norm(known[:, None, :, :2] - keypoints[None, :, :, :2], axis=3)
+        apart = known[:, None, :, :2] + shifts[:, None, None] - keypoints[None, :, :, :2]
+        distance = np.linalg.norm(apart, axis=3)
         mean = (weight * distance).sum(axis=2) / np.maximum(weight.sum(axis=2), 1e-6)
         diagonal = np.linalg.norm(known_boxes[:, 2:] - known_boxes[:, :2], axis=1)
         relative = mean / np.maximum(diagonal[:, None], 1e-6)
@@ -89,3 +164,36 @@ class Tracker:
             relative / reach, 1
         )
         return cost
+
+
+def middle(keypoints: Float32) -> Float64:
+    """Centre (2,) of a body (J, 3): the median, which an arm or a foot hardly moves."""
+    return np.asarray(np.median(keypoints[:, :2], axis=0), np.float64)
+
+
+def _off_way(track: _Track, way: Way) -> float:
+    """How far a way is from where the track was going, in sizes; infinite: somebody else."""
+    gone_s = float(way.time_s[0]) - track.time_s
+    if gone_s < 0 or len(track.path) < 2 or len(way.time_s) < 2:
+        return np.inf
+    begun = way.time_s <= way.time_s[0] + _MOTION_S
+    times, places = np.array([t for t, _ in track.path]), np.stack([c for _, c in track.path])
+    if np.ptp(times) <= 0 or gone_s > _FORGETS_S:
+        return np.inf
+    expected, found = _line(times, places), _line(way.time_s[begun], way.centers[begun])
+    moments = float(way.time_s[0]) + np.array([0, _AHEAD_S])
+    off = np.linalg.norm(_at(expected, moments) - _at(found, moments), axis=1)
+    return float(off.mean() / max(way.size_px, 1.0))
+
+
+def _line(time_s: Float64, places: Float64) -> tuple[Float64, Float64, float]:
+    """Motion and middle of places (N, 2), and the time of the middle, by least squares."""
+    middle_s = float(time_s.mean())
+    around = (time_s - middle_s)[:, None]
+    motion = (around * places).sum(axis=0) / np.maximum((around**2).sum(), 1e-12)
+    return np.asarray(motion), np.asarray(places.mean(axis=0)), middle_s
+
+
+def _at(line: tuple[Float64, Float64, float], time_s: Float64) -> Float64:
+    motion, middle, middle_s = line
+    return np.asarray(middle + motion * (time_s - middle_s)[:, None])

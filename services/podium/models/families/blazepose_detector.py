@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from podium.engines.session import Session, require_tensors
 from podium.models.facts import detector_facts
 from podium.models.families.activations import sigmoid
+from podium.models.families.blazepose_regions import aligned_regions
 from podium.models.manifest import Manifest
 from podium.stages.detection import DETECT
 from podium.types import Float32
@@ -27,7 +28,6 @@ SIZE_PX = 224
 _GRIDS = ((28, 2), (14, 2), (7, 6))  # cells per side, anchors per cell
 _ANCHORS = sum(cells * cells * per_cell for cells, per_cell in _GRIDS)
 _VALUES = 12  # box centre, box size, 4 key points
-_ROI_PER_CIRCLE = 1.25  # side of the region over the diameter of the body circle
 
 _INPUT = TensorSpec("images", "UINT8", (-1, SIZE_PX, SIZE_PX, 3))
 _NETWORK_OUTPUTS = (
@@ -87,23 +87,13 @@ class BlazePoseDetector:
         alignment = np.concatenate(
             [np.zeros((0, 4), np.float32), *(values for values, _ in merged)]
         )
-        boxes, rois = _regions(alignment[:, :2], alignment[:, 2:])
+        boxes, rois = aligned_regions(alignment[:, :2], alignment[:, 2:])
         return {
             "boxes": boxes,
             "scores": np.concatenate([np.zeros(0, np.float32), *(kept for _, kept in merged)]),
             "image_index": np.repeat(np.arange(len(merged)), counts),
             "rois": rois,
         }
-
-
-def _regions(hips: Float32, on_circle: Float32) -> tuple[Float32, Float32]:
-    """Boxes and ROIs from the middle of the hips (K, 2) and a point on the body circle (K, 2)."""
-    dx, dy = (on_circle - hips).T
-    radius = np.hypot(dx, dy)[:, None]
-    side = 2 * radius * _ROI_PER_CIRCLE
-    rotation = np.arctan2(dx, -dy)[:, None]  # 0 when the point is straight above the hips
-    boxes = np.concatenate([hips - radius, hips + radius], axis=1)
-    return boxes, np.concatenate([hips, side, side, rotation], axis=1)
 
 
 def _anchor_centers_px() -> Float32:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from podium.engines.session import Session, require_tensors
 from podium.models.facts import pose_facts
 from podium.models.families.activations import sigmoid
+from podium.models.families.blazepose_regions import aligned_regions
 from podium.models.manifest import Manifest
 from podium.stages.pose import POSE2D, POSE3D
 from podium.types import Float32
@@ -24,7 +25,8 @@ from podium.wire import TensorSpec
 SIZE_PX = 256
 JOINTS = 33
 
-_POINTS = 39  # the network adds 6 that align the next frame's crop when one tracks
+_POINTS = 39  # the network adds 6; the first two align a crop
+_ALIGNED = JOINTS + 2
 _CELLS = 64  # side of a heat map
 _PX_PER_CELL = np.float32(SIZE_PX / _CELLS)
 _STEPS = np.arange(-4, 5, dtype=np.int32)  # to the cells around the regressed place that count
@@ -44,6 +46,7 @@ class _Estimates(NamedTuple):
     keypoints: Float32  # (M, 33, 3) x, y in crop pixels, visibility 0-1
     presence: Float32  # (M,)
     world: Float32  # (M, 33, 3) metres
+    rois: Float32  # (M, 5) crop pixels
 
 
 class _Landmarks:
@@ -57,39 +60,42 @@ class _Landmarks:
 
     def _estimate(self, inputs: Mapping[str, NDArray[Any]]) -> _Estimates:
         raw = self._session.run({"images": inputs["images"]})  # normalises inside the graph
-        landmarks = raw["landmarks"].reshape(-1, _POINTS, 5)[:, :JOINTS]
-        keypoints = np.empty((len(landmarks), JOINTS, 3), np.float32)
-        keypoints[..., :2] = refine(landmarks[..., :2], raw["heatmaps"], self._min_confidence)
-        keypoints[..., 2] = sigmoid(landmarks[..., 3])
+        landmarks = raw["landmarks"].reshape(-1, _POINTS, 5)[:, :_ALIGNED]
+        points = refine(landmarks[..., :2], raw["heatmaps"], self._min_confidence)
+        visibility = sigmoid(landmarks[:, :JOINTS, 3:4])
+        keypoints = np.concatenate([points[:, :JOINTS], visibility], axis=2)
         world = raw["world"].reshape(-1, _POINTS, 3)[:, :JOINTS]
-        return _Estimates(keypoints, raw["presence"][:, 0], world)
+        _, rois = aligned_regions(points[:, JOINTS], points[:, JOINTS + 1])
+        return _Estimates(keypoints, raw["presence"][:, 0], world, rois)
 
 
 class BlazePose2D(_Landmarks):
-    """Adapter: ``images`` -> ``keypoints``, ``presence``.
+    """Adapter: ``images`` -> ``keypoints``, ``presence``, ``rois``.
 
     keypoints: (M, 33, 3) x, y in crop pixels, where the crop spans 0 to 256 from edge to edge;
         score = visibility, 0-1.
     presence: (M,) probability that the crop shows a person.
+    rois: (M, 5) the region to cut out around the person that the crop shows, in crop pixels:
+        cx, cy, w, h, rotation (radians, clockwise as seen), by the alignment points.
 
     Raises:
         SetupError: the weights are not of this family.
     """
 
     inputs = POSE2D.input_specs(H=SIZE_PX, W=SIZE_PX)
-    outputs = POSE2D.output_specs("presence", J=JOINTS)
+    outputs = POSE2D.output_specs("presence", "rois", J=JOINTS)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         found = self._estimate(inputs)
-        return {"keypoints": found.keypoints, "presence": found.presence}
+        return {"keypoints": found.keypoints, "presence": found.presence, "rois": found.rois}
 
 
 class BlazePose3D(_Landmarks):
-    """Adapter: ``images`` -> ``keypoints_3d``, ``keypoints``, ``scores``, ``presence``.
+    """Adapter: ``images`` -> ``keypoints_3d``, ``keypoints``, ``scores``, ``presence``, ``rois``.
 
     keypoints_3d: (M, 33, 3) metres from the middle of the hips, in the axes of the crop: a
         caller whose crop was turned turns x and y back.
-    keypoints: (M, 33, 3), presence: (M,), as ``BlazePose2D`` gives them.
+    keypoints: (M, 33, 3), presence: (M,), rois: (M, 5), as ``BlazePose2D`` gives them.
     scores: (M, 33) visibility, 0-1.
 
     Raises:
@@ -97,7 +103,7 @@ class BlazePose3D(_Landmarks):
     """
 
     inputs = POSE3D.input_specs(H=SIZE_PX, W=SIZE_PX)
-    outputs = POSE3D.output_specs("presence", J=JOINTS)
+    outputs = POSE3D.output_specs("presence", "rois", J=JOINTS)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         found = self._estimate(inputs)
@@ -106,6 +112,7 @@ class BlazePose3D(_Landmarks):
             "keypoints": found.keypoints,
             "scores": found.keypoints[..., 2],
             "presence": found.presence,
+            "rois": found.rois,
         }
 
 

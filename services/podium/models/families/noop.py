@@ -52,15 +52,17 @@ class NoOpPose2D:
         width, height = manifest.input.width, manifest.input.height
         self.facts = pose_facts(manifest, presence=0.5)
         self._point = np.array([width / 2, height / 2, 1], np.float32)
+        self._whole = np.array([width / 2, height / 2, width, height, 0], np.float32)
         self._joints = len(skeleton(self.facts.skeleton))
         self.inputs = POSE2D.input_specs(H=height, W=width)
-        self.outputs = POSE2D.output_specs("presence", J=self._joints)
+        self.outputs = POSE2D.output_specs("presence", "rois", J=self._joints)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         count = len(inputs["images"])
         return {
             "keypoints": np.tile(self._point, (count, self._joints, 1)),
             "presence": np.ones(count, np.float32),
+            "rois": np.tile(self._whole, (count, 1)),
         }
 
 
@@ -69,7 +71,7 @@ class NoOpPose3D(NoOpPose2D):
 
     def __init__(self, manifest: Manifest) -> None:
         super().__init__(manifest)
-        self.outputs = POSE3D.output_specs("presence", J=self._joints)
+        self.outputs = POSE3D.output_specs("presence", "rois", J=self._joints)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         flat = super().__call__(inputs)

@@ -1,0 +1,271 @@
+"""Cuts every person out of every frame of a chunk, by regions that the poses themselves give.
+
+1. Detection frames are cut where the detector says. Poses that agree with their region
+   (``regions.py``) say where the person is; the others are guesses.
+2. The frames between are cut where the good poses around them put the person, and so are the
+   detection frames whose own region was a guess.
+3. What still disagrees, with its region or with its neighbours in time, is cut once more between
+   neighbours that are good. What disagrees even then is dropped: a gap, not a person.
+
+So a chunk takes three calls at most, whatever its length, and no frame waits for the one before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from podium.pipelines.persons import Persons
+from podium.pipelines.regions import SETTLED, deviation, in_line, neighbours, within
+from podium.types import Bool, Float32, Int64
+from podium.vision.bodies import suppress_bodies
+from podium.vision.interpolation import along, associate, spread
+
+SAME_BODY_OKS = 0.6
+
+_FEW = 3
+"""Where persons are searched on this many frames, what is found on one of them alone is nobody."""
+
+_BESIDE = 0.5
+"""Regions whose centres are nearer, in sides, are of persons one of whom may hide the other."""
+
+Cut = Callable[[Int64, Float32, Float32], Awaitable[tuple[Int64, Persons, Int64]]]
+"""Cuts regions (M, 5) with scores (M,) out of the frames at positions (M,) of the chunk: the rows
+that show a person, these persons, and the rows that the engine refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """Poses of a chunk, with the regions that they were cut by."""
+
+    tracks: Int64  # (M,) number of the person within the chunk
+    position: Int64  # (M,) frame within the chunk
+    cut: Float32  # (M, 5)
+    persons: Persons  # M rows
+
+    def rows(self, kept: Int64 | Bool) -> Sightings:
+        """Only the given rows."""
+        kept = np.arange(len(self.tracks))[kept]
+        return Sightings(
+            self.tracks[kept], self.position[kept], self.cut[kept], self.persons.rows(kept)
+        )
+
+    def joined(self, other: Sightings) -> Sightings:
+        """Both, ordered by frame."""
+        position = np.concatenate([self.position, other.position])
+        both = Sightings(
+            np.concatenate([self.tracks, other.tracks]),
+            position,
+            np.concatenate([self.cut, other.cut]),
+            Persons.concatenate([self.persons, other.persons]),
+        )
+        return both.rows(np.argsort(position, kind="stable"))
+
+    @property
+    def settled(self) -> Bool:
+        """Which poses (M,) agree with their region."""
+        return within(deviation(self.cut, self.persons.rois), SETTLED)
+
+    @property
+    def is_good(self) -> Bool:
+        """Which of them (M,) also agree with their neighbours in time."""
+        settled = self.settled
+        return settled & in_line(self.tracks, self.position, self.persons.rois, settled)
+
+
+async def follow(
+    cut: Cut,
+    searched: Int64,
+    image_index: Int64,
+    rois: Float32,
+    scores: Float32,
+    *,
+    frame_count: int,
+    hold: bool,
+) -> Persons:
+    """Persons on all frames of a chunk; their track ids are numbers within the chunk.
+
+    Args:
+        cut: Crops and poses.
+        searched: (D,) ascending positions of the detection frames within the chunk.
+        image_index: (K,) which of these each detection is on.
+        rois: (K, 5) regions of the detections, frame pixels.
+        scores: (K,).
+        frame_count: Frames of the chunk.
+        hold: Whether the pose model says that nobody is there, so that regions may be tried.
+    """
+    order = np.argsort(image_index, kind="stable")
+    image_index, rois, scores = image_index[order], rois[order], scores[order]
+    rows, persons, refused = await cut(searched[image_index], rois, scores)
+    detected = _each_body_once(searched, image_index[rows], rois[rows], persons)
+    if frame_count == 1:
+        return detected.persons.with_tracks(detected.tracks)
+    if not len(detected.tracks):  # what the engine refuses on some frames it may take on others
+        tracks, position, regions, score = spread(
+            associate(searched, image_index[refused], rois[refused]),
+            searched[image_index[refused]],
+            rois[refused],
+            scores[refused],
+            searched,
+            frame_count=frame_count,
+            hold=hold,
+        )
+        others = ~np.isin(position, searched)
+        between = await _again(
+            cut, tracks[others], position[others], regions[others], score[others]
+        )
+        return between.persons.with_tracks(between.tracks)
+    if len(searched) >= _FEW:
+        detected = detected.rows(_lengths(detected.tracks) > 1)
+    good = detected.is_good
+    for track in np.unique(detected.tracks):  # somebody who never settles is followed all the same
+        of_track = detected.tracks == track
+        good |= of_track & ~(good & of_track).any()
+    sure = detected.rows(good)
+    tracks, position, regions, score = spread(
+        sure.tracks,
+        sure.position,
+        sure.persons.rois,
+        sure.persons.scores,
+        searched,
+        frame_count=frame_count,
+        hold=hold,
+    )
+    hidden = _behind_others(sure, tracks, position, regions, frame_count)
+    if len(hidden):
+        whom, where, region = zip(*hidden, strict=True)
+        tracks = np.concatenate([tracks, whom])
+        position = np.concatenate([position, where])
+        regions = np.concatenate([regions, np.stack(region)])
+        score = np.concatenate([score, np.ones(len(hidden), np.float32)])
+    done = np.isin(_key(tracks, position), _key(sure.tracks, sure.position))
+    between = await _again(cut, tracks[~done], position[~done], regions[~done], score[~done])
+    everything = sure.joined(between)
+    everything = await _mended(cut, everything)
+    persons = everything.persons.with_tracks(everything.tracks)
+    apart = deviation(everything.cut, persons.rois)
+    merit = persons.scores - apart[:, 0] - apart[:, 1] + 0.002 * _lengths(everything.tracks)
+    return persons.rows(
+        suppress_bodies(
+            persons.keypoints,
+            persons.boxes,
+            merit.astype(np.float32),
+            persons.frame_index,
+            SAME_BODY_OKS,
+        )
+    )
+
+
+def _each_body_once(
+    searched: Int64, image_index: Int64, rois: Float32, persons: Persons
+) -> Sightings:
+    """The poses on detection frames, each body once, numbered by person."""
+    apart = deviation(rois, persons.rois)
+    merit = persons.scores - apart[:, 0] - apart[:, 1]
+    kept = suppress_bodies(
+        persons.keypoints, persons.boxes, merit.astype(np.float32), image_index, SAME_BODY_OKS
+    )
+    persons, image_index, rois = persons.rows(kept), image_index[kept], rois[kept]
+    settled = within(deviation(rois, persons.rois), SETTLED)
+    tracks = np.full(len(kept), -1, np.int64)
+    tracks[settled] = associate(searched, image_index[settled], persons.rois[settled])
+    seen = Sightings(tracks, searched[image_index], rois, persons)
+    others = np.flatnonzero(~settled & ~_beside_known(seen, settled))
+    tracks[others] = associate(searched, image_index[others], persons.rois[others])
+    tracks[others] += 1 + tracks[settled].max(initial=-1)
+    return seen.rows(tracks >= 0)
+
+
+def _beside_known(seen: Sightings, settled: Bool) -> Bool:
+    """Which poses (M,) are where one who settles is: bad ones of the same person."""
+    beside = np.zeros(len(settled), np.bool_)
+    for track in np.unique(seen.tracks[settled]):
+        own = np.flatnonzero(settled & (seen.tracks == track))
+        way = along(seen.position, seen.position[own], seen.persons.rois[own].astype(np.float64))
+        apart = np.linalg.norm(seen.cut[:, :2] - way[:, :2], axis=1)
+        beside |= apart < np.minimum(way[:, 2], seen.cut[:, 2])
+    return beside
+
+
+async def _again(
+    cut: Cut, tracks: Int64, position: Int64, rois: Float32, scores: Float32
+) -> Sightings:
+    rows, persons, _ = await cut(position, rois, scores)
+    return Sightings(tracks[rows], position[rows], rois[rows], persons)
+
+
+async def _mended(cut: Cut, seen: Sightings) -> Sightings:
+    """Cut what is not good once more, between what is; drop what stays bad."""
+    good = seen.is_good
+    rois = seen.persons.rois.astype(np.float64)
+    tracks, position, regions = [], [], []
+    for row in np.flatnonzero(~good).tolist():
+        own = np.flatnonzero(seen.tracks == seen.tracks[row])
+        near = neighbours(seen.position[own], good[own], int(seen.position[row]))
+        if near is None:
+            continue
+        others = own[near]
+        at = seen.position[[row]]
+        tracks.append(seen.tracks[row])
+        position.append(seen.position[row])
+        regions.append(along(at, seen.position[others], rois[others])[0])
+    if not tracks:
+        return seen
+    again = await _again(
+        cut,
+        np.array(tracks),
+        np.array(position),
+        np.array(regions, np.float32),
+        np.ones(len(tracks), np.float32),
+    )
+    whole = seen.rows(good).joined(again)
+    return whole.rows(whole.is_good)
+
+
+def _behind_others(
+    sure: Sightings, tracks: Int64, position: Int64, regions: Float32, frame_count: int
+) -> list[tuple[int, int, Float32]]:
+    """Where persons who go behind others may be: track, position and region of each.
+
+    A detector sees one of two who run side by side. The other is looked for along their motion, for
+    as long as that leads along somebody.
+
+    Args:
+        sure: Good poses on detection frames.
+        tracks: (M,) whom each of ``regions`` is of.
+        position: (M,) its frame.
+        regions: (M, 5) where to look anyway.
+        frame_count: Frames of the chunk.
+    """
+    found = []
+    for track in np.unique(sure.tracks).tolist():
+        own = np.flatnonzero(sure.tracks == track)
+        if len(own) < 2:
+            continue
+        own = own[np.argsort(sure.position[own], kind="stable")]
+        at, knots = sure.position[own], sure.persons.rois[own].astype(np.float64)
+        looked = position[tracks == track]
+        for frames, ends in (
+            (range(int(looked.max()) + 1, frame_count), slice(-2, None)),
+            (range(int(looked.min()) - 1, -1, -1), slice(0, 2)),
+        ):
+            for frame in frames:
+                region = along(np.array([frame]), at[ends], knots[ends])[0]
+                others = regions[(position == frame) & (tracks != track)]
+                apart = np.linalg.norm(others[:, :2] - region[:2], axis=1)
+                if not (apart < _BESIDE * region[2]).any():
+                    break
+                found.append((track, frame, region.astype(np.float32)))
+    return found
+
+
+def _key(tracks: Int64, position: Int64) -> Int64:
+    return np.asarray((tracks << 32) + position)
+
+
+def _lengths(tracks: Int64) -> Int64:
+    """How many rows (M,) the person of each row has."""
+    _, inverse, counts = np.unique(tracks, return_inverse=True, return_counts=True)
+    return np.asarray(counts[inverse])

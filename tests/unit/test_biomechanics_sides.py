@@ -1,0 +1,107 @@
+"""Left taken for right is undone; what is right stays."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from podium.biomechanics.persons.sides import undo_exchanges
+from podium.biomechanics.persons.trajectories import Trajectory
+from podium.lab.athlete.gait import JOINTS, run
+from podium.lab.athlete.posture import Gait
+from podium.skeletons import COCO17
+
+PX_PER_M = 150.0
+COLUMNS = [JOINTS.index(name) for name in COCO17.joints]
+MIRROR = np.array(COCO17.mirror)
+LEGS = [
+    COCO17.index[f"{side}_{joint}"] for joint in ("knee", "ankle") for side in ("left", "right")
+]
+
+
+def runner(fps, seconds=2.0, gait=Gait(7.0, 2.1), noise_px=2.0, seed=0):
+    """A run seen from the side, to the right, with the noise of a pose model."""
+    time_s = np.arange(round(fps * seconds)) / fps
+    joints = run(gait, time_s).joints_m[:, COLUMNS]
+    rng = np.random.default_rng(seed)
+    px = np.stack([joints[..., 0], 3 - joints[..., 2]], axis=-1) * PX_PER_M
+    px += noise_px * rng.standard_normal(px.shape)
+    camera = np.stack([joints[..., 0], -joints[..., 2], joints[..., 1]], axis=-1)
+    hips = camera[:, [COCO17.index["left_hip"], COCO17.index["right_hip"]]].mean(axis=1)
+    return Trajectory(
+        person=0,
+        frame_index=np.arange(len(time_s)),
+        time_s=time_s,
+        boxes=np.concatenate([px.min(axis=1), px.max(axis=1)], axis=1),
+        scores=np.ones(len(time_s)),
+        keypoints=np.dstack([px, np.ones(px.shape[:2])]),
+        keypoints_3d=camera - hips[:, None],
+    )
+
+
+def confused(trajectory, frames, columns=None):
+    """Left and right exchanged on some frames, of the whole body or of some columns."""
+    points, space = trajectory.keypoints.copy(), trajectory.keypoints_3d.copy()
+    moved = np.arange(len(MIRROR)) if columns is None else np.array(columns)
+    at, source = np.ix_(frames, moved), np.ix_(frames, MIRROR[moved])
+    points[at] = trajectory.keypoints[source]
+    if columns is None:
+        space[at] = trajectory.keypoints_3d[source]
+    else:  # depth follows the trunk
+        space[..., :2][at] = trajectory.keypoints_3d[..., :2][source]
+    return replace(trajectory, keypoints=points, keypoints_3d=space)
+
+
+@pytest.mark.parametrize("fps", [24, 30, 60, 120, 240])
+@pytest.mark.parametrize("gait", [Gait(4.0, 1.5), Gait(7.0, 2.1), Gait(9.5, 2.3)])
+def test_nothing_is_invented(fps, gait):
+    clean = runner(fps, gait=gait)
+    same, found = undo_exchanges(clean, COCO17)
+    assert not (found.body | found.legs | found.arms).any()
+    assert same is clean
+
+
+@pytest.mark.parametrize("fps", [24, 30, 60, 240])
+@pytest.mark.parametrize("columns", [None, LEGS], ids=["body", "legs"])
+@pytest.mark.parametrize("length", [1, 2, 5, 15])
+def test_bursts_are_undone(fps, columns, length):
+    clean = runner(fps)
+    starts = np.arange(4, len(clean) - length - 3, max(3 * length, 7))
+    frames = np.concatenate([np.arange(s, s + length) for s in starts])
+    mended, found = undo_exchanges(confused(clean, frames, columns), COCO17)
+    wrong = np.abs(mended.keypoints - clean.keypoints)[:, LEGS].max(axis=(1, 2))
+    # Legs that pass each other within the noise cannot be told apart, nor need they be.
+    assert (wrong > 0.15 * clean.height_px).sum() <= 0.03 * len(clean)
+    assert found.body.any() if columns is None else found.legs.any()
+
+
+def test_places_and_depths_are_as_they_were():
+    clean = runner(60, noise_px=0.5)
+    frames = np.arange(30, 60)
+    for columns in (None, LEGS):
+        mended, found = undo_exchanges(confused(clean, frames, columns), COCO17)
+        undone = found.body if columns is None else found.legs
+        np.testing.assert_array_equal(np.flatnonzero(undone), frames)
+        kept = LEGS if columns else range(17)
+        np.testing.assert_allclose(mended.keypoints[:, kept], clean.keypoints[:, kept])
+        np.testing.assert_allclose(mended.keypoints_3d[:, kept], clean.keypoints_3d[:, kept])
+
+
+def test_frames_without_the_person_part_what_belongs_together():
+    clean = runner(30)
+    gone = clean.scores.copy()
+    gone[20:40] = np.nan
+    points = np.where(np.isnan(gone)[:, None, None], np.nan, clean.keypoints)
+    patchy = replace(clean, scores=gone, keypoints=points)
+    assert undo_exchanges(patchy, COCO17)[0] is patchy
+    for count in (0, 1, 2, 3):
+        short = replace(
+            clean,
+            frame_index=clean.frame_index[:count],
+            time_s=clean.time_s[:count],
+            boxes=clean.boxes[:count],
+            scores=clean.scores[:count],
+            keypoints=clean.keypoints[:count],
+            keypoints_3d=clean.keypoints_3d[:count],
+        )
+        assert undo_exchanges(short, COCO17)[0] is short
