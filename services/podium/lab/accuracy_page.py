@@ -13,7 +13,6 @@ from typing import Any
 from podium.biomechanics.analysis import AnalysisOptions, analyse
 from podium.biomechanics.measures.registry import measures_of
 from podium.biomechanics.persons.trajectories import Trajectory, link
-from podium.decode.settings import DecodeSettings
 from podium.lab.athlete.film import write_scene
 from podium.lab.athlete.ground_truth import GroundTruth, load_all
 from podium.lab.athlete.scenes import SCENES
@@ -116,8 +115,8 @@ def main() -> None:
     args = parser.parse_args()
     pipelines = load_pipelines([SHIPPED])
     rows: list[Row] = []
-    patient = DecodeSettings(store_ttl_s=600)  # a busy machine takes its time
-    with local_stages(args.models, patient) as stages:
+
+    with local_stages(args.models) as stages:
         for name in args.scene or SCENES:
             video = args.clips / f"{name}.mp4"
             if not video.exists():
