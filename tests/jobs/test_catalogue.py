@@ -20,7 +20,7 @@ from podium.errors import (
     Unprocessable,
 )
 from podium.jobs.principal import SYSTEM, Principal
-from podium.jobs.sql import catalogue, idempotency, keys
+from podium.jobs.sql import catalogue, first_start, idempotency, keys
 from podium.jobs.sql.catalogue import Kind
 from podium.jobs.sql.database import Database
 from podium.schemas import objects as schemas
@@ -288,3 +288,21 @@ def test_what_a_transaction_raises_undoes_it(database: Database, admin: Principa
     with pytest.raises(Conflict):
         database.write(admin, work)
     assert database.read(admin, lambda s: catalogue.list_page(s, catalogue.ATHLETE)).items == []
+
+
+def test_the_first_start_makes_one_admin_key(database: Database) -> None:
+    def start(**options: Any) -> schemas.NewApiKey | None:
+        return database.write(
+            SYSTEM, lambda s: first_start.prepare(s, {"pose-3d": "In 3D."}, NOW, **options)
+        )
+
+    first = start()
+    assert first is not None
+    assert first.scopes == ["admin"]
+    assert start() is None
+    admin = database.read(SYSTEM, lambda s: keys.authenticate(s, first.secret, NOW))
+    pipelines = database.read(admin, lambda s: catalogue.list_page(s, catalogue.PIPELINE)).items
+    assert [pipeline.pipeline_endpoint for pipeline in pipelines] == ["/v1/pipelines/pose-3d"]
+    again = start(new_admin_key=True)
+    assert again is not None
+    assert again.secret != first.secret

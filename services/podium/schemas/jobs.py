@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from podium.schemas.base import Address, Answered, Closed, Id, Name, Stored, Time
+from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.states import BatchState, JobState, Priority
 
 Scalar = str | int | float | bool
@@ -31,12 +32,19 @@ class JobParameters(Closed):
     batch_frames: int | None = Field(default=None, ge=1, le=4096)
     """Frames per frame batch: fewer give shorter waits, more give throughput."""
 
-    @model_validator(mode="after")
-    def _the_range_is_ours(self) -> Self:
+    @field_validator("frames")
+    @classmethod
+    def _the_range_is_ours(cls, value: dict[str, Scalar]) -> dict[str, Scalar]:
         for name in ("start", "count", "step", "uri"):
-            if name in self.frames:
-                raise ValueError(f"frames.{name} is set for each frame batch by the job")
-        return self
+            if name in value:
+                raise ValueError(f"{name} is set for each frame batch by the job")
+        return value
+
+    @field_validator("postprocess")
+    @classmethod
+    def _known_options(cls, value: dict[str, Scalar]) -> dict[str, Scalar]:
+        PostprocessOptions.model_validate(value)
+        return value
 
 
 class JobInput(Closed):

@@ -224,7 +224,7 @@ class AthleteCreate(Closed):
     athlete_height_m: float | None = Field(default=None, ge=0.3, le=3.0)
     """Standing height; gives results their scale in metres."""
 
-    athlete_mass_kg: float | None = Field(default=None, ge=2, le=500)
+    athlete_mass_kg: float | None = Field(default=None, ge=10, le=300)
     """Body mass; for the centre of mass and for sprint profiles."""
 
     athlete_sex: Sex = "unspecified"
@@ -236,7 +236,7 @@ class AthleteUpdate(Closed):
 
     athlete_name: Name | None = None
     athlete_height_m: float | None = Field(default=None, ge=0.3, le=3.0)
-    athlete_mass_kg: float | None = Field(default=None, ge=2, le=500)
+    athlete_mass_kg: float | None = Field(default=None, ge=10, le=300)
     athlete_sex: Sex | None = None
 
 

@@ -200,8 +200,9 @@ def _effective(session: Session, wanted: JobCreate, set_id: int | None) -> JobPa
     postprocess = {**usual.postprocess, **own.postprocess}
     if wanted.athlete_id is not None:
         athlete = _require(session, Athlete, wanted.athlete_id, "athlete_id")
-        if athlete.athlete_height_m is not None:
-            postprocess.setdefault("athlete_height_m", athlete.athlete_height_m)
+        for option in ("athlete_height_m", "athlete_mass_kg"):
+            if (value := getattr(athlete, option)) is not None:
+                postprocess.setdefault(option, value)
     return JobParameters(
         frames={**usual.frames, **own.frames},
         postprocess=postprocess,

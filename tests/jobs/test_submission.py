@@ -1,0 +1,249 @@
+"""Making jobs, running them again, and what is kept of them for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podium.errors import Conflict, Forbidden, NotFound, Unprocessable
+from podium.jobs import housekeeping, uploads
+from podium.jobs.principal import SYSTEM, Principal
+from podium.jobs.sql import catalogue, jobs, submission, views
+from podium.jobs.sql.database import Database
+from podium.schemas import objects as schemas
+from podium.schemas.objects import UploadCreate
+from tests.support.fake_gateway import FakeGateway, fake_gateway
+from tests.support.job_world import World, make_world, zipped
+from tests.support.videos import write_video
+
+
+@pytest.fixture
+def gateway() -> Iterator[FakeGateway]:
+    with fake_gateway() as fake:
+        yield fake
+
+
+@pytest.fixture
+def world(sqlite: Database, tmp_path: Path, gateway: FakeGateway) -> World:
+    return make_world(sqlite, tmp_path, gateway.url)
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "sprint.mp4", 25)
+
+
+def make(world: World, kind: Any, **values: Any) -> Any:
+    schema = getattr(schemas, f"{kind.shown.__name__}Create")
+    wanted = schema.model_validate(values)
+    return world.env.database.write(
+        world.principal, lambda s: catalogue.create(s, kind, wanted, world.env.now())
+    )
+
+
+def test_parameters_come_from_the_set_the_athlete_and_the_job(
+    world: World, video: Path, gateway: FakeGateway
+) -> None:
+    parameter_set = make(
+        world, catalogue.PIPELINE_PARAMETER_SET, pipeline_parameter_set_name="fine"
+    )
+    make(
+        world,
+        catalogue.PIPELINE_PARAMETERS,
+        pipeline_id=world.pipeline_id,
+        pipeline_parameter_set_id=parameter_set.id,
+        pipeline_parameters_name="fine",
+        pipeline_parameters_value={
+            "frames": {"stride": 1, "max_persons": 2},
+            "postprocess": {"cutoff_hz": 8.0, "overlay": False},
+            "batch_frames": 5,
+        },
+    )
+    group = make(
+        world,
+        catalogue.USER_GROUP,
+        user_group_name="g",
+        pipeline_parameter_set_id=parameter_set.id,
+    )
+    user = make(world, catalogue.USER, user_name="u", user_email="u@x", group_id=group.id)
+    athlete = make(world, catalogue.ATHLETE, athlete_name="Bo", athlete_height_m=1.83)
+    job_id = world.submit(
+        video,
+        user_id=user.id,
+        athlete_id=athlete.id,
+        job_parameters={"frames": {"stride": 3}, "postprocess": {"cutoff_hz": 12.0}},
+    )
+    with world.controller():
+        assert world.wait(job_id).job_status == "succeeded"
+    assert {(c["stride"], c["max_persons"], c["count"]) for c in gateway.calls} == {(3, 2, 5)}
+    [body] = gateway.postprocessed
+    assert (body["cutoff_hz"], body["overlay"], body["athlete_height_m"]) == (12.0, False, 1.83)
+
+
+def test_an_outage_of_the_gateway_is_waited_for(
+    sqlite: Database, tmp_path: Path, video: Path
+) -> None:
+    with fake_gateway() as gone:
+        port = int(gone.url.rpartition(":")[2])
+    world = make_world(sqlite, tmp_path, f"http://127.0.0.1:{port}")
+    job_id = world.submit(video)
+    with world.controller():
+        until = world.env.now() + timedelta(seconds=6)
+        while world.env.now() < until:
+            assert world.job(job_id).job_status != "failed"
+        assert world.job(job_id).job_status == "processing"
+        with fake_gateway(port):
+            assert world.wait(job_id).job_status == "succeeded"
+    assert max(batch.attempt for batch in world.batches(job_id)) == 1
+
+
+def test_a_job_runs_again_on_copies_of_its_videos(
+    world: World, video: Path, tmp_path: Path, gateway: FakeGateway
+) -> None:
+    both = zipped(tmp_path / "x.zip", {"a.mp4": video.read_bytes(), "b.mp4": b"broken"})
+    first = world.submit(both)
+    with world.controller():
+        assert world.wait(first).job_status == "partially_succeeded"
+        again = world.create({"job_id": first}, job_parameters={"frames": {"stride": 9}})
+        assert world.wait(again).job_status == "partially_succeeded"
+        housekeeping.delete_data(world.env, world.principal, first)
+        [good, _] = world.videos(again)
+        one = world.create({"video_ids": [good.id]})
+        assert world.wait(one).job_status == "succeeded"
+    assert gateway.calls[-1]["uri"] != good.video_path
+    assert {call.get("stride") for call in gateway.calls} == {None, 9}
+    with pytest.raises(Unprocessable, match="job_id"):
+        world.create({"job_id": first})
+
+
+def test_hostile_and_empty_archives_end_the_job_with_words(world: World, tmp_path: Path) -> None:
+    escape = zipped(tmp_path / "escape.zip", {"../../x.mp4": b"x"})
+    texts = zipped(tmp_path / "texts.zip", {"a.txt": b"x"})
+    hostile, empty = world.submit(escape), world.submit(texts)
+    with world.controller():
+        job = world.wait(hostile)
+        assert (job.job_status, job.error_code) == ("failed", "invalid_input")
+        assert "leads out of the archive" in (job.error_message or "")
+        job = world.wait(empty)
+        assert (job.job_status, job.error_message) == ("failed", "has no videos in it")
+
+
+def test_data_is_deleted_when_its_time_is_over(
+    world: World, video: Path, gateway: FakeGateway
+) -> None:
+    job_id = world.submit(video, retain_days=2)
+    with pytest.raises(Conflict, match="cancel it first"):
+        housekeeping.delete_data(world.env, world.principal, job_id)
+    with world.controller():
+        world.wait(job_id)
+    assert list(world.env.objects.below("projects"))
+    housekeeping.tidy(world.env)
+    assert world.job(job_id).data_deleted_at is None
+    late = replace(world.env, now=lambda: world.env.now() + timedelta(days=3))
+    housekeeping.tidy(late)
+    assert world.job(job_id).data_deleted_at is not None
+    assert list(world.env.objects.below("projects")) == []
+    retry = lambda s: submission.retry(s, job_id, world.env.timing, world.env.now())  # noqa: E731
+    with pytest.raises(Conflict):
+        world.env.database.write(world.principal, retry)
+    world.env.database.write(world.principal, lambda s: submission.remove(s, job_id))
+    with pytest.raises(NotFound):
+        world.env.database.read(SYSTEM, lambda s: jobs.get(s, job_id))
+
+
+def test_uploads_that_nobody_finished_are_aborted(world: World) -> None:
+    wanted = UploadCreate(upload_name="x.mp4", size_bytes=10, parts=True)
+    begun = uploads.begin(world.env, world.principal, wanted)
+    late = replace(world.env, now=lambda: world.env.now() + timedelta(days=2))
+    housekeeping.tidy(late)
+    assert uploads.show(world.env, world.principal, begun.id).upload_status == "aborted"
+    with pytest.raises(Conflict, match="is aborted"):
+        world.create({"upload_id": begun.id})
+
+
+def test_what_is_not_there_is_named_by_its_field(world: World, video: Path) -> None:
+    upload_id = world.upload(video)
+    for field, values in {
+        "pipeline_id": {"pipeline_id": 999},
+        "user_id": {"user_id": 999},
+        "athlete_id": {"athlete_id": 999},
+        "input.upload_id": {"input": {"upload_id": 999}},
+        "input.video_ids": {"input": {"video_ids": [999]}},
+        "input.job_id": {"input": {"job_id": 999}},
+    }.items():
+        given = {"input": {"upload_id": upload_id}, **values}
+        with pytest.raises(Unprocessable, match=f"^{field}: "):
+            world.create(given.pop("input"), **given)
+
+
+def test_addresses_outside_of_what_the_project_may_read_are_refused(
+    world: World, video: Path, tmp_path: Path
+) -> None:
+    uri = video.resolve().as_uri()
+    with pytest.raises(Forbidden):
+        world.create({"uri": uri})
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    prefix = f"{allowed.resolve().as_uri()}/"
+
+    def allow(session: Any) -> None:
+        session.get(catalogue.PROJECT.table, world.principal.project_id).input_prefixes = [prefix]
+
+    world.env.database.write(SYSTEM, allow)
+    for outside in (uri, f"{prefix}../sprint.mp4", f"{prefix}%2e%2e/sprint.mp4"):
+        with pytest.raises(Forbidden):
+            world.create({"uri": outside})
+    (allowed / "link.mp4").symlink_to(video)
+    (allowed / "good.mp4").write_bytes(video.read_bytes())
+    link, good = (world.create({"uri": f"{prefix}{name}.mp4"}) for name in ("link", "good"))
+    with world.controller():
+        assert world.wait(link).job_status == "failed"
+        assert world.wait(good).job_status == "succeeded"
+    housekeeping.delete_data(world.env, world.principal, good)
+    assert (allowed / "good.mp4").exists()  # what is the user's own stays
+
+
+def test_views_say_how_far_a_job_is_and_strangers_see_none(
+    world: World, video: Path, gateway: FakeGateway
+) -> None:
+    gateway.fails = lambda body, _: (400, "no") if body.get("start") == 10 else None
+    first, second = world.submit(video), world.submit(video)
+    with world.controller():
+        world.wait(first)
+        world.wait(second)
+    database, now = world.env.database, world.env.now()
+    shown = database.read(world.principal, lambda s: views.job(s, first, now))
+    assert shown.progress.frame_batches.model_dump() == {"total": 3, "succeeded": 2, "failed": 1}
+    assert (shown.progress.percent, shown.job_status) == (100.0, "partially_succeeded")
+    assert shown.error is not None
+    assert "sprint.mp4: 10 of 25 frames have no results: no" in shown.error.message
+    page = database.read(world.principal, lambda s: views.list_jobs(s, now, limit=1))
+    assert [job.id for job in page.items] == [second]
+    rest = database.read(
+        world.principal, lambda s: views.list_jobs(s, now, limit=1, cursor=page.next_cursor)
+    )
+    assert ([job.id for job in rest.items], rest.next_cursor) == ([first], None)
+    [told] = database.read(world.principal, lambda s: views.list_videos(s, job_id=first)).items
+    assert [part.model_dump() for part in told.missing] == [{"start": 10, "count": 10}]
+    batches = database.read(
+        world.principal, lambda s: views.list_frame_batches(s, video_id=told.id)
+    ).items
+    assert [batch.frame_batch_end_number for batch in batches] == [9, 19, 24]
+
+    stranger = Principal(999, frozenset({"jobs:write"}))
+    assert database.read(stranger, lambda s: views.list_jobs(s, now)).items == []
+    for look in (
+        lambda s: views.job(s, first, now),
+        lambda s: views.video(s, told.id),
+        lambda s: views.frame_batch(s, batches[0].id),
+        lambda s: submission.cancel(s, first, now),
+        lambda s: submission.retry(s, first, world.env.timing, now),
+        lambda s: submission.remove(s, first),
+    ):
+        with pytest.raises(NotFound):
+            database.write(stranger, look)
