@@ -8,7 +8,6 @@ from podium.biomechanics.body.angles import (
     angle_in_plane,
     angles_of,
     angular_velocity,
-    joint_angle_3d,
     wrap,
 )
 from podium.biomechanics.body.facing import facing
@@ -101,20 +100,6 @@ def test_wrap_keeps_180_and_maps_minus_180_to_it():
         wrap(np.array([180.0, -180, 190, -190, 540, 0])), [180, 180, -170, 170, 180, 0]
     )
     np.testing.assert_allclose(wrap(np.array([90.0, -90, 100]), 180), [90, 90, -80])
-
-
-def test_joint_angles_in_space_are_unsigned():
-    flat = np.concatenate([pose(ankle=(-40, 40), wrist=(25, -25)), np.zeros((1, 33, 1))], axis=-1)
-    by_name = {a.name: joint_angle_3d(a, flat, BLAZEPOSE33)[0] for a in ANGLES if len(a.points) > 2}
-    assert by_name["left_knee_flexion"] == pytest.approx(90)
-    assert by_name["right_elbow_flexion"] == pytest.approx(90)
-    assert by_name["left_hip_flexion"] == pytest.approx(0)
-    turned = flat[..., [2, 1, 0]]  # the athlete faces the camera: nothing changes in space
-    for angle in ANGLES:
-        if len(angle.points) > 2:
-            assert joint_angle_3d(angle, turned, BLAZEPOSE33)[0] == pytest.approx(
-                by_name[angle.name]
-            )
 
 
 @pytest.mark.parametrize(

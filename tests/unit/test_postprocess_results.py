@@ -72,7 +72,7 @@ def test_options_and_the_parameters_of_the_protocol():
         }
     )  # fmt: skip
     assert options.athlete == Nearest(nearest=(-3.5, 20))
-    assert analysis_options(options).smoothing.cutoff_hz == 8
+    assert analysis_options(options, (1280, 720)).smoothing.cutoff_hz == 8
 
 
 def test_results_may_be_a_list_a_single_one_or_one_per_line():
@@ -218,7 +218,8 @@ def test_biomechanics_table_has_a_row_per_frame_and_joint_or_angle(analyses, tmp
     assert hip["speed_m_s"] == hip["angle_deg"] == ""  # neither a height nor 3D key points
     knee = next(row for row in rows if row["name"] == "left_knee_flexion")
     assert knee["x_px"] == ""
-    assert -180 < float(knee["angle_deg"]) <= 180
+    assert -180 < float(knee["angle_plane_deg"]) <= 180
+    assert knee["angle_deg"] == knee["angle_fit_deg"] == ""  # these key points are no body
 
 
 def test_metres_are_pixels_times_the_scale(tmp_path):

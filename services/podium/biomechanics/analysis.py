@@ -11,10 +11,13 @@ from podium.biomechanics.body.angles import (
     angle_in_plane,
     angles_of,
     angular_velocity,
-    joint_angle_3d,
 )
 from podium.biomechanics.body.facing import facing
 from podium.biomechanics.body.scale import Scale, scale
+from podium.biomechanics.body.view import is_side_view
+from podium.biomechanics.fit.primary import Primary, Source, primary
+from podium.biomechanics.fit.result import BodyFit
+from podium.biomechanics.fit.trajectory import fit_body
 from podium.biomechanics.persons.trajectories import Trajectory
 from podium.biomechanics.signals.filters import Smoothing, smooth
 from podium.biomechanics.signals.gaps import fill_gaps, outliers
@@ -34,16 +37,22 @@ class AnalysisOptions:
     max_gap_frames: int = 10
     athlete_height_m: float | None = None
     athlete_mass_kg: float | None = None
+    frame_size: tuple[int, int] | None = None  # pixels; None: as far as the key points reach
 
 
 @dataclass(frozen=True, slots=True)
 class AngleSeries:
-    """One angle over time, each (T,)."""
+    """One angle over time, each (T,).
+
+    ``chosen`` is the angle to read; ``plane_deg`` that in the picture, whatever the view;
+    ``fit_deg`` that of the fitted body, NaN where it is not usable and for angles it has not.
+    """
 
     angle: Angle
-    degrees: Float64
-    velocity_deg_s: Float64
-    degrees_3d: Float64  # joint angles only; NaN without 3D key points
+    chosen: Primary
+    velocity_deg_s: Float64  # of the angle to read
+    plane_deg: Float64
+    fit_deg: Float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +78,13 @@ class Analysis:
     facing: Float64  # (T,) +1 right, -1 left
     scale: Scale
     motion: Motion  # px/s and px/s^2, D = 2
+    fit: BodyFit  # of the raw key points
     angles: tuple[AngleSeries, ...]
     athlete_mass_kg: float | None = None
 
 
 def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -> Analysis:
-    """Drop outliers, fill short gaps, smooth; then angles, velocities and the scale.
+    """Drop outliers, fill short gaps, smooth; fit the body; then angles, velocities and the scale.
 
     Nothing is differentiated before it is smoothed (see ``kinematics.motion``).
     """
@@ -88,6 +98,8 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
     space = _clean(metres, time_s, breaks, options, unit=BODY_HEIGHT_M)
     faces = facing(plane.positions, time_s, skeleton)
     turns = np.append(False, np.diff(faces) != 0)
+    fit = _fit(trajectory, skeleton, options)
+    sideways = is_side_view(plane.positions, skeleton)
     return Analysis(
         trajectory=trajectory,
         skeleton=skeleton,
@@ -105,10 +117,11 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
         ),
         motion=motion(plane.positions, plane.filtered[..., None], time_s, breaks),
         angles=tuple(
-            _series(angle, plane, space, faces, skeleton, time_s=time_s, breaks=breaks | turns)
+            _series(angle, plane, faces, skeleton, fit, sideways=sideways, breaks=breaks | turns)
             for angle in angles_of(skeleton)
         ),
         athlete_mass_kg=options.athlete_mass_kg,
+        fit=fit,
     )
 
 
@@ -130,25 +143,53 @@ def _clean(
     )
 
 
+def _fit(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -> BodyFit:
+    size = options.frame_size
+    if size is None:
+        reach = np.nan_to_num(trajectory.keypoints[..., :2], nan=1.0).max(axis=(0, 1), initial=1.0)
+        size = (int(reach[0]), int(reach[1]))
+    landmarks = trajectory.keypoints_3d
+    return fit_body(
+        trajectory.keypoints[..., :2],
+        np.nan_to_num(trajectory.keypoints[..., 2]),
+        trajectory.time_s,
+        skeleton,
+        size,
+        landmarks_m=landmarks if np.isfinite(landmarks).any() else None,
+        height_m=options.athlete_height_m,
+    )
+
+
 def _series(
     angle: Angle,
     plane: Track,
-    space: Track,
     faces: Float64,
     skeleton: Skeleton,
+    fit: BodyFit,
     *,
-    time_s: Float64,
+    sideways: bool,
     breaks: Bool,
 ) -> AngleSeries:
-    degrees = angle_in_plane(angle, plane.positions, faces, skeleton)
+    in_plane = angle_in_plane(angle, plane.positions, faces, skeleton)
     usable = np.where(plane.filtered[..., None], plane.positions, np.nan)
     steady = angle_in_plane(angle, usable, faces, skeleton)
-    joint = angle.kind == "joint_angle"
+    if angle.name in fit.angles.names:
+        chosen = primary(angle.name, in_plane, fit, looks_sideways=sideways)
+        fitted = fit.angles.of(angle.name)
+        steady = np.where(chosen.source == Source.PICTURE, steady, chosen.degrees)
+    else:
+        chosen, fitted = _in_picture(in_plane), np.full_like(in_plane, np.nan)
+    changes = np.append(False, np.diff(chosen.source) != 0)
     return AngleSeries(
         angle=angle,
-        degrees=degrees,
-        velocity_deg_s=angular_velocity(steady, time_s, breaks, angle.period_deg),
-        degrees_3d=joint_angle_3d(angle, space.positions, skeleton)
-        if joint
-        else np.full_like(degrees, np.nan),
+        chosen=chosen,
+        velocity_deg_s=angular_velocity(steady, fit.time_s, breaks | changes, angle.period_deg),
+        plane_deg=in_plane,
+        fit_deg=fitted,
     )
+
+
+def _in_picture(degrees: Float64) -> Primary:
+    """An angle that is only ever measured in the picture."""
+    source = np.where(np.isfinite(degrees), Source.PICTURE, Source.NONE).astype(np.uint8)
+    return Primary(degrees, np.full_like(degrees, np.nan), source, "")

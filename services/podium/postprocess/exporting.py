@@ -50,8 +50,9 @@ def export(run: Path, formats: Sequence[str]) -> list[Path]:
 def _athletes(run: Path) -> Iterator[Measured]:
     clip = merge(parse_results(_read(run / "results.json")), max_frames=MAX_FRAMES)
     options = _options(run)
+    size = (clip.result.source.width, clip.result.source.height)
     for trajectory in select(link(clip.tracklets, clip.frames), options.athlete):
-        analysis = analyse(trajectory, clip.skeleton, analysis_options(options))
+        analysis = analyse(trajectory, clip.skeleton, analysis_options(options, size))
         yield Measured(analysis, measures_of(analysis))
 
 

@@ -80,12 +80,14 @@ class Postprocessor:
         found = link(clip.tracklets, clip.frames)
         chosen = select(found, options.athlete)
         output.mkdir(parents=True, exist_ok=True)
+        size = (clip.result.source.width, clip.result.source.height)
+        settings = analysis_options(options, size)
         persons: list[Measured] = []
         listed: list[AthleteMeasures] = []
         with open_tables(output, dictionary(clip.skeleton)) as tables:
             for trajectory in chosen:
                 check()
-                analysis = analyse(trajectory, clip.skeleton, analysis_options(options))
+                analysis = analyse(trajectory, clip.skeleton, settings)
                 measures = measures_of(analysis)
                 for table in tables:
                     check()
@@ -155,13 +157,14 @@ class Postprocessor:
         return pictures, notes
 
 
-def analysis_options(options: PostprocessOptions) -> AnalysisOptions:
+def analysis_options(options: PostprocessOptions, frame_size: tuple[int, int]) -> AnalysisOptions:
     """What concerns the analysis."""
     return AnalysisOptions(
         smoothing=Smoothing(options.filter, options.cutoff_hz),
         max_gap_frames=options.max_gap_frames,
         athlete_height_m=options.athlete_height_m,
         athlete_mass_kg=options.athlete_mass_kg,
+        frame_size=frame_size,
     )
 
 

@@ -10,6 +10,7 @@ import podium
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.body.scale import ASSUMPTION
 from podium.biomechanics.body.view import is_side_view
+from podium.biomechanics.fit.primary import Source
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import Measured
 from podium.biomechanics.signals.timeline import rate_hz
@@ -26,11 +27,15 @@ from podium.schemas.summary import (
     Summary,
 )
 
+WORTH_SAYING = 0.05
+
 CONVENTIONS = (
     "Pixels: x to the right, y down, from the centre of the top left pixel. Metres of the plane: "
     "the same axes. 3D metres: camera axes, from the middle of the hips.",
-    "Angles in degrees, in the image plane, as if the athlete faced right: dorsiflexion and "
-    "flexion positive, straight limbs 0; segments from the horizontal, anticlockwise positive.",
+    "Angles in degrees: dorsiflexion and flexion positive, straight limbs 0. Joint angles are "
+    "those in the image plane in a side view and those of a fitted body in oblique views; "
+    "angle_source says which. Segments are in the image plane, as if the athlete faced right, "
+    "from the horizontal, anticlockwise positive.",
     "Velocities and accelerations are derivatives of filtered positions only.",
     "The standard uncertainty of a measure (sd) counts the frame rate and the noise of the key "
     "points; it does not count what the pose model gets wrong on every frame alike.",
@@ -179,11 +184,8 @@ def _warnings(summary: Summary, persons: Sequence[Measured], clip: Clip) -> list
 def _warnings_of_person(person: PersonSummary, analysis: Analysis) -> list[str]:
     name = f"Person {person.person}"
     warnings = []
-    if not person.side_view:
-        warnings.append(
-            f"{name} is not seen from the side: angles in the image plane are not those of the "
-            "joints; prefer the 3D angles."
-        )
+    warnings += [f"{name}: {note}" for note in analysis.fit.notes]
+    warnings += [f"{name}: {text}" for text in _missing_angles(analysis)]
     if person.scale_source == "3d_landmarks":
         warnings.append(
             f"{name}: metres come from the size that the 3D model gives the athlete, which can be "
@@ -194,3 +196,13 @@ def _warnings_of_person(person: PersonSummary, analysis: Analysis) -> list[str]:
     if person.frames_seen > 1 and not np.isfinite(analysis.motion.velocity).any():
         warnings.append(f"{name} is seen too briefly or too patchily for velocities.")
     return warnings
+
+
+def _missing_angles(analysis: Analysis) -> list[str]:
+    """Why there are no knee angles on a part of the frames that is worth a word."""
+    knees = [s.chosen for s in analysis.angles if s.angle.name.endswith("knee_flexion")]
+    reasons = {chosen.reason for chosen in knees if chosen.reason}
+    missing = float(np.mean([chosen.source == Source.NONE for chosen in knees])) if knees else 0.0
+    if missing < WORTH_SAYING:
+        return []
+    return [f"no angles of the knees on {missing:.0%} of the frames: {r}." for r in sorted(reasons)]

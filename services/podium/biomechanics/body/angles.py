@@ -1,4 +1,4 @@
-"""Joint and segment angles in the image plane, and unsigned joint angles in 3D.
+"""Joint and segment angles in the image plane.
 
 Definitions follow Pose2Sim (Pagnon, Domalain & Reveret 2021; ``common.py``), with the left wrist
 as the mirror of the right one. An angle is ``wrap((raw + offset) * sign)``. With y down, ``raw`` is
@@ -106,20 +106,6 @@ def _arms(angle: Angle, positions: Float64, skeleton: Skeleton) -> tuple[Float64
     if len(p) == 3:
         return p[0] - p[1], p[2] - p[1]
     return p[1] - p[0], p[3] - p[2]
-
-
-def joint_angle_3d(angle: Angle, positions: Float64, skeleton: Skeleton) -> Float64:
-    """A joint angle in space, in degrees, from positions (T, J, 3) in metres.
-
-    It has no sign: 0 is the straight joint and 180 the folded one. The ankle alone keeps its
-    sense, 0 at a right angle between shank and foot and positive in dorsiflexion.
-    """
-    u, v = _arms(angle, positions, skeleton)
-    cross = np.linalg.norm(np.cross(u, v), axis=-1)
-    between = np.degrees(np.arctan2(cross, np.sum(u * v, axis=-1)))
-    if len(angle.points) == 3:
-        return np.asarray(180 - between)
-    return np.asarray(angle.offset_deg - between if angle.offset_deg else between)
 
 
 def wrap(degrees: Float64, period: float = 360.0) -> Float64:

@@ -28,7 +28,7 @@ ANGLES = {
 
 def write_c3d(path: Path, markers: Markers, analysis: Analysis) -> None:
     """Write points in millimetres; one that is not known has the residual -1."""
-    angles = {s.angle.name: s.degrees for s in analysis.angles if s.angle.name in ANGLES}
+    angles = {s.angle.name: s.chosen.degrees for s in analysis.angles if s.angle.name in ANGLES}
     degrees = np.zeros((len(markers.time_s), len(angles), 3))
     for column, values in enumerate(angles.values()):
         degrees[:, column, 0] = values

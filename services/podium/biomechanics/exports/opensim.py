@@ -56,7 +56,9 @@ def _trc_rows(markers: Markers) -> Iterator[str]:
 
 def write_mot(path: Path, analysis: Analysis) -> None:
     """Write the joint angles in degrees over time."""
-    angles = {s.angle.name: s.degrees for s in analysis.angles if s.angle.name in COORDINATES}
+    angles = {
+        s.angle.name: s.chosen.degrees for s in analysis.angles if s.angle.name in COORDINATES
+    }
     write_storage(
         path,
         "Coordinates",

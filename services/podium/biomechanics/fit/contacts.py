@@ -29,6 +29,7 @@ def contacts(body: Body, seen: Observations) -> Bool:
     if frames < 3:
         return np.zeros((frames, len(columns)), bool)
     half = max(round(WINDOW_S / 2 * rate_hz(seen.time_s)), _LEAST_FRAMES // 2)
+    half = min(half, (frames - 1) // 2)
     limit = SLOW_PER_S * seen.height_px
     standing = np.zeros((frames, len(columns)), bool)
     for k, column in enumerate(columns):

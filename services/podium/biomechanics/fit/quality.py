@@ -17,6 +17,8 @@ from podium.types import Bool, Float64, UInt8
 
 FRONTAL_DEG = 67.0
 WORST_RESIDUAL = 0.04
+HIDDEN_DEG = 20.0
+"""From here on the trunk hides the far arm."""
 BRIDGED_S = 0.25
 SITTING_S = 1.0
 SITTING_SPEED_M_S = 0.05
@@ -35,15 +37,16 @@ NAMES = (
     "pelvis_tilt",
 )
 SYSTEMATIC_DEG = {
-    "hip_flexion": (5.0, 4.0),
-    "knee_flexion": (5.5, 5.0),
-    "ankle_dorsiflexion": (6.0, 5.0),
-    "shoulder_flexion": (8.0, 8.0),
-    "elbow_flexion": (10.0, 10.0),
-    "trunk_lean": (4.0, 4.0),
-    "pelvis_tilt": (5.0, 3.0),
+    "hip_flexion": (3.8, 4.1, 6.5),
+    "knee_flexion": (4.8, 7.5, 8.5),
+    "ankle_dorsiflexion": (6.0, 7.0, 9.0),
+    "shoulder_flexion": (6.0, 10.5, 9.0),
+    "elbow_flexion": (11.0, 16.0, 6.0),
+    "trunk_lean": (4.0, 4.0, 4.0),
+    "pelvis_tilt": (5.0, 5.0, 3.0),
 }
-"""In a side view, and what is added (in squares) at 60 degrees from it."""
+"""In a side view of the near and of the far side of the body, and what is added (in squares) at 60
+degrees from it. The last two have no truth that they could be set on."""
 
 
 def degrees_of(body: Body, values: Float64) -> Float64:
@@ -58,13 +61,14 @@ def degrees_of(body: Body, values: Float64) -> Float64:
     return np.asarray(np.degrees(np.stack(columns, axis=1)))
 
 
-def sd_of(body: Body, variance: Float64, view_deg: Float64) -> Float64:
+def sd_of(body: Body, variance: Float64, view_deg: Float64, right_near: Bool) -> Float64:
     """Standard deviations (T, A) in degrees from variances (T, N) of the coordinates."""
     columns = []
     for name in NAMES:
         parts = ("pelvis_tilt", "lumbar_extension") if name == "trunk_lean" else (name,)
         noise = variance[:, [body.index[part] for part in parts]].sum(axis=1)
-        side, oblique = SYSTEMATIC_DEG[name.removeprefix("left_").removeprefix("right_")]
+        near, far, oblique = SYSTEMATIC_DEG[name.removeprefix("left_").removeprefix("right_")]
+        side = np.where(right_near == name.startswith("right"), near, far)
         off = side**2 + (oblique * view_deg / 60) ** 2
         columns.append(np.sqrt(np.degrees(1) ** 2 * noise + off))
     return np.stack(columns, axis=1)
@@ -79,12 +83,26 @@ def view_of(body: Body, values: Float64, positions: Float64) -> Float64:
     return np.asarray(np.degrees(np.arcsin(np.clip(np.abs((facing * ray).sum(axis=1)), 0, 1))))
 
 
+def right_is_near(body: Body, values: Float64, positions: Float64) -> Bool:
+    """Whether the right side of the body is nearer to the camera, (T,)."""
+    yaw = values[:, body.index["pelvis_yaw"]]
+    right = np.stack([np.sin(yaw), np.cos(yaw)], axis=1)
+    return np.asarray((right * positions[:, :, (0, 2)].mean(axis=1)).sum(axis=1) < 0)
+
+
+def steady_view(view_deg: Float64, time_s: Float64) -> Float64:
+    """The median view (T,) over a second: the pelvis turns back and forth with every step."""
+    width = min(2 * max(round(rate_hz(time_s) / 2), 1) + 1, len(view_deg))
+    return np.asarray(scipy.ndimage.median_filter(view_deg, width, mode="nearest"))
+
+
 def reasons(
     body: Body,
     degrees: Float64,
     positions: Float64,
     view_deg: Float64,
     *,
+    right_near: Bool,
     time_s: Float64,
     weight: Float64,
     moving_camera: bool,
@@ -94,11 +112,13 @@ def reasons(
     """A ``Why`` for every angle (T, A); weight (T, P) says which points were seen."""
     why = np.zeros(degrees.shape, np.uint8)
     sitting = _sitting(body, degrees, positions, time_s)
-    half = max(round(rate_hz(time_s) / 2), 1)  # the pelvis turns with every step
-    steady = scipy.ndimage.median_filter(view_deg, min(2 * half + 1, len(view_deg)), mode="nearest")
+    steady = steady_view(view_deg, time_s)
     for column, name in enumerate(NAMES):
         if name.endswith("hip_flexion"):
             why[sitting, column] = Why.SITTING
+        if "shoulder" in name or "elbow" in name:
+            far = right_near != name.startswith("right")
+            why[far & (steady > HIDDEN_DEG), column] = Why.HIDDEN
         unseen = ~_bridged(_seen(body, name, weight), time_s)
         why[unseen, column] = Why.NOT_SEEN
     if residual > WORST_RESIDUAL:

@@ -21,6 +21,7 @@ class Why(IntEnum):
     DOES_NOT_FIT = 5
     SITTING = 6
     TOO_SHORT = 7
+    HIDDEN = 8
 
 
 REASONS = {
@@ -31,6 +32,7 @@ REASONS = {
     Why.DOES_NOT_FIT: "the body does not fit the key points",
     Why.SITTING: "the hip key points of a sitting person are not the joints",
     Why.TOO_SHORT: "there are too few frames",
+    Why.HIDDEN: "the trunk hides the arm",
 }
 
 

@@ -23,7 +23,14 @@ from podium.biomechanics.fit.observations import (
     observe,
     without_points,
 )
-from podium.biomechanics.fit.quality import NAMES, degrees_of, reasons, sd_of, view_of
+from podium.biomechanics.fit.quality import (
+    NAMES,
+    degrees_of,
+    reasons,
+    right_is_near,
+    sd_of,
+    view_of,
+)
 from podium.biomechanics.fit.residuals import Problem
 from podium.biomechanics.fit.result import Angles, BodyFit, Why
 from podium.biomechanics.fit.solver import Solution, normal_equations, solve
@@ -295,12 +302,14 @@ def _result(
     known = seen.weight[:, legs] > 0
     residual = float(np.sqrt(np.median(off[:, legs][known] ** 2))) if known.any() else np.inf
     view = view_of(body, fitted.values, points)
+    right_near = right_is_near(body, fitted.values, points)
     degrees = degrees_of(body, fitted.values)
     why = reasons(
         body,
         degrees,
         points,
         view,
+        right_near=right_near,
         time_s=seen.time_s,
         weight=seen.weight,
         moving_camera=moving_camera,
@@ -309,7 +318,7 @@ def _result(
     )
     return BodyFit(
         time_s=seen.time_s,
-        angles=Angles(NAMES, degrees, sd_of(body, fitted.variance, view), why),
+        angles=Angles(NAMES, degrees, sd_of(body, fitted.variance, view, right_near), why),
         coordinates=body.coordinates,
         values=fitted.values,
         points=tuple(body.point_index),

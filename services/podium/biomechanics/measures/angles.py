@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.body.angles import Angle
+from podium.biomechanics.fit.primary import Source
 from podium.biomechanics.measures.measure import Cell, Measure
 from podium.biomechanics.measures.registry import measured
 
@@ -13,45 +17,87 @@ _IN_PLANE = (
     "Angle in the image plane of smoothed key points, as if the athlete faced right; definition "
     "of Pose2Sim (Pagnon, Domalain & Reveret 2021)."
 )
+_CHOSEN = (
+    "Within 15 degrees of a side view the angle in the image plane of smoothed key points "
+    "(definition of Pose2Sim, Pagnon, Domalain & Reveret 2021); else that of a body fitted to the "
+    "whole clip; none from the front or the rear. The column of the source says which."
+)
+_FITTED = "Of an articulated body fitted to the key points of the whole clip; none where unusable."
 
 
 @measured(order=20)
-def plane_angles(analysis: Analysis) -> Iterator[Measure]:
-    """Every angle in the image plane, its rate, and the angle of joints in space."""
+def joint_and_segment_angles(analysis: Analysis) -> Iterator[Measure]:
+    """Every angle to read, its rate, its source, and what it was chosen from."""
     for series in analysis.angles:
-        angle = series.angle
+        angle, chosen = series.angle, series.chosen
         label = angle.name.replace("_", " ")
         joint = angle.kind == "joint_angle"
         plain = angle.name.removeprefix("left_").removeprefix("right_")
+        fitted = angle.name in analysis.fit.angles.names
+        sd = chosen.sd_deg[np.isfinite(chosen.sd_deg)]
+
+        def cell(column: str, angle: Angle = angle) -> Cell:
+            return Cell(kind=angle.kind, row=angle.name, column=column)
+
         yield Measure(
             name=f"{angle.name}_deg",
             label=label,
             unit="deg",
-            method=_IN_PLANE,
-            values=series.degrees,
+            method=_CHOSEN if fitted else _IN_PLANE,
+            values=chosen.degrees,
+            sd=float(np.median(sd)) if len(sd) else None,
+            reason=chosen.reason,
             digits=3,
             shown="report" if joint or plain in _PLOTTED else "tables",
             plot=plain.replace("_", " ").capitalize() if plain in _PLOTTED else "",
-            cell=Cell(kind=angle.kind, row=angle.name, column="angle_deg"),
+            cell=cell("angle_deg"),
         )
         yield Measure(
             name=f"{angle.name}_deg_s",
             label=f"{label}, angular velocity",
             unit="deg/s",
-            method="Central differences of the angle in the image plane.",
+            method="Central differences of the angle, not across a change of its source.",
             values=series.velocity_deg_s,
             digits=3,
             shown="tables",
-            cell=Cell(kind=angle.kind, row=angle.name, column="angular_velocity_deg_s"),
+            cell=cell("angular_velocity_deg_s"),
         )
-        if joint:
+        if not fitted:
+            continue
+        yield Measure(
+            name=f"{angle.name}_sd_deg",
+            label=f"{label}, standard uncertainty",
+            unit="deg",
+            method=(
+                "Noise by the fit's covariance, and what key points and depth get wrong, as found "
+                "on rendered clips."
+            ),
+            values=chosen.sd_deg,
+            digits=1,
+            shown="tables",
+            cell=cell("angle_sd_deg"),
+        )
+        yield Measure(
+            name=f"{angle.name}_source",
+            label=f"{label}, source",
+            unit="",
+            method="1: in the image plane; 2: of the fitted body; empty: there is no angle.",
+            values=np.where(chosen.source == Source.NONE, np.nan, chosen.source),
+            digits=0,
+            shown="tables",
+            cell=cell("angle_source"),
+        )
+        for name, column, method, values in (
+            ("in the image plane", "plane", _IN_PLANE, series.plane_deg),
+            ("of the fitted body", "fit", _FITTED, series.fit_deg),
+        ):
             yield Measure(
-                name=f"{angle.name}_3d_deg",
-                label=f"{label}, in space",
+                name=f"{angle.name}_{column}_deg",
+                label=f"{label}, {name}",
                 unit="deg",
-                method="Unsigned angle between the segments in space, of 3D key points.",
-                values=series.degrees_3d,
+                method=method,
+                values=values,
                 digits=3,
                 shown="tables",
-                cell=Cell(kind=angle.kind, row=angle.name, column="angle_3d_deg"),
+                cell=cell(f"angle_{column}_deg"),
             )

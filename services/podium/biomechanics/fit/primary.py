@@ -1,0 +1,74 @@
+"""Which of the two angles of a joint is the one to read: in the picture, or of the fitted body.
+
+Seen from the side the angle between key points in the picture is as good as the fit and assumes
+nothing of a body. In oblique views the picture alone is wrong and the fit is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from podium.biomechanics.fit.quality import steady_view
+from podium.biomechanics.fit.result import REASONS, BodyFit, Why
+from podium.types import Float64, UInt8
+
+SIDE_VIEW_DEG = 15.0
+_NO_FIT = (Why.TOO_SHORT, Why.NOT_CONVERGED, Why.DOES_NOT_FIT)
+
+
+class Source(IntEnum):
+    """Where a sample comes from."""
+
+    NONE = 0
+    PICTURE = 1
+    FIT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Primary:
+    """The angle to read, sample by sample."""
+
+    degrees: Float64  # (T,) NaN where there is none
+    sd_deg: Float64  # (T,) NaN likewise
+    source: UInt8  # (T,) a ``Source``
+    reason: str  # why samples are missing; empty if none is
+
+
+def primary(name: str, plane_deg: Float64, fit: BodyFit, *, looks_sideways: bool) -> Primary:
+    """Choose for one joint angle.
+
+    Args:
+        name: Of ``quality.NAMES``.
+        plane_deg: (T,) the angle in the picture.
+        fit: Of the same frames.
+        looks_sideways: Whether the shoulders look narrow; decides where no body was fitted.
+    """
+    column = fit.angles.names.index(name)
+    why = fit.angles.why[:, column]
+    unfitted = np.isin(why, _NO_FIT)
+    sideways = np.where(
+        unfitted, looks_sideways, steady_view(fit.view_deg, fit.time_s) <= SIDE_VIEW_DEG
+    )
+    in_picture = sideways & (unfitted | (why == Why.USABLE) | (why == Why.HIDDEN))
+    in_picture &= np.isfinite(plane_deg)
+    fitted = ~in_picture & (why == Why.USABLE)
+    source = np.where(in_picture, Source.PICTURE, np.where(fitted, Source.FIT, Source.NONE))
+    degrees = np.where(in_picture, plane_deg, fit.angles.degrees[:, column])
+    missing = source == Source.NONE
+    return Primary(
+        degrees=np.where(missing, np.nan, degrees),
+        sd_deg=np.where(missing, np.nan, fit.angles.sd_deg[:, column]),
+        source=source.astype(np.uint8),
+        reason=_reason(why[missing]),
+    )
+
+
+def _reason(why: UInt8) -> str:
+    """The commonest reason, in words."""
+    known = why[why != Why.USABLE]
+    if not len(known):
+        return ""
+    return REASONS[Why(int(np.bincount(known).argmax()))]
