@@ -7,15 +7,21 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from podium.errors import Conflict, Forbidden, NotFound, Unprocessable
 from podium.jobs import housekeeping, uploads
+from podium.jobs.estimate import estimate
+from podium.jobs.folder_objects import FolderObjects
 from podium.jobs.principal import SYSTEM, Principal
-from podium.jobs.sql import catalogue, jobs, submission, views
+from podium.jobs.reconcile import reconcile
+from podium.jobs.results import results
+from podium.jobs.sql import catalogue, gauges, jobs, submission, views
 from podium.jobs.sql.database import Database
 from podium.schemas import objects as schemas
+from podium.schemas.jobs import JobCreate
 from podium.schemas.objects import UploadCreate
 from tests.support.fake_gateway import FakeGateway, fake_gateway
 from tests.support.job_world import World, make_world, zipped
@@ -247,3 +253,65 @@ def test_views_say_how_far_a_job_is_and_strangers_see_none(
     ):
         with pytest.raises(NotFound):
             database.write(stranger, look)
+
+
+def test_an_estimate_checks_all_and_keeps_nothing(
+    world: World, video: Path, tmp_path: Path, gateway: FakeGateway
+) -> None:
+    good = video.read_bytes()
+    both = zipped(tmp_path / "x.zip", {"a.mp4": good, "b.mp4": b"broken", "c.txt": b"x"})
+    gateway.delay_s = 0.05
+    done = world.submit(both)
+    with world.controller():
+        world.wait(done)
+    env = replace(world.env, tier_usd_per_hour=3.6)
+    wanted = JobCreate.model_validate(
+        {
+            "input": {"upload_id": world.upload(both)},
+            "pipeline_id": world.pipeline_id,
+            "job_parameters": {"step": 2, "batch_frames": 4},
+        }
+    )
+    told = estimate(env, world.principal, wanted)
+    assert (told.videos, told.frames, told.frame_batches, told.queue_position) == (2, 13, 4, 0)
+    assert [problem.message.partition(":")[0] for problem in told.problems] == ["b.mp4"]
+    assert told.frames_per_s is not None
+    assert told.seconds == pytest.approx(13 / told.frames_per_s, abs=0.1)
+    assert told.cost_usd == pytest.approx(told.seconds * 0.001, abs=1e-3)
+    jobs_there = env.database.read(world.principal, lambda s: views.list_jobs(s, env.now()))
+    assert [job.id for job in jobs_there.items] == [done]
+    with pytest.raises(Unprocessable, match="pipeline_id"):
+        estimate(env, world.principal, wanted.model_copy(update={"pipeline_id": 999}))
+
+
+def test_results_are_listed_with_addresses_that_work(
+    world: World, video: Path, gateway: FakeGateway
+) -> None:
+    job_id = world.submit(video)
+    waiting = results(world.env, world.principal, job_id)
+    assert (waiting.job_status, waiting.videos, waiting.manifest) == ("queued", [], None)
+    with world.controller():
+        world.wait(job_id)
+    there = results(world.env, world.principal, job_id)
+    assert there.manifest is not None
+    [shown] = there.videos
+    assert [file.name for file in shown.files] == ["keypoints.csv", "results.json"]
+    objects = world.env.objects
+    assert isinstance(objects, FolderObjects)
+    split = urlsplit(shown.files[0].url)
+    query = dict(parse_qsl(split.query))
+    name, path = objects.send(split.path.removeprefix("/v1/objects/"), query)
+    assert (name, path.read_text()) == ("keypoints.csv", "frames\n25\n")
+    with pytest.raises(NotFound):
+        results(world.env, Principal(999), job_id)
+
+
+def test_gauges_count_what_has_not_ended(world: World, video: Path) -> None:
+    first = world.submit(video)
+    read = lambda: world.env.database.read(SYSTEM, lambda s: gauges.gauges(s, world.env.now()))  # noqa: E731
+    assert read().jobs == {"queued": 1}
+    for _ in range(2):
+        reconcile(world.env, first)
+    told = read()
+    assert (told.jobs, told.waiting, told.at_work) == ({"processing": 1}, {"standard": 3}, {})
+    assert 0 <= told.oldest_s["standard"] < 60

@@ -50,6 +50,7 @@ class Environment:
         timing: How long and how often.
         archives: What a ZIP may hold.
         videos: What a video may be.
+        tier_usd_per_hour: What the nodes of a tier cost, for estimates; None: not known.
         private_webhooks: Whether webhooks may lead into private networks.
         now: The clock.
     """
@@ -63,6 +64,7 @@ class Environment:
     timing: Timing = field(default_factory=Timing)
     archives: ArchiveLimits = field(default_factory=ArchiveLimits)
     videos: ProbeLimits = field(default_factory=ProbeLimits)
+    tier_usd_per_hour: float | None = None
     private_webhooks: bool = False
     now: Callable[[], datetime] = utc_now
 

@@ -239,3 +239,57 @@ class JobEvent(Answered):
     type: EventType
     created_at: Time
     data: dict[str, JsonValue]
+
+
+class ResultFile(Answered):
+    """A file of results, and where to get it for a while."""
+
+    name: str
+    path: str
+    size_bytes: int
+    media_type: str
+    sha256: str | None = None
+    url: str
+
+
+class VideoResults(Answered):
+    """The files of one video."""
+
+    video_id: Id
+    video_name: str
+    video_status: JobState
+    files: list[ResultFile]
+
+
+class JobResults(Answered):
+    """The files of a job: of each video that has some, those beside the videos, the manifest."""
+
+    job_id: Id
+    job_status: JobState
+    videos: list[VideoResults]
+    other_files: list[ResultFile]
+    manifest: ResultFile | None
+    """Null until the job has ended."""
+
+
+class JobEstimate(Answered):
+    """What a job would be, without making it."""
+
+    videos: int
+    frames: int
+    frame_batches: int
+    seconds: float | None
+    """From its turn to its end, at the rate that the tier had of late; null while that is not
+    known."""
+
+    frames_per_s: float | None
+    """The rate that was measured."""
+
+    cost_usd: float | None
+    """Of the nodes of the tier for this time; null without their price."""
+
+    queue_position: int
+    """Frame batches of the same class and project that wait before."""
+
+    problems: list[JobError]
+    """Of videos that would fail."""

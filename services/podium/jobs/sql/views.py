@@ -98,7 +98,8 @@ def list_frame_batches(
         wanted = wanted.where(FrameBatch.video_id == video_id)
     size = min(limit, LARGEST_LIMIT)
     rows = session.scalars(wanted.limit(size + 1)).all()
-    return page_of([_frame_batch(row) for row in rows[:size]], len(rows) > size)
+    keys = _keys(session, rows)
+    return page_of([_frame_batch(row, keys) for row in rows[:size]], len(rows) > size)
 
 
 def frame_batch(session: Session, batch_id: int) -> schemas.FrameBatch:
@@ -106,7 +107,7 @@ def frame_batch(session: Session, batch_id: int) -> schemas.FrameBatch:
     row = session.scalars(select(FrameBatch).where(FrameBatch.id == batch_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no frame_batch {batch_id}")
-    return _frame_batch(row)
+    return _frame_batch(row, _keys(session, [row]))
 
 
 def _shown(session: Session, rows: Sequence[Job], now: datetime) -> list[schemas.Job]:
@@ -171,14 +172,24 @@ def _place(session: Session, row: Job) -> int | None:
 
 
 def _video(row: Video) -> schemas.Video:
-    return schemas.Video(**_columns(row, schemas.Video, _DERIVED), error=error_of(row))
+    values = _columns(row, schemas.Video, _DERIVED)
+    return schemas.Video(
+        **{**values, "video_path": row.video_key or row.video_path}, error=error_of(row)
+    )
 
 
-def _frame_batch(row: FrameBatch) -> schemas.FrameBatch:
+def _keys(session: Session, rows: Sequence[FrameBatch]) -> dict[int, str]:
+    """Video -> its key in the object store: where that lies on a server is nobody's business."""
+    wanted = select(Video.id, Video.video_key).where(Video.id.in_({row.video_id for row in rows}))
+    return {video_id: key for video_id, key in session.execute(wanted) if key is not None}
+
+
+def _frame_batch(row: FrameBatch, keys: dict[int, str]) -> schemas.FrameBatch:
     error = None
     if row.error_code is not None and row.frame_batch_status != "succeeded":
         error = schemas.JobError(code=row.error_code, message=row.error_message or "")
     values = _columns(row, schemas.FrameBatch, {"error", "version"})
+    values["frame_batch_input_path"] = keys.get(row.video_id, row.frame_batch_input_path)
     return schemas.FrameBatch(**values, version=row.attempt + 1, error=error)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from podium.errors import NotFound, PodiumError
-from podium.jobs import failures
+from podium.errors import PodiumError
+from podium.jobs import failures, results
 from podium.jobs.environment import Environment
 from podium.jobs.objects import job_folder
 from podium.jobs.oplog import action
@@ -20,8 +20,6 @@ from podium.jobs.sql.collecting import Ended, OpenVideo
 from podium.schemas.jobs import JobError
 from podium.schemas.states import JobState
 from podium.schemas.summary import OutputFile
-
-MANIFEST = "manifest.json"
 
 
 @dataclass
@@ -53,16 +51,16 @@ def collect(env: Environment, job_id: int, *, ends_as: JobState | None = None) -
             collecting.open_videos, job_id=job_id, tries=env.timing.steps["collect"].tries
         )
         for video in env.database.read(SYSTEM, listed):
-            results = _collected(env, video, ends_as)
-            _keep_files(env, video, results)
+            there = _collected(env, video, ends_as)
+            _keep_files(env, video, there)
             env.database.write(
                 SYSTEM,
                 partial(
                     collecting.finish,
                     video=video,
-                    state=results.state,
-                    warnings=results.warnings,
-                    error=results.error,
+                    state=there.state,
+                    warnings=there.warnings,
+                    error=there.error,
                     now=env.now(),
                 ),
             )
@@ -82,7 +80,7 @@ def _collected(env: Environment, video: OpenVideo, ends_as: JobState | None) -> 
             return _Results(ends_as)
         why = video.first_error or JobError(code="no_results", message="it has no frames")
         return _Results("failed", why)
-    key = f"{video.results_folder}/results.json"
+    key = f"{video.results_folder}/{results.WHOLE}"
     env.objects.put(key, _joined(env, video.result_keys))
     missing = None
     if video.missing:
@@ -123,13 +121,13 @@ def _joined(env: Environment, keys: Sequence[str]) -> Iterator[bytes]:
     yield b"]\n"
 
 
-def _keep_files(env: Environment, video: OpenVideo, results: _Results) -> None:
+def _keep_files(env: Environment, video: OpenVideo, there: _Results) -> None:
     """The list of the files of a video, for the manifest, under keys in place of addresses."""
     files = [
         {**file.model_dump(exclude={"uri"}), "path": f"{video.results_folder}/{file.name}"}
-        for file in results.files
+        for file in there.files
     ]
-    env.objects.put(f"{video.results_folder}/files.json", orjson.dumps(files))
+    env.objects.put(f"{video.results_folder}/{results.FILES}", orjson.dumps(files))
 
 
 def _verdict(
@@ -166,7 +164,8 @@ def _named(videos: Sequence[Ended], lacking: Sequence[Ended]) -> str:
 def _write_manifest(env: Environment, job_id: int, state: JobState, error: JobError | None) -> None:
     facts = env.database.read(SYSTEM, partial(collecting.facts, job_id=job_id))
     videos = [
-        {**video, "files": _files(env, str(video["video_results_path"]))} for video in facts.videos
+        {**video, "files": results.listed(env, str(video["video_results_path"]))}
+        for video in facts.videos
     ]
     manifest = {
         **facts.job,
@@ -175,21 +174,6 @@ def _write_manifest(env: Environment, job_id: int, state: JobState, error: JobEr
         "videos": videos,
     }
     env.objects.put(
-        f"{job_folder(facts.project_id, job_id)}/{MANIFEST}",
+        f"{job_folder(facts.project_id, job_id)}/{results.MANIFEST}",
         orjson.dumps(manifest, option=orjson.OPT_INDENT_2),
     )
-
-
-def _files(env: Environment, folder: str) -> list[dict[str, Any]]:
-    try:
-        files: list[dict[str, Any]] = orjson.loads(
-            b"".join(env.objects.read(f"{folder}/files.json"))
-        )
-    except NotFound:
-        files = []
-    try:
-        key = f"{folder}/results.json"
-        whole = {"name": "results.json", "size_bytes": env.objects.size_bytes(key), "path": key}
-    except NotFound:
-        return files
-    return [*files, {**whole, "media_type": "application/json"}]

@@ -105,9 +105,9 @@ def _take_apart(env: Environment, source: videos.Source, folder: str, found: _Fo
             return
         with Archive(path, env.archives) as archive:
             for ordinal, entry in enumerate(archive.entries):
-                with _unpacked(archive.read(entry)) as (unpacked, damage):
+                with unpacked(archive.read(entry)) as (whole, damage):
                     at = f"{folder}/{{}}/{ordinal}"
-                    _keep(env, at, entry.name, unpacked, damage=damage, found=found)
+                    _keep(env, at, entry.name, whole, damage=damage, found=found)
 
 
 def _keep(
@@ -115,7 +115,7 @@ def _keep(
 ) -> None:
     """Store a file of an archive, as a video or as something beside the videos."""
     size = path.stat().st_size
-    if not _is_video(name, path):
+    if not is_video(name, path):
         key = at.format("files") + suffix_of(name)
         env.objects.put(key, path)
         found.others.append(OtherFile(name=name, path=key, size_bytes=size))
@@ -128,7 +128,7 @@ def _keep(
 
 
 @contextmanager
-def _unpacked(pieces: Iterator[bytes]) -> Iterator[tuple[Path, JobError | None]]:
+def unpacked(pieces: Iterator[bytes]) -> Iterator[tuple[Path, JobError | None]]:
     """The bytes in a file of our own, and what is wrong with them."""
     damage = None
     with tempfile.TemporaryDirectory(prefix="podium-upload-") as folder:
@@ -141,7 +141,7 @@ def _unpacked(pieces: Iterator[bytes]) -> Iterator[tuple[Path, JobError | None]]
         yield path, damage
 
 
-def _is_video(name: str, path: Path) -> bool:
+def is_video(name: str, path: Path) -> bool:
     """By its suffix, so that a broken one is reported; or by its content."""
     if suffix_of(name) in _VIDEO_SUFFIXES:
         return True
