@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 
-from podium.errors import DeadlineExceeded
+from podium.errors import DeadlineExceeded, Unprocessable
 from podium.serving.calling.client import OipClient
 from podium.serving.calling.connections import Connections
 from podium.serving.calling.endpoints import StaticEndpoints
@@ -28,6 +28,8 @@ class Replica:
         self.held.set()
         self.refusals = 0
         self.answered = 0
+        self.dies_of: float | None = None
+        self.dead = False
         self._server: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -58,7 +60,12 @@ class Replica:
                 body = await reader.readexactly(int(fields[b"content-length"]))
                 await self.held.wait()
                 length = fields[b"inference-header-content-length"].decode()
-                writer.write(self._answer(read_request(body, length)))
+                request = read_request(body, length)
+                if request.inputs["x"][0] == self.dies_of:
+                    self.dead = True
+                    self.die()
+                    return
+                writer.write(self._answer(request))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
@@ -100,6 +107,21 @@ async def test_however_many_calls_a_dying_replica_has_none_is_lost():
         replicas[1].held.set()
         assert await asyncio.gather(*calls) == list(range(CALLS))
         assert replicas[1].answered == CALLS
+
+
+async def test_a_request_that_kills_is_not_passed_on_to_every_replica():
+    replicas = [Replica() for _ in range(5)]
+    urls = [await replica.start() for replica in replicas]
+    for replica in replicas:
+        replica.dies_of = 13.0
+    async with Connections() as pool:
+        client = OipClient(pool, "pose2d", StaticEndpoints(urls))
+        with pytest.raises(Unprocessable, match="2 replicas were lost while they worked on this"):
+            await ask(client, 13)
+        assert sum(replica.dead for replica in replicas) == 2
+        assert [await ask(client, number) for number in range(10)] == list(range(10))
+    for replica in replicas:
+        await replica.stop()
 
 
 async def test_a_call_that_only_one_replica_can_answer_waits_while_that_one_is_full():

@@ -252,3 +252,21 @@ def test_answers_of_stages():
 def test_the_protocols_own_parameters_are_let_through():
     given_parameters = {"timeout": 1, "triton_x": 2, "sequence_id": 3, "priority": 0, "start": 4}
     assert without_reserved(given_parameters) == {"start": 4}
+
+
+def test_an_empty_list_of_outputs_asks_for_all():
+    request = read_request(b'{"inputs":[],"outputs":[]}', None)
+    assert request.outputs is None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"classification": 3}, "y: output parameter 'classification' is not known"),
+        ({"binary_data": 1}, "y: binary_data must be true or false"),
+    ],
+)
+def test_output_parameters_that_are_not_known_are_refused(parameters, message):
+    body = json.dumps({"inputs": [], "outputs": [{"name": "y", "parameters": parameters}]})
+    with pytest.raises(InvalidInput, match=message):
+        read_request(body.encode(), None)

@@ -11,10 +11,9 @@ import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import Field
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 
 from podium.errors import InvalidInput
+from podium.gateway.forms import read_form
 from podium.gateway.ndjson import NDJSON, ndjson
 from podium.gateway.pipelines import Pipelines
 from podium.pipelines.spec import PipelineRequest
@@ -197,9 +196,14 @@ async def _read(request: Request, max_bytes: int) -> tuple[Media, PipelineReques
     """The media and the options, from whichever of the three forms the request has."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     query: dict[str, Any] = dict(request.query_params)
-    if kind == "multipart/form-data":
-        return await _read_form(request, query)
     body = await read_body(request, max_bytes)
+    if kind == "multipart/form-data":
+        media, fields = read_form(body, request.headers["content-type"])
+        if media is None:
+            raise InvalidInput("is missing: the file of the form", field="media")
+        if not media:
+            raise InvalidInput("is empty", field="media")
+        return Media(data=media), read_parameters(PipelineRequest, fields | query, reserved=False)
     if kind == "application/json":
         options = await parse_charged(read_object, body, len(body)) | query
         uri = options.pop("uri", None)
@@ -212,18 +216,3 @@ async def _read(request: Request, max_bytes: int) -> tuple[Media, PipelineReques
             field="body",
         )
     return Media(data=body), read_parameters(PipelineRequest, query, reserved=False)
-
-
-async def _read_form(request: Request, query: dict[str, Any]) -> tuple[Media, PipelineRequest]:
-    try:
-        async with request.form(max_files=1, max_fields=32) as form:
-            fields: dict[str, Any] = dict(form)
-            upload = fields.pop("media", None)
-            if not isinstance(upload, UploadFile):
-                raise InvalidInput("is missing: the file of the form", field="media")
-            data = await upload.read()
-    except HTTPException as error:
-        raise InvalidInput(str(error.detail), field="body") from None
-    if not data:
-        raise InvalidInput("is empty", field="media")
-    return Media(data=data), read_parameters(PipelineRequest, fields | query, reserved=False)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from podium.errors import Unavailable
 from podium.local.log_lines import readable
+from podium.serving.server import WITH_PARENT
 
 LogSink = Callable[[str, str], None]
 """Called with the name of a service and one line of its output, from a thread."""
@@ -26,7 +27,7 @@ class ServiceProcess:
     """``python -m podium.<name>`` on a loopback port, in a process group of its own.
 
     The group keeps Ctrl-C of the terminal away from the service: the stack stops its services in
-    order.
+    order. The service ends when this process does, even when it is killed.
 
     Args:
         name: Of the service.
@@ -54,8 +55,8 @@ class ServiceProcess:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         # -P: a folder called podium where the command is run does not shadow the package.
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-P", "-m", f"podium.{name}"],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-P", "-m", f"podium.{name}", WITH_PARENT],
+            stdin=subprocess.PIPE,  # it ends with this process, however that ends
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={
@@ -118,6 +119,8 @@ class ServiceProcess:
         except subprocess.TimeoutExpired:
             return False
         self._reader.join(timeout=1)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         return True
 
     def _signal(self, number: signal.Signals) -> None:

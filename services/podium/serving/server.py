@@ -6,7 +6,10 @@ import asyncio
 import functools
 import gc
 import logging
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar, cast
@@ -29,6 +32,9 @@ S = TypeVar("S", bound=ServiceSettings)
 _GC_THRESHOLD = 20_000
 """A request makes some hundred objects, nearly all of which reference counts free."""
 
+WITH_PARENT = "--with-parent"
+"""Argument of a service that is to stop when its standard input is closed."""
+
 _log = logging.getLogger("podium.server")
 
 
@@ -39,6 +45,8 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
     """
     configure_logging(service, "info")
     finish_before_others()
+    if WITH_PARENT in sys.argv:
+        threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
     try:
         settings = settings_type()
         configure_logging(service, settings.log_level)
@@ -68,6 +76,13 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
         timeout_keep_alive=settings.keep_alive_s,
     )
     DrainingServer(config, app.state.admission, settings.drain_s).run()
+
+
+def _stop_with_parent() -> None:
+    """Wait for the end of standard input, whose other end the parent holds, and stop."""
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class DrainingServer(uvicorn.Server):

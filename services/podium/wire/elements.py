@@ -76,6 +76,10 @@ def from_json(
         array = np.asarray(data)
     except ValueError:
         raise InvalidInput("data is ragged", field=name) from None
+    if dtype == np.uint64 and array.dtype == np.float64:  # numpy has no other type for both halves
+        whole = np.asarray(data, object)
+        if all(type(value) is int and 0 <= value < 1 << 64 for value in whole.flat):
+            array = whole.astype(np.uint64)
     if (
         array.size
         and array.dtype.kind not in {"b": "b", "u": "iu", "i": "iu", "f": "iuf"}[dtype.kind]

@@ -44,13 +44,13 @@ def read_request(body: bytes, header_length: str | None) -> InferRequest:
     parameters = _parameters(header)
     wanted: dict[str, bool] | None = None
     binary = parameters.pop("binary_data_output", False) is True
-    if header.get("outputs") is not None:
+    if header.get("outputs") not in (None, []):  # an empty list asks for all, as with Triton
         wanted = {}
         for i, output in enumerate(_objects(header["outputs"], "outputs")):
             name = _name(output, f"outputs[{i}]")
             if name in wanted:
                 raise InvalidInput(f"{name!r} is asked for twice", field="outputs")
-            wanted[name] = _parameters(output).get("binary_data", binary) is True
+            wanted[name] = _is_binary(_parameters(output), name, default=binary)
     request_id = header.get("id", "")
     if not isinstance(request_id, str):
         raise InvalidInput("must be a string", field="id")
@@ -157,6 +157,18 @@ def _parameters(holder: dict[str, Any]) -> dict[str, Parameter]:
         if not isinstance(value, str | int | float | bool):
             raise InvalidInput("must be a string, a number or a boolean", field=f"parameters.{key}")
     return dict(parameters)
+
+
+def _is_binary(parameters: dict[str, Parameter], name: str, *, default: bool) -> bool:
+    """Whether an output is wanted as binary data; there are no other parameters of outputs."""
+    for key in parameters.keys() - {"binary_data"}:
+        raise InvalidInput(
+            f"output parameter {key!r} is not known, only binary_data is", field=name
+        )
+    binary = parameters.get("binary_data", default)
+    if not isinstance(binary, bool):
+        raise InvalidInput("binary_data must be true or false", field=name)
+    return binary
 
 
 def _read_tensors(tensors: Sequence[dict[str, Any]], blobs: memoryview) -> dict[str, NDArray[Any]]:

@@ -20,6 +20,7 @@ from podium.errors import (
     PodiumError,
     StageFailed,
     Unavailable,
+    Unprocessable,
 )
 from podium.serving.calling.balancer import Balancer, Replica, RetryBudget
 from podium.serving.calling.connections import (
@@ -46,6 +47,9 @@ from podium.wire import (
 T = TypeVar("T")
 
 _MAX_ATTEMPTS = 5
+_MOST_LOSSES = 2
+"""One replica may be lost by chance while it works on a request. After two, the request is
+suspected of killing them: all would follow."""
 _BACKOFF_S = 0.05
 _MAX_BACKOFF_S = 2.0
 
@@ -56,7 +60,8 @@ class OipClient:
     Calls are idempotent. What fails for a reason that another replica, or the same one a little
     later, need not have (no connection, 429, 502, 503, 504) is tried again with full jitter,
     within the deadline and the retry budget. Lost connections are outside the budget: a replica
-    that dies fails all its calls at once, and works on them no more.
+    that dies fails all its calls at once, and works on them no more. A request that was in work on
+    two replicas when they died is not passed on to a third.
 
     A model whose run takes minutes is better not run twice at the same time: where it is not
     ``repeatable``, only runs that no replica has begun are tried again.
@@ -109,6 +114,7 @@ class OipClient:
             call: Name in metrics and timings, where a stage answers several; None: the stage's.
 
         Raises:
+            Unprocessable: replicas die of the request.
             PodiumError: what the stage answered, or Unavailable when it does not answer;
                 StageFailed in place of the latter when the run may not be repeated.
         """
@@ -164,6 +170,7 @@ class OipClient:
         """Call replicas until one answers, within deadline and budget."""
         self._budget.first_attempt()
         tried: set[str] = set()
+        losses = 0  # of replicas that may have been at work
         for attempt in itertools.count(1):
             with self.balancer.pick(rows, avoid=tried, only=only) as replica:
                 started = time.monotonic()
@@ -182,6 +189,12 @@ class OipClient:
                         raise
                     if not (isinstance(error, _ConnectionLost) or self._budget.may_retry()):
                         raise
+                    losses += isinstance(error, _AnswerLost)
+                    if losses == _MOST_LOSSES:
+                        raise Unprocessable(
+                            f"{self.stage}: {losses} replicas were lost while they worked on this "
+                            "request, so it is not passed on to another one"
+                        ) from None
                     tried.add(replica.address)
                     self._metrics.retries.inc()
                     failed = error
