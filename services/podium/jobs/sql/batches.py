@@ -269,6 +269,11 @@ def fail(session: Session, held: Claim, code: str, message: str, now: datetime) 
     return _give_up(session, held, values, now)
 
 
+def drop(session: Session, held: Claim, now: datetime) -> bool:
+    """End a batch whose job was canceled before it began; False where it is no longer held."""
+    return _give_up(session, held, {"frame_batch_status": "canceled"}, now)
+
+
 def release(
     session: Session,
     held: Claim,

@@ -173,20 +173,18 @@ def poke(session: Session, job_id: int, now: datetime) -> None:
 
 def complete_batch(session: Session, batch_id: int, job_id: int, now: datetime) -> bool:
     """Say that the result of a batch is there, and have the job looked at after the last one."""
-    if not batches.complete(session, batch_id, now):
-        return False
-    if not batches.is_any_open(session, job_id):
-        poke(session, job_id, now)
-    return True
+    return _after_one(session, job_id, batches.complete(session, batch_id, now), now)
 
 
 def fail_batch(session: Session, held: Claim, code: str, message: str, now: datetime) -> bool:
     """End a batch without a result, and have the job looked at after the last one."""
-    if not batches.fail(session, held, code, message, now):
-        return False
-    if not batches.is_any_open(session, held.job_id):
-        poke(session, held.job_id, now)
-    return True
+    ended = batches.fail(session, held, code, message, now)
+    return _after_one(session, held.job_id, ended, now)
+
+
+def drop_batch(session: Session, held: Claim, now: datetime) -> bool:
+    """End a batch of a canceled job, and have the job looked at after the last one."""
+    return _after_one(session, held.job_id, batches.drop(session, held, now), now)
 
 
 def work(session: Session, job_id: int) -> Work:
@@ -220,6 +218,12 @@ def request_cancel(session: Session, job_id: int, now: datetime) -> bool:
         return False
     batches.cancel(session, job_id, ("pending", "submitted"), now)
     return True
+
+
+def _after_one(session: Session, job_id: int, has_ended: bool, now: datetime) -> bool:
+    if has_ended and not batches.is_any_open(session, job_id):
+        poke(session, job_id, now)
+    return has_ended
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

@@ -47,7 +47,7 @@ def work_on(env: Environment, held: Claim) -> Outcome:
         try:
             work = env.database.read(SYSTEM, partial(jobs.work, job_id=held.job_id))
             if work.is_canceling:
-                result: Outcome = _dead(env, held, "canceled", "the job was canceled")
+                result: Outcome = _dropped(env, held)
             elif not _is_there(env, held):
                 env.objects.put(held.results_key, _call(env, held, work), once=True)
                 result = _done(env, held)
@@ -112,6 +112,11 @@ def _failed(env: Environment, held: Claim, error: Exception) -> Outcome:
         now=env.now(),
     )
     return "retry" if env.database.write(SYSTEM, released) else "duplicate"
+
+
+def _dropped(env: Environment, held: Claim) -> Outcome:
+    ended = env.database.write(SYSTEM, partial(jobs.drop_batch, held=held, now=env.now()))
+    return "dead" if ended else "duplicate"
 
 
 def _dead(env: Environment, held: Claim, code: str, message: str) -> Outcome:
