@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,8 @@ import pytest
 from podium.decode.decoder import Decoder
 from podium.decode.settings import DecodeSettings
 from podium.errors import StageFailed
+from podium.lab.bench.workloads import no_op_repository
+from podium.local.in_process import local_stages
 from podium.pipelines.ranges import PipelineLimits
 from podium.pipelines.run import PipelineRun
 from podium.pipelines.spec import SHIPPED, PipelineRequest, load_pipelines
@@ -56,6 +59,33 @@ class Pose:
 def picture() -> Media:
     _, data = cv2.imencode(".jpg", np.zeros((720, 1280, 3), np.uint8))
     return Media(data=data.tobytes())
+
+
+async def test_a_single_frame_goes_with_its_crops(model_repository, tmp_path, picture):
+    released = []
+
+    class Decode(Decoder):
+        async def crop(self, *arguments, release=False):
+            crops = await super().crop(*arguments, release=release)
+            assert (self._store.bytes == 0) == release
+            return crops
+
+        def release(self, frames):
+            released.append(self._store.bytes)
+            super().release(frames)
+
+    models = no_op_repository(model_repository, tmp_path)
+    with local_stages(models) as stages, Decode(DecodeSettings()) as decoder:
+        run = PipelineRun(
+            replace(stages, decode=decoder),
+            load_pipelines([Path(SHIPPED)])["pose-2d"],
+            picture,
+            PipelineRequest(tiles="never"),
+            PipelineLimits(),
+        )
+        assert (await run.answer()).status == ["ok"]
+        assert decoder._store.bytes == 0
+    assert len(released) == 1  # by the crop, not by a call of its own
 
 
 @pytest.mark.parametrize("behaviour", ["finds nobody", "fails", "hangs"])

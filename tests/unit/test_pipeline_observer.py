@@ -49,16 +49,17 @@ async def test_phases_are_told_and_times_grow_from_answer_to_answer(stages, clip
         observer=watcher,
     )
     answers = [answer async for answer in run.stream()]
-    assert Counter(name for name, _ in watcher.phases) == dict.fromkeys(
-        ("queue", "decode", "detection", "crop", "pose2d"), 3
-    )
+    told = Counter(name for name, _ in watcher.phases)
+    assert set(told) == {"queue", "decode", "detection", "crop", "pose2d"}
+    assert told["queue"] == told["decode"] == told["detection"] == 3  # one a chunk
+    assert told["crop"] == told["pose2d"] >= 3
     assert all(seconds >= 0 for _, seconds in watcher.phases)
     calls = [answer.timing_ms["decode"]["calls"] for answer in answers]
     assert calls == sorted(calls)
     assert calls[0] < calls[-1] == 3  # an earlier answer does not change with later ones
     assert "queue" not in answers[-1].timing_ms
     whole = await run.answer()
-    assert whole.timing_ms["pose2d"]["calls"] == 3
+    assert whole.timing_ms["pose2d"]["calls"] == told["pose2d"]
 
 
 async def test_the_wait_for_a_turn_is_a_phase(stages, clip):

@@ -78,11 +78,14 @@ class ChunkWork:
                 self.stages, plan.detection, models.detector.letterbox, models.pose, batch
             )
         failed = {int(batch.image_frame[row]): why for row, why in found.failed.items()}
+        is_single = len(batch.frame_index) == 1  # it is cut once, and the crop lets go of it
 
         async def cut(
             position: Int64, rois: Float32, scores: Float32
         ) -> tuple[Int64, Persons, Int64]:
-            rows, persons, refused = await self._cut(plan, batch, position, rois, scores)
+            rows, persons, refused = await self._cut(
+                plan, batch, position, rois, scores, release=is_single
+            )
             failed.update({int(batch.frame_index[position[row]]): w for row, w in refused.items()})
             return rows, persons, np.array(list(refused), np.int64)
 
@@ -95,14 +98,22 @@ class ChunkWork:
             frame_count=len(batch.frame_index),
             hold=models.judges_presence,
         )
-        self.stages.decode.release(batch.frames)
+        if not is_single or not len(found.rois):
+            self.stages.decode.release(batch.frames)
         shown = set(persons.frame_index.tolist())
         return Chunk(
             plan, batch, persons, {frame: w for frame, w in failed.items() if frame not in shown}
         )
 
     async def _cut(
-        self, plan: Plan, batch: FrameBatch, position: Int64, rois: Float32, scores: Float32
+        self,
+        plan: Plan,
+        batch: FrameBatch,
+        position: Int64,
+        rois: Float32,
+        scores: Float32,
+        *,
+        release: bool,
     ) -> tuple[Int64, Persons, dict[int, str]]:
         """See ``follow.Cut``; why the engine refused rows is said."""
         crop = plan.models.pose.crop
@@ -114,7 +125,12 @@ class ChunkWork:
             rows = shown[part]
             frame_index = batch.frame_index[position[rows]]
             of_part, persons, refused = await self._poses(
-                plan, batch, frame_index, rois[rows], scores[rows]
+                plan,
+                batch,
+                frame_index,
+                rois[rows],
+                scores[rows],
+                release=release and part.stop == len(shown),
             )
             kept.append(rows[of_part])
             parts.append(persons)
@@ -122,12 +138,21 @@ class ChunkWork:
         return np.concatenate(kept), Persons.concatenate(parts), failed
 
     async def _poses(
-        self, plan: Plan, batch: FrameBatch, frame_index: Int64, rois: Float32, scores: Float32
+        self,
+        plan: Plan,
+        batch: FrameBatch,
+        frame_index: Int64,
+        rois: Float32,
+        scores: Float32,
+        *,
+        release: bool,
     ) -> tuple[Int64, Persons, dict[int, str]]:
         """The regions that show a person, these persons, and those that were refused."""
         pose, models = plan.pose, plan.models
         with timed(self.observer, "crop"):
-            crops = await self.stages.decode.crop(batch.frames, frame_index, rois, models.pose.crop)
+            crops = await self.stages.decode.crop(
+                batch.frames, frame_index, rois, models.pose.crop, release=release
+            )
         poses: Poses2D | Poses3D
         try:
             with timed(self.observer, pose.stage):
