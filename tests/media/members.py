@@ -190,6 +190,8 @@ def _packaged() -> Iterator[Member]:
     yield Member("messages-only.mp4", with_messages)
     yield Member("packed.avi", packed_b_frames, same_times=False)
     yield Member("not-coded.avi", not_coded, same_times=False)
+    for suffix in ("mp4", "mkv", "mov"):
+        yield Member(f"no-presentation-times.{suffix}", unordered, same_times=False)
     yield Member("joined.ts", joined, same_times=False, damaged=[15])
     for first in (1, 77, 187):
         yield Member(f"within-a-packet-{first}.ts", lambda path, first=first: cut_head(path, first))
@@ -383,6 +385,17 @@ def joined(path: Path) -> None:
     """One transport stream behind the other."""
     write_video(path, COUNT // 2, rate=RATE, **B_FRAMES)
     path.write_bytes(path.read_bytes() * 2)
+
+
+def unordered(path: Path) -> None:
+    """B-frames whose presentation times are their decoding times, as some recorders write them."""
+    whole = write_video(path.with_suffix(".whole.mp4"), COUNT, rate=RATE, **B_FRAMES)
+
+    def flat(number: int, packet: Any) -> list[Any]:
+        packet.pts = packet.dts = number * packet.duration
+        return [packet]
+
+    copied(whole, path, flat)
 
 
 def cut_head(path: Path, first: int) -> None:

@@ -35,6 +35,7 @@ QUICK = [
     "two-edits.mp4",
     "messages-only.mp4",
     "packed.avi",
+    "no-presentation-times.mp4",
     "not-coded.avi",
     "within-a-packet-77.ts",
     "preview-first.mkv",

@@ -14,7 +14,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
 from podium.media.h264 import FieldPairs, starts_with_intra
-from podium.media.nal_units import first_picture, length_bytes
+from podium.media.nal_units import first_picture, length_bytes, parts
 
 
 class Shown(IntEnum):
@@ -54,9 +54,7 @@ def is_key(packet: Packet[Any], codec: VideoCodecContext) -> bool:
 
 def is_gradual(packet: Packet[Any], codec: VideoCodecContext) -> bool:
     """Whether an H.264 "key frame" is none: the picture is refreshed in stripes from here on."""
-    return codec.name == "h264" and not starts_with_intra(
-        bytes(packet), bytes(codec.extradata or b"")
-    )
+    return codec.name == "h264" and not starts_with_intra(packet, bytes(codec.extradata or b""))
 
 
 def packet_reader(codec: VideoCodecContext) -> ReadPacket:
@@ -65,14 +63,16 @@ def packet_reader(codec: VideoCodecContext) -> ReadPacket:
     match codec.name:
         case "h264":
             pairs = FieldPairs(extradata)
-            return lambda packet: Shown(pairs.read(bytes(packet)))
+            return lambda packet: Shown(pairs.read(packet))
         case "hevc":
             size = length_bytes(extradata, at=21)
-            return lambda packet: Shown(first_picture(bytes(packet), size, _is_hevc_picture) >= 0)
+            return lambda packet: Shown(
+                any(first_picture(data, size, _is_hevc_picture) >= 0 for data in parts(packet))
+            )
         case "vp8":
-            return lambda packet: Shown(_shows_vp8(bytes(packet)))
+            return lambda packet: Shown(_shows_vp8(memoryview(packet)))
         case "vp9":
-            return lambda packet: Shown(_shows_vp9(bytes(packet)))
+            return lambda packet: Shown(_shows_vp9(memoryview(packet)))
     return lambda _: Shown.FRAME
 
 
@@ -81,12 +81,12 @@ def _is_hevc_picture(header: int) -> bool:
     return header >> 1 & 0x3F < 32
 
 
-def _shows_vp8(data: bytes) -> bool:
+def _shows_vp8(data: memoryview) -> bool:
     """``show_frame`` of the frame tag (RFC 6386, 9.1)."""
     return bool(data[0] & 0x10)
 
 
-def _shows_vp9(data: bytes) -> bool:
+def _shows_vp9(data: memoryview) -> bool:
     """Whether any frame of the packet is shown (VP9 bitstream specification, 6.2 and annex B)."""
     marker = data[-1]
     sizes = 2 + ((marker >> 3 & 3) + 1) * ((marker & 7) + 1)

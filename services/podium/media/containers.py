@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -18,6 +18,9 @@ from av.video.stream import VideoStream
 from podium.errors import Unprocessable, UnsupportedMedia
 from podium.media.claims import check_samples
 from podium.media.video_streams import choose_stream
+
+_DESCRIPTORS = Path("/proc/self/fd")
+"""Where Linux names the files that a process has open."""
 
 HEAD_BYTES = 1024
 """How much of the media is needed to tell what it is."""
@@ -82,6 +85,22 @@ class Source:
     head: bytes
     field: str = "media"  # what errors call it
 
+    def held(self, files: ExitStack) -> Source:
+        """The same media, to be opened again as long as ``files`` are open.
+
+        Whoever named a file may remove or replace it meanwhile.
+
+        Raises:
+            Unprocessable: the file is gone already.
+        """
+        if isinstance(self.data, bytes) or not _DESCRIPTORS.exists():
+            return self
+        try:
+            file = files.enter_context(self.data.open("rb"))
+        except OSError as error:
+            raise Unprocessable(f"cannot be opened ({error.strerror})", field=self.field) from None
+        return replace(self, data=_DESCRIPTORS / str(file.fileno()))
+
     @contextmanager
     def open_video(self, max_pixels: int) -> Iterator[tuple[InputContainer, VideoStream]]:
         """Open the container and find its video stream; it is closed at the end.
@@ -95,9 +114,9 @@ class Source:
             TooLarge: it claims more samples than are read.
         """
         name = container_format(self.head, field=self.field)
-        if name == "mp4":
-            check_samples(self.data, field=self.field)
         try:
+            if name == "mp4":
+                check_samples(self.data, field=self.field)
             container = av.open(
                 io.BytesIO(self.data) if isinstance(self.data, bytes) else str(self.data),
                 format=name,
@@ -107,7 +126,7 @@ class Source:
                     "max_pixels": str(max_pixels),
                 },
             )
-        except (av.FFmpegError, ValueError) as error:
+        except (av.FFmpegError, ValueError, OSError) as error:
             raise Unprocessable(
                 f"looks like {name}, but is damaged or cut off: its header cannot be read",
                 field=self.field,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
-from podium.media.nal_units import BitReader, length_bytes, units
+from av.packet import Packet
+
+from podium.media.nal_units import BitReader, first_picture, length_bytes, parts, units
 
 _PICTURES = frozenset({1, 2, 5})  # slices and the first partition of slices
 _SPS, _PPS = 7, 8
@@ -47,8 +50,28 @@ class FieldPairs:
         for unit in _parameter_sets(extradata) if self._size else _split(extradata, 0):
             self._read_parameters(unit)
 
-    def read(self, data: bytes) -> int:
+    def read(self, packet: Packet[Any]) -> int:
         """0: the packet shows nothing, 1: a frame, 2: the second field of the one before."""
+        for data in parts(packet):
+            found = self._pictures(data)
+            if found and found[0] is None:
+                self._first = None
+                return 1
+        if not found:
+            return 0
+        first = found[0]
+        both_here = any(field and first and field.is_bottom != first.is_bottom for field in found)
+        is_second = (
+            self._first is not None
+            and first is not None
+            and self._first.frame_num == first.frame_num
+            and self._first.is_bottom != first.is_bottom
+        )
+        self._first = None if both_here or is_second else first
+        return 2 if is_second else 1
+
+    def _pictures(self, data: bytes) -> list[_Field | None]:
+        """The fields that the slices of a packet are of; None alone: a whole frame."""
         found: list[_Field | None] = []
         for at in units(data, self._size):
             kind = data[at] & 0x1F
@@ -58,20 +81,7 @@ class FieldPairs:
                 found.append(self._field(data[at : at + _HEADER_BYTES]))
                 if found[0] is None:
                     break
-        if not found:
-            return 0
-        first = found[0]
-        if first is None:
-            self._first = None
-            return 1
-        both_here = any(field and field.is_bottom != first.is_bottom for field in found)
-        is_second = (
-            self._first is not None
-            and self._first.frame_num == first.frame_num
-            and self._first.is_bottom != first.is_bottom
-        )
-        self._first = None if both_here or is_second else first
-        return 2 if is_second else 1
+        return found
 
     def _field(self, unit: bytes) -> _Field | None:
         """The field that a slice belongs to; None: it is part of a whole frame."""
@@ -104,10 +114,12 @@ class FieldPairs:
             return
 
 
-def starts_with_intra(data: bytes, extradata: bytes) -> bool:
+def starts_with_intra(packet: Packet[Any], extradata: bytes) -> bool:
     """Whether the first slice of a packet refers to no other picture; also where there is none."""
-    for at in units(data, length_bytes(extradata, at=4)):
-        if data[at] & 0x1F in _PICTURES:
+    size = length_bytes(extradata, at=4)
+    for data in parts(packet):
+        at = first_picture(data, size, lambda header: header & 0x1F in _PICTURES)
+        if at >= 0:
             try:
                 bits = BitReader(data[at + 1 : at + _HEADER_BYTES])
                 bits.unsigned()  # first_mb_in_slice

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
+
+from av.packet import Packet
 
 _START_CODE = b"\0\0\1"
 _LONGEST_CODE = 32
+_BEGINNING_BYTES = 4096
+
+
+def parts(packet: Packet[Any]) -> Iterator[bytes]:
+    """The beginning of a packet, which is mostly enough, then all of it."""
+    if packet.size > _BEGINNING_BYTES:
+        yield bytes(memoryview(packet)[:_BEGINNING_BYTES])
+    yield bytes(packet)
 
 
 def length_bytes(extradata: bytes, *, at: int) -> int:

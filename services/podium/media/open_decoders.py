@@ -17,8 +17,8 @@ from podium.media.video_decoder import VideoDecoder
 _OPEN_COST = 4
 """To open a file anew costs about as much as to decode so many frames."""
 
-_WAIT_COST = 8
-"""To wait for a decoder that is at work is worth it from so many frames on."""
+_WAIT_SHARE = 4
+"""To wait for a decoder that is at work is worth it where it saves a quarter of the range."""
 
 _IDLE_S = 30.0
 
@@ -97,7 +97,10 @@ class OpenDecoders:
         with self._changed:
             self._waiting.append(wanted)
             try:
-                while (best := self._best(wanted)) is not None and best.is_busy:
+                while True:
+                    best, is_taken = self._best(wanted)
+                    if not is_taken:
+                        break
                     self._changed.wait()
             finally:
                 self._waiting.remove(wanted)
@@ -112,9 +115,10 @@ class OpenDecoders:
             self._changed.notify_all()  # this one's position is another now
             return best, goes_on
 
-    def _best(self, wanted: Wanted) -> _Slot | None:
-        """The decoder with the least work, idle or at work; None: a new one."""
-        best, least = None, wanted.lead_in + _OPEN_COST
+    def _best(self, wanted: Wanted) -> tuple[_Slot | None, bool]:
+        """The decoder with the least work (None: a new one), and whether others have it now."""
+        best, least, is_others = None, wanted.lead_in + _OPEN_COST, False
+        wait_cost = 1 + (wanted.last - wanted.first) // _WAIT_SHARE
         for slot in self._slots:
             if slot.wanted.key != wanted.key:
                 continue
@@ -125,12 +129,12 @@ class OpenDecoders:
                     if other.key == wanted.key and slot.position <= other.first < wanted.first:
                         is_taken, gap = True, wanted.first - other.last - 1
             if is_taken:
-                cost = gap + _WAIT_COST if gap >= 0 else least
+                cost = gap + wait_cost if gap >= 0 else least
             else:
                 cost = min(gap if gap >= 0 else least, wanted.lead_in + 1)
             if cost < least:
-                best, least = slot, cost
-        return best
+                best, least, is_others = slot, cost, is_taken
+        return best, is_others
 
     def _give_back(self, slot: _Slot, is_usable: bool) -> None:
         with self._changed:

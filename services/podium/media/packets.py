@@ -64,7 +64,8 @@ class PacketReader:
     """
 
     def __init__(self, source: Source, index: VideoIndex, *, max_pixels: int) -> None:
-        self._source = source
+        self._held = ExitStack()
+        self._source = source.held(self._held)
         self._index = index
         self._max_pixels = max_pixels
         self._opened = ExitStack()
@@ -78,6 +79,7 @@ class PacketReader:
     def close(self) -> None:
         """Close the file."""
         self._opened.close()
+        self._held.close()
 
     def read_from(self, entry: int) -> Numbered:
         """Packets from number ``entry`` on: by seeking, or where that fails by reading past."""

@@ -174,7 +174,10 @@ def _from_any(
 
 
 def _identity(source: Source) -> Hashable:
-    """What tells media from others, and a file from what it was before it changed."""
+    """What tells media from others, and a file from what it was before it changed.
+
+    Not the path: requests name an open file by a number that the next one gives to another.
+    """
     if isinstance(source.data, bytes):
         return hashlib.sha256(source.data).digest()
     status = source.data.stat()  # one file may be read under several names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import av
@@ -36,6 +37,9 @@ frames is known only after decoding them all."""
 _SLACK_S = 0.1
 """How much earlier than declared a Matroska file may end: the last packets may lack a duration."""
 
+_PROBED_PACKETS = 48
+"""Decoded to see whether there are B-frames; encoders put some between any two references."""
+
 _WIDEST = 8
 """Pixels more oblong than this are a mistake in the header."""
 
@@ -56,7 +60,7 @@ def scan(source: Source, container: InputContainer, stream: VideoStream) -> Vide
     else:
         for _ in packets:
             pass
-        if seen.may_be_packed:
+        if seen.may_be_packed or (codec.reorder_depth and _is_silent_about_order(source, seen)):
             with source.open_video(codec.width * codec.height) as (again, its_stream):
                 shown_order = _decoded_order(its_stream, packets_of(again, its_stream))
     if not seen.ids:
@@ -118,6 +122,7 @@ class _Seen:
     def __init__(self, stream: VideoStream) -> None:
         self._stream = stream
         self._read = packet_reader(stream.codec_context)
+        self.width, self.height = stream.codec_context.width, stream.codec_context.height
         self._is_mpeg4 = stream.codec_context.name == "mpeg4"
         self.ids: list[PacketId] = []
         self.is_key: list[bool] = []
@@ -146,6 +151,16 @@ class _Seen:
             if packet.is_keyframe and not self.is_gradual:
                 self.is_gradual = is_gradual(packet, self._stream.codec_context)
             yield packet
+
+
+def _is_silent_about_order(source: Source, seen: _Seen) -> bool:
+    """Whether frames are reordered though presentation times ascend: some recorders write none."""
+    known = [pts for pts, _, _ in seen.ids if pts is not None]
+    if known != sorted(known):
+        return False
+    with source.open_video(seen.width * seen.height) as (container, stream):
+        beginning = islice(packets_of(container, stream), _PROBED_PACKETS)
+        return bool((np.diff(_decoded_order(stream, beginning)) < 0).any())
 
 
 def _decoded_order(stream: VideoStream, packets: Iterable[Packet[Any]]) -> Int64:
