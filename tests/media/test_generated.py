@@ -86,7 +86,8 @@ def test_the_reader_shows_what_ffmpeg_shows(tmp_path, name):
     pixels = {frame.ordinal: frame.pixels for frame in frames}
     if member.is_whole:
         check_pictures(member, plain, pixels)
-    check_ranges(reader, source, index, pixels)
+    with reader:
+        check_ranges(reader, source, index, pixels)
     check_excerpts(member, path, index, pixels)
 
 

@@ -67,6 +67,13 @@ def decode(
     return decode_video(reader, source(media), FrameRange(start, count, step), limits)
 
 
+def reader_of(request: pytest.FixtureRequest, kept_bytes: int) -> VideoReader:
+    """Closed after the test."""
+    reader = VideoReader(max_pixels=LIMITS.max_pixels, kept_bytes=kept_bytes)
+    request.addfinalizer(reader.close)
+    return reader
+
+
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("clips")
@@ -85,11 +92,11 @@ def fully_decoded(path: Path) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("kept_bytes", [0, KEPT_BYTES])
 @pytest.mark.parametrize("name", CLIPS)
-def test_any_range_gives_the_frames_of_a_full_decode(clips, name, kept_bytes):
+def test_any_range_gives_the_frames_of_a_full_decode(request, clips, name, kept_bytes):
     path = clip_of(clips, name)
     expected = fully_decoded(path)
     assert [number_of(frame) for frame in expected] == list(range(COUNT))
-    reader = VideoReader(max_pixels=LIMITS.max_pixels, kept_bytes=kept_bytes)
+    reader = reader_of(request, kept_bytes)
     for start, count, step in [
         (0, None, 1),
         (35, 3, 1),
@@ -213,9 +220,9 @@ def test_a_range_in_the_middle_decodes_only_its_group_of_pictures(clips, monkeyp
     assert len(fed) <= 8
 
 
-def test_an_index_is_made_anew_when_the_file_changes(tmp_path):
+def test_an_index_is_made_anew_when_the_file_changes(request, tmp_path):
     path = write_video(tmp_path / "clip.mp4", 8)
-    reader = VideoReader(max_pixels=LIMITS.max_pixels, kept_bytes=KEPT_BYTES)
+    reader = reader_of(request, KEPT_BYTES)
     assert decode(path, reader=reader).source.frame_count == 8
     write_video(path, 5)
     os.utime(path, (1, 1))
