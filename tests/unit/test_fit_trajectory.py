@@ -35,6 +35,11 @@ def rms_deg(fitted, seen, names=JOINTS, frames=slice(None)):
     return float(np.sqrt(np.mean(np.square(off))))
 
 
+def far_side(yaw_deg):
+    """The side away from the camera of somebody who faces right at yaw 0."""
+    return {"left"} if np.cos(np.radians(yaw_deg)) > 0 else {"right"}
+
+
 @pytest.mark.parametrize("yaw_deg", [0.0, 45.0, -45.0, 180.0, 135.0])
 def test_a_known_motion_comes_back(yaw_deg):
     seen = walk(yaw_deg=yaw_deg, speed=1.0)
@@ -42,7 +47,14 @@ def test_a_known_motion_comes_back(yaw_deg):
     assert fitted.converged
     assert rms_deg(fitted, seen) < 2.5
     assert rms_deg(fitted, seen, ARMS) < 4
-    assert (fitted.angles.why == Why.USABLE).all()
+    columns = [fitted.angles.names.index(name) for name in JOINTS]
+    assert (fitted.angles.why[:, columns] == Why.USABLE).all()
+    hidden = {
+        name.partition("_")[0]
+        for name in ARMS
+        if (fitted.angles.why[:, fitted.angles.names.index(name)] == Why.HIDDEN).all()
+    }
+    assert hidden == (set() if yaw_deg in (0.0, 180.0) else far_side(yaw_deg))
     assert not fitted.unseen.any()
     assert not fitted.swapped.any()
 
@@ -114,6 +126,17 @@ def test_a_swapped_leg_is_exchanged():
     assert fitted.swapped.sum() <= 12
     assert rms_deg(fitted, seen) < 3.5
     assert any("exchanged" in note for note in fitted.notes)
+
+
+def test_legs_on_one_place_do_not_cross():
+    """Key points of both legs halfway between them on one frame, at a high frame rate."""
+    seen = walk(frames=120, fps=120.0, speed=1.0, noise_px=0.5)
+    for name in ("knee", "ankle", "heel", "foot_index"):
+        pair = [BLAZEPOSE33.index[f"{side}_{name}"] for side in ("left", "right")]
+        seen.keypoints[30, pair] = seen.keypoints[30, pair].mean(axis=0)
+    fitted = fit(seen)
+    assert not fitted.swapped.any()
+    assert rms_deg(fitted, seen) < 3.5
 
 
 def test_noise_degrades_smoothly():

@@ -1,7 +1,7 @@
-"""Frames on which the key points are of something else, and legs that change sides.
+"""Frames on which the key points are of something else.
 
-Both are found in the picture, before anything is fitted. A frame is judged by whether it continues
-its neighbours: the clip is cut where the trunk and the knees jump, and the longest chain of pieces
+Found in the picture, before anything is fitted. A frame is judged by whether it continues its
+neighbours: the clip is cut where the trunk and the knees jump, and the longest chain of pieces
 that continue each other is kept. So a bad frame is found at the ends of a clip as in its middle.
 """
 
@@ -24,13 +24,9 @@ _SHARE = 1 / 3
 """The body has left when more than two thirds of its points have; noise moves fewer."""
 MAX_REACH_FRAMES = 60
 """Pieces further apart than this are not joined."""
-SWAP_COST = 0.02
-"""Of the standing height per frame: legs are taken to be swapped only if that is smoother."""
-
 _STEADY = tuple(
     f"{side}_{name}" for side in ("right", "left") for name in ("shoulder", "hip", "knee")
 )
-_LEG = ("hip", "knee", "ankle", "heel", "big_toe")
 
 
 def bad_frames(body: Body, seen: Observations) -> Bool:
@@ -109,59 +105,3 @@ def without(seen: Observations, frames: Bool) -> Observations:
     """Give these frames no weight."""
     keep = ~frames[:, None]
     return replace(seen, weight=seen.weight * keep, space_weight=seen.space_weight * keep)
-
-
-def swapped_legs(body: Body, seen: Observations) -> Bool:
-    """Frames (T,) on which left and right leg were taken for each other (Viterbi 1967).
-
-    Of all ways to exchange the legs below the hips on some frames, that whose points accelerate
-    least in the picture, with a small price for every exchanged frame. Two frames together are
-    the state, so that legs may cross each other at speed.
-    """
-    pairs = [[body.point_index[f"{side}_{n}"] for n in _LEG[1:]] for side in ("right", "left")]
-    given = seen.pixels[:, pairs] / seen.height_px[:, None, None, None]  # (T, 2, 4, 2)
-    ways = np.stack([given, given[:, ::-1]], axis=1)  # (T, way, side, point, 2)
-    sure = seen.weight[:, pairs].min(axis=1) > 0  # (T, 4)
-    usable = sure.sum(axis=1) >= 2
-    frames = np.flatnonzero(usable)
-    swapped = np.zeros(len(seen), bool)
-    if len(frames) < 4:
-        return swapped
-    ways, sure = ways[frames], sure[frames]
-    restart = np.diff(frames, prepend=frames[0]) > 3
-    cost = np.array([[0.0, SWAP_COST], [SWAP_COST, 2 * SWAP_COST]])
-    back = np.zeros((len(frames), 2, 2), np.intp)
-    for t in range(2, len(frames)):
-        both = (sure[t - 2] & sure[t - 1] & sure[t])[None, None, None, None, :]
-        if restart[t] or restart[t - 1] or not both.any():
-            bend = np.zeros((2, 2, 2))
-        else:
-            a, b, c = ways[t - 2], ways[t - 1], ways[t]
-            second = a[:, None, None] - 2 * b[None, :, None] + c[None, None, :]
-            size = np.minimum(np.linalg.norm(second, axis=-1), 0.5)  # (2, 2, 2, side, point)
-            bend = (size * both).sum(axis=(-2, -1)) / both.sum() / 2
-        total = cost[:, :, None] + bend
-        back[t] = total.argmin(axis=0)
-        cost = total.min(axis=0) + np.array([0.0, SWAP_COST])[None, :]
-    way = np.zeros(len(frames), np.intp)
-    way[-2], way[-1] = np.unravel_index(int(cost.argmin()), cost.shape)
-    for t in range(len(frames) - 1, 1, -1):
-        way[t - 2] = back[t, way[t - 1], way[t]]
-    swapped[frames] = way == 1
-    return swapped
-
-
-def exchange_legs(body: Body, seen: Observations, frames: Bool) -> Observations:
-    """Give the right leg's points to the left one on these frames, and the other way round."""
-    if not frames.any():
-        return seen
-    order = np.arange(len(body.points))
-    for name in _LEG[1:]:
-        right, left = (body.point_index[f"{side}_{name}"] for side in ("right", "left"))
-        order[right], order[left] = left, right
-    changed = {}
-    for name in ("pixels", "weight", "space", "space_weight"):
-        values = getattr(seen, name).copy()
-        values[frames] = values[frames][:, order]
-        changed[name] = values
-    return replace(seen, **changed)

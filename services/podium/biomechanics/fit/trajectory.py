@@ -6,23 +6,29 @@ contacts that float, fits again, then fits the arms to that body, and says how s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from podium.biomechanics.fit.beliefs import FLOOR, FOCAL, LENGTHS, PITCH, Columns
+from podium.biomechanics.fit.beliefs import FLOOR, FOCAL, LENGTHS, PITCH
 from podium.biomechanics.fit.camera import pixels_of
-from podium.biomechanics.fit.contacts import CONTACT_POINTS, above_floor, contacts
-from podium.biomechanics.fit.gates import bad_frames, exchange_legs, swapped_legs, without
+from podium.biomechanics.fit.contacts import CONTACT_POINTS, contacts
+from podium.biomechanics.fit.gates import bad_frames, without
 from podium.biomechanics.fit.kinematics import positions
+from podium.biomechanics.fit.legs import (
+    exchange_legs,
+    swapped_legs,
+    torn_legs,
+    without_legs,
+)
 from podium.biomechanics.fit.model import BODY, Body
 from podium.biomechanics.fit.observations import (
     Observations,
-    along_rays,
     lens_of,
     observe,
     without_points,
 )
+from podium.biomechanics.fit.pieces import Piece, first_shared, fit_pieces
 from podium.biomechanics.fit.quality import (
     NAMES,
     degrees_of,
@@ -33,32 +39,17 @@ from podium.biomechanics.fit.quality import (
 )
 from podium.biomechanics.fit.residuals import Problem
 from podium.biomechanics.fit.result import Angles, BodyFit, Why
-from podium.biomechanics.fit.solver import Solution, normal_equations, solve
-from podium.biomechanics.fit.spread import variances
+from podium.biomechanics.fit.solver import solve
 from podium.biomechanics.fit.start import lifted, start
-from podium.biomechanics.fit.weights import WEIGHTS, Weights, liveliness
-from podium.biomechanics.fit.windows import fade, learning, pieces
+from podium.biomechanics.fit.weights import WEIGHTS, Weights
 from podium.errors import InvalidInput
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
 
 LEAST_FRAMES = 5
-_FIRST_STEPS = 8
 _TRIAL_STEPS = 5
 _TRIAL_FRAMES = 90
 _YAWS_DEG = (0.0, 40.0, -40.0, 180.0, 140.0, -140.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A fitted stretch of frames."""
-
-    values: Float64  # (T, N)
-    shared: Float64  # (S,)
-    variance: Float64  # (T, N)
-    standing: Bool  # (T, C)
-    steps: int
-    converged: bool
 
 
 def fit_body(
@@ -110,9 +101,10 @@ def fit_body(
     seen = without(raw, unseen)
     swapped = swapped_legs(body, seen)
     seen = exchange_legs(body, seen, swapped)
+    seen = without_legs(body, seen, torn_legs(body, seen))
     if not seen.space_weight.any():
         seen = _lift(body, seen, weights)
-    fitted = _fit_pieces(body, seen, weights)
+    fitted = fit_pieces(body, seen, weights)
     return _result(body, seen, fitted, unseen, swapped, moving_camera=moving_camera)
 
 
@@ -137,133 +129,6 @@ def _check(
         raise InvalidInput("does not ascend", field="time_s")
 
 
-def _fit_pieces(body: Body, seen: Observations, weights: Weights) -> _Piece:
-    parts = pieces(len(seen))
-    if len(parts) == 1:
-        return _fit_piece(body, seen, weights, None)
-    known = [
-        _fit_piece(body, seen.rows(part), weights, None, sure=False) for part in learning(parts)
-    ]
-    shared = np.median([piece.shared for piece in known if piece.converged] or [known[0].shared], 0)
-    total = np.zeros((len(seen), 1))
-    values, variance = (np.zeros((len(seen), len(body.coordinates))) for _ in range(2))
-    standing = np.zeros((len(seen), len(CONTACT_POINTS)), bool)
-    steps = 0
-    converged: list[bool] = []
-    for part in parts:
-        piece = _fit_piece(body, seen.rows(part), weights, shared)
-        share = fade(part, len(seen))[:, None]
-        turn = _whole_turns(body, values[part], total[part], piece.values)
-        values[part] += share * (piece.values + turn)
-        variance[part] += share * piece.variance
-        standing[part] |= piece.standing & (share >= 0.5)
-        total[part] += share
-        steps = max(steps, piece.steps)
-        converged.append(piece.converged)
-    good = bool(np.mean(converged) > 0.5)
-    return _Piece(values / total, shared, variance / total, standing, steps, good)
-
-
-def _whole_turns(body: Body, before: Float64, total: Float64, values: Float64) -> Float64:
-    """Whole turns (N,) that bring a piece's yaw to that of the piece before."""
-    turn = np.zeros(values.shape[1])
-    yaw = body.index["pelvis_yaw"]
-    shared = total[:, 0] > 0.5
-    if shared.any():
-        off = np.median(before[shared, yaw] / total[shared, 0] - values[shared, yaw])
-        turn[yaw] = 2 * np.pi * np.round(off / (2 * np.pi))
-    return turn
-
-
-def _fit_piece(
-    body: Body, seen: Observations, weights: Weights, shared: Float64 | None, *, sure: bool = True
-) -> _Piece:
-    """Fit legs and trunk, then the arms; ``shared`` is held if it is given."""
-    legs = without_points(seen, body.arm_points)
-    focal_px = seen.lens.focal_px if shared is None else float(np.exp(shared[FOCAL]))
-    turned = along_rays(body, legs, focal_px)
-    values = start(body, turned, turned.space, turned.space_weight)
-    lively = liveliness(body, values, seen.time_s, weights)
-    standing = contacts(body, seen)
-    free = np.setdiff1d(np.arange(len(body.coordinates)), body.arm_coordinates)
-    held = None if shared is None else np.array([], np.intp)
-    problem = Problem(
-        body, turned, standing, weights, liveliness=lively, free=free, shared_free=held
-    )
-    begin = _first_shared(body, problem, values) if shared is None else shared
-    first = solve(problem, values, begin, max_steps=_FIRST_STEPS)
-    standing = above_floor(standing, _heights(body, first))
-    turned = along_rays(body, legs, float(np.exp(first.shared[FOCAL])))
-    problem = Problem(
-        body, turned, standing, weights, liveliness=lively, free=free, shared_free=held
-    )
-    second = solve(problem, first.coordinates, first.shared)
-    values = second.coordinates
-    variance = np.zeros_like(values)
-    if sure:
-        system = normal_equations(problem, values, second.shared)
-        variance[:, free] = variances(system.band, len(free))
-        arms, arm_variance = _fit_arms(body, seen, second, weights, lively)
-        values = arms.coordinates
-        variance[:, body.arm_coordinates] = arm_variance
-    return _Piece(
-        values,
-        second.shared,
-        variance,
-        above_floor(standing, _heights(body, second)),
-        first.steps + second.steps,
-        second.converged,
-    )
-
-
-def _fit_arms(
-    body: Body, seen: Observations, rest: Solution, weights: Weights, lively: float
-) -> tuple[Solution, Float64]:
-    """The arms on the shoulders as they were seen, with everything else held."""
-    at = positions(body, rest.coordinates, np.exp(rest.shared[LENGTHS:]))
-    shots = pixels_of(at, np.exp(rest.shared[FOCAL]), rest.shared[PITCH])
-    pixels = seen.pixels.copy()
-    for column in body.arm_points:
-        side = body.points[column].name.partition("_")[0]
-        shoulder = body.point_index[f"{side}_shoulder"]
-        known = seen.weight[:, shoulder] > 0
-        pixels[known, column] += (shots - seen.pixels)[known, shoulder]
-    others = np.setdiff1d(np.arange(len(body.points)), body.arm_points)
-    arms = along_rays(body, seen, float(np.exp(rest.shared[FOCAL])))
-    arms = without_points(replace(arms, pixels=pixels), others)
-    nowhere = np.zeros((len(seen), len(CONTACT_POINTS)), bool)
-    lengths = [LENGTHS + body.length_index[name] for name in ("upper_arm", "forearm")]
-    problem = Problem(
-        body,
-        arms,
-        nowhere,
-        weights,
-        liveliness=lively,
-        free=body.arm_coordinates,
-        shared_free=np.array(lengths, np.intp),
-    )
-    solution = solve(problem, rest.coordinates, rest.shared)
-    system = normal_equations(problem, solution.coordinates, solution.shared)
-    return solution, variances(system.band, len(body.arm_coordinates))
-
-
-def _first_shared(body: Body, problem: Problem, values: Float64) -> Float64:
-    """Usual values, with the floor where the lowest feet are."""
-    shared = problem.shared_mean.copy()
-    points = positions(body, values, np.exp(shared[LENGTHS:]))
-    feet = points[:, [body.point_index[name] for name in CONTACT_POINTS], 1]
-    shared[FLOOR] = np.median(feet.min(axis=1))
-    return shared
-
-
-def _heights(body: Body, solution: Solution) -> Float64:
-    """Heights (T, C) of the contact points over the floor."""
-    lengths = np.exp(solution.shared[LENGTHS:])
-    points = positions(body, solution.coordinates, lengths)
-    feet: Columns = np.array([body.point_index[name] for name in CONTACT_POINTS], np.intp)
-    return np.asarray(points[:, feet, 1] - solution.shared[FLOOR])
-
-
 def _lift(body: Body, seen: Observations, weights: Weights) -> Observations:
     """Without landmarks: those of the guess of the view that fits a part of the clip best."""
     most = int(
@@ -279,7 +144,7 @@ def _lift(body: Body, seen: Observations, weights: Weights) -> Observations:
         space = lifted(body, legs, yaw)
         values = start(body, legs, space, legs.weight)
         problem = Problem(body, legs, standing, weights, free=free)
-        begin_shared = _first_shared(body, problem, values)
+        begin_shared = first_shared(body, problem, values)
         costs.append(solve(problem, values, begin_shared, max_steps=_TRIAL_STEPS).cost)
     best = _YAWS_DEG[int(np.argmin(costs))]
     return replace(seen, space=lifted(body, seen, best))
@@ -288,7 +153,7 @@ def _lift(body: Body, seen: Observations, weights: Weights) -> Observations:
 def _result(
     body: Body,
     seen: Observations,
-    fitted: _Piece,
+    fitted: Piece,
     unseen: Bool,
     swapped: Bool,
     *,
