@@ -71,7 +71,9 @@ def stack(model_repository, shared_folder):
     repository, pipelines = shared_folder / "models", shared_folder / "pipelines"
     for name in ("blazepose-detector", "blazepose-landmark"):
         shutil.copytree(model_repository / name, repository / name)
-    for name, called in {"yolox": "yolox-s", "hrnet": "hrnet-w32", "3dmppe": "3dmppe"}.items():
+    for called, name in {
+        "yolox-nano": "yolox", "yolox-s": "yolox", "hrnet-w32": "hrnet", "3dmppe": "3dmppe",
+    }.items():  # fmt: skip
         adopt(repository, name, called)
     pipelines.mkdir()
     store(repository, planted_detector(), "yolox", "detection", (64, 64), name="planted-yolox")
