@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import create_engine, inspect
 
 from podium.errors import SetupError
 from podium.jobs.sql import migrate
 from podium.jobs.sql.database import Database
+from podium.jobs.sql.ddl import mysql_script
+from tests.conftest import ROOT
 
 
 def test_the_history_makes_what_the_code_expects_and_goes_back(database_url: str) -> None:
@@ -41,3 +43,17 @@ def test_the_history_makes_what_the_code_expects_and_goes_back(database_url: str
 def test_addresses_of_other_databases_are_refused(url: str, why: str) -> None:
     with pytest.raises(SetupError, match=why):
         Database(url)
+
+
+def test_the_script_in_the_documentation_is_that_of_the_tables(mariadb_server: str) -> None:
+    script = (ROOT / "docs" / "jobs.sql").read_text()
+    assert script == mysql_script()
+    engine = create_engine(mariadb_server)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE DATABASE by_hand CHARACTER SET utf8mb4")
+        connection.exec_driver_sql("USE by_hand")
+        for statement in script.split(";\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+        assert len(connection.exec_driver_sql("SHOW TABLES").all()) == 10
+    engine.dispose()

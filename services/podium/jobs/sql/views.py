@@ -155,11 +155,13 @@ def _progress(row: Job, videos: Counter[str], parts: Counter[str], now: datetime
 
 def _place(session: Session, row: Job) -> int | None:
     """Frame batches of the class and project that are offered before the first of this job."""
+    if row.job_status != "processing":
+        return None
     offered = FrameBatch.frame_batch_status == "submitted"
     first = session.scalars(
         select(func.min(FrameBatch.id)).where(FrameBatch.job_id == row.id, offered)
     ).one()
-    if first is None or row.job_status != "processing":
+    if first is None:
         return None
     return session.scalars(
         select(func.count(FrameBatch.id)).where(
