@@ -6,11 +6,12 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from podium.gateway.here import host_here
 from podium.gateway.kubernetes.pipelines import PipelineResources
 from podium.gateway.pipelines import Pipelines, pipeline_entry
 from podium.gateway.routes import pipeline_route, pipeline_router
@@ -23,10 +24,12 @@ from podium.serving.calling.client import OipClient
 from podium.serving.calling.connections import Connections
 from podium.serving.calling.endpoint_slices import EndpointSliceEndpoints
 from podium.serving.calling.endpoints import Endpoints, read_endpoints
+from podium.serving.hosting.here import HERE, Here
 from podium.serving.http.keys import KeyFile, RequireApiKey
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.catalogue import Catalogue
 from podium.stages import Stages
+from podium.stages.contract import ModelServer
 from podium.stages.decode import DecodeClient
 from podium.stages.detection import DetectionClient
 from podium.stages.pose import Pose2DClient, Pose3DClient
@@ -47,6 +50,12 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         return EndpointSliceEndpoints(api, service, port, zone=settings.zone or None)
 
     connections = Connections()
+    urls = settings.stage_urls()
+    hosted = {
+        stage: host_here(stage, metrics.of_stage(stage))
+        for stage, url in urls.items()
+        if url == HERE
+    }
     clients = {
         stage: OipClient(
             connections,
@@ -56,14 +65,24 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
             timeout_s=settings.timeout_s(stage),
             repeatable=stage != "postprocess",
         )
-        for stage, url in settings.stage_urls().items()
+        for stage, url in urls.items()
+        if url != HERE
+    }
+    servers: dict[str, ModelServer] = {
+        **clients,
+        **{
+            stage: Here(
+                stage, each.catalogue, metrics.calls(stage), timeout_s=settings.timeout_s(stage)
+            )
+            for stage, each in hosted.items()
+        },
     }
     stages = Stages(
-        decode=DecodeClient(clients["decode"]),
-        detection=DetectionClient(clients["detection"]),
-        pose2d=Pose2DClient(clients["pose2d"]),
-        pose3d=Pose3DClient(clients["pose3d"]),
-        postprocess=PostprocessClient(clients["postprocess"]),
+        decode=DecodeClient(servers["decode"]),
+        detection=DetectionClient(servers["detection"]),
+        pose2d=Pose2DClient(servers["pose2d"]),
+        pose3d=Pose3DClient(servers["pose3d"]),
+        postprocess=PostprocessClient(servers["postprocess"]),
     )
     pipelines = Pipelines(shipped_and(settings.pipelines), stages, settings, metrics)
 
@@ -77,7 +96,9 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def connected(_: FastAPI) -> AsyncIterator[None]:
-        async with connections, api, asyncio.TaskGroup() as watches:
+        async with AsyncExitStack() as opened, connections, api, asyncio.TaskGroup() as watches:
+            for each in hosted.values():
+                await opened.enter_async_context(each.resource())
             tasks = [
                 watches.create_task(client.balancer.endpoints.watch())
                 for client in clients.values()

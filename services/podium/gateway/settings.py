@@ -23,27 +23,27 @@ class GatewaySettings(ServiceSettings):
     decode_url: str = "http://127.0.0.1:8001"
     """Replicas of the decode service: ``http://host:port``, several with commas between,
     ``dns://host:port`` for every address of a name, or ``kubernetes://service:port`` for the pods
-    of a Service."""
+    of a Service. ``here`` is in the gateway's own process, by the settings of that service."""
 
     detection_url: str = "http://127.0.0.1:8002"
     """Replicas of the detection service: ``http://host:port``, several with commas between,
     ``dns://host:port`` for every address of a name, or ``kubernetes://service:port`` for the pods
-    of a Service."""
+    of a Service. ``here`` is in the gateway's own process, by the settings of that service."""
 
     pose2d_url: str = "http://127.0.0.1:8003"
     """Replicas of the 2D pose service: ``http://host:port``, several with commas between,
     ``dns://host:port`` for every address of a name, or ``kubernetes://service:port`` for the pods
-    of a Service."""
+    of a Service. ``here`` is in the gateway's own process, by the settings of that service."""
 
     pose3d_url: str = "http://127.0.0.1:8004"
     """Replicas of the 3D pose service: ``http://host:port``, several with commas between,
     ``dns://host:port`` for every address of a name, or ``kubernetes://service:port`` for the pods
-    of a Service."""
+    of a Service. ``here`` is in the gateway's own process, by the settings of that service."""
 
     postprocess_url: str = "http://127.0.0.1:8005"
     """Replicas of the postprocess service: ``http://host:port``, several with commas between,
     ``dns://host:port`` for every address of a name, or ``kubernetes://service:port`` for the pods
-    of a Service."""
+    of a Service. ``here`` is in the gateway's own process, by the settings of that service."""
 
     pipelines: Path | None = None
     """Folder of pipeline YAML files to serve beside the shipped ones; the same name replaces."""

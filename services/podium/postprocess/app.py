@@ -12,6 +12,7 @@ from podium.postprocess.postprocessor import Postprocessor
 from podium.postprocess.service import PostprocessService
 from podium.postprocess.settings import PostprocessSettings
 from podium.serving.app import create_service_app
+from podium.serving.hosting.here import Hosted
 from podium.serving.observing.metered_executor import MeteredExecutor
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.catalogue import Catalogue
@@ -19,11 +20,9 @@ from podium.stages.postprocess import PostprocessModel
 from podium.storage.object_store import ObjectStore
 
 
-def create_app(settings: PostprocessSettings | None = None) -> FastAPI:
-    """Make the postprocess service."""
-    settings = settings or PostprocessSettings()
+def host_postprocess(settings: PostprocessSettings, metrics: Metrics) -> Hosted:
+    """What the service serves."""
     executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="postprocess")
-    metrics = Metrics("postprocess")
     service = PostprocessService(
         Postprocessor(max_frames=settings.max_frames, max_pixels=settings.max_pixels),
         ObjectStore(settings.objects),
@@ -31,15 +30,23 @@ def create_app(settings: PostprocessSettings | None = None) -> FastAPI:
     )
 
     @asynccontextmanager
-    async def workers(_: FastAPI) -> AsyncIterator[None]:
+    async def workers() -> AsyncIterator[None]:
         with executor:
             yield
 
+    return Hosted(Catalogue([PostprocessModel(service)]), workers)
+
+
+def create_app(settings: PostprocessSettings | None = None) -> FastAPI:
+    """Make the postprocess service."""
+    settings = settings or PostprocessSettings()
+    metrics = Metrics("postprocess")
+    hosted = host_postprocess(settings, metrics)
     return create_service_app(
         "postprocess",
-        Catalogue([PostprocessModel(service)]),
+        hosted.catalogue,
         settings,
         summary="Frame results of a whole video in, tables, overlays and a report out.",
-        resource=workers,
+        resource=lambda _: hosted.resource(),
         metrics=metrics,
     )

@@ -29,6 +29,7 @@ from podium.models.s3_repository import open_repository
 from podium.models.settings import RepositorySettings
 from podium.serving.app import create_service_app
 from podium.serving.hosting.engine_model import EngineModelLoader
+from podium.serving.hosting.here import Hosted
 from podium.serving.hosting.repository_control import RepositoryControl
 from podium.serving.http.settings import ServiceSettings
 from podium.serving.observing.telemetry import Metrics
@@ -155,18 +156,16 @@ def serve_models(task: Task) -> None:
     serve(task, lambda settings: create_model_service(task, settings), model_settings(task))
 
 
-def create_model_service(task: Task, settings: ModelServiceSettings | None = None) -> FastAPI:
-    """Make the app of one model service.
+def host_models(task: Task, settings: ModelServiceSettings, metrics: Metrics) -> Hosted:
+    """What a model service serves: every model of a repository for the task, loaded and warm.
 
     Raises:
         SetupError: no model of the repository can be served for the task, or the engine cannot
             run where it is to.
         PodiumError: the repository cannot be read.
     """
-    settings = settings or model_settings(task)()
     engine = settings.engine()
     executor = ThreadPoolExecutor(engine.in_flight, thread_name_prefix="engine")
-    metrics = Metrics(task)
     load_model = EngineModelLoader(
         task,
         functools.partial(open_session, options=engine),
@@ -194,17 +193,25 @@ def create_model_service(task: Task, settings: ModelServiceSettings | None = Non
         raise SetupError(f"{settings.models}: holds no {task} model; run `{PULL_COMMAND}`")
 
     @asynccontextmanager
-    async def threads(_: FastAPI) -> AsyncIterator[None]:
+    async def threads() -> AsyncIterator[None]:
         yield
         control.close()
         executor.shutdown()
 
+    return Hosted(catalogue, threads, control)
+
+
+def create_model_service(task: Task, settings: ModelServiceSettings | None = None) -> FastAPI:
+    """Make the app of one model service. Raises as ``host_models``."""
+    settings = settings or model_settings(task)()
+    metrics = Metrics(task)
+    hosted = host_models(task, settings, metrics)
     return create_service_app(
         task,
-        catalogue,
+        hosted.catalogue,
         settings,
         summary=MODEL_SERVICES[task].summary,
-        resource=threads,
+        resource=lambda _: hosted.resource(),
         metrics=metrics,
-        control=control,
+        control=hosted.control,
     )

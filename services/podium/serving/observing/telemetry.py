@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,6 +80,13 @@ class Metrics:
         self._request_children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._phase_children: dict[tuple[str, str], Histogram] = {}
         self._frame_children: dict[tuple[str, str], Counter] = {}
+
+    def of_stage(self, stage: str) -> Metrics:
+        """For a stage in this process: the registry of this service, labels of that stage."""
+        part = copy.copy(self)
+        part._service = stage
+        part._request_children = {}
+        return part
 
     def reject(self, reason: str) -> None:
         """Count one refused request."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from podium.errors import NotFound
 from podium.serving.oip.batching import BatchLimits
@@ -70,6 +71,18 @@ class Catalogue:
     def versions(self, name: str) -> list[str]:
         """The versions of a model, oldest first."""
         return [entry.model.version for entry in self.entries(name)]
+
+    def metadata(self, name: str, version: str | None = None) -> dict[str, Any]:
+        """What the protocol says of a model. Raises NotFound."""
+        model = self.get(name, version).model
+        return {
+            "name": model.name,
+            "versions": self.versions(model.name),
+            "platform": model.platform,
+            "inputs": [spec.to_json() for spec in model.inputs],
+            "outputs": [spec.to_json() for spec in model.outputs],
+            "parameters": dict(model.parameters),
+        }
 
     def __iter__(self) -> Iterator[Entry]:
         """Every version of every model, by name and version."""

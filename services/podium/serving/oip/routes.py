@@ -17,7 +17,6 @@ from podium.serving.http.admission import Admission
 from podium.serving.oip.catalogue import Catalogue
 from podium.serving.oip.infer import OIP_TAG
 from podium.serving.oip.model_control import ModelControl
-from podium.serving.oip.served_model import ServedModel
 from podium.wire import JSON_TYPE
 
 EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration", "statistics")
@@ -66,7 +65,7 @@ def oip_router(
     @router.get("/models/{name}", summary="Model metadata")
     @router.get("/models/{name}/versions/{version}", summary="Model metadata of a version")
     async def model_metadata(name: str, version: str | None = None) -> dict[str, Any]:
-        return _metadata(catalogue, catalogue.get(name, version).model)
+        return catalogue.metadata(name, version)
 
     model_not_ready = _not_ready({"name": {"type": "string"}, "ready": {"const": False}})
 
@@ -95,14 +94,3 @@ def oip_router(
 def _not_ready(properties: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     schema = {"type": "object", "required": list(properties), "properties": properties}
     return {503: {"description": "No", "content": {JSON_TYPE: {"schema": schema}}}}
-
-
-def _metadata(catalogue: Catalogue, model: ServedModel) -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "versions": catalogue.versions(model.name),
-        "platform": model.platform,
-        "inputs": [spec.to_json() for spec in model.inputs],
-        "outputs": [spec.to_json() for spec in model.outputs],
-        "parameters": dict(model.parameters),
-    }
