@@ -1,7 +1,7 @@
 # Bare `make` prints what there is.
 .DEFAULT_GOAL := help
 comma := ,
-.PHONY: help demo test test-media test-charts charts-docs test-cluster test-cluster-node test-networks test-images images images-export setup-networks check fmt lint types layers spelling accuracy setup setup-dev models up doctor loadtest lock clean
+.PHONY: help demo test fuzz test-media test-charts charts-docs test-cluster test-cluster-node test-networks test-images images images-export setup-networks check fmt lint types layers spelling accuracy setup setup-dev models up doctor loadtest lock clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -34,6 +34,10 @@ loadtest: setup-dev models ## Load test of services started here, or make loadte
 ##@ Develop
 test: setup-dev models ## Run all tests, against real services over real sockets
 	@$(BIN)/pytest
+
+fuzz: EXAMPLES ?= 20000
+fuzz: setup-dev ## Look for bodies and requests that break a service: make fuzz EXAMPLES=200000
+	@PODIUM_FUZZ_EXAMPLES="$(EXAMPLES)" $(BIN)/pytest tests/fuzz
 
 test-media: setup-dev models ## Make videos of many codecs, containers and structures; compare with FFmpeg
 	@$(BIN)/pytest -m 'slow or not slow' tests/media

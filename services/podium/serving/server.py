@@ -35,6 +35,9 @@ _GC_THRESHOLD = 20_000
 WITH_PARENT = "--with-parent"
 """Argument of a service that is to stop when its standard input is closed."""
 
+ABANDON_S = 3.0
+"""How long threads may go on after the last answer, such as with what a client has given up."""
+
 _log = logging.getLogger("podium.server")
 
 
@@ -116,3 +119,13 @@ class DrainingServer(uvicorn.Server):
         except TimeoutError:
             _log.warning("stopping with %d requests in flight", self._admission.requests)
         self.should_exit = True
+        abandon = threading.Timer(ABANDON_S, _abandon_threads)
+        abandon.daemon = True
+        abandon.start()
+
+
+def _abandon_threads() -> None:
+    """End the process: nothing waits for what its threads still do but the interpreter."""
+    _log.warning("work that nobody waits for is abandoned")
+    logging.shutdown()
+    os._exit(0)
