@@ -9,7 +9,7 @@ NETWORKS_VENV ?= .venv-networks
 BIN    := $(VENV)/bin
 export PODIUM_MODELS ?= $(CURDIR)/models
 VIDEO  ?= services/podium/lab/athlete/clips/sprint.mp4
-OUT    ?= results/$(basename $(notdir $(VIDEO)))
+OUT    ?=
 
 help: ## Print this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
@@ -17,7 +17,7 @@ help: ## Print this list
 
 ##@ Use
 demo: setup ## Run the 3D pipeline on the bundled clip, or on yours: make demo VIDEO=my.mp4
-	@$(BIN)/podium run "$(VIDEO)" --pipeline pose-3d --out "$(OUT)"
+	@$(BIN)/podium run "$(VIDEO)" --pipeline pose-3d $(if $(OUT),--out "$(OUT)")
 
 up: setup ## Start the six services on loopback; Ctrl-C stops them
 	@$(BIN)/podium up

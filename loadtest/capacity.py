@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from loadtest.profile import ProfileError
+from podium.wrong_values import in_plain_words
 
 PRICES = Path(__file__).parent / "prices.toml"
 
@@ -59,7 +60,7 @@ def load_prices(path: Path = PRICES) -> Prices:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ProfileError(f"prices file {path}: {where}: {first['msg']}") from None
+        raise ProfileError(f"prices file {path}: {where}: {in_plain_words(first['msg'])}") from None
 
 
 def capacity_table(

@@ -24,6 +24,8 @@ from pydantic import (
     model_validator,
 )
 
+from podium.wrong_values import in_plain_words
+
 PROFILES = Path(__file__).parent / "profiles"
 
 UserName = Literal["KinesisConsumerUser", "LiveFrameUser", "BatchVideoUser", "OipClientUser"]
@@ -255,7 +257,7 @@ def load_profile(name: str, overrides: Iterable[str] = ()) -> Profile:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
+        message = in_plain_words(first["msg"])
         raise ProfileError(": ".join(filter(None, (str(path), where, message)))) from None
 
 

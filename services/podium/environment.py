@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from podium.errors import SetupError
+from podium.wrong_values import in_plain_words
 
 PREFIX = "PODIUM_"
 CLIENT_KEY = "PODIUM_API_KEY"
@@ -161,7 +162,7 @@ def _values(known: Iterable[Variable], environ: Mapping[str, str]) -> dict[str, 
 
 def _explain(error: ValidationError, known: Iterable[Variable], whole: str) -> str:
     first = error.errors()[0]
-    message = first["msg"].removeprefix("Value error, ")
+    message = in_plain_words(first["msg"])
     place = first["loc"]
     for variable in known:
         used = variable.own if variable.own in os.environ else variable.common or variable.own

@@ -136,7 +136,7 @@ def test_a_wrong_spec_is_told_and_the_last_good_one_is_served_on(
         apply(own, pipeline, stride=2, method="guess")
         condition = becomes(own, pipeline, "False")
         assert condition["reason"] == "InvalidSpec"
-        assert condition["message"].startswith("spec.detection.method: Extra inputs")
+        assert condition["message"].startswith("spec.detection.method: is not known")
         assert condition["message"].endswith("Generation 1 is served on.")
         assert gateways.all_say(path, '"stride":2')
         own.kubectl("delete", "pipeline", "other", f"-n={NAMESPACE}")

@@ -180,3 +180,25 @@ def test_a_mistake_is_one_clear_line(
     assert len(error) == 1
     assert error[0].startswith("error: ")
     assert expected in error[0]
+
+
+def test_any_name_of_a_file_can_be_run(
+    environment: dict[str, str], clip: Path, tmp_path: Path
+) -> None:
+    """Latin-1, a comma, a per cent sign, and the longest name that there is."""
+    name = b"100m, heat 2 \xe9 100%.mp4".rjust(255, b"n")
+    video = tmp_path / os.fsdecode(name)
+    video.write_bytes(clip.read_bytes())
+    result = subprocess.run(
+        [sys.executable, "-m", "podium", "run", video, "--count", "4"],
+        capture_output=True,
+        cwd=tmp_path,
+        env=environment | {"PYTHONIOENCODING": "ascii"},
+        timeout=240,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    (out,) = (tmp_path / "results").iterdir()
+    assert os.fsencode(out.name) == name.removesuffix(b".mp4")
+    assert {path.name for path in out.iterdir() if path.is_file()} == FILES
+    assert len(frames_in(out)) == 4

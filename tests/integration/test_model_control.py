@@ -364,7 +364,7 @@ def test_models_from_an_object_store(bucket, model_repository, tmp_path, noise):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"PODIUM_MODELS_CACHE_BYTES": "many"}, "PODIUM_MODELS_CACHE_BYTES: Input should be"),
+        ({"PODIUM_MODELS_CACHE_BYTES": "many"}, "PODIUM_MODELS_CACHE_BYTES: must be"),
         ({"PODIUM_MODELS_CACHE_BYTES": "1"}, "PODIUM_MODELS: CACHE_BYTES must be"),
         ({"PODIUM_MODELS": "s3://models/../prod"}, "model repository: must look like s3://"),
     ],

@@ -50,10 +50,10 @@ def test_profiles_that_are_not_there():
     ("override", "says"),
     [
         ("levels", "--set levels: give FIELD=VALUE"),
-        ("levels.0.users=0", "levels.0.users: Input should be greater than or equal to 1"),
+        ("levels.0.users=0", "levels.0.users: must be greater than or equal to 1"),
         ("levels.7.users=1", "--set levels.7.users=1: levels has 5 entries"),
         ("levels.one.users=1", "--set levels.one.users=1: give the number of an entry of levels"),
-        ("users.LiveFrameUser.fsp=60", "users.LiveFrameUser.fsp: Extra inputs are not permitted"),
+        ("users.LiveFrameUser.fsp=60", "users.LiveFrameUser.fsp: is not known here"),
         ("users.Nobody.fps=60", "users.Nobody"),
         ("settle_s.more=1", "--set settle_s.more=1: settle_s has no fields"),
         ("slo=soft", "slo: "),
@@ -246,7 +246,7 @@ def test_a_second_ctrl_c_ends_the_load_at_once(tmp_path):
         ('currency = "USD"\nregion = "x"\nas_of = "y"\ninstances = {}', "instances"),
         (
             'currency = "USD"\nregion = "x"\nas_of = "y"\n[instances.a]\nper_hour = -1\nvcpus = 4',
-            "instances.a.per_hour: Input should be greater than 0",
+            "instances.a.per_hour: must be greater than 0",
         ),
     ],
 )

@@ -202,7 +202,7 @@ def test_a_version_is_never_overwritten(tmp_path: Path) -> None:
         (lambda: families.yolox(YOLOX(VARIANTS["nano"]), 4128, ORIGIN), "input.height: "),
         (
             lambda: families.hrnet(HRNet(4), 64, 64, Origin("Not a name", 1, "x", "y")),
-            "name: String should match",
+            "name: must match",
         ),
     ],
     ids=["yolox", "hrnet", "too large", "name"],

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from podium.client.batches import BatchRun, plan
-from podium.client.run_folder import RunFolder, fingerprint
+from podium.client.run_folder import RunFolder, default_folder, fingerprint
 from podium.errors import InvalidInput, Unavailable
 from podium.postprocess.frame_results import parse_results
 from podium.schemas.results import FrameResult, PipelineResult, SourceResult
@@ -63,8 +64,9 @@ def video(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, video: Path) -> RunFolder:
-    return RunFolder(tmp_path / "out", fingerprint(video, {}), video)
+def folder(tmp_path: Path, video: Path) -> Iterator[RunFolder]:
+    with RunFolder(tmp_path / "out", fingerprint(video, {}), video) as folder:
+        yield folder
 
 
 @pytest.mark.parametrize(
@@ -130,37 +132,125 @@ async def test_a_damaged_batch_is_asked_for_again(folder: RunFolder) -> None:
     assert again.asked == [(16, 8)]
 
 
-async def test_the_same_run_again_finds_its_batches(
-    folder: RunFolder, tmp_path: Path, video: Path
-) -> None:
-    await run(folder, Gateway()).all()
-    same = RunFolder(tmp_path / "out", fingerprint(video, {}), video)
-    assert not same.is_other_run
-    assert same.load(0) == answer(0, 8)
+async def test_the_same_run_again_finds_its_batches(tmp_path: Path, video: Path) -> None:
+    for is_first in (True, False):
+        with RunFolder(tmp_path / "out", fingerprint(video, {}), video) as folder:
+            assert not folder.is_other_run
+            assert folder.load(0) == (None if is_first else answer(0, 8))
+            await run(folder, Gateway()).all()
 
 
-@pytest.mark.parametrize("change", ["options", "first byte", "last byte", "time", "length"])
-def test_another_run_in_the_same_folder_starts_anew(
-    folder: RunFolder, tmp_path: Path, video: Path, change: str
+@pytest.mark.parametrize("change", ["options", "time"])
+def test_another_run_of_the_same_video_starts_anew(
+    tmp_path: Path, video: Path, change: str
 ) -> None:
-    folder.save(0, answer(0, 8))
-    folder.join()
-    facts, data = video.stat(), bytearray(video.read_bytes())
-    if change == "first byte":
-        data[0] ^= 1
-    if change == "last byte":
-        data[-1] ^= 1
+    with RunFolder(tmp_path / "out", fingerprint(video, {}), video) as folder:
+        folder.save(0, answer(0, 8))
+        folder.join()
+    if change == "time":
+        os.utime(video, ns=(1, 1))
+    options = {"stride": 2} if change == "options" else {}
+    with RunFolder(tmp_path / "out", fingerprint(video, options), video) as other:
+        assert other.is_other_run
+        assert other.load(0) is None
+        assert not other.results.exists()
+
+
+@pytest.mark.parametrize("change", ["first byte", "last byte", "length"])
+def test_results_of_another_video_are_replaced_only_if_asked_for(
+    tmp_path: Path, video: Path, change: str
+) -> None:
+    out = tmp_path / "out"
+    with RunFolder(out, fingerprint(video, {}), video) as folder:
+        folder.save(0, answer(0, 8))
+        folder.join()
+    data = bytearray(video.read_bytes())
     if change == "length":
         data += b"x"
+    else:
+        data[0 if change == "first byte" else -1] ^= 1
     video.write_bytes(data)
-    later_ns = facts.st_mtime_ns + (1 if change == "time" else 0)
-    os.utime(video, ns=(facts.st_atime_ns, later_ns))
+    other = fingerprint(video, {})
+    refusal = r"--out: .*out holds the results of another video \(clip.mp4\).*--overwrite"
+    with pytest.raises(InvalidInput, match=refusal), RunFolder(out, other, video):
+        pass
+    assert folder.results.exists()
+    assert folder.load(0) == answer(0, 8)
+    with RunFolder(out, other, video, overwrite=True) as replaced:
+        assert replaced.is_other_run
+        assert replaced.load(0) is None
 
-    options = {"stride": 2} if change == "options" else {}
-    other = RunFolder(tmp_path / "out", fingerprint(video, options), video)
-    assert other.is_other_run
-    assert other.load(0) is None
-    assert not other.results.exists()
+
+def test_videos_of_one_name_get_folders_of_their_own(tmp_path: Path) -> None:
+    videos = [tmp_path / name for name in ("a/clip.mp4", "a/clip.mov", "b/clip.mov", "c/clip.mov")]
+    folders = []
+    for number, video in enumerate(videos):
+        video.parent.mkdir(exist_ok=True)
+        video.write_bytes(bytes([number] * 100))
+        identity = fingerprint(video, {})
+        chosen = default_folder(tmp_path / "results", video, identity)
+        folders.append(chosen.name)
+        with RunFolder(chosen, identity, video) as folder:
+            folder.save(0, answer(0, 8))
+    assert folders == ["clip", "clip.mov", "clip.mov-2", "clip.mov-3"]
+    again = [default_folder(tmp_path / "results", v, fingerprint(v, {"x": 1})).name for v in videos]
+    assert again == folders  # so an interrupted run goes on, and other options replace their own
+
+
+def test_a_folder_has_one_run_at_a_time(folder: RunFolder, tmp_path: Path, video: Path) -> None:
+    folder.save(0, answer(0, 8))
+    with (
+        pytest.raises(InvalidInput, match=r"--out: another run is writing to .*out"),
+        RunFolder(tmp_path / "out", fingerprint(video, {"stride": 2}), video),
+    ):
+        pass
+    assert folder.load(0) == answer(0, 8)
+
+
+def _first_answer_only(folder: RunFolder) -> None:
+    folder.save(0, answer(0, 8))
+    raise Unavailable("gone")
+
+
+def test_a_run_that_fails_at_once_leaves_no_folder(tmp_path: Path, video: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for out in ("results/deep/out", "mine"):
+        with pytest.raises(Unavailable), RunFolder(tmp_path / out, fingerprint(video, {}), video):
+            raise Unavailable("no services")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "mine"]
+    with (
+        pytest.raises(Unavailable),
+        RunFolder(tmp_path / "out", fingerprint(video, {}), video) as folder,
+    ):
+        _first_answer_only(folder)
+    assert folder.has_batches()
+
+
+def test_files_are_of_one_mode_and_whole(folder: RunFolder, tmp_path: Path) -> None:
+    folder.save(0, answer(0, 8))
+    folder.join()
+    (tmp_path / "new").write_text("")
+    modes = {path.stat().st_mode for path in folder.root.rglob("*") if path.is_file()}
+    assert modes == {(tmp_path / "new").stat().st_mode}
+
+
+def test_old_overlays_go(folder: RunFolder) -> None:
+    (folder.root / "overlay").mkdir()
+    for name in ("overlay.mp4", "overlay/frame_000001.jpg", "overlay/mine.jpg", "keypoints.csv"):
+        (folder.root / name).write_text("")
+    folder.forget_all_but(["keypoints.csv"])
+    found = {str(p.relative_to(folder.root)) for p in folder.root.rglob("*") if p.is_file()}
+    assert found == {"run.json", "overlay/mine.jpg", "keypoints.csv"}
+
+
+def test_what_a_killed_run_left_half_written_goes(tmp_path: Path, video: Path) -> None:
+    with RunFolder(tmp_path / "out", fingerprint(video, {}), video) as folder:
+        folder.save(0, answer(0, 8))
+    (folder.root / ".partial-1").mkdir()
+    (folder.root / ".partial-1" / "keypoints.csv").write_text("half")
+    (folder.root / ".partial-2").write_text("half")
+    with folder:
+        assert {path.name for path in folder.root.iterdir()} == {"run.json", "batches"}
 
 
 def test_the_joined_results_are_what_postprocessing_reads(folder: RunFolder) -> None:
@@ -170,42 +260,49 @@ def test_the_joined_results_are_what_postprocessing_reads(folder: RunFolder) -> 
     assert parse_results(folder.results.read_bytes()) == [answer(start, 8) for start in (0, 8, 16)]
 
 
-def test_a_damaged_run_file_is_no_obstacle(folder: RunFolder, tmp_path: Path, video: Path) -> None:
-    folder.save(0, answer(0, 8))
+def test_a_damaged_run_file_is_no_obstacle(tmp_path: Path, video: Path) -> None:
+    with RunFolder(tmp_path / "out", fingerprint(video, {}), video) as folder:
+        folder.save(0, answer(0, 8))
     (tmp_path / "out" / "run.json").write_text("{")
-    assert RunFolder(tmp_path / "out", fingerprint(video, {}), video).load(0) is None
+    with RunFolder(tmp_path / "out", fingerprint(video, {}), video) as folder:
+        assert folder.load(0) is None
 
 
-def test_files_of_others_in_the_output_folder_stay(tmp_path: Path, video: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "notes.json").write_text("{}")
-    RunFolder(tmp_path / "out", fingerprint(video, {}), video)
-    RunFolder(tmp_path / "out", fingerprint(video, {"stride": 2}), video)
-    assert (tmp_path / "out" / "notes.json").exists()
-
-
-@pytest.mark.parametrize("name", ["batches/mine.json", "results.json"])
+@pytest.mark.parametrize("name", ["batches/mine.json", "results.json", "thesis.txt"])
 def test_a_folder_of_somebody_else_is_refused_untouched(
     tmp_path: Path, video: Path, name: str
 ) -> None:
     theirs = tmp_path / "out" / name
     theirs.parent.mkdir(parents=True)
     theirs.write_text("{}")
-    with pytest.raises(InvalidInput, match=rf"--out: .*out holds {name.partition('/')[0]}"):
-        RunFolder(tmp_path / "out", fingerprint(video, {}), video)
+    (tmp_path / "out" / ".hidden").write_text("")
+    refusal = rf"--out: .*no run has made \({name.partition('/')[0]}\).*--overwrite"
+    with (
+        pytest.raises(InvalidInput, match=refusal),
+        RunFolder(tmp_path / "out", fingerprint(video, {}), video),
+    ):
+        pass
     assert theirs.read_text() == "{}"
     assert not (tmp_path / "out" / "run.json").exists()
+    with RunFolder(tmp_path / "out", fingerprint(video, {}), video, overwrite=True) as folder:
+        folder.save(0, answer(0, 8))
+    assert theirs.exists() == (name != "results.json")  # that one has the name of a result
 
 
-def test_another_run_deletes_batches_alone(folder: RunFolder, tmp_path: Path, video: Path) -> None:
-    folder.save(0, answer(0, 8))
+def test_another_run_deletes_batches_alone(tmp_path: Path, video: Path) -> None:
+    with RunFolder(tmp_path / "out", fingerprint(video, {}), video) as folder:
+        folder.save(0, answer(0, 8))
     theirs = tmp_path / "out" / "batches" / "mine.json"
     theirs.write_text("{}")
-    RunFolder(tmp_path / "out", fingerprint(video, {"stride": 2}), video)
-    assert [path.name for path in theirs.parent.iterdir()] == ["mine.json"]
+    with RunFolder(tmp_path / "out", fingerprint(video, {"stride": 2}), video):
+        assert [path.name for path in theirs.parent.iterdir()] == ["mine.json"]
 
 
 def test_an_output_folder_that_cannot_be_made_is_named(tmp_path: Path, video: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidInput, match=r"--out: cannot write to .*file"):
-        RunFolder(tmp_path / "file", fingerprint(video, {}), video)
+    for out in ("file", "file/out"):
+        with (
+            pytest.raises(InvalidInput, match=r"--out: cannot write to .*file"),
+            RunFolder(tmp_path / out, fingerprint(video, {}), video),
+        ):
+            pass

@@ -209,7 +209,7 @@ async def test_wrong_crop_inputs_are_named(decoder, video):
         await crop(decoder, handle, [0] * 100, [WHOLE] * 100, height=100, width=100)
     with pytest.raises(FramesGone):
         await crop(decoder, "not-a-handle", [0], [WHOLE])
-    with pytest.raises(InvalidInput, match="handle: Field required"):
+    with pytest.raises(InvalidInput, match="handle: is missing"):
         await CropModel(decoder).infer(
             InferRequest(
                 {"frame_index": np.zeros(0, np.int64), "rois": np.zeros((0, 5), np.float32)}

@@ -154,7 +154,7 @@ def test_a_wrong_value_is_named_as_it_was_given(monkeypatch):
             except ValidationError as error:
                 return explain_settings(error, Wrong)
 
-    assert said(PODIUM_DEPTH="x").startswith("PODIUM_DEPTH: Input should be a valid integer")
+    assert said(PODIUM_DEPTH="x").startswith("PODIUM_DEPTH: must be a valid integer")
     assert said(PODIUM_WRONG_DEPTH="x", PODIUM_DEPTH="2").startswith("PODIUM_WRONG_DEPTH: ")
     assert said(PODIUM_WRONG_BOX_LOW="x").startswith("PODIUM_WRONG_BOX_LOW: ")
     assert said(PODIUM_BOX_LOW="10") == "PODIUM_BOX: LOW must be at most HIGH"

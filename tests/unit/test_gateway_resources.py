@@ -95,7 +95,7 @@ async def test_the_life_of_a_pipeline(server):
         refused = condition(server, "sprint")
         assert refused["reason"] == "InvalidSpec"
         assert refused["message"] == (
-            "spec.detection.stride: Input should be greater than or equal to 1, not 0. "
+            "spec.detection.stride: must be greater than or equal to 1, not 0. "
             "Generation 2 is served on."
         )
         assert refused["observedGeneration"] == 3
@@ -123,7 +123,7 @@ async def test_the_life_of_a_pipeline(server):
         (None, "spec: "),
         ("text", "spec: "),
         ([], "spec: "),
-        ({}, "spec.detection: Field required"),
+        ({}, "spec.detection: is missing"),
         ({**spec(), "athletes": {"select": "nearest:1"}}, "spec.athletes.select: "),
         ({**spec(), "extra": {"a": [{}] * 1000}}, "spec.extra: "),
     ],

@@ -62,12 +62,12 @@ def test_a_rule_is_text_in_documents():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"detection": {"stride": 0}}, "spec.detection.stride: Input should be greater"),
-        ({"detection": {"strid": 4}}, "spec.detection.strid: Extra inputs are not permitted"),
-        ({"detection": {"tiles": "maybe"}}, "spec.detection.tiles: Input should be 'never'"),
+        ({"detection": {"stride": 0}}, "spec.detection.stride: must be greater"),
+        ({"detection": {"strid": 4}}, "spec.detection.strid: is not known here"),
+        ({"detection": {"tiles": "maybe"}}, "spec.detection.tiles: must be 'never'"),
         ({"detection": {"minScore": float("nan")}}, "spec.detection.minScore"),
-        ({"detection": {"model": "../etc"}}, "spec.detection.model: String should match"),
-        ({"pose": {"stage": "pose4d"}}, "spec.pose.stage: Input should be 'pose2d' or 'pose3d'"),
+        ({"detection": {"model": "../etc"}}, "spec.detection.model: must match"),
+        ({"pose": {"stage": "pose4d"}}, "spec.pose.stage: must be 'pose2d' or 'pose3d'"),
         ({"athletes": {"select": "best"}}, "spec.athletes.select"),
         ({"athletes": {"select": {"nearest": [1, 2]}}}, "nearest:x,y, such as nearest:640,360"),
         ({"athletes": {"select": "nearest:1e3,2"}}, "spec.athletes.select"),

@@ -12,6 +12,7 @@ from podium.engines.onnx_runtime import OnnxRuntimeSession
 from podium.engines.options import EngineOptions
 from podium.errors import SetupError
 from podium.zoo.pull_blazepose import ORIGINAL_FILE
+from podium.zoo.tflite_graph import operator_names
 from podium.zoo.tflite_to_onnx import convert
 
 OUTPUTS = {"Identity_1": "presence", "Identity_4": "world"}
@@ -65,3 +66,12 @@ def test_scale_and_offset_shift_the_pixels(original: bytes, tmp_path: Path) -> N
 def test_an_output_that_the_model_lacks(original: bytes) -> None:
     with pytest.raises(SetupError, match="no output Identity_9"):
         convert(original, outputs={"Identity_9": "x"}, scale=1, offset=0, name="test")
+
+
+def test_attributes_that_python_adds_to_classes_are_no_operators():
+    class Schema:
+        ADD = 0
+        CONV_2D = 3
+        __firstlineno__ = 3  # as Python 3.13 has it
+
+    assert operator_names(Schema) == {0: "ADD", 3: "CONV_2D"}

@@ -161,7 +161,7 @@ def session_of(repository, name):
             {"layout": "nchw"},
             r"layout nchw.*FP32.*they have images UINT8\[-1, 64, 64, 3\]",
         ),
-        ("yolov8", {"options": {"person": 0}}, "options.person: Extra inputs"),
+        ("yolov8", {"options": {"person": 0}}, "options.person: is not known"),
         ("yolox", {"options": {"person_class": 80}}, "options.person_class: .* have 80 classes"),
         ("rtmdet", {}, r"dets must be \[-1, -1, 5\].*they have output\[-1, 84, 85\]"),
     ],

@@ -384,7 +384,7 @@ def test_what_is_wrong_is_named(bucket, proxy, settings):
     with pytest.raises(SetupError, match=r"finder/1/model.onnx: missing"):
         repository.resolve("finder")
     bucket.put_object(Bucket="models", Key="prod/finder/1/model.yaml", Body=b"")
-    with pytest.raises(SetupError, match=r"finder/1/model.yaml: manifest: Input should be"):
+    with pytest.raises(SetupError, match=r"finder/1/model.yaml: manifest: must be"):
         repository.resolve("finder")
     bucket.put_object(Bucket="models", Key="prod/finder/1/model.yaml", Body=bytes(2 << 20))
     with pytest.raises(SetupError, match="1 MiB"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import signal
 import sys
 from typing import NoReturn
@@ -68,6 +69,8 @@ def main() -> NoReturn:
     # where SIGINT starts out ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may have any bytes
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(prog_name="podium", standalone_mode=False)
     except click.ClickException as error:

@@ -9,10 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
-from rich.text import Text
 
 from podium.lab.accuracy import Accuracy
 from podium.schemas.summary import PersonSummary, Summary
@@ -88,16 +86,6 @@ def summary_table(
         table.add_row("  PCK@0.1 (box)", f"{accuracy.pck_10:.3f}")
         if accuracy.mpjpe_mm is not None:
             table.add_row("  MPJPE (hip-centred)", f"{accuracy.mpjpe_mm:.0f} mm")
-    return table
-
-
-def files_table(files: list[tuple[str, int]]) -> Table:
-    """Where everything is."""
-    table = Table(title="files", show_header=False, box=None, title_justify="left")
-    table.add_column(overflow="fold")
-    table.add_column(justify="right", no_wrap=True)
-    for place, size in files:
-        table.add_row(Text(place), decimal(size))
     return table
 
 

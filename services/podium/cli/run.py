@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,13 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write to. [default: results/NAME of the video]",
+    help="Folder to write to. [default: results/NAME of the video, another where that has the "
+    "results of another video]",
+)
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace what --out holds of another video, or of others.",
 )
 @click.option("--gateway", metavar="URL", help="Use the services behind this gateway.")
 @click.option(
@@ -130,6 +137,7 @@ def command(
     video: Path,
     pipeline: str,
     out: Path | None,
+    overwrite: bool,
     gateway: str | None,
     services: bool,
     uri: str | None,
@@ -170,11 +178,14 @@ def command(
     if gateway and services:
         raise click.UsageError("--gateway and --services are two places; give one of them")
     from podium.cli.run_job import show_run
+    from podium.client.local_media import check_media
+    from podium.client.run_folder import default_folder
     from podium.client.slow_motion import capture_fps_of
     from podium.local.video_run import VideoRun
     from podium.schemas.postprocess import PostprocessOptions
     from podium.wire.parameters import read_parameters
 
+    check_media(video)
     if slowmo is not None:
         capture_fps = capture_fps_of(video, slowmo)
     frame_options: dict[str, Any] = {"athlete": "all", "max_persons": max_persons}
@@ -200,7 +211,10 @@ def command(
         in_flight=in_flight,
         frame_options=frame_options,
         postprocess_options=read_parameters(PostprocessOptions, postprocess_options),
+        overwrite=overwrite,
     )
+    if out is None:
+        run = replace(run, out=default_folder(run.out.parent, run.video, run.identity()))
     console = Console()
     shows_logs = verbose or is_verbose()
     show_run(run, _placement(run, gateway, services, shows_logs, console), truth, console)

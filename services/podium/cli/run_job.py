@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from rich.console import Console
+from rich.filesize import decimal
 
-from podium.cli.display import FrameBar, files_table, summary_table
+from podium.cli.display import FrameBar, summary_table
 from podium.client.run_folder import RunFolder
 from podium.errors import InvalidInput, PodiumError
 from podium.lab.accuracy import Accuracy, TrueLimbs, read_true_limbs, score
 from podium.local.video_run import Frames, Placement, VideoRun, get_frames, write_files
 from podium.schemas.summary import PostprocessResult
 from podium.skeletons import skeleton
+
+_MEDIA_FIELDS = ("media", "uri", "source")
+_FIELDS = ("pipeline", "start", "count", "stride", "athlete", "intrinsics")
+_OPTIONS = {
+    "athlete_height_m": "--height-m",
+    "cutoff_hz": "--cutoff-hz",
+    "capture_fps": "--capture-fps",
+    "max_persons": "--max-persons",
+}
+_NAMES = re.compile(rf"\b({'|'.join(_OPTIONS)})\b")
 
 
 def show_run(
@@ -32,29 +44,61 @@ def show_run(
         console: Where to show it.
 
     Raises:
-        PodiumError: with a note of what is kept, where the same command would go on.
+        PodiumError: in the words of the command line, with a note of what is kept, where the same
+            command would go on.
     """
-    limbs = _ground_truth(run.video, truth)
-    folder = run.folder()
-    if folder.is_other_run:
-        console.print(f"{run.out} held a run of another video or other options: starting anew")
     try:
-        frames, outcome = asyncio.run(_work(run, folder, placement, console))
-    except (PodiumError, KeyboardInterrupt) as error:
-        if folder.has_batches():
-            error.add_note(
-                f"what is done is kept in {run.out}; the same command goes on from there"
-            )
+        _show_run(run, placement, truth, console)
+    except PodiumError as error:
+        error.message = in_words_of_options(error.message, run.video)
         raise
-    accuracy = None if limbs is None else _accuracy(folder, limbs)
-    console.print(
-        summary_table(run.video, outcome.summary, frames_per_s=frames.per_s, accuracy=accuracy)
-    )
-    for warning in outcome.warnings:
-        console.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
-    written = [(str(run.out / file.name), file.size_bytes) for file in outcome.files]
-    written.append((str(folder.results), folder.results.stat().st_size))
-    console.print(files_table(written))
+
+
+def _show_run(
+    run: VideoRun,
+    placement: AbstractAsyncContextManager[Placement],
+    truth: Path | None,
+    console: Console,
+) -> None:
+    limbs = _ground_truth(run.video, truth)
+    with run.folder() as folder:
+        if folder.is_other_run:
+            _say(console, f"{run.out} held a run of another video or other options: starting anew")
+        try:
+            frames, outcome = asyncio.run(_work(run, folder, placement, console))
+        except (PodiumError, OSError, KeyboardInterrupt) as error:
+            if folder.has_batches():
+                error.add_note(
+                    f"what is done is kept in {run.out}; the same command goes on from there"
+                )
+            raise
+        folder.forget_all_but([file.name for file in outcome.files])
+        accuracy = None if limbs is None else _accuracy(folder, limbs)
+        console.print(
+            summary_table(run.video, outcome.summary, frames_per_s=frames.per_s, accuracy=accuracy)
+        )
+        for warning in outcome.warnings:
+            shown = in_words_of_options(warning, run.video)
+            console.print(f"warning: {shown}", style="yellow", markup=False, soft_wrap=True)
+        _say(console, "files")
+        written = [(str(run.out / file.name), file.size_bytes) for file in outcome.files]
+        for place, size in [*written, (str(folder.results), folder.results.stat().st_size)]:
+            _say(console, f"{decimal(size):>10}  {place}")
+
+
+def _say(console: Console, line: str) -> None:
+    """Paths are not broken over lines."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def in_words_of_options(message: str, video: Path) -> str:
+    """A message of a stage, with our options and our video in place of its fields."""
+    field, colon, rest = message.partition(": ")
+    if colon and field in _MEDIA_FIELDS:
+        return f"{video}: {rest}"
+    if colon and (option := field.partition(".")[0]) in _FIELDS:
+        message = f"--{option}: {rest}"
+    return _NAMES.sub(lambda name: _OPTIONS[name[0]], message)
 
 
 async def _work(
@@ -81,7 +125,10 @@ async def _work(
 def _ground_truth(video: Path, truth: Path | None) -> TrueLimbs | None:
     if truth is None:
         beside = video.with_suffix(".json")
-        return read_true_limbs(beside) if beside.is_file() else None
+        try:
+            return read_true_limbs(beside) if beside.is_file() else None
+        except OSError:  # the name is too long for one that ends in .json
+            return None
     limbs = read_true_limbs(truth)
     if limbs is None:
         raise InvalidInput(f"{truth} is not a ground truth of Podium's format", field="--truth")

@@ -6,18 +6,24 @@ answers; ``results.json`` is all of them together.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from pydantic import ValidationError
 
 import podium
 from podium.errors import InvalidInput
 from podium.schemas.results import PipelineResult
-from podium.whole_files import replacing
+from podium.whole_files import PARTIAL, replacing
 
 _EDGE_BYTES = 1 << 20
 _PATH = "path"
@@ -51,42 +57,153 @@ def video_of(root: Path) -> Path | None:
     return video if video.is_file() and video.stat().st_size == known.get("size_bytes") else None
 
 
-class RunFolder:
-    """The batches of one run.
+def default_folder(parent: Path, video: Path, identity: dict[str, Any]) -> Path:
+    """Where the results of a video go unless somebody says: where nothing of another video is.
 
     Args:
-        root: The output folder; made when missing.
+        parent: Of all results.
+        video: ``clip.mov`` goes to ``clip``, else to ``clip.mov``, ``clip.mov-2`` and so on.
+        identity: From ``fingerprint``.
+    """
+    names = [video.stem, video.name, *(f"{video.name}-{number}" for number in range(2, 1000))]
+    for name in names:
+        folder = RunFolder(parent / name, identity, video)
+        with suppress(InvalidInput):
+            folder.check()
+            return folder.root
+    return parent / video.stem
+
+
+class RunFolder:
+    """The batches of one run; made and locked while entered.
+
+    A folder that did not exist is gone afterwards if the run fails before its first answer.
+
+    Args:
+        root: The output folder.
         identity: From ``fingerprint``.
         video: Where the video is now; not what tells it from another.
-
-    Raises:
-        InvalidInput: it cannot be written to, or holds ``batches`` or ``results.json`` of
-            something that is not a run.
+        overwrite: Whether results of another video, and files of others with the names of
+            results, may be replaced.
     """
 
-    def __init__(self, root: Path, identity: dict[str, Any], video: Path) -> None:
+    def __init__(
+        self, root: Path, identity: dict[str, Any], video: Path, *, overwrite: bool = False
+    ) -> None:
         self.root = root
         self.results = root / "results.json"
-        self._batches = root / "batches"
         self.is_other_run = False
         """Whether the folder held batches of another video or of other options."""
+        self._identity = identity
+        self._video = video
+        self._overwrite = overwrite
+        self._batches = root / "batches"
+        self._leaving = ExitStack()
+
+    def check(self) -> None:
+        """Look whether results may be written to the folder; nothing is changed.
+
+        Raises:
+            InvalidInput: it holds results of another video, or files that no run has made.
+        """
         try:
-            root.mkdir(parents=True, exist_ok=True)
-            if not (root / "run.json").exists():
-                self._require_unused()
-            known = _read_json(root / "run.json")
-            if not isinstance(known, dict) or known | {_PATH: None} != identity | {_PATH: None}:
-                self.is_other_run = known is not None
-                for path in self._paths():
-                    path.unlink()
-                self.results.unlink(missing_ok=True)
-            with replacing(root / "run.json") as file:
-                file.write(json.dumps(identity | {_PATH: str(video)}, indent=2).encode())
-            self._batches.mkdir(exist_ok=True)
+            known = _read_json(self.root / "run.json")
+            if not self._overwrite:
+                self._check_content(known)
         except OSError as error:
+            raise _unusable(self.root, error) from None
+
+    def __enter__(self) -> Self:
+        """Make and lock the folder; what belongs to another run is removed.
+
+        Raises:
+            InvalidInput: see ``check``; or another run is writing there, or it cannot be written.
+        """
+        self.check()
+        with ExitStack() as entering:
+            try:
+                new = [path for path in (self.root, *self.root.parents) if not path.exists()]
+                self.root.mkdir(parents=True, exist_ok=True)
+                self._lock(entering)
+                if not (self.root / "run.json").exists():
+                    entering.callback(self._remove_unless_used, new)
+                self._begin()
+            except OSError as error:
+                raise _unusable(self.root, error) from None
+            self._leaving = entering.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._leaving.__exit__(kind, error, traceback)
+
+    def _check_content(self, known: Any) -> None:
+        if isinstance(known, dict) and any(
+            known.get(key) != self._identity[key] for key in ("size_bytes", "sha256_of_edges")
+        ):
             raise InvalidInput(
-                f"cannot write to {root} ({error.strerror})", field="--out"
+                f"{self.root} holds the results of another video ({known.get('video')}); name "
+                "another folder, or replace them with --overwrite",
+                field="--out",
+            )
+        if (self.root / "run.json").exists() or not self.root.exists():
+            return
+        others = sorted(path.name for path in self.root.iterdir() if path.name[0] != ".")
+        if others:
+            shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+            raise InvalidInput(
+                f"{self.root} holds files that no run has made ({shown}); name another folder, or "
+                "write into it all the same with --overwrite",
+                field="--out",
+            )
+
+    def _lock(self, entering: ExitStack) -> None:
+        descriptor = os.open(self.root, os.O_RDONLY | os.O_CLOEXEC)
+        entering.callback(os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidInput(
+                f"another run is writing to {self.root}; wait for it, or name another folder",
+                field="--out",
             ) from None
+        except OSError as error:  # file systems without locks
+            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+
+    def _begin(self) -> None:
+        for left in self.root.glob(f"{PARTIAL}*"):  # by a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
+            left.unlink(missing_ok=True)
+        known = _read_json(self.root / "run.json")
+        if not isinstance(known, dict) or known | {_PATH: None} != self._identity | {_PATH: None}:
+            self.is_other_run = known is not None
+            for path in self._paths():
+                path.unlink()
+            self.results.unlink(missing_ok=True)
+        with replacing(self.root / "run.json") as file:
+            file.write(json.dumps(self._identity | {_PATH: str(self._video)}, indent=2).encode())
+        self._batches.mkdir(exist_ok=True)
+
+    def _remove_unless_used(self, new: list[Path]) -> None:
+        if not self.has_batches():
+            (self.root / "run.json").unlink(missing_ok=True)
+            with suppress(OSError):
+                self._batches.rmdir()
+                for path in new:
+                    path.rmdir()
+
+    def forget_all_but(self, names: Collection[str]) -> None:
+        """Remove overlays of an earlier run with other options."""
+        for path in (self.root / "overlay.mp4", *(self.root / "overlay").glob("frame_*.jpg")):
+            if path.relative_to(self.root).as_posix() not in names:
+                path.unlink(missing_ok=True)
+        with suppress(OSError):
+            (self.root / "overlay").rmdir()
 
     def load(self, start: int) -> PipelineResult | None:
         """The answer for the batch that begins with frame ``start``, if there is one."""
@@ -117,15 +234,6 @@ class RunFolder:
                 file.write(path.read_bytes())
             file.write(b"]\n")
 
-    def _require_unused(self) -> None:
-        for path in (self._batches, self.results):
-            if path.exists():
-                raise InvalidInput(
-                    f"{self.root} holds {path.name}, but no run.json: no run of Podium made it; "
-                    "name another folder",
-                    field="--out",
-                )
-
     def _paths(self) -> list[Path]:
         return sorted(self._batches.glob(_BATCH))
 
@@ -138,3 +246,7 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
+
+
+def _unusable(root: Path, error: OSError) -> InvalidInput:
+    return InvalidInput(f"cannot write to {root} ({error.strerror})", field="--out")

@@ -45,10 +45,9 @@ async def in_process(run: VideoRun) -> AsyncIterator[Placement]:
         NotFound: there is no such pipeline.
         InvalidInput: an option is wrong.
     """
+    spec = _checked(run)  # a mistake shows before anything is loaded
     models = default_models()
     require_models(models)
-    spec = _pipeline(run.pipeline)
-    read_parameters(PipelineRequest, run.frame_options)  # a mistake shows before anything is loaded
     with local_stages(models, read_roots=(run.video,)) as stages, _postprocess(run) as files:
 
         async def request(start: int, count: int) -> PipelineResult:
@@ -70,9 +69,11 @@ async def own_services(run: VideoRun, log: LogSink | None) -> AsyncIterator[Plac
         log: Receives the output of the services.
 
     Raises:
+        NotFound, InvalidInput: there is no such pipeline, or an option is wrong.
         SetupError: there are no models, or no ports are free.
         Unavailable: a service does not start, or has ended meanwhile.
     """
+    _checked(run)
     with Stack(read_roots=(run.video, run.out), write_roots=(run.out,), log=log) as services:
         async with GatewayClient(services.gateway_url) as client:
             requests = Requests(client, run.pipeline, run.frame_options)
@@ -119,9 +120,12 @@ def _postprocess(run: VideoRun) -> Iterator[Postprocess]:
         yield PostprocessService(Postprocessor(), ObjectStore(objects), executor)
 
 
-def _pipeline(name: str) -> Pipeline:
+def _checked(run: VideoRun) -> Pipeline:
+    """The pipeline of a run here, once its options have been checked."""
+    asked = {"start": run.start, "count": run.count, **run.frame_options}
+    read_parameters(PipelineRequest, asked)
     pipelines = shipped_and(GatewaySettings().pipelines)
-    if name not in pipelines:
+    if run.pipeline not in pipelines:
         known = ", ".join(sorted(pipelines))
-        raise NotFound(f"pipeline: there is no {name!r}; known are: {known}")
-    return pipelines[name]
+        raise NotFound(f"pipeline: there is no {run.pipeline!r}; there are {known}")
+    return pipelines[run.pipeline]

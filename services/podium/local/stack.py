@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from podium.environment import check_names, variables
-from podium.errors import InvalidInput, SetupError, Unavailable
+from podium.errors import SetupError, Unavailable
 from podium.local.service_process import LogSink, ServiceProcess
 from podium.local.settings import SERVICES, settings_of, sized_for
 from podium.models.published import PULL_COMMAND
@@ -245,7 +245,5 @@ def _grace_s() -> float:
 
 
 def _listed(folders: Sequence[Path]) -> str:
-    for folder in folders:
-        if "," in str(folder):
-            raise InvalidInput(f"{folder}: services cannot use a folder with a comma in its name")
-    return ",".join(str(folder.absolute()) for folder in folders)
+    """As addresses: names of folders may hold commas, and bytes that are no UTF-8."""
+    return ",".join(folder.absolute().as_uri() for folder in folders)

@@ -21,6 +21,7 @@ class VideoRun:
     Attributes:
         video: Absolute path.
         out: Absolute path of the folder to write to.
+        overwrite: Whether what it holds of another video, or of others, may be replaced.
         pipeline: Name.
         uri: Address of the video that a remote gateway reads; None: it is uploaded.
         start: First frame.
@@ -41,12 +42,17 @@ class VideoRun:
     in_flight: int
     frame_options: dict[str, Any]
     postprocess_options: PostprocessOptions
+    overwrite: bool = False
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this run from another."""
+        names = ("pipeline", "uri", "start", "count", "batch")
+        options = {name: getattr(self, name) for name in names} | self.frame_options
+        return fingerprint(self.video, options)
 
     def folder(self) -> RunFolder:
-        """The folder, with what an earlier run of the same has done. Raises InvalidInput."""
-        names = ("pipeline", "uri", "start", "count", "batch")
-        identity = {name: getattr(self, name) for name in names} | self.frame_options
-        return RunFolder(self.out, fingerprint(self.video, identity), self.video)
+        """The folder, to be entered; it has what an earlier run of the same has done."""
+        return RunFolder(self.out, self.identity(), self.video, overwrite=self.overwrite)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from podium.errors import SetupError
 from podium.skeletons import SKELETONS
+from podium.wrong_values import in_plain_words
 
 Task = Literal["detection", "pose2d", "pose3d"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", max_length=64)]
@@ -103,7 +104,7 @@ class Manifest(_Closed):
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, ("options", *first["loc"])))
-            raise SetupError(f"{field}: {first['msg']}") from None
+            raise SetupError(f"{field}: {in_plain_words(first['msg'])}") from None
 
     @model_validator(mode="after")
     def _fits_its_tasks(self) -> Manifest:
@@ -150,7 +151,7 @@ def parse_manifest(text: bytes, where: str) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "manifest"
-        raise SetupError(f"{where}: {field}: {first['msg']}") from error
+        raise SetupError(f"{where}: {field}: {in_plain_words(first['msg'])}") from error
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

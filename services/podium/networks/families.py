@@ -15,6 +15,7 @@ from podium.networks.hrnet import HRNet
 from podium.networks.served import BGR_BYTES, IMAGENET, Pixels
 from podium.networks.three_dmppe import CELLS, INPUT_PX, PoseAndRoot, PoseNet, RootNet
 from podium.networks.yolox import YOLOX
+from podium.wrong_values import in_plain_words
 
 _STRIDE_PX = 32
 """Inputs are whole multiples of the coarsest stride."""
@@ -118,7 +119,9 @@ def _manifest(origin: Origin, family: str, **facts: object) -> Manifest:
         )
     except ValidationError as error:
         first = error.errors()[0]
-        raise InvalidInput(first["msg"], field=".".join(map(str, first["loc"]))) from None
+        raise InvalidInput(
+            in_plain_words(first["msg"]), field=".".join(map(str, first["loc"]))
+        ) from None
 
 
 def _whole_cells(height_px: int, width_px: int) -> dict[str, int]:

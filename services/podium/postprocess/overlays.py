@@ -101,5 +101,6 @@ def shown_keypoints(analysis: Analysis, at: int) -> Float64:
 def _write_picture(frame: SourceFrame, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     bgr = cv2.cvtColor(frame.picture, cv2.COLOR_RGB2BGR)
-    cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    _, picture = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    path.write_bytes(picture.tobytes())  # unlike imwrite, it says when the disk is full
     return path

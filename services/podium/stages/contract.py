@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from podium.errors import InvalidInput, StageFailed
 from podium.wire import InferResult, Parameter, Tensors, TensorSpec
 from podium.wire.tensors import DTYPES
+from podium.wrong_values import in_plain_words
 
 _FORM = re.compile(r"([A-Z0-9]+)\[([A-Z0-9,]+)\]")
 
@@ -164,7 +165,7 @@ def read_record(kind: type[T], values: Mapping[str, Any], where: str) -> T:
         name = first["loc"][0]
         if first["type"] == "missing":
             raise StageFailed(f"{where} lacks {name}") from None
-        raise StageFailed(f"{where} has a wrong {name}: {first['msg']}") from None
+        raise StageFailed(f"{where} has a wrong {name}: {in_plain_words(first['msg'])}") from None
 
 
 @functools.cache

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from pydantic import BeforeValidator, PositiveInt, model_validator
 
@@ -15,8 +17,19 @@ def _split(value: object) -> object:
     return [item for item in value.split(",") if item] if isinstance(value, str) else value
 
 
+def _folders(value: object) -> object:
+    return [_folder(item) for item in value.split(",") if item] if isinstance(value, str) else value
+
+
+def _folder(item: str) -> Path:
+    """A path, or a ``file:`` address, which may hold commas and any bytes."""
+    if not item.startswith("file:"):
+        return Path(item)
+    return Path(os.fsdecode(unquote_to_bytes(urlsplit(item).path)))
+
+
 Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
-Paths = Annotated[tuple[Path, ...], BeforeValidator(_split)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_folders)]
 
 
 class S3Settings(Group):
@@ -42,7 +55,8 @@ class ObjectStoreSettings(S3Settings):
     word: ClassVar[str] = "OBJECTS"
 
     read_roots: Paths = ()
-    """Folders that ``file:`` addresses may be read from."""
+    """Folders that ``file:`` addresses may be read from; as ``file:`` addresses themselves they may
+    hold commas (``%2C``)."""
 
     write_roots: Paths = ()
     """Folders that results may be written to as ``file:``."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from podium.errors import InvalidInput
 from podium.wire.json_values import check_keys
 from podium.wire.messages import without_reserved
+from podium.wrong_values import in_plain_words
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -50,4 +51,4 @@ def explain(error: ValidationError) -> tuple[str, str]:
         shown = f", not {given}"
     elif isinstance(given, str | int | float):
         shown = f", not {given!r}"
-    return field, f"{first['msg'][:200]}{shown[:_SHOWN_CHARACTERS]}"
+    return field, f"{in_plain_words(first['msg'])[:200]}{shown[:_SHOWN_CHARACTERS]}"

@@ -5,7 +5,6 @@ Source: the TFLite schema (schema.fbs), through the ``tflite`` package generated
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,10 +15,16 @@ from numpy.typing import NDArray
 from podium.errors import SetupError
 from podium.types import Int64
 
-_OPERATOR_NAMES = {
-    code: name
-    for name, code in inspect.getmembers(tflite.BuiltinOperator, lambda v: type(v) is int)
-}
+
+def operator_names(schema: type) -> dict[int, str]:
+    """Code -> name, of the schema's class of operators.
+
+    Python adds attributes of its own to classes, numbers among them: ``__firstlineno__`` from 3.13.
+    """
+    return {code: name for name, code in vars(schema).items() if not name.startswith("_")}
+
+
+_OPERATOR_NAMES = operator_names(tflite.BuiltinOperator)
 _DTYPES = {
     tflite.TensorType.FLOAT32: np.dtype("<f4"),
     tflite.TensorType.FLOAT16: np.dtype("<f2"),

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
 from podium.errors import Overloaded, PodiumError, RequestTimeout, Unauthorized
+from podium.wrong_values import in_plain_words
 
 _log = logging.getLogger("podium.errors")
 
@@ -112,4 +113,4 @@ async def _validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:]) or "body"
-    return error_json(400, f"{where}: {first['msg']}")
+    return error_json(400, f"{where}: {in_plain_words(first['msg'])}")

@@ -1,0 +1,20 @@
+"""What pydantic finds wrong with a value, in words for people who do not know pydantic."""
+
+from __future__ import annotations
+
+import re
+
+_REPLACED = (
+    (re.compile(r"^Value error, "), ""),
+    (re.compile(r"^Extra inputs are not permitted"), "is not known here"),
+    (re.compile(r"^Field required"), "is missing"),
+    (re.compile(r"^\w+ should "), "must "),
+    (re.compile(r", unable to (parse|interpret) \w+( as an? \w+)?"), ""),
+)
+
+
+def in_plain_words(message: str) -> str:
+    """A message of pydantic to go behind the name of a field: ``must be at least ...``."""
+    for pattern, plain in _REPLACED:
+        message = pattern.sub(plain, message)
+    return message
