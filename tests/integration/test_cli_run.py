@@ -18,6 +18,7 @@ from podium.local.stack import Stack
 
 FILES = {
     "keypoints.csv", "biomechanics.csv", "measures.csv", "measures.json", "summary.json",
+    "motion.json",
     "overlay.mp4", "report.html", "results.json", "run.json",
 }  # fmt: skip
 

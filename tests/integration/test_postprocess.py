@@ -142,6 +142,7 @@ def test_every_file_is_listed_with_its_size_and_checksum(done):
         "measures.csv",
         "measures.json",
         "summary.json",
+        "motion.json",
         "overlay.mp4",
         "report.html",
     ]
@@ -204,6 +205,7 @@ def test_speed_is_that_of_the_athlete(done, truth, clip, tmp_path):
         "measures.csv",
         "measures.json",
         "summary.json",
+        "motion.json",
         "report.html",
     ]
 

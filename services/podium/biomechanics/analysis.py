@@ -83,6 +83,19 @@ class Analysis:
     athlete_mass_kg: float | None = None
 
 
+def shown_keypoints(analysis: Analysis, at: int | slice) -> Float64:
+    """Key points (..., J, 2) to draw: as measured, or as filled in; NaN where neither holds.
+
+    Args:
+        analysis: Of the person.
+        at: A row of the trajectory, or several.
+    """
+    trajectory, plane = analysis.trajectory, analysis.plane
+    measured = trajectory.seen[at] & ~plane.outliers[at]
+    raw = np.where(measured[..., None], trajectory.keypoints[at][..., :2], np.nan)
+    return np.where(plane.filled[at][..., None], plane.positions[at], raw)
+
+
 def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -> Analysis:
     """Drop outliers, fill short gaps, smooth; fit the body; then angles, velocities and the scale.
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.analysis import Analysis, shown_keypoints
 from podium.biomechanics.signals.timeline import Timeline
 from podium.postprocess.source import Source, SourceFrame
 from podium.postprocess.video_writer import VideoWriter
 from podium.render.overlay import DrawnPerson, draw
-from podium.types import Float64, Int64
+from podium.types import Int64
 
 JPEG_QUALITY = 90
 
@@ -88,14 +88,6 @@ def _draw_frame(
                 )
             )
     draw(frame.picture, persons, f"frame {index}   {frames.time_s[row]:.3f} s")
-
-
-def shown_keypoints(analysis: Analysis, at: int) -> Float64:
-    """Key points (J, 2) to draw: as measured, or as filled in; NaN where neither holds."""
-    trajectory, plane = analysis.trajectory, analysis.plane
-    measured = trajectory.seen[at] & ~plane.outliers[at]
-    raw = np.where(measured[:, None], trajectory.keypoints[at, :, :2], np.nan)
-    return np.where(plane.filled[at][:, None], plane.positions[at], raw)
 
 
 def _write_picture(frame: SourceFrame, path: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis, AnalysisOptions, analyse
+from podium.biomechanics.exports.motion import motion_of
 from podium.biomechanics.exports.tables import open_tables
 from podium.biomechanics.measures.registry import Measured, dictionary, measures_of
 from podium.biomechanics.persons.selection import select
@@ -23,10 +24,12 @@ from podium.postprocess.source import open_source
 from podium.postprocess.summary import summary_of
 from podium.render.report import render_report
 from podium.schemas.measures import AthleteMeasures, MeasureFile
+from podium.schemas.motion import MotionSource
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import PipelineResult
-from podium.schemas.summary import OutputFile, PostprocessResult
+from podium.schemas.summary import OutputFile, PostprocessResult, Summary
 from podium.types import Int64
+from podium.viewer.page import MAX_EMBEDDED_VIDEO_BYTES, embedded_viewer
 
 TABLES = ("keypoints.csv", "biomechanics.csv", "measures.csv")
 _MEDIA_TYPES = {
@@ -57,6 +60,8 @@ class Postprocessor:
         output: Path,
         options: PostprocessOptions,
         check: Callable[[], None] = lambda: None,
+        *,
+        name: str = "",
     ) -> PostprocessResult:
         """Analyse a clip and write its files.
 
@@ -66,6 +71,7 @@ class Postprocessor:
             output: Folder to write to; made if it is not there.
             options: What to do.
             check: Called between the steps and the frames; what it raises ends the work.
+            name: Of the video, for people; empty: that of the file.
 
         Returns:
             The files with local addresses, the summary, and warnings.
@@ -109,11 +115,14 @@ class Postprocessor:
             podium_version=summary.podium_version, skeleton=clip.skeleton.name, athletes=listed
         )
         (output / "measures.json").write_text(measures_json.model_dump_json(), encoding="utf-8")
-        files = [*TABLES, "measures.json", "summary.json"]
+        motion = _motion(name or source.name, clip, persons, summary)
+        (output / "motion.json").write_text(motion, encoding="utf-8")
+        files = [*TABLES, "measures.json", "summary.json", "motion.json"]
         files += ["overlay.mp4"] if (output / "overlay.mp4").exists() else []
         files += [path.relative_to(output).as_posix() for path in pictures.values()]
-        report = report_of(clip, persons, summary, pictures, files)
-        (output / "report.html").write_text(render_report(report), encoding="utf-8")
+        report = report_of(clip, persons, summary, pictures, files, name=name or source.name)
+        viewer = embedded_viewer(motion, video=_small_video(source)) if len(clip.frames) > 1 else ""
+        (output / "report.html").write_text(render_report(report, viewer), encoding="utf-8")
         return PostprocessResult(
             files=[_output_file(output, name) for name in [*files, "report.html"]],
             summary=summary,
@@ -155,6 +164,28 @@ class Postprocessor:
         if drawn < expected:
             notes.append(f"{expected - drawn} of {expected} overlay frames are not in the source.")
         return pictures, notes
+
+
+def _motion(name: str, clip: Clip, persons: Sequence[Measured], summary: Summary) -> str:
+    """The content of ``motion.json``."""
+    facts = summary.source
+    motion = motion_of(
+        MotionSource(name=name, width=facts.width, height=facts.height, fps=facts.fps),
+        clip.skeleton,
+        clip.frames,
+        persons,
+        warnings=summary.warnings,
+        notes=[*summary.assumptions, *summary.conventions],
+    )
+    return motion.model_dump_json()
+
+
+def _small_video(source: Path) -> bytes | None:
+    """The video, if a page can hold it and browsers are likely to play it."""
+    if not source.exists() or source.stat().st_size > MAX_EMBEDDED_VIDEO_BYTES:
+        return None
+    content = source.read_bytes()
+    return content if content[4:8] == b"ftyp" else None
 
 
 def analysis_options(options: PostprocessOptions, frame_size: tuple[int, int]) -> AnalysisOptions:

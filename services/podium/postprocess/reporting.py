@@ -34,6 +34,7 @@ FILES = {
     "measures.csv": "every measure that is one number, with its uncertainty and method",
     "measures.json": "every measure by name: unit, method, value or the reason that there is none",
     "summary.json": "the numbers of this page, options, assumptions and warnings",
+    "motion.json": "what the viewer shows; `podium view` opens it with the video",
     "overlay.mp4": "the clip with the skeletons drawn in",
     "overlay/": "pictures of single frames with the skeletons drawn in",
 }
@@ -50,6 +51,8 @@ def report_of(
     summary: Summary,
     pictures: Mapping[int, Path],
     written: Sequence[str],
+    *,
+    name: str,
 ) -> Report:
     """Choose and word the contents of the report.
 
@@ -59,6 +62,7 @@ def report_of(
         summary: Content of ``summary.json``.
         pictures: Frame index -> overlay picture.
         written: Names of the other files.
+        name: Of the video.
     """
     order = sorted(zip(persons, summary.persons, strict=True), key=lambda p: -p[1].frames_seen)
     notes = [*summary.assumptions, *summary.conventions]
@@ -67,7 +71,7 @@ def report_of(
     chosen = np.linspace(0, len(pictures) - 1, min(MAX_FRAMES, len(pictures))).round().astype(int)
     items = list(pictures.items())
     return Report(
-        title=f"Motion report: {clip.result.pipeline}",
+        title=f"Motion report: {name}",
         facts=_facts(clip, summary),
         persons=[_person(measured, person) for measured, person in order[:MAX_PERSONS]],
         frames=[(f"frame {items[i][0]}", _thumbnail(items[i][1])) for i in chosen],
@@ -83,7 +87,8 @@ def report_of(
 
 def _facts(clip: Clip, summary: Summary) -> list[tuple[str, str]]:
     source, frames = summary.source, summary.frames
-    facts = [("Picture", f"{source.width} x {source.height} pixels")]
+    facts = [("Pipeline", clip.result.pipeline)]
+    facts += [("Picture", f"{source.width} x {source.height} pixels")]
     if source.fps:
         facts.append(
             ("Source", f"{source.frame_count} frames, {source.duration_s:.2f} s, {source.fps:g}/s")

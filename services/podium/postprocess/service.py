@@ -6,7 +6,8 @@ import asyncio
 import tempfile
 import threading
 from concurrent.futures import CancelledError, Executor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from podium.errors import Forbidden, InvalidInput, NotFound
 from podium.postprocess.frame_results import parse_results
@@ -58,7 +59,8 @@ class PostprocessService:
         if results_uri is not None:
             held = await self._fetch(results_uri, "results_uri")
         cancelled = threading.Event()
-        work = asyncio.create_task(self._work(video, held, output, options, cancelled))
+        name = PurePosixPath(unquote(urlsplit(source).path)).name
+        work = asyncio.create_task(self._work(video, name, held, output, options, cancelled))
         try:
             # Shielded: the folder must outlive the thread that writes to it.
             return await asyncio.shield(work)
@@ -69,6 +71,7 @@ class PostprocessService:
     async def _work(
         self,
         source: HeldFile,
+        name: str,
         results: bytes | HeldFile,
         output: str,
         options: PostprocessOptions,
@@ -82,10 +85,12 @@ class PostprocessService:
             check()
             data = results if isinstance(results, bytes) else results.path.read_bytes()
             parsed = parse_results(data)
-            return self._postprocessor.process(source.path, parsed, folder, options, check)
+            return self._postprocessor.process(
+                source.path, parsed, folder, options, check, name=name
+            )
 
-        with tempfile.TemporaryDirectory(prefix="podium-postprocess-") as name:
-            folder = Path(name)
+        with tempfile.TemporaryDirectory(prefix="podium-postprocess-") as scratch:
+            folder = Path(scratch)
             done = await in_thread(self._executor, process, folder)
             check()
             files = {file.name: folder / file.name for file in done.files}

@@ -67,8 +67,13 @@ class Report:
     files: Sequence[tuple[str, str]] = field(default=())  # name, what is in it
 
 
-def render_report(report: Report) -> str:
-    """The report as HTML; every text in it is escaped, plots come as they are."""
+def render_report(report: Report, viewer: str = "") -> str:
+    """The report as HTML; every text in it is escaped.
+
+    Args:
+        report: The contents; its plots come as they are.
+        viewer: HTML of the viewer, which comes as it is; empty: none.
+    """
     environment = Environment(
         loader=PackageLoader("podium.render", "."),
         autoescape=select_autoescape(["html", "j2"]),
@@ -78,7 +83,7 @@ def render_report(report: Report) -> str:
     )
     environment.filters["inline"] = Markup
     environment.filters["data_uri"] = _jpeg_uri
-    return environment.get_template("report.html.j2").render(report=report)
+    return environment.get_template("report.html.j2").render(report=report, viewer=viewer)
 
 
 def _jpeg_uri(jpeg: bytes) -> str:

@@ -51,6 +51,9 @@ def served_page(title: str, *, assets: str, motion: str, video: str | None) -> t
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
 <link rel="icon" href="data:,">
+<style>
+  body {{ margin: 0; color-scheme: light dark; background: light-dark(#f4f6f8, #10161d); }}
+</style>
 <link rel="stylesheet" href="{escape(assets)}/viewer.css">
 <script type="importmap">{import_map}</script>
 <script src="{escape(assets)}/plotly.js" defer></script>

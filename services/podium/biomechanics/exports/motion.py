@@ -1,0 +1,131 @@
+"""``motion.json``: the motion of the athletes for a viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from podium.biomechanics.analysis import Analysis, shown_keypoints
+from podium.biomechanics.events.feet import feet_of
+from podium.biomechanics.events.gait import find_gait
+from podium.biomechanics.exports.packing import packed_floats, packed_shares, packed_steps
+from podium.biomechanics.measures.measure import Measure
+from podium.biomechanics.measures.registry import Measured
+from podium.biomechanics.signals.timeline import Timeline
+from podium.schemas.motion import (
+    Motion,
+    MotionAthlete,
+    MotionEvent,
+    MotionMeasure,
+    MotionSkeleton,
+    MotionSource,
+)
+from podium.skeletons import Skeleton
+from podium.types import Float64, Int64
+
+_STEP_PX = 0.05
+_STEP_M = 0.0005
+_CAMERA_TO_VIEWER = np.array([1.0, -1.0, -1.0])
+"""Camera axes have y down and z away from the camera; viewers have y up and z towards it."""
+
+
+def motion_of(
+    source: MotionSource,
+    skeleton: Skeleton,
+    frames: Timeline,
+    persons: Sequence[Measured],
+    *,
+    warnings: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Motion:
+    """Pack the chosen persons over all frames of the clip.
+
+    Args:
+        source: The video.
+        skeleton: Of the key points.
+        frames: The rows of the document.
+        persons: With the measures to show.
+        warnings: What a reader must know.
+        notes: What was assumed.
+    """
+    return Motion(
+        source=source,
+        skeleton=MotionSkeleton(
+            name=skeleton.name,
+            joints=list(skeleton.joints),
+            bones=[(int(a), int(b)) for a, b in skeleton.edges],
+        ),
+        time_s=packed_floats(frames.time_s, double=True),
+        frame_index=packed_floats(frames.frame_index.astype(np.float64), double=True),
+        athletes=[_athlete(person, frames) for person in persons],
+        warnings=list(warnings),
+        notes=list(notes),
+    )
+
+
+def _athlete(person: Measured, frames: Timeline) -> MotionAthlete:
+    analysis = person.analysis
+    trajectory = analysis.trajectory
+    rows = np.searchsorted(frames.frame_index, trajectory.frame_index)
+    in_3d = trajectory.keypoints_3d
+    places = None
+    if np.isfinite(in_3d).any():
+        places = packed_steps(_over_clip(in_3d * _CAMERA_TO_VIEWER, rows, frames), _STEP_M)
+    return MotionAthlete(
+        person=trajectory.person,
+        label=f"Person {trajectory.person}",
+        keypoints_px=packed_steps(
+            _over_clip(shown_keypoints(analysis, slice(None)), rows, frames), _STEP_PX
+        ),
+        scores=packed_shares(_over_clip(trajectory.keypoints[..., 2], rows, frames)),
+        joints_m=places,
+        measures=[_measure(m, rows, frames, analysis.skeleton) for m in person.measures],
+        events=_events(analysis),
+    )
+
+
+def _over_clip(values: Float64, rows: Int64, frames: Timeline) -> Float64:
+    """Values (T, ...) of a trajectory on the rows of the clip; NaN before and after it."""
+    spread = np.full((len(frames), *values.shape[1:]), np.nan)
+    spread[rows] = values
+    return spread
+
+
+def _measure(measure: Measure, rows: Int64, frames: Timeline, skeleton: Skeleton) -> MotionMeasure:
+    values = None
+    if measure.values is not None:
+        values = packed_floats(_over_clip(measure.values, rows, frames))
+    joint = "_".join(measure.name.split("_")[:2])  # left_knee of left_knee_flexion_deg
+    return MotionMeasure(
+        name=measure.name,
+        label=measure.label,
+        unit=measure.unit,
+        method=measure.method,
+        value=measure.value,
+        values=values,
+        sd=measure.sd,
+        n=measure.n,
+        reason=measure.reason,
+        digits=measure.digits,
+        plot=measure.plot,
+        joint=joint if joint in skeleton.joints else None,
+    )
+
+
+def _events(analysis: Analysis) -> list[MotionEvent]:
+    """Contacts and toe-offs of the gait, if there is one, in the order of time."""
+    feet = feet_of(analysis)
+    gait = feet if isinstance(feet, str) else find_gait(feet)
+    if isinstance(gait, str):
+        return []
+    moments = [
+        (time_s, name, contact.side)
+        for contact in gait.contacts
+        for name, time_s in (("contact", contact.on_s), ("toe_off", contact.off_s))
+        if np.isfinite(time_s)
+    ]
+    return [
+        MotionEvent(name=name, side="left" if side == "left" else "right", time_s=float(time_s))
+        for time_s, name, side in sorted(moments)
+    ]
