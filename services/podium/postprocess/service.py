@@ -60,7 +60,7 @@ class PostprocessService:
             held = await self._fetch(results_uri, "results_uri")
         cancelled = threading.Event()
         name = PurePosixPath(unquote(urlsplit(source).path)).name
-        work = asyncio.create_task(self._work(video, name, held, output, options, cancelled))
+        work = asyncio.create_task(self._work(video, held, output, options, cancelled, name=name))
         try:
             # Shielded: the folder must outlive the thread that writes to it.
             return await asyncio.shield(work)
@@ -71,11 +71,12 @@ class PostprocessService:
     async def _work(
         self,
         source: HeldFile,
-        name: str,
         results: bytes | HeldFile,
         output: str,
         options: PostprocessOptions,
         cancelled: threading.Event,
+        *,
+        name: str,
     ) -> PostprocessResult:
         def check() -> None:
             if cancelled.is_set():
