@@ -151,3 +151,16 @@ def test_a_job_that_nothing_moves_expires(world: World, video: Path, gateway: Fa
         job = short.wait(job_id)
     assert (job.job_status, job.error_code) == ("expired", "expired")
     assert {batch.frame_batch_status for batch in world.batches(job_id)} == {"canceled"}
+
+
+def test_two_controllers_never_work_on_one_batch_at_once(
+    world: World, tmp_path: Path, gateway: FakeGateway
+) -> None:
+    gateway.delay_s = 0.02
+    job_ids = [world.submit(write_video(tmp_path / f"{n}.mp4", 200)) for n in range(2)]
+    with world.controller(workers=3), world.controller(workers=3):
+        for job_id in job_ids:
+            assert world.wait(job_id).job_status == "succeeded"
+    assert len(gateway.tries) == 40
+    assert set(gateway.tries.values()) == {1}
+    assert set(gateway.most_at_work.values()) == {1}

@@ -34,7 +34,7 @@ from podium.schemas.states import TERMINAL
 
 QUICK = Timing(
     steps={name: Step(step.timeout_s, step.tries, 0.05, 1.5, 0.5) for name, step in STEPS.items()},
-    lease_s=2.0,
+    lease_s=4.0,
     call_backoff_s=0.02,
     call_longest_backoff_s=1.0,
     check_every_s=0.1,

@@ -1,0 +1,150 @@
+"""Settings that the api and the controllers share, and the environment that they make."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from podium.errors import SetupError
+from podium.jobs.environment import Environment
+from podium.jobs.folder_objects import FolderObjects
+from podium.jobs.gateway import HttpTiers
+from podium.jobs.objects import Objects
+from podium.jobs.oplog import FileLog
+from podium.jobs.signing import SECRET_BYTES, Signer, secret_in
+from podium.jobs.sql.database import Database
+from podium.jobs.timing import Timing
+from podium.storage.s3 import S3Connection
+
+
+class JobsSettings(BaseSettings):
+    """Read from ``PODIUM_JOBS_<FIELD>`` in the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PODIUM_JOBS_", frozen=True, use_attribute_docstrings=True
+    )
+
+    state: Path = Path("podium-state")
+    """Folder for what is kept: the database, objects, the signing key, the operational log."""
+
+    database_url: SecretStr | None = None
+    """``mysql+pymysql://user:password@host/name``; unset: SQLite in the folder of the state."""
+
+    gateway_url: str | None = "http://127.0.0.1:8000"
+    """Gateway of projects that name none of their own."""
+
+    gateway_key: SecretStr | None = None
+    """API key for the gateways, where they ask for one."""
+
+    objects_url: str = "http://127.0.0.1:8006/v1/objects"
+    """Where signed addresses of objects in the folder lead: the api, as clients reach it."""
+
+    signing_key: SecretStr | None = None
+    """64 hexadecimal digits, the same for all replicas; unset: a file in the folder of the
+    state."""
+
+    s3_bucket: str | None = None
+    """Bucket for uploads and results; unset: the folder of the state."""
+
+    s3_prefix: str = ""
+    """Folder in the bucket."""
+
+    s3_endpoint: str | None = None
+    """Base URL of an S3-compatible store; unset: AWS."""
+
+    s3_region: str = "us-east-1"
+    """Region of the bucket."""
+
+    s3_allow_http: bool = False
+    """Whether the endpoint may be plain HTTP."""
+
+    workers: int = Field(default=4, ge=1, le=1024)
+    """Frame batches at work at the same time in one controller."""
+
+    steps: int = Field(default=2, ge=1, le=64)
+    """Other steps at work at the same time in one controller."""
+
+    batch_frames: int = Field(default=64, ge=1, le=4096)
+    """Frames per frame batch, where neither job nor pipeline says."""
+
+    lease_s: float = Field(default=60.0, ge=5, le=3600)
+    """A controller that was silent for longer has died; its work is given to another."""
+
+    deadline_s: float = Field(default=86_400.0, ge=60)
+    """A job that has not ended by then expires."""
+
+    usd_per_hour: float | None = Field(default=None, ge=0)
+    """What the nodes of a tier cost, for estimates."""
+
+    private_webhooks: bool = False
+    """Whether webhooks may lead into private networks."""
+
+
+def open_environment(settings: JobsSettings) -> Environment:
+    """What the steps work with, as the settings say.
+
+    Raises:
+        SetupError: a setting is wrong; names it.
+    """
+    state = settings.state.absolute()
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"PODIUM_JOBS_STATE: {state} cannot be made ({error.strerror})") from None
+    url = settings.database_url
+    timing = replace(
+        Timing(),
+        batch_frames=settings.batch_frames,
+        lease_s=settings.lease_s,
+        job_deadline_s=settings.deadline_s,
+    )
+    key = settings.gateway_key
+    return Environment(
+        database=Database.in_file(state / "podium.db")
+        if url is None
+        else Database(url.get_secret_value()),
+        objects=_objects(settings, state),
+        tiers=HttpTiers(timing, None if key is None else key.get_secret_value()),
+        gateway_url=settings.gateway_url,
+        log=FileLog(state / "log"),
+        timing=timing,
+        tier_usd_per_hour=settings.usd_per_hour,
+        private_webhooks=settings.private_webhooks,
+    )
+
+
+def objects_folder(settings: JobsSettings) -> Path:
+    """What the services of the tier have to be allowed to read and to write."""
+    return settings.state.absolute() / "objects"
+
+
+def _objects(settings: JobsSettings, state: Path) -> Objects:
+    if settings.s3_bucket is not None:
+        from podium.jobs.aws.s3_objects import S3Objects
+
+        connection = S3Connection(settings.s3_endpoint, settings.s3_region, settings.s3_allow_http)
+        return S3Objects(settings.s3_bucket, settings.s3_prefix.strip("/"), connection)
+    return FolderObjects(
+        objects_folder(settings), Signer(_secret(settings, state), _base(settings))
+    )
+
+
+def _base(settings: JobsSettings) -> str:
+    return settings.objects_url.rstrip("/")
+
+
+def _secret(settings: JobsSettings, state: Path) -> bytes:
+    if settings.signing_key is None:
+        return secret_in(state / "signing-key")
+    try:
+        secret = bytes.fromhex(settings.signing_key.get_secret_value())
+    except ValueError:
+        secret = b""
+    if len(secret) < SECRET_BYTES:
+        raise SetupError(
+            f"PODIUM_JOBS_SIGNING_KEY must have at least {2 * SECRET_BYTES} hexadecimal digits"
+        )
+    return secret
