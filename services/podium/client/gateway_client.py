@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -12,6 +11,7 @@ import aiohttp
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from podium.backoff import backoff_s
 from podium.errors import BY_STATUS, PodiumError, StageFailed, Unavailable
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import PipelineResult
@@ -112,7 +112,7 @@ class GatewayClient:
     ) -> Answer:
         error: PodiumError
         for attempt in range(_TRIES):
-            wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt)
+            told_s = 0.0
             try:
                 async with self._session.post(f"{self._url}{path}", **request) as response:
                     body = await response.read()
@@ -122,7 +122,7 @@ class GatewayClient:
                 error = _error(response.status, body)
                 if response.status not in (_RETRYABLE if repeatable else _REFUSED):
                     raise error
-                wait_s = max(wait_s, _seconds(response.headers.get("retry-after")))
+                told_s = _seconds(response.headers.get("retry-after"))
             except TimeoutError as reason:
                 error = Unavailable(f"the gateway at {self._url} did not answer in time")
                 if not repeatable and not isinstance(reason, aiohttp.ConnectionTimeoutError):
@@ -138,8 +138,13 @@ class GatewayClient:
             except ValidationError:
                 raise StageFailed(f"what answers at {self._url} is no Podium gateway") from None
             if attempt + 1 < _TRIES:
-                # The jitter keeps clients that failed together from coming back together.
-                await asyncio.sleep(wait_s * random.uniform(1.0, 1.5))  # noqa: S311 - no secret
+                pause_s = backoff_s(
+                    attempt + 1,
+                    first_s=_FIRST_WAIT_S,
+                    longest_s=_LONGEST_WAIT_S,
+                    least_s=_FIRST_WAIT_S,
+                )
+                await asyncio.sleep(told_s + pause_s)
         raise error
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping
 
+from podium.backoff import backoff_s
 from podium.kubernetes.api import KubernetesApi, Object
 from podium.kubernetes.errors import ApiError, NoCluster
 
@@ -184,7 +184,12 @@ class Watch:
             self._said = error.message
 
     def _pause_s(self, retry_after_s: float | None = None) -> float:
-        ceiling = min(_MAX_BACKOFF_S, _MIN_BACKOFF_S * 2 ** min(self._failures + 1, 10))
+        longest_s = _MAX_BACKOFF_S
         if retry_after_s is not None:
-            ceiling = min(ceiling, max(2 * _MIN_BACKOFF_S, 2 * retry_after_s))
-        return random.uniform(_MIN_BACKOFF_S, ceiling)  # noqa: S311 - jitter, not a secret
+            longest_s = min(longest_s, 2 * max(_MIN_BACKOFF_S, retry_after_s))
+        return backoff_s(
+            self._failures + 1,
+            first_s=_MIN_BACKOFF_S,
+            longest_s=longest_s,
+            least_s=_MIN_BACKOFF_S,
+        )

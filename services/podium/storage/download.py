@@ -15,6 +15,7 @@ import obstore
 from obstore.exceptions import NotSupportedError
 from obstore.store import ObjectStore
 
+from podium.backoff import backoff_s
 from podium.errors import SetupError, Unavailable
 from podium.storage.s3 import store_errors
 
@@ -26,6 +27,7 @@ Progress = Callable[[int, int], None]
 
 _ATTEMPTS = 4
 _PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 10.0
 _CHUNK_BYTES = 256 << 10
 
 
@@ -79,7 +81,9 @@ def download(
                     f"{remote.uri}: {what}; check the network and try again: "
                     "a download continues where it was"
                 ) from error
-            time.sleep(_PAUSE_S * 2**fruitless)
+            time.sleep(
+                backoff_s(fruitless, first_s=_PAUSE_S, longest_s=_LONGEST_PAUSE_S, least_s=_PAUSE_S)
+            )
 
 
 def _continue(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import orjson
 
+from podium.backoff import backoff_s
 from podium.errors import (
     BY_STATUS,
     DeadlineExceeded,
@@ -280,11 +280,9 @@ _RETRYABLE = (Overloaded, Unavailable, DeadlineExceeded)
 
 
 def _pause_s(attempt: int, error: PodiumError) -> float:
-    """Full jitter (Brooker, 2015); a replica that says when to come back is believed."""
-    ceiling = min(_MAX_BACKOFF_S, _BACKOFF_S * 2**attempt)
-    if isinstance(error, Overloaded):
-        ceiling = max(ceiling, min(error.retry_after_s, _MAX_BACKOFF_S))
-    return random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret
+    """A replica that says when to come back is believed."""
+    told_s = error.retry_after_s if isinstance(error, Overloaded) else 0.0
+    return backoff_s(attempt, first_s=_BACKOFF_S, longest_s=_MAX_BACKOFF_S, told_s=told_s)
 
 
 def _timeout() -> dict[str, Parameter]:
