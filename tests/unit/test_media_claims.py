@@ -95,6 +95,19 @@ def test_an_index_that_the_file_cannot_hold_is_not_made(plain, make, words, tmp_
         open_source(path, max_pixels=LIMITS.max_pixels)
 
 
+@pytest.mark.parametrize(
+    ("filling", "words"),
+    [(b"\0\0\0\x08abcd", "more than 200000 boxes"), (b"stsz", "more than 200000 tables")],
+)
+def test_endless_headers_are_refused(plain, filling, words):
+    many = filling * 2_000_000
+    data = plain + (many if filling[:1] == b"\0" else box(b"udta", many))
+    started_s = time.process_time()
+    with pytest.raises(TooLarge, match=f"media: has {words}"):
+        decode(data)
+    assert time.process_time() - started_s < 1.5
+
+
 def test_more_samples_than_are_ever_needed_are_refused_in_a_large_file(plain, tmp_path):
     path = tmp_path / "clip.mp4"
     path.write_bytes(constant_size(plain))

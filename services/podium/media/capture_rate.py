@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from podium.media.boxes import header_boxes
+from podium.media.containers import Source
 from podium.media.frame_times import usual_rate
 from podium.media.video_index import VideoIndex
 
 _KEYS = ("capture.fps", "capture_fps", "capturefps", "capture-fps")
 """How the names of capture rates end: Android has ``com.android.capture.fps``."""
+
+_SONY = re.compile(rb'captureFps="(\d+(?:\.\d+)?)[pi]?"')
+"""In the XML of Sony's cameras ("slow and quick motion"), which FFmpeg does not read."""
 
 _FASTEST = 1e5
 _SAME_RATE = 1.5
@@ -25,18 +31,25 @@ _NEARLY_WHOLE = 0.02
 """Slow motion is stored slowed by a whole factor; the rates that tell it are rounded."""
 
 
-def declared_capture_fps(container: InputContainer, stream: VideoStream) -> float:
+def declared_capture_fps(source: Source, container: InputContainer, stream: VideoStream) -> float:
     """Frames per second that the metadata say it was filmed at; 0: they say nothing."""
     for metadata in (stream.metadata, container.metadata):
         for key, value in metadata.items():
-            if key.lower().endswith(_KEYS):
-                try:
-                    rate = float(value)
-                except ValueError:
-                    continue
-                if math.isfinite(rate) and 0 < rate <= _FASTEST:
-                    return rate
+            if key.lower().endswith(_KEYS) and (rate := _rate(value)):
+                return rate
+    if "mp4" in container.format.name:
+        for box in header_boxes(source.data, field=source.field):
+            if found := _SONY.search(box):
+                return _rate(found[1].decode())
     return 0.0
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        return 0.0
+    return rate if math.isfinite(rate) and 0 < rate <= _FASTEST else 0.0
 
 
 def slow_motion(index: VideoIndex, capture_fps: float | None) -> float:

@@ -6,22 +6,24 @@ any limit: a file of 1,720 bytes that declares 60 million samples takes gigabyte
 
 from __future__ import annotations
 
-import io
 import re
 import struct
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from podium.errors import TooLarge, Unprocessable
+from podium.media.boxes import header_boxes
 
 MOST_SAMPLES = 4_000_000
 """Of all tracks together: two hours of video at 240/s and of sound are two million."""
 
-_MOST_HEADER_BYTES = 256 << 20
-_PIXELS_AND_GAPS = frozenset({b"mdat", b"free", b"skip", b"wide"})
 _MOST_EDITED = 4 * MOST_SAMPLES
 """Samples times entries of edit lists: each entry may list all samples again."""
+
+_MOST_TABLES = 200_000
+"""A fragment has one for each track."""
+
+_NEAR_BYTES = 1 << 16
+"""The tables of uncompressed sound are short: they lie near each other."""
 
 _COUNTED = re.compile(rb"stsz|stz2|trun|elst|cmov")
 
@@ -40,18 +42,13 @@ def check_samples(data: bytes | Path, *, field: str) -> None:
         Unprocessable: more samples than bytes, or a compressed index.
         TooLarge: more samples, or a longer header, than are read.
     """
-    if isinstance(data, bytes):
-        size, file = len(data), io.BytesIO(data)
-        _check(file, size, field)
-        return
-    with data.open("rb") as opened:
-        _check(opened, data.stat().st_size, field)
-
-
-def _check(file: BinaryIO, size: int, field: str) -> None:
-    declared, edits = 0, 1
-    for header in _headers(file, size, field):
+    size = len(data) if isinstance(data, bytes) else data.stat().st_size
+    declared, edits, tables = 0, 1, 0
+    for header in header_boxes(data, field=field):
         for found in _COUNTED.finditer(header):
+            tables += 1
+            if tables > _MOST_TABLES:
+                raise TooLarge(f"has more than {_MOST_TABLES} tables of samples", field=field)
             if found[0] == b"cmov":
                 raise Unprocessable("has a compressed index, which is not read", field=field)
             if found[0] == b"elst":
@@ -72,34 +69,13 @@ def _check(file: BinaryIO, size: int, field: str) -> None:
         )
 
 
-def _headers(file: BinaryIO, size: int, field: str) -> Iterator[bytes]:
-    """The contents of the boxes of a file, of all but those that hold pixels and sound."""
-    at = total = 0
-    while at + 8 <= size:
-        file.seek(at)
-        head = file.read(16)
-        length, name = int.from_bytes(head[:4], "big"), head[4:8]
-        if length == 1:
-            length = int.from_bytes(head[8:16], "big")
-        elif length == 0:
-            length = size - at
-        if length < 8:
-            return
-        if name not in _PIXELS_AND_GAPS:
-            total += min(length, size - at)
-            if total > _MOST_HEADER_BYTES:
-                raise TooLarge(f"has a header of more than {_MOST_HEADER_BYTES} bytes", field=field)
-            file.seek(at)
-            yield file.read(min(length, size - at))
-        at += length
-
-
 def _samples(header: bytes, at: int, name: bytes) -> int:
     """How many samples the box whose name is at ``at`` declares and FFmpeg lists one by one."""
     if name == b"trun":
         return _count(header, at, 8)
+    count = _count(header, at, 12)
     is_constant = name == b"stsz" and any(header[at + 8 : at + 12])
-    return 0 if is_constant and _is_plain_sound(header, at) else _count(header, at, 12)
+    return 0 if count and is_constant and _is_plain_sound(header, at) else count
 
 
 def _count(header: bytes, at: int, offset: int) -> int:
@@ -114,9 +90,11 @@ def _is_plain_sound(header: bytes, at: int) -> bool:
 
     That is a sound track in which each sample lasts one unit of time (one entry of ``stts``).
     """
-    start = max(header.rfind(b"trak", 0, at), 0)
-    end = header.find(b"trak", at)
-    track = header[start : end if end >= 0 else len(header)]
+    start = header.rfind(b"trak", max(0, at - _NEAR_BYTES), at)
+    if start < 0:
+        return False
+    end = header.find(b"trak", at, at + _NEAR_BYTES)
+    track = header[start : end if end >= 0 else at + _NEAR_BYTES]
     handler, times = track.find(b"hdlr"), track.find(b"stts")
     if handler < 0 or times < 0 or track.count(b"hdlr") > 2 or track.count(b"stts") > 1:
         return False

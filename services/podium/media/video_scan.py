@@ -111,7 +111,7 @@ def scan(source: Source, container: InputContainer, stream: VideoStream) -> Vide
         skips=not by_decoding and not codec.name.startswith("lib"),
         is_gradual=seen.is_gradual,
         header=seen.header if seen.may_be_packed else b"",
-        capture_fps=declared_capture_fps(container, stream),
+        capture_fps=declared_capture_fps(source, container, stream),
         notes=tuple(_notes(container, stream, equal)),
     )
 
