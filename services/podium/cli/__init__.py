@@ -14,6 +14,7 @@ import podium
 
 _VERBS = {
     "run": "Run a video through a pipeline and write the results.",
+    "view": "Look at the results of a run in the browser.",
     "export": "Write a finished run as TRC, MOT, C3D and wide CSV.",
     "up": "Start the six services on this machine.",
     "models": "List, get and check the models.",
