@@ -78,7 +78,7 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
         date_header=False,
         timeout_keep_alive=settings.keep_alive_s,
     )
-    DrainingServer(config, app.state.admission, settings.drain_s).run()
+    DrainingServer(config, app.state.admission, settings.drain_s, _exit_soon).run()
 
 
 def _stop_with_parent() -> None:
@@ -95,8 +95,15 @@ class DrainingServer(uvicorn.Server):
     another replica; what has been taken on is finished; the listener closes last.
     """
 
-    def __init__(self, config: uvicorn.Config, admission: Admission, drain_s: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        admission: Admission,
+        drain_s: float,
+        on_drained: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(config)
+        self._on_drained = on_drained
         self._admission = admission
         self._drain_s = drain_s
         self._draining: asyncio.Task[None] | None = None
@@ -119,13 +126,17 @@ class DrainingServer(uvicorn.Server):
         except TimeoutError:
             _log.warning("stopping with %d requests in flight", self._admission.requests)
         self.should_exit = True
-        abandon = threading.Timer(ABANDON_S, _abandon_threads)
-        abandon.daemon = True
-        abandon.start()
+        self._on_drained()
+
+
+def _exit_soon() -> None:
+    """End the process in a moment, even while threads work: the interpreter would wait for them."""
+    abandon = threading.Timer(ABANDON_S, _abandon_threads)
+    abandon.daemon = True
+    abandon.start()
 
 
 def _abandon_threads() -> None:
-    """End the process: nothing waits for what its threads still do but the interpreter."""
     _log.warning("work that nobody waits for is abandoned")
     logging.shutdown()
     os._exit(0)
