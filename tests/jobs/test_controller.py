@@ -145,7 +145,7 @@ def test_a_cancel_stops_new_work_at_once_and_keeps_what_is_there(
 
 def test_a_job_that_nothing_moves_expires(world: World, video: Path, gateway: FakeGateway) -> None:
     gateway.fails = lambda body, _: (503, "no replica answers")
-    short = world.with_timing(job_deadline_s=1.5)
+    short = world.with_timing(job_deadline_s=8.0)  # its batches are made by then
     job_id = short.submit(video)
     with short.controller():
         job = short.wait(job_id)
@@ -157,6 +157,7 @@ def test_two_controllers_never_work_on_one_batch_at_once(
     world: World, tmp_path: Path, gateway: FakeGateway
 ) -> None:
     gateway.delay_s = 0.02
+    world = world.with_timing(lease_s=60.0)  # a slow machine is no dead controller
     job_ids = [world.submit(write_video(tmp_path / f"{n}.mp4", 200)) for n in range(2)]
     with world.controller(workers=3), world.controller(workers=3):
         for job_id in job_ids:
