@@ -11,7 +11,7 @@ from podium.biomechanics.body.angles import (
     wrap,
 )
 from podium.biomechanics.body.facing import facing
-from podium.biomechanics.body.scale import ANKLE_TO_SHOULDER, scale
+from podium.biomechanics.body.scale import ANKLE_TO_SHOULDER, BODY_SHORT, MODEL_SHORT, scale
 from podium.skeletons import BLAZEPOSE33, COCO17, H36M17, HALPE26, MUCO21, Skeleton
 
 STANDING = {  # facing right, y down, both sides alike
@@ -33,6 +33,8 @@ STANDING = {  # facing right, y down, both sides alike
     "heel": (-4, 86),
     "foot_index": (16, 86),
 }
+
+SEEN = ANKLE_TO_SHOULDER * BODY_SHORT["blazepose33"]
 
 
 def pose(skeleton: Skeleton = BLAZEPOSE33, **moved: tuple[float, float]) -> np.ndarray:
@@ -159,7 +161,7 @@ def test_scale_from_the_athletes_height():
         athlete_height_m=1.8,
     )
     assert found.source == "athlete_height"
-    assert found.m_per_px == pytest.approx(1.8 * ANKLE_TO_SHOULDER / 130)  # ankle 80, shoulder -50
+    assert found.m_per_px == pytest.approx(1.8 * SEEN / 130)  # ankle 80, shoulder -50
 
 
 def test_scale_from_3d_is_the_length_across_the_view_whatever_the_tilt():
@@ -174,7 +176,7 @@ def test_scale_from_3d_is_the_length_across_the_view_whatever_the_tilt():
         athlete_height_m=None,
     )
     assert found.source == "3d_landmarks"
-    assert found.m_per_px == pytest.approx(0.004)
+    assert found.m_per_px == pytest.approx(0.004 / MODEL_SHORT["blazepose33"])
 
 
 def test_no_scale_without_height_or_3d():
@@ -189,4 +191,4 @@ def test_height_of_an_athlete_who_crouches_all_the_time_still_gives_a_scale():
     nothing = np.full((3, 33, 3), np.nan)
     found = scale(crouch, nothing, np.ones(3), BLAZEPOSE33, box_height_px=150, athlete_height_m=1.8)
     shank = np.hypot(38, 12)
-    assert found.m_per_px == pytest.approx(1.8 * ANKLE_TO_SHOULDER / (shank + 40 + 50))
+    assert found.m_per_px == pytest.approx(1.8 * SEEN / (shank + 40 + 50))

@@ -65,6 +65,8 @@ def test_nothing_is_invented(fps, gait):
 @pytest.mark.parametrize("columns", [None, LEGS], ids=["body", "legs"])
 @pytest.mark.parametrize("length", [1, 2, 5, 15])
 def test_bursts_are_undone(fps, columns, length):
+    if length / fps > 0.4:
+        pytest.skip("longer than what motion alone decides")
     clean = runner(fps)
     starts = np.arange(4, len(clean) - length - 3, max(3 * length, 7))
     frames = np.concatenate([np.arange(s, s + length) for s in starts])

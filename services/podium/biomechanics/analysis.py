@@ -18,6 +18,7 @@ from podium.biomechanics.body.view import is_side_view
 from podium.biomechanics.fit.primary import Primary, Source, primary
 from podium.biomechanics.fit.result import BodyFit
 from podium.biomechanics.fit.trajectory import fit_body
+from podium.biomechanics.persons.sides import Exchanges, undo_exchanges
 from podium.biomechanics.persons.trajectories import Trajectory
 from podium.biomechanics.signals.filters import Smoothing, smooth
 from podium.biomechanics.signals.gaps import fill_gaps, outliers
@@ -70,7 +71,8 @@ class Track:
 class Analysis:
     """Everything that is derived from one trajectory."""
 
-    trajectory: Trajectory
+    trajectory: Trajectory  # left and right as they were exchanged back
+    exchanges: Exchanges
     skeleton: Skeleton
     plane: Track  # D = 2, pixels
     space: Track  # D = 3, metres
@@ -97,10 +99,11 @@ def shown_keypoints(analysis: Analysis, at: int | slice) -> Float64:
 
 
 def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -> Analysis:
-    """Drop outliers, fill short gaps, smooth; fit the body; then angles, velocities and the scale.
+    """Undo exchanged sides, drop outliers, fill short gaps, smooth, fit the body; then the rest.
 
     Nothing is differentiated before it is smoothed (see ``kinematics.motion``).
     """
+    trajectory, exchanges = undo_exchanges(trajectory, skeleton)
     time_s = trajectory.time_s
     breaks = pauses(time_s)
     height_px = trajectory.height_px
@@ -115,6 +118,7 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
     sideways = is_side_view(plane.positions, skeleton)
     return Analysis(
         trajectory=trajectory,
+        exchanges=exchanges,
         skeleton=skeleton,
         plane=plane,
         space=space,

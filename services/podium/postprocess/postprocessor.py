@@ -108,7 +108,7 @@ class Postprocessor:
         check()
         analyses = [person.analysis for person in persons]
         pictures, notes = self._overlays(source, clip, analyses, output, options, check=check)
-        summary = summary_of(clip, persons, count(listed), len(found), options)
+        summary = summary_of(clip, persons, count(listed), found, options)
         summary.warnings += notes
         (output / "summary.json").write_text(summary.model_dump_json(indent=2), encoding="utf-8")
         measures_json = MeasureFile(

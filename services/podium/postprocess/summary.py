@@ -13,7 +13,9 @@ from podium.biomechanics.body.view import is_side_view
 from podium.biomechanics.fit.primary import Source
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import Measured
+from podium.biomechanics.persons.trajectories import Trajectory
 from podium.biomechanics.signals.timeline import rate_hz
+from podium.postprocess.coverage import coverage_warnings
 from podium.postprocess.frame_results import Clip
 from podium.postprocess.measure_list import UNKNOWN
 from podium.schemas.measures import DataPoints
@@ -46,7 +48,7 @@ def summary_of(
     clip: Clip,
     persons: Sequence[Measured],
     data_points: DataPoints,
-    found: int,
+    found: Sequence[Trajectory],
     options: PostprocessOptions,
 ) -> Summary:
     """The content of ``summary.json``.
@@ -55,7 +57,7 @@ def summary_of(
         clip: The merged results.
         persons: The chosen persons.
         data_points: How much is known of them.
-        found: How many persons there were to choose from.
+        found: The persons that there were to choose from.
         options: As asked for.
     """
     frames = clip.frames
@@ -77,13 +79,20 @@ def summary_of(
             failed=clip.status["failed"],
             missing=int((~frames.covered).sum()),
         ),
-        persons_found=found,
+        persons_found=len(found),
         persons=[_person(person, len(frames)) for person in persons],
         data_points=data_points,
         assumptions=[ASSUMPTION] if any(p.analysis.scale.m_per_px for p in persons) else [],
         conventions=list(CONVENTIONS),
     )
-    return summary.model_copy(update={"warnings": _warnings(summary, persons, clip)})
+    coverage = coverage_warnings(
+        found,
+        [p.person for p in summary.persons],
+        len(frames),
+        str(options.model_dump()["athlete"]),
+    )
+    warnings = [*coverage, *_warnings(summary, persons, clip)]
+    return summary.model_copy(update={"warnings": warnings})
 
 
 def _person(person: Measured, clip_frames: int) -> PersonSummary:
@@ -102,6 +111,9 @@ def _person(person: Measured, clip_frames: int) -> PersonSummary:
         detection_ratio=round(seen / clip_frames, 4),
         frame_rate_hz=round(rate_hz(trajectory.time_s), 4),
         mean_keypoint_score=_rounded(known_scores.mean() if len(known_scores) else None, 4),
+        body_exchanged=int(analysis.exchanges.body.sum()),
+        legs_exchanged=int(analysis.exchanges.legs.sum()),
+        arms_exchanged=int(analysis.exchanges.arms.sum()),
         keypoints_filled=int(plane.filled.sum()),
         keypoints_rejected=int(plane.outliers.sum()),
         keypoints_unfiltered=int((np.isfinite(plane.positions[..., 0]) & ~plane.filtered).sum()),
@@ -189,7 +201,7 @@ def _warnings_of_person(person: PersonSummary, analysis: Analysis) -> list[str]:
     if person.scale_source == "3d_landmarks":
         warnings.append(
             f"{name}: metres come from the size that the 3D model gives the athlete, which can be "
-            "wrong by 15 % and more; give athlete_height_m for better ones."
+            "wrong by 5 % and more; give athlete_height_m for better ones."
         )
     if person.turns:
         warnings.append(f"{name} turns round; angles follow the direction that they face.")

@@ -58,6 +58,12 @@ class PersonSummary(BaseModel):
     detection_ratio: float = Field(description="Frames that show the person, of all frames.")
     frame_rate_hz: float
     mean_keypoint_score: float | None
+    body_exchanged: int = Field(
+        default=0,
+        description="Frames on which the model took left for right all over; undone.",
+    )
+    legs_exchanged: int = Field(default=0, description="The same of the legs alone; undone.")
+    arms_exchanged: int = Field(default=0, description="The same of the arms alone; undone.")
     keypoints_filled: int
     keypoints_rejected: int
     keypoints_unfiltered: int

@@ -14,7 +14,18 @@ SIDE_VIEW_RATIO = 0.55
 def is_side_view(positions: Float64, skeleton: Skeleton) -> bool:
     """Whether the shoulders look narrow for the trunk, as they do from the side.
 
-    Seen from the front they are about as wide as the trunk is long (Winter 2009).
+    Args:
+        positions: (T, J, 2) pixels.
+        skeleton: Names the J columns.
+    """
+    return shoulder_ratio(positions, skeleton) < SIDE_VIEW_RATIO
+
+
+def shoulder_ratio(positions: Float64, skeleton: Skeleton) -> float:
+    """Shoulder width over trunk length in the picture, the median over the frames; 0: not seen.
+
+    Seen from the front the shoulders are about as wide as three quarters of the trunk are long
+    (Winter 2009); from the side they hide each other.
 
     Args:
         positions: (T, J, 2) pixels.
@@ -24,4 +35,4 @@ def is_side_view(positions: Float64, skeleton: Skeleton) -> bool:
     along = skeleton.take(positions, "neck") - skeleton.take(positions, "mid_hip")
     ratio = np.linalg.norm(across, axis=-1) / np.maximum(np.linalg.norm(along, axis=-1), 1e-9)
     known = ratio[np.isfinite(ratio)]
-    return not len(known) or float(np.median(known)) < SIDE_VIEW_RATIO
+    return float(np.median(known)) if len(known) else 0.0

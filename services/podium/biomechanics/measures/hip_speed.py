@@ -64,7 +64,6 @@ def hip_speed(analysis: Analysis) -> Iterator[Measure]:
             n=len(known),
             reason=_TOO_SHORT if px_s is None else "" if m_per_px else NO_SCALE,
             digits=2,
-            shown="first",
         )
         yield Measure(
             name=f"hip_speed_{name}_px_s",
@@ -76,7 +75,6 @@ def hip_speed(analysis: Analysis) -> Iterator[Measure]:
             n=len(known),
             reason=_TOO_SHORT if px_s is None else "",
             digits=0,
-            shown="report" if m_per_px else "first",
         )
 
 

@@ -24,8 +24,9 @@ LONGEST_GAP_S = 0.2
 _EXCHANGE = 0.12
 """What beginning or ending an exchange has to gain, in body lengths, summed over the joints."""
 
-_EXCHANGED = 0.015
-"""What each exchanged frame has to gain: of two ways to say the same, the rarer is the fault."""
+_EXCHANGED_PER_S = 1.8
+"""What each exchanged second has to gain: of two ways to say the same, the rarer is the fault. More
+than about half a second in a row cannot gain that, and stays as it is."""
 
 _FARTHEST = 0.15
 """A jump of a joint counts for this at most, in body lengths: where a pose is wrong altogether its
@@ -128,14 +129,14 @@ def _smoothest(places: Float64, weight: Float64, time_s: Float64) -> Bool:
         least[1:] = np.minimum(weight[1:], weight[:-1])
         jumps[:, two, one, now] = np.where(together, (off * least).sum(axis=1), 0)
         jumps[:, two, one, now] += _EXCHANGE * (one != now) * together
-    best = np.zeros((2, 2))  # by the states of the last frame and of the one before
-    best += np.array([0, _EXCHANGED])[None, :] + np.array([0, _EXCHANGED])[:, None]
-    best += jumps[1, 0] if count > 1 else 0
+    exchanged = np.array([0, _EXCHANGED_PER_S * float(np.median(elapsed))])
+    best = exchanged[None, :] + exchanged[:, None]  # by the states of the frame before and the last
+    best = best + jumps[1, 0]
     back = np.zeros((count, 2, 2), np.int64)
     for t in range(2, count):
         total = best[:, :, None] + jumps[t]  # (two, one, now)
         back[t] = total.argmin(axis=0)
-        best = total.min(axis=0) + np.array([0, _EXCHANGED])[None, :]
+        best = total.min(axis=0) + exchanged[None, :]
     states = np.zeros(count, np.int64)
     states[-2], states[-1] = np.unravel_index(int(best.argmin()), best.shape)
     for t in range(count - 1, 1, -1):

@@ -101,7 +101,7 @@ def shoot(scene: Scene, seed: int = 0) -> Film:
     """Poses everybody in every frame and places the camera."""
     time_s = np.arange(scene.frames) / scene.fps
     performances = [_perform(runner, time_s) for runner in scene.runners]
-    return Film(scene, performances, _cameras(scene, performances[0].motion), seed)
+    return Film(scene, performances, cameras_of(scene, performances[0].motion), seed)
 
 
 def write_scene(
@@ -133,13 +133,8 @@ def encode(
 
 
 def _perform(runner: Runner, time_s: Floats) -> Performance:
-    """The run in the world; its mid-hip is over ``start_m`` at time 0."""
-    own_s = time_s + runner.begun_s
-    motion = run(runner.gait, own_s)
-    turn = Rotation.from_euler("z", 180 if runner.to_left else 0, degrees=True).as_matrix()
-    back = np.zeros((len(time_s), 3))
-    back[:, 0] = -runner.gait.speed_m_s * (own_s if runner.stays else runner.begun_s)
-    shift = back @ turn.T + np.array([*runner.start_m, 0.0])
+    motion = run(runner.gait, time_s + runner.begun_s)
+    turn, shift = _way(runner, time_s)
     meshes = [
         place(body(runner.gait, motion, frame, runner.clothes), turn, shift[frame])
         for frame in range(len(time_s))
@@ -147,7 +142,21 @@ def _perform(runner: Runner, time_s: Floats) -> Performance:
     return Performance(runner, motion.placed(turn, shift), meshes)
 
 
-def _cameras(scene: Scene, followed: Motion) -> list[Camera]:
+def motion_of(runner: Runner, time_s: Floats) -> Motion:
+    """The run in the world at times [T]; its mid-hip is over ``start_m`` at time 0."""
+    return run(runner.gait, time_s + runner.begun_s).placed(*_way(runner, time_s))
+
+
+def _way(runner: Runner, time_s: Floats) -> tuple[Floats, Floats]:
+    """How the run is turned [3, 3] and moved [T, 3] in the world."""
+    turn = Rotation.from_euler("z", 180 if runner.to_left else 0, degrees=True).as_matrix()
+    back = np.zeros((len(time_s), 3))
+    back[:, 0] = -runner.gait.speed_m_s * (runner.begun_s + runner.stays * time_s)
+    return turn, back @ turn.T + np.array([*runner.start_m, 0.0])
+
+
+def cameras_of(scene: Scene, followed: Motion) -> list[Camera]:
+    """The camera at every frame; the same object while it stands still."""
     middle = np.array([0.0, 0.0, AIM_HEIGHT_M])
     targets = np.tile(middle, (scene.frames, 1))
     if scene.follows:

@@ -1,0 +1,55 @@
+"""Who was analysed on how much of the clip, and who else was there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from podium.biomechanics.persons.trajectories import Trajectory
+
+_MOST = 0.8
+"""An athlete on fewer of the frames that show somebody is worth a word if others are there."""
+
+_OTHERS = 3  # that are named
+
+
+def coverage_warnings(
+    found: Sequence[Trajectory], chosen: Sequence[int], frames: int, rule: str
+) -> list[str]:
+    """What to say where somebody else than the athlete may be meant.
+
+    Args:
+        found: All persons of the clip.
+        chosen: Numbers of those who were analysed.
+        frames: Of the clip.
+        rule: By which they were chosen.
+    """
+    others = [person for person in found if person.person not in chosen]
+    if not others or not chosen:
+        return []
+    shown = set().union(*(_frames_of(person) for person in found))
+    analysed = set().union(*(_frames_of(p) for p in found if p.person in chosen))
+    others.sort(key=lambda person: -len(_frames_of(person)))
+    longest = len(_frames_of(others[0]))
+    if len(analysed) >= _MOST * len(shown) and len(analysed) >= longest:
+        return []
+    names = " and ".join(str(number) for number in chosen)
+    text = (
+        f"Analysed was person {names} ({rule}), on {len(analysed)} of {frames} frames; on "
+        f"{len(shown - analysed)} frames there is only somebody else."
+    )
+    return [f"{text} {' '.join(_how_to_choose(other) for other in others[:_OTHERS])}"]
+
+
+def _frames_of(person: Trajectory) -> set[int]:
+    return set(person.frame_index[np.isfinite(person.scores)].tolist())
+
+
+def _how_to_choose(person: Trajectory) -> str:
+    first = person.boxes[np.isfinite(person.scores)][0]
+    x, y = (first[:2] + first[2:]) / 2
+    return (
+        f"Person {person.person} is seen on {len(_frames_of(person))} frames: "
+        f"--athlete nearest:{x:.0f},{y:.0f} analyses them."
+    )
