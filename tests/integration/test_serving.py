@@ -38,6 +38,7 @@ from podium.serving.oip.batching import BatchLimits
 from podium.serving.oip.catalogue import Catalogue
 from podium.serving.server import DrainingServer
 from podium.wire import InferResult, TensorSpec
+from podium.wire.json_values import parsed_bytes
 from tests.support import service_thread
 from tests.support.http_calls import post_json
 from tests.support.waiting import until
@@ -377,7 +378,8 @@ async def test_compressed_bodies_count_with_what_they_become():
             infer = f"{url}/v2/models/echo/infer"
             first = asyncio.create_task(session.post(infer, data=packed))
             await until(lambda: held.batcher._running_rows > 0)
-            assert app.state.admission.bytes == len(data) + len(packed)
+            held_bytes = len(data) + len(packed) + parsed_bytes(data)
+            assert app.state.admission.bytes == held_bytes
             async with session.post(infer, data=packed) as refused:
                 assert refused.status == 429
                 assert "retry-after" in refused.headers
