@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from podium.jobs.fairness import Turns
 from podium.jobs.principal import SYSTEM
-from podium.jobs.sql import batches, checking, jobs, submitting
-from podium.jobs.sql.batches import Claim, Queue
+from podium.jobs.sql import batches, checking, jobs, leases, submitting
+from podium.jobs.sql.batches import Queue
 from podium.jobs.sql.database import Database
+from podium.jobs.sql.leases import Claim
 from podium.jobs.sql.work_tables import FrameBatch, Job, Video
 from podium.schemas.states import JobState
 from tests.support.job_world import World, make_world
@@ -89,7 +90,7 @@ def claim(world: World, owner: str, limit: int, until: datetime = SOON) -> list[
     assert project is not None
     return world.env.database.write(
         SYSTEM,
-        lambda s: batches.claim(
+        lambda s: leases.claim(
             s, owner, project_id=project, priority="standard", limit=limit, now=NOW, until=until
         ),
     )
@@ -134,8 +135,8 @@ def test_a_dead_workers_batch_goes_to_another_and_counts_once(world: World) -> N
     [held] = claim(world, "live", 1)
     assert (held.id, held.attempt) == (lost.id, 2)
 
-    beat = database.write(SYSTEM, lambda s: batches.heartbeat(s, "dead", [lost.id], SOON))
-    failed = database.write(SYSTEM, lambda s: batches.fail(s, lost, "x", "x", NOW))
+    beat = database.write(SYSTEM, lambda s: leases.heartbeat(s, "dead", [lost.id], SOON))
+    failed = database.write(SYSTEM, lambda s: leases.fail(s, lost, "x", "x", NOW))
     assert (beat, failed) == (0, False)
     results = [
         database.write(SYSTEM, lambda s, one=one: jobs.complete_batch(s, one.id, job_id, NOW))
@@ -148,7 +149,7 @@ def test_a_heartbeat_keeps_a_batch(world: World) -> None:
     job_id = offered(world, 1)
     database = world.env.database
     [held] = claim(world, "slow", 1, until=NOW - timedelta(seconds=1))
-    assert database.write(SYSTEM, lambda s: batches.heartbeat(s, "slow", [held.id], SOON)) == 1
+    assert database.write(SYSTEM, lambda s: leases.heartbeat(s, "slow", [held.id], SOON)) == 1
     checked = database.write(SYSTEM, lambda s: checking.check(s, job_id, tries=5, now=NOW))
     assert (checked.pending, checked.recovered) == (1, 0)
     assert claim(world, "other", 1) == []

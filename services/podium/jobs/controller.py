@@ -22,8 +22,8 @@ from podium.jobs.environment import Environment
 from podium.jobs.fairness import Turns
 from podium.jobs.principal import SYSTEM
 from podium.jobs.reconcile import fail, give_up, reconcile, step_of
-from podium.jobs.sql import batches, deliveries, jobs
-from podium.jobs.sql.batches import Claim
+from podium.jobs.sql import batches, deliveries, jobs, leases
+from podium.jobs.sql.leases import Claim
 from podium.jobs.steps import work_on
 from podium.schemas.jobs import JobError
 from podium.schemas.states import TERMINAL
@@ -97,7 +97,7 @@ class Controller:
             taken = env.database.write(
                 SYSTEM,
                 partial(
-                    batches.claim,
+                    leases.claim,
                     owner=self._owner,
                     project_id=project_id,
                     priority=priority,
@@ -189,7 +189,7 @@ class Controller:
             return
         env, until = self._env, self._env.lease_until()
         self._next_heartbeat = time.monotonic() + env.timing.heartbeat_s
-        for kind, begun in ((batches, dict(self._batches)), (jobs, dict(self._jobs))):
+        for kind, begun in ((leases, dict(self._batches)), (jobs, dict(self._jobs))):
             held = [key for key, limit in begun.items() if time.monotonic() < limit]
             if held:
                 beat = partial(kind.heartbeat, owner=self._owner, ids=held, until=until)

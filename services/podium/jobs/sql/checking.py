@@ -9,7 +9,7 @@ from typing import cast
 
 from sqlalchemy.orm import Session
 
-from podium.jobs.sql import batches, events, jobs, videos
+from podium.jobs.sql import batches, events, jobs, leases, videos
 from podium.schemas.states import OPEN_BATCH, JobState
 
 
@@ -32,8 +32,8 @@ def check(session: Session, job_id: int, *, tries: int, now: datetime) -> Checke
     """
     job = jobs.get(session, job_id)
     if job.job_status == "canceling":
-        batches.cancel_lapsed(session, job_id, now)
-    recovered = batches.recover(session, job_id, tries=tries, now=now)
+        leases.cancel_lapsed(session, job_id, now)
+    recovered = leases.recover(session, job_id, tries=tries, now=now)
     by_video: dict[int, Counter[str]] = {}
     for (_, video_id, state), count in batches.counts(session, [job_id]).items():
         by_video.setdefault(video_id, Counter())[state] += count

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from podium.errors import NotFound
-from podium.jobs.sql import batches, events
-from podium.jobs.sql.batches import Claim
+from podium.jobs.sql import batches, events, leases
+from podium.jobs.sql.leases import Claim
 from podium.jobs.sql.statements import changed
 from podium.jobs.sql.tables import Pipeline, Project
 from podium.jobs.sql.work_tables import Job, Video
@@ -173,18 +173,18 @@ def poke(session: Session, job_id: int, now: datetime) -> None:
 
 def complete_batch(session: Session, batch_id: int, job_id: int, now: datetime) -> bool:
     """Say that the result of a batch is there, and have the job looked at after the last one."""
-    return _after_one(session, job_id, batches.complete(session, batch_id, now), now)
+    return _after_one(session, job_id, leases.complete(session, batch_id, now), now)
 
 
 def fail_batch(session: Session, held: Claim, code: str, message: str, now: datetime) -> bool:
     """End a batch without a result, and have the job looked at after the last one."""
-    ended = batches.fail(session, held, code, message, now)
+    ended = leases.fail(session, held, code, message, now)
     return _after_one(session, held.job_id, ended, now)
 
 
 def drop_batch(session: Session, held: Claim, now: datetime) -> bool:
     """End a batch of a canceled job, and have the job looked at after the last one."""
-    return _after_one(session, held.job_id, batches.drop(session, held, now), now)
+    return _after_one(session, held.job_id, leases.drop(session, held, now), now)
 
 
 def work(session: Session, job_id: int) -> Work:

@@ -13,9 +13,9 @@ from podium.jobs import failures
 from podium.jobs.environment import Environment
 from podium.jobs.oplog import action
 from podium.jobs.principal import SYSTEM
-from podium.jobs.sql import batches, jobs
-from podium.jobs.sql.batches import Claim
+from podium.jobs.sql import jobs, leases
 from podium.jobs.sql.jobs import Work
+from podium.jobs.sql.leases import Claim
 from podium.schemas.results import PipelineResult
 
 Outcome = Literal["done", "duplicate", "retry", "dead"]
@@ -35,7 +35,7 @@ def consume(env: Environment, batch_id: int, owner: str) -> Outcome:
     """
     now, until = env.now(), env.lease_until()
     held = env.database.write(
-        SYSTEM, partial(batches.claim_one, owner=owner, batch_id=batch_id, now=now, until=until)
+        SYSTEM, partial(leases.claim_one, owner=owner, batch_id=batch_id, now=now, until=until)
     )
     return "duplicate" if held is None else work_on(env, held)
 
@@ -103,7 +103,7 @@ def _failed(env: Environment, held: Claim, error: Exception) -> Outcome:
         return _dead(env, held, told.code, told.message)
     available = env.now() + timedelta(seconds=step.pause_s(held.attempt))
     released = partial(
-        batches.release,
+        leases.release,
         held=held,
         available_at=available,
         counts=counts,
