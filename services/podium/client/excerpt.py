@@ -36,7 +36,9 @@ _NOT_IN_MOV = frozenset({"av1", "libdav1d", "vp9"})
 """Codecs that MP4 takes and QuickTime does not."""
 
 
-_ONLY_IN_AVI = frozenset({"msmpeg4v2", "msmpeg4", "wmv1", "wmv2", "h263", "huffyuv", "ffvhuff"})
+_ONLY_IN_AVI = frozenset(
+    {"dvvideo", "ffvhuff", "h263", "huffyuv", "msmpeg4v2", "msmpeg4", "wmv1", "wmv2"}
+)
 """Codecs without B-frames that FFmpeg writes to AVI alone: it stores no presentation times."""
 
 
