@@ -104,6 +104,12 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
     help="Search for persons on every Nth frame. [default: the pipeline's]",
 )
 @click.option(
+    "--tiles",
+    type=click.Choice(["never", "auto", "always"]),
+    help="Search again in overlapping squares of the frame, where small athletes are larger. "
+    "[default: the pipeline's]",
+)
+@click.option(
     "--intrinsics",
     metavar="FX,FY,CX,CY",
     help="Focal lengths and centre of the camera in pixels, for pipelines that measure distances. "
@@ -148,6 +154,7 @@ def command(
     capture_fps: float | None,
     slowmo: float | None,
     stride: int | None,
+    tiles: str | None,
     intrinsics: str | None,
     start: int,
     count: int | None,
@@ -193,6 +200,8 @@ def command(
         frame_options["capture_fps"] = capture_fps
     if stride is not None:
         frame_options["stride"] = stride
+    if tiles is not None:
+        frame_options["tiles"] = tiles
     if intrinsics is not None:
         frame_options["intrinsics"] = intrinsics
     postprocess_options: dict[str, Any] = {"athlete": athlete, "overlay": overlay}
