@@ -12,11 +12,11 @@ SPEED_M_S, STRIDE_HZ = 5.0, 2.0
 _STAND_IN = {"pinky": "wrist", "index": "wrist", "thumb": "wrist"}
 
 
-def filmed(*, fps=60, seconds=2.0, noise_px=0.0, seed=0, view="side"):
+def filmed(*, fps=60, seconds=2.0, noise_px=0.0, seed=0, start_s=0.0, view="side"):
     """The rendered athlete through a camera without perspective, as one trajectory."""
     gait = Gait(speed_m_s=SPEED_M_S, stride_hz=STRIDE_HZ)
     time_s = np.arange(0, seconds, 1 / fps)
-    motion = run(gait, time_s)
+    motion = run(gait, start_s + time_s)
     across, up = motion.joints_m[..., 0 if view == "side" else 1], motion.joints_m[..., 2]
     pixels = np.stack([100 + PX_PER_M * across, 600 - PX_PER_M * up], axis=-1)
     pixels += np.random.default_rng(seed).normal(0, noise_px, pixels.shape)

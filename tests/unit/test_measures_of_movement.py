@@ -1,11 +1,17 @@
 """Measures of whole movements: the bundled clip against its truth, refusals, uncertainties."""
 
+import csv
+
 import numpy as np
 import pytest
 
 from podium.biomechanics.analysis import AnalysisOptions, analyse
-from podium.biomechanics.measures.registry import measures_of
+from podium.biomechanics.events.feet import feet_of
+from podium.biomechanics.events.gait import find_gait
+from podium.biomechanics.exports.tables import open_tables
+from podium.biomechanics.measures.registry import dictionary, measures_of
 from podium.biomechanics.signals.filters import Smoothing
+from podium.lab.athlete.gait import run
 from podium.lab.athlete.posture import Gait
 from podium.skeletons import BLAZEPOSE33
 from tests.support.filmed_athlete import SPEED_M_S, STRIDE_HZ, filmed
@@ -41,6 +47,43 @@ def test_the_gait_of_the_rendered_athlete():
     assert found["double_support_time_s"].reason == "the athlete runs"
     assert found["sprint_max_speed_m_s"].value is None
     assert found["jump_height_m"].reason == "the athlete does not jump on the spot"
+
+
+def test_joint_angles_by_stride_are_those_of_the_athlete():
+    gait, trajectory = filmed(fps=120)
+    found = measures(trajectory, smoothing=Smoothing("none"))
+    time_s = np.arange(0, 2, 1 / 1000)
+    knees = run(gait, time_s).knee_flexion_deg
+    contacts = find_gait(feet_of(analyse(trajectory, BLAZEPOSE33, AnalysisOptions()))).contacts
+    for side, column in (("left", 0), ("right", 1)):
+        knee = found[f"{side}_knee_flexion_peak_deg"]
+        assert knee.n >= 2
+        assert knee.value == pytest.approx(knees[:, column].max(), abs=1.5)
+        spread = found[f"{side}_knee_flexion_range_deg"].value
+        assert spread == pytest.approx(np.ptp(knees[:, column]), abs=2)
+        contact = found[f"{side}_knee_flexion_at_contact_deg"].value
+        times_s = np.array([c.on_s for c in contacts if c.side == side])
+        assert contact == pytest.approx(
+            run(gait, times_s).knee_flexion_deg[:, column].mean(), abs=2
+        )
+    assert found["trunk_at_contact_deg"].value == pytest.approx(82, abs=4)
+
+
+def test_events_are_listed_with_times_between_the_frames(tmp_path):
+    gait, trajectory = filmed(fps=120)
+    analysis = analyse(trajectory, BLAZEPOSE33, AnalysisOptions(athlete_height_m=gait.height_m))
+    with open_tables(tmp_path, dictionary(BLAZEPOSE33)) as tables:
+        for table in tables:
+            table.add(analysis, measures_of(analysis))
+    with (tmp_path / "events.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    times = np.array([float(row["time_s"]) for row in rows])
+    frames = np.array([int(row["frame"]) for row in rows])
+    assert (np.diff(times) > 0).all()
+    assert ((frames - times * 120 >= -1e-2) & (frames - times * 120 < 1.01)).all()
+    left = [row["event"] for row in rows if row["side"] == "left"]
+    assert left[:4] == ["contact", "toe_off", "contact", "toe_off"]
+    assert {row["event"] for row in rows} == {"contact", "toe_off"}
 
 
 def gait_reasons(found):
@@ -80,27 +123,18 @@ def test_lengths_need_a_scale_and_times_do_not():
     assert "athlete_height_m" in found["step_length_m"].reason
 
 
-NAMES = ("hip_speed_mean_m_s", "cadence_steps_min", "step_time_s", "step_length_m")
-
-
-def shares_within_95_percent(repetitions):
-    """How often a value is within 1.96 sd of the mean of all repetitions, name by name."""
-    values, sds = [], []
-    for seed in range(repetitions):
-        _, trajectory = filmed(seconds=1.2, noise_px=1.0, seed=seed)
-        found = measures(trajectory)
-        values.append([found[name].value for name in NAMES])
-        sds.append([found[name].sd for name in NAMES])
-    offsets = np.array(values) - np.mean(values, axis=0)
-    return dict(zip(NAMES, np.mean(np.abs(offsets) < 1.96 * np.array(sds), axis=0), strict=True))
+NAMES = ("hip_speed_mean_m_s", "step_time_s", "step_length_m", "flight_time_s")
 
 
 def test_stated_uncertainties_are_neither_too_small_nor_huge():
-    shares = shares_within_95_percent(repetitions=8)
-    assert min(shares.values()) > 0.6
-
-
-@pytest.mark.slow
-def test_stated_95_percent_bands_hold_500_repetitions():
-    for name, share in shares_within_95_percent(repetitions=500).items():
-        assert 0.9 <= share <= 0.99, name
+    """Over noisy repetitions that begin at other moments of the stride."""
+    values, stated = [], []
+    for seed in range(8):
+        start_s = np.random.default_rng(1000 + seed).uniform(0, 1 / STRIDE_HZ)
+        _, trajectory = filmed(seconds=1.2, noise_px=1.0, seed=seed, start_s=start_s)
+        found = measures(trajectory)
+        values.append([found[name].value for name in NAMES])
+        stated.append([found[name].sd for name in NAMES])
+    seen = np.std(values, axis=0, ddof=1)
+    for name, ratio in zip(NAMES, np.mean(stated, axis=0) / seen, strict=True):
+        assert 0.5 < ratio < 4, name

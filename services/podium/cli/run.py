@@ -81,6 +81,11 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
     help="Standing height of the athlete: makes metres out of pixels.",
 )
 @click.option(
+    "--mass-kg",
+    type=click.FloatRange(10, 300),
+    help="Mass of the athlete: for the air resistance in the profile of a sprint. [default: 70]",
+)
+@click.option(
     "--cutoff-hz",
     type=click.FloatRange(0.1, 1000),
     help="Cut-off of the Butterworth filter: 6 suits walking; sprints lose about 5 degrees of knee "
@@ -150,6 +155,7 @@ def command(
     athlete: str,
     max_persons: int,
     height_m: float | None,
+    mass_kg: float | None,
     cutoff_hz: float | None,
     capture_fps: float | None,
     slowmo: float | None,
@@ -207,6 +213,8 @@ def command(
     postprocess_options: dict[str, Any] = {"athlete": athlete, "overlay": overlay}
     if height_m is not None:
         postprocess_options["athlete_height_m"] = height_m
+    if mass_kg is not None:
+        postprocess_options["athlete_mass_kg"] = mass_kg
     if cutoff_hz is not None:
         postprocess_options["cutoff_hz"] = cutoff_hz
     run = VideoRun(

@@ -31,7 +31,7 @@ from podium.schemas.summary import OutputFile, PostprocessResult, Summary
 from podium.types import Int64
 from podium.viewer.page import MAX_EMBEDDED_VIDEO_BYTES, embedded_viewer
 
-TABLES = ("keypoints.csv", "biomechanics.csv", "measures.csv")
+TABLES = ("keypoints.csv", "biomechanics.csv", "measures.csv", "events.csv")
 _MEDIA_TYPES = {
     ".csv": "text/csv",
     ".json": "application/json",

@@ -14,6 +14,7 @@ import numpy as np
 import scipy
 
 from podium.biomechanics.body.angles import ANGLES, Angle, angle_in_plane
+from podium.biomechanics.signals.noise import jitter
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
 
@@ -56,6 +57,7 @@ class Scale:
     m_per_px: float | None
     source: ScaleSource
     athlete_height_px: float | None = None
+    relative_sd: float = 0.0  # of m_per_px, from the jitter of the key points
 
 
 def scale(
@@ -77,27 +79,34 @@ def scale(
         box_height_px: Usual height of the box.
         athlete_height_m: Standing height, if known.
     """
-    height_px = standing_height_px(positions, facing, skeleton)
+    height_px, relative_sd = standing_height_px(positions, facing, skeleton)
     if athlete_height_m is not None and height_px is not None:
-        return Scale(athlete_height_m / height_px, "athlete_height", height_px)
+        return Scale(athlete_height_m / height_px, "athlete_height", height_px, relative_sd)
     ratio = _ratio_to_3d(positions, positions_3d, skeleton, _SHORT_FRACTION * box_height_px)
     if ratio is not None:
         return Scale(ratio / MODEL_SHORT.get(skeleton.name, 1.0), "3d_landmarks", height_px)
     return Scale(None, "none", height_px)
 
 
-def standing_height_px(positions: Float64, facing: Float64, skeleton: Skeleton) -> float | None:
-    """Height from shank, thigh and trunk; trimmed mean over frames and sides.
+def standing_height_px(
+    positions: Float64, facing: Float64, skeleton: Skeleton
+) -> tuple[float | None, float]:
+    """Height from shank, thigh and trunk, and its relative uncertainty by the jitter of it.
 
-    Legs with the knee or hip bent beyond 90 degrees are left out, unless all are.
+    The trimmed mean over frames and sides. Legs with the knee or hip bent beyond 90 degrees are
+    left out, unless all are.
     """
     sides = [_heights(positions, facing, skeleton, side) for side in ("left", "right")]
     heights, straight = (np.concatenate(parts) for parts in zip(*sides, strict=True))
     known = np.isfinite(heights)
     chosen = heights[known & straight] if (known & straight).any() else heights[known]
     if not len(chosen):
-        return None
-    return float(scipy.stats.trim_mean(chosen, 0.1)) / BODY_SHORT.get(skeleton.name, 1.0)
+        return None, 0.0
+    height_px = float(scipy.stats.trim_mean(chosen, 0.1))
+    noise_px = float(np.nan_to_num(np.mean([jitter(of_side) for of_side, _ in sides])))
+    # The trunk is in both sides, so that they count as one.
+    relative_sd = noise_px / height_px / np.sqrt(max(len(chosen) / 2, 1.0))
+    return height_px / BODY_SHORT.get(skeleton.name, 1.0), relative_sd
 
 
 def _heights(

@@ -10,8 +10,7 @@ import c3d
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis
-from podium.biomechanics.events.feet import feet_of
-from podium.biomechanics.events.gait import find_gait
+from podium.biomechanics.events.moments import moments_of
 from podium.biomechanics.exports.markers import Markers
 
 ANGLES = {
@@ -24,6 +23,9 @@ ANGLES = {
     )
 }
 """Angle -> its point, whose X is the angle in degrees, as in files of Vicon's Plug-in Gait."""
+
+EVENTS = {"contact": "Foot Strike", "toe_off": "Foot Off"}
+"""Event -> its label in files of motion capture."""
 
 
 def write_c3d(path: Path, markers: Markers, analysis: Analysis) -> None:
@@ -51,17 +53,14 @@ def write_c3d(path: Path, markers: Markers, analysis: Analysis) -> None:
 
 
 def _add_events(writer: c3d.Writer, analysis: Analysis) -> None:
-    feet = feet_of(analysis)
-    gait = feet if isinstance(feet, str) else find_gait(feet)
-    if isinstance(gait, str):
-        return
     start_s = float(analysis.trajectory.time_s[0])
     events = [
-        (time_s - start_s, contact.side.capitalize(), label)
-        for contact in gait.contacts
-        for time_s, label in ((contact.on_s, "Foot Strike"), (contact.off_s, "Foot Off"))
-        if np.isfinite(time_s)
+        (moment.time_s - start_s, moment.side.capitalize(), EVENTS[moment.kind])
+        for moment in moments_of(analysis)
+        if moment.kind in EVENTS
     ]
+    if not events:
+        return
     group = writer.add_group(writer.numeric_key_next, "EVENT", "Contacts of the feet")
     group.add_param("USED", bytes_per_element=2, bytes=struct.pack("<h", len(events)))
     _add_texts(group, "CONTEXTS", [context for _, context, _ in events])

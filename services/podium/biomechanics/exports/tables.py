@@ -15,7 +15,8 @@
 
 ``biomechanics.csv`` has a row per person, frame, ``kind`` and ``name``, and a column per quantity:
 every measure that is a series has its place in it (``Measure.place``). ``measures.csv`` has a row
-per person and measure that is one number.
+per person and measure that is one number, ``events.csv`` one per contact, toe-off, take-off and
+landing, with a time between the frames.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import IO, Protocol
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.events.moments import moments_of
 from podium.biomechanics.measures.measure import Measure
 from podium.types import Float64
 
@@ -51,7 +53,7 @@ class Table(Protocol):
 
 @contextmanager
 def open_tables(folder: Path, dictionary: Sequence[Measure]) -> Iterator[list[Table]]:
-    """The three tables in a folder, with their heads written; open while entered.
+    """The tables in a folder, with their heads written; open while entered.
 
     Args:
         folder: Where to write them.
@@ -61,8 +63,14 @@ def open_tables(folder: Path, dictionary: Sequence[Measure]) -> Iterator[list[Ta
         _open(folder / "keypoints.csv") as keypoints,
         _open(folder / "biomechanics.csv") as series,
         _open(folder / "measures.csv") as numbers,
+        _open(folder / "events.csv") as events,
     ):
-        yield [KeypointTable(keypoints), SeriesTable(series, dictionary), NumberTable(numbers)]
+        yield [
+            KeypointTable(keypoints),
+            SeriesTable(series, dictionary),
+            NumberTable(numbers),
+            EventTable(events),
+        ]
 
 
 @contextmanager
@@ -149,6 +157,23 @@ class NumberTable:
                 n = "" if m.n is None else m.n
                 numbers = (_number(m.value), m.unit, _number(m.sd), n)
                 self._rows.writerow((person, m.name, *numbers, m.label, m.method, m.reason))
+
+
+class EventTable:
+    """``events.csv``."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._rows = csv.writer(file)
+        self._rows.writerow(("person", "time_s", "frame", "event", "side"))
+
+    def add(self, analysis: Analysis, measures: Sequence[Measure]) -> None:
+        """Write the events of one athlete; ``frame`` is the one that shows the moment first."""
+        trajectory = analysis.trajectory
+        for moment in moments_of(analysis):
+            row = int(np.searchsorted(trajectory.time_s, moment.time_s - 1e-9))
+            frame = trajectory.frame_index[min(row, len(trajectory) - 1)]
+            at = (f"{moment.time_s:.4f}", int(frame), moment.kind, moment.side)
+            self._rows.writerow((trajectory.person, *at))
 
 
 @dataclass(frozen=True, slots=True)

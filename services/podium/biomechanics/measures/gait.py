@@ -18,7 +18,7 @@ from podium.biomechanics.signals.noise import spread
 from podium.biomechanics.signals.peaks import low_pass
 from podium.types import Float64
 
-INTERPOLATION_FRAMES = 0.2
+INTERPOLATION_FRAMES = 0.08
 """How far a moment between two frames may be off, besides the noise of the key points."""
 
 _CONTACTS = {
@@ -63,6 +63,7 @@ class Quantity:
     kinds: tuple[str, ...] = ("walk", "run")
     shown: Shown = "report"
     metric: bool = False  # whether it needs a scale
+    chained: bool = False  # each sample begins where another ends: only the ends are uncertain
 
 
 def _contact_s(seen: Observed) -> Float64:
@@ -155,12 +156,12 @@ QUANTITIES = (
              lambda o: 60 / o.of_steps(lambda step: step.time_s),
              "60 over the mean time of a step.", digits=1, shown="first"),
     Quantity("step_time_s", "Step time", "s", lambda o: o.of_steps(lambda step: step.time_s),
-             "From a contact to the next one of the other foot."),
+             "From a contact to the next one of the other foot.", chained=True),
     Quantity("step_length_m", "Step length", "m", lambda o: o.of_steps(lambda step: step.length_m),
              "Distance between the places where the toes stand; on a treadmill speed by time.",
              metric=True, shown="first"),
     Quantity("stride_time_s", "Stride time", "s", lambda o: o.of_strides(lambda s: s.time_s),
-             "From a contact to the next one of the same foot."),
+             "From a contact to the next one of the same foot.", chained=True),
     Quantity("stride_length_m", "Stride length", "m", lambda o: o.of_strides(lambda s: s.length_m),
              "Distance between the places where the toe stands; on a treadmill speed by time.",
              metric=True),
@@ -216,13 +217,15 @@ def gait(analysis: Analysis) -> Iterator[Measure]:
         elif not len(samples):
             yield _missing(quantity, "too few contacts were found")
         else:
+            value = _mean(quantity, samples)
+            scaling = value * analysis.scale.relative_sd if quantity.metric else 0.0
             yield Measure(
                 name=quantity.name,
                 label=quantity.label,
                 unit=quantity.unit,
                 method=f"{quantity.method} {_CONTACTS[kind].capitalize()}.",
-                value=_mean(quantity, samples),
-                sd=float(noise) if np.isfinite(noise) else None,
+                value=value,
+                sd=float(np.hypot(noise, scaling)) if np.isfinite(noise) else None,
                 n=len(samples),
                 digits=quantity.digits,
                 shown=quantity.shown,
@@ -289,11 +292,14 @@ def _uncertainty(seen: Observed) -> Float64:
         return [_mean(q, values) if len(values) else float("nan") for q, values in samples]
 
     noise = spread(signals, estimate)
-    moment_s = INTERPOLATION_FRAMES / feet.rate_hz
-    rounding = [
-        moment_s * np.sqrt(2 / max(len(_samples(quantity, seen)), 1))
-        if quantity.unit == "s"
-        else 0.0
-        for quantity in QUANTITIES
-    ]
+    rounding = [_rounding_s(quantity, seen) for quantity in QUANTITIES]
     return np.hypot(noise, rounding)
+
+
+def _rounding_s(quantity: Quantity, seen: Observed) -> float:
+    """What the frame rate adds to the uncertainty of a mean duration."""
+    if quantity.unit != "s":
+        return 0.0
+    count = max(len(_samples(quantity, seen)), 1)
+    moment_s = INTERPOLATION_FRAMES / seen.feet.rate_hz
+    return float(moment_s * np.sqrt(2) / (count if quantity.chained else np.sqrt(count)))

@@ -60,7 +60,7 @@ def hip_speed(analysis: Analysis) -> Iterator[Measure]:
             unit="m/s",
             method=method,
             value=None if px_s is None or m_per_px is None else px_s * m_per_px,
-            sd=None if sd_px_s is None or m_per_px is None else sd_px_s * m_per_px,
+            sd=None if sd_px_s is None or px_s is None else _metric_sd(px_s, sd_px_s, analysis),
             n=len(known),
             reason=_TOO_SHORT if px_s is None else "" if m_per_px else NO_SCALE,
             digits=2,
@@ -78,6 +78,16 @@ def hip_speed(analysis: Analysis) -> Iterator[Measure]:
         )
 
 
+def _metric_sd(px_s: float, sd_px_s: float, analysis: Analysis) -> float | None:
+    """Standard uncertainty in m/s, with that of the scale."""
+    scale = analysis.scale
+    return (
+        None
+        if scale.m_per_px is None
+        else scale.m_per_px * float(np.hypot(sd_px_s, px_s * scale.relative_sd))
+    )
+
+
 def _noise_px_s(analysis: Analysis) -> tuple[float | None, float | None]:
     """Standard uncertainty of the peak and the mean speed from the jitter of the hips."""
     hips = analysis.skeleton.take(analysis.plane.measured, "mid_hip")
@@ -88,7 +98,7 @@ def _noise_px_s(analysis: Analysis) -> tuple[float | None, float | None]:
 
     def again(signals: Sequence[Float64]) -> list[float]:
         smooth = low_pass(np.stack(signals, axis=1), rate_hz(time_s), _CUTOFF_HZ)
-        speed = np.linalg.norm(np.gradient(smooth, time_s, axis=0), axis=1)
+        speed = np.linalg.norm(np.gradient(smooth, time_s, axis=0, edge_order=2), axis=1)
         return [float(speed.max()), float(speed.mean())]
 
     peak, mean = spread(list(hips[known].T), again)

@@ -9,20 +9,21 @@ import numpy as np
 from podium.types import Float64
 
 _MAD_TO_SIGMA = 1.4826
-_THIRD_DIFFERENCE_GAIN = np.sqrt(20.0)  # 1 + 9 + 9 + 1
+_ORDER = 5
+_GAIN = np.sqrt(252.0)  # of fifth differences: 1 + 25 + 100 + 100 + 25 + 1
 REPETITIONS = 24
 
 
 def jitter(values: Float64) -> float:
     """Standard deviation of the white noise on a smooth signal (T,); NaN where it is unknown.
 
-    From third differences, which a movement hardly has, by their median absolute deviation.
+    From fifth differences, which a movement hardly has, by their median absolute deviation.
     """
-    differences = np.diff(values, 3)
+    differences = np.diff(values, _ORDER)
     known = differences[np.isfinite(differences)]
     if len(known) < 5:
         return float("nan")
-    return float(_MAD_TO_SIGMA * np.median(np.abs(known)) / _THIRD_DIFFERENCE_GAIN)
+    return float(_MAD_TO_SIGMA * np.median(np.abs(known)) / _GAIN)
 
 
 def spread(
