@@ -19,7 +19,7 @@ from podium.jobs.sql import batches, checking, jobs, leases, submitting
 from podium.jobs.sql.batches import Queue
 from podium.jobs.sql.database import Database
 from podium.jobs.sql.leases import Claim
-from podium.jobs.sql.work_tables import FrameBatch, Job, Video
+from podium.jobs.sql.schema.work_tables import FrameBatch, Job, Video
 from podium.schemas.states import JobState
 from tests.support.job_world import World, make_world
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import create_engine, inspect
 
 from podium.errors import SetupError
 from podium.jobs.sql import migrate
 from podium.jobs.sql.database import Database
-from podium.jobs.sql.ddl import mysql_script
-from tests.conftest import ROOT
+from podium.jobs.sql.schema.ddl import mysql_script
 
 
 def test_the_history_makes_what_the_code_expects_and_goes_back(database_url: str) -> None:
@@ -46,7 +47,7 @@ def test_addresses_of_other_databases_are_refused(url: str, why: str) -> None:
 
 
 def test_the_script_in_the_documentation_is_that_of_the_tables(mariadb_server: str) -> None:
-    script = (ROOT / "docs" / "jobs.sql").read_text()
+    script = (Path(__file__).parents[2] / "docs" / "jobs.sql").read_text()
     assert script == mysql_script()
     engine = create_engine(mariadb_server)
     with engine.begin() as connection:

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session, aliased
 
 from podium.errors import Forbidden
 from podium.jobs.principal import SYSTEM, Principal
-from podium.jobs.sql.columns import Base, Owned, Shared
 from podium.jobs.sql.database import Database
-from podium.jobs.sql.tables import Athlete, Pipeline, Project, User, UserGroup
+from podium.jobs.sql.schema.columns import Base, Owned, Shared
+from podium.jobs.sql.schema.tables import Athlete, Pipeline, Project, User, UserGroup
 from podium.jobs.sql.tenancy import ScopedSession
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

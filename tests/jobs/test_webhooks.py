@@ -21,7 +21,7 @@ from podium.jobs import webhooks
 from podium.jobs.principal import SYSTEM, Principal
 from podium.jobs.sql import deliveries, events, hooks
 from podium.jobs.sql.database import Database
-from podium.jobs.sql.work_tables import WebhookDelivery
+from podium.jobs.sql.schema.work_tables import WebhookDelivery
 from podium.jobs.timing import WEBHOOK_PAUSES_S
 from podium.schemas.objects import WebhookCreate, WebhookUpdate
 from tests.support.job_world import World, make_world

@@ -25,8 +25,8 @@ from podium.jobs.principal import SYSTEM, Principal
 from podium.jobs.signing import Signer
 from podium.jobs.sql import jobs, submission
 from podium.jobs.sql.database import Database
-from podium.jobs.sql.tables import Pipeline, Project
-from podium.jobs.sql.work_tables import FrameBatch, Job, Video
+from podium.jobs.sql.schema.tables import Pipeline, Project
+from podium.jobs.sql.schema.work_tables import FrameBatch, Job, Video
 from podium.jobs.timing import STEPS, Step, Timing
 from podium.schemas.jobs import JobCreate
 from podium.schemas.objects import UploadCreate

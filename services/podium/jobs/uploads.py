@@ -9,7 +9,8 @@ from podium.jobs.environment import Environment
 from podium.jobs.objects import Part
 from podium.jobs.oplog import action
 from podium.jobs.principal import Principal
-from podium.jobs.sql import tables, uploads
+from podium.jobs.sql import uploads
+from podium.jobs.sql.schema import tables
 from podium.schemas.objects import Upload, UploadCreate, UploadPart
 
 MAX_BYTES = 50 << 30

@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, and_, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from podium.jobs.sql import leases
+from podium.jobs.sql.schema.tables import Project
+from podium.jobs.sql.schema.work_tables import FrameBatch, Job
 from podium.jobs.sql.statements import changed
-from podium.jobs.sql.tables import Project
-from podium.jobs.sql.work_tables import FrameBatch, Job
 from podium.schemas.states import OPEN_BATCH, Priority
 
 

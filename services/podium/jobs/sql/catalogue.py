@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from podium.errors import Conflict, Forbidden, InvalidInput, NotFound, Outdated, Unprocessable
-from podium.jobs.sql import tables
-from podium.jobs.sql.columns import Base, Owned, Shared
+from podium.jobs.sql.schema import tables
+from podium.jobs.sql.schema.columns import Base, Owned, Shared
 from podium.jobs.sql.tenancy import principal_of
 from podium.schemas import objects as schemas
 from podium.schemas.base import Closed

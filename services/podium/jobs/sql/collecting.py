@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from podium.jobs.sql import batches, jobs, videos
-from podium.jobs.sql.tables import Project
-from podium.jobs.sql.work_tables import Video
+from podium.jobs.sql.schema.tables import Project
+from podium.jobs.sql.schema.work_tables import Video
 from podium.schemas.jobs import FrameRange, JobError, JobParameters, Scalar
 from podium.schemas.states import TERMINAL, JobState
 

@@ -10,9 +10,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from podium.errors import NotFound
+from podium.jobs.sql.schema.tables import Webhook
+from podium.jobs.sql.schema.work_tables import WebhookDelivery
 from podium.jobs.sql.statements import changed
-from podium.jobs.sql.tables import Webhook
-from podium.jobs.sql.work_tables import WebhookDelivery
 from podium.jobs.timing import WEBHOOK_PAUSES_S
 
 

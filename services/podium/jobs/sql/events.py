@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from podium.jobs.sql.tables import Webhook
-from podium.jobs.sql.work_tables import JobEvent, WebhookDelivery
+from podium.jobs.sql.schema.tables import Webhook
+from podium.jobs.sql.schema.work_tables import JobEvent, WebhookDelivery
 from podium.schemas.jobs import EventType
 from podium.schemas.jobs import JobEvent as Event
 

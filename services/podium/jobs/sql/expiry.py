@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from podium.jobs.sql.schema.tables import IdempotencyKey, Upload
+from podium.jobs.sql.schema.work_tables import Job
 from podium.jobs.sql.statements import changed
-from podium.jobs.sql.tables import IdempotencyKey, Upload
-from podium.jobs.sql.work_tables import Job
 
 _AT_ONCE = 100
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from podium.jobs.sql import catalogue, keys
-from podium.jobs.sql.tables import Pipeline, Project
+from podium.jobs.sql.schema.tables import Pipeline, Project
 from podium.schemas.objects import ApiKeyCreate, NewApiKey, PipelineCreate, ProjectCreate
 
 PROJECT_NAME = "default"

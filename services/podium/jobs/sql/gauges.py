@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from podium.jobs.sql.work_tables import FrameBatch, Job
+from podium.jobs.sql.schema.work_tables import FrameBatch, Job
 
 _LATE_S = 900.0
 

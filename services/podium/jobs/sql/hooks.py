@@ -12,10 +12,10 @@ from podium.errors import Forbidden, NotFound, Outdated
 from podium.jobs.secrets import new_webhook_secret
 from podium.jobs.sql import catalogue
 from podium.jobs.sql.catalogue import Kind, Page, page_of, read_cursor
+from podium.jobs.sql.schema.tables import Webhook
+from podium.jobs.sql.schema.work_tables import WebhookDelivery
 from podium.jobs.sql.statements import changed
-from podium.jobs.sql.tables import Webhook
 from podium.jobs.sql.tenancy import principal_of
-from podium.jobs.sql.work_tables import WebhookDelivery
 from podium.schemas import objects as schemas
 from podium.schemas.objects import NewWebhook, WebhookCreate, WebhookUpdate
 

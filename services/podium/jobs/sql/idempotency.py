@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from podium.errors import Conflict, InvalidInput, Unprocessable
 from podium.jobs.principal import Principal
 from podium.jobs.sql.database import Database
+from podium.jobs.sql.schema.tables import IdempotencyKey
 from podium.jobs.sql.statements import changed
-from podium.jobs.sql.tables import IdempotencyKey
 from podium.jobs.sql.tenancy import principal_of
 
 _LONGEST_KEY = 200

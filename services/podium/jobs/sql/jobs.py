@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from podium.errors import NotFound
 from podium.jobs.sql import batches, events, leases
 from podium.jobs.sql.leases import Claim
+from podium.jobs.sql.schema.tables import Pipeline, Project
+from podium.jobs.sql.schema.work_tables import Job, Video
 from podium.jobs.sql.statements import changed
-from podium.jobs.sql.tables import Pipeline, Project
-from podium.jobs.sql.work_tables import Job, Video
 from podium.schemas.jobs import EventType, JobError, JobParameters
 from podium.schemas.states import OPEN_BATCH, TERMINAL, JobState, may_become
 

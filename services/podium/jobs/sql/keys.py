@@ -13,8 +13,8 @@ from podium.errors import Conflict, Forbidden, NotFound, Unauthorized, Unprocess
 from podium.jobs.principal import Principal
 from podium.jobs.sql import catalogue
 from podium.jobs.sql.catalogue import Kind, Page
+from podium.jobs.sql.schema.tables import ApiKey, Project, User
 from podium.jobs.sql.statements import changed
-from podium.jobs.sql.tables import ApiKey, Project, User
 from podium.jobs.sql.tenancy import principal_of
 from podium.schemas import objects as schemas
 from podium.schemas.objects import ApiKeyCreate, NewApiKey

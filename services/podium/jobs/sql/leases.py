@@ -13,8 +13,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
+from podium.jobs.sql.schema.work_tables import FrameBatch
 from podium.jobs.sql.statements import changed
-from podium.jobs.sql.work_tables import FrameBatch
 from podium.schemas.states import OPEN_BATCH, Priority
 
 

@@ -12,8 +12,7 @@ from podium.errors import Conflict, Forbidden, Unprocessable
 from podium.jobs.objects import job_folder
 from podium.jobs.principal import Principal
 from podium.jobs.sql import batches, jobs, videos
-from podium.jobs.sql.statements import changed
-from podium.jobs.sql.tables import (
+from podium.jobs.sql.schema.tables import (
     Athlete,
     Pipeline,
     PipelineParameters,
@@ -22,8 +21,9 @@ from podium.jobs.sql.tables import (
     User,
     UserGroup,
 )
+from podium.jobs.sql.schema.work_tables import FrameBatch, Job, Video
+from podium.jobs.sql.statements import changed
 from podium.jobs.sql.tenancy import principal_of
-from podium.jobs.sql.work_tables import FrameBatch, Job, Video
 from podium.jobs.timing import Timing
 from podium.schemas.jobs import JobCreate, JobInput, JobParameters
 from podium.schemas.states import REPEATABLE, TERMINAL, JobState

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from podium.errors import NotFound
 from podium.jobs.sql import batches, videos
 from podium.jobs.sql.batches import NewBatch
-from podium.jobs.sql.work_tables import Job, Video
+from podium.jobs.sql.schema.work_tables import Job, Video
 from podium.schemas.jobs import JobParameters
 
 

@@ -17,8 +17,8 @@ from sqlalchemy.sql.expression import ColumnElement
 
 from podium.errors import Forbidden
 from podium.jobs.principal import Principal
-from podium.jobs.sql.columns import Base, Owned, Shared
-from podium.jobs.sql.tables import Project
+from podium.jobs.sql.schema.columns import Base, Owned, Shared
+from podium.jobs.sql.schema.tables import Project
 
 
 class ScopedSession(Session):

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from podium.errors import Conflict, Forbidden, NotFound
 from podium.jobs.objects import upload_key
-from podium.jobs.sql.tables import Upload
+from podium.jobs.sql.schema.tables import Upload
 from podium.jobs.sql.tenancy import principal_of
 from podium.schemas.objects import UploadCreate, UploadState
 

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from podium.errors import Conflict, NotFound
 from podium.jobs.probe import Facts
 from podium.jobs.sql import events, jobs
+from podium.jobs.sql.schema.tables import Project, Upload
+from podium.jobs.sql.schema.work_tables import Job, Video
 from podium.jobs.sql.statements import changed
-from podium.jobs.sql.tables import Project, Upload
-from podium.jobs.sql.work_tables import Job, Video
 from podium.schemas.jobs import FrameRange, JobError, JobInput, OtherFile
 from podium.schemas.states import TERMINAL, JobState
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from podium.jobs.sql.columns import BigId, Json, Moment
+from podium.jobs.sql.schema.columns import BigId, Json, Moment
 
 revision = "0001"
 down_revision = None

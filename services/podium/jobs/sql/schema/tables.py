@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Boolean, Double, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from podium.jobs.sql.columns import (
+from podium.jobs.sql.schema.columns import (
     Base,
     Document,
     Items,

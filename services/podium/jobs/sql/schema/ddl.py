@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from podium.jobs.sql import tables, work_tables
-from podium.jobs.sql.columns import Base
+from podium.jobs.sql.schema import tables, work_tables
+from podium.jobs.sql.schema.columns import Base
 
 _TABLES = (
     tables.Project,

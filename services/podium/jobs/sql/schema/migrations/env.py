@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-import podium.jobs.sql.tables
-import podium.jobs.sql.work_tables  # noqa: F401 - its tables belong to the schema too
-from podium.jobs.sql.columns import Base
+import podium.jobs.sql.schema.tables
+import podium.jobs.sql.schema.work_tables  # noqa: F401 - its tables belong to the schema too
+from podium.jobs.sql.schema.columns import Base
 
 context.configure(
     connection=context.config.attributes["connection"],
