@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from podium.jobs.sql import migrate
 from podium.jobs.sql.database import Database
+from podium.jobs.sql.schema import migrate
 from tests.support.mariadb import is_installed, mariadb
 
 _numbers = itertools.count()

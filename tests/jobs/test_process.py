@@ -13,8 +13,8 @@ import pytest
 from podium.errors import SetupError
 from podium.jobs.folder_objects import FolderObjects
 from podium.jobs.settings import JobsSettings, open_environment
-from podium.jobs.sql import migrate
 from podium.jobs.sql.database import Database
+from podium.jobs.sql.schema import migrate
 from tests.support.fake_gateway import fake_gateway
 from tests.support.job_world import World, make_world
 from tests.support.videos import write_video

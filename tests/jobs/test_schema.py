@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import create_engine, inspect
 
 from podium.errors import SetupError
-from podium.jobs.sql import migrate
 from podium.jobs.sql.database import Database
+from podium.jobs.sql.schema import migrate
 from podium.jobs.sql.schema.ddl import mysql_script
 
 

@@ -10,7 +10,7 @@ import threading
 from podium.errors import PodiumError
 from podium.jobs.controller import Controller
 from podium.jobs.settings import JobsSettings, open_environment
-from podium.jobs.sql import migrate
+from podium.jobs.sql.schema import migrate
 
 _log = logging.getLogger("podium.jobs")
 
