@@ -9,6 +9,9 @@ import numpy as np
 from podium.biomechanics.fit.model import Body, Places
 from podium.types import Float64
 
+_ROWS_AT_ONCE = 1024
+"""A long clip is placed in parts: the chain needs some 10 kB a frame."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pose:
@@ -25,7 +28,11 @@ class Pose:
 
 def positions(body: Body, coordinates: Float64, lengths_m: Float64) -> Float64:
     """Where the points (T, P, 3) are for coordinates (T, N) and lengths (K,) in metres."""
-    return _Chain(body, coordinates, lengths_m).points
+    parts = [
+        _Chain(body, coordinates[row : row + _ROWS_AT_ONCE], lengths_m).points
+        for row in range(0, max(len(coordinates), 1), _ROWS_AT_ONCE)
+    ]
+    return np.concatenate(parts)
 
 
 def pose(body: Body, coordinates: Float64, lengths_m: Float64) -> Pose:
