@@ -118,7 +118,8 @@ def show(page: Page, row: int) -> None:
         """async (row) => {
             const video = document.querySelector("video");
             const slider = document.querySelector("input[type=range]");
-            const shown = video && new Promise((done) => video.requestVideoFrameCallback(done));
+            const seeked = (done) => video.addEventListener("seeked", done, { once: true });
+            const shown = video && new Promise(seeked);
             const before = slider.value;
             slider.value = row;
             slider.dispatchEvent(new Event("input"));

@@ -20,7 +20,7 @@ SKY_BLUE, ORANGE = (86, 180, 233), (230, 159, 0)
 STEADY = list(range(COUNT))
 UNSTEADY = list(itertools.accumulate([0, *([1, 1, 4, 1, 2, 7] * 10)][:COUNT]))
 RATE = 25
-CHART = "document.querySelector('.chart .plot') !== null"
+CHART = "document.querySelector('.chart .main-svg') !== null"
 
 
 CLIPS = {"plain": (STEADY, 0), "variable rate": (UNSTEADY, 0), "rotated": (STEADY, 90)}
@@ -166,7 +166,7 @@ def test_texts_of_results_are_text_and_nothing_is_asked_of_others(
 
 
 def test_a_page_of_its_own_needs_no_network(tmp_path: Path, browser: Browser) -> None:
-    video = write_video(tmp_path / "clip.mp4", COUNT, rate=RATE, size=SIZE)
+    video = write_video(tmp_path / "clip.mp4", COUNT, rate=RATE, size=SIZE, crf="40")
     motion, _ = motion_of(np.arange(COUNT) / RATE, SIZE)
     body = embedded_viewer(motion.model_dump_json(), video=video.read_bytes())
     (tmp_path / "report.html").write_text(f"<!doctype html><meta charset=utf-8><body>{body}")

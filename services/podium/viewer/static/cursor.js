@@ -89,7 +89,7 @@ export class Cursor extends EventTarget {
     this.video = video;
     if (!video) return;
     const shown = (seconds) => {
-      if (this.video !== video) return;
+      if (this.video !== video || video.seeking) return; // a frame from before the seek
       const row = this.motion.rowAt(seconds);
       const [first, last] = this.#range();
       this.#set(row);
