@@ -77,8 +77,9 @@ def gateway(stack):
 @pytest.fixture
 def model(door):
     """Metadata of a model that the service has."""
-    names = json.loads(door.ask("POST", "/v2/repository/index")[2])
-    return json.loads(door.ask("GET", f"/v2/models/{names[0]['name']}")[2])
+    index = json.loads(door.ask("POST", "/v2/repository/index")[2])
+    name = next(entry["name"] for entry in index if entry["state"] == "READY")
+    return json.loads(door.ask("GET", f"/v2/models/{name}")[2])
 
 
 @pytest.fixture

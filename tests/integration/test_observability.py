@@ -154,7 +154,8 @@ def test_metrics_of_the_gateway(observed, clip):
         assert counted == grown(
             "podium_stage_duration_seconds_count", stage=stage, phase="transfer"
         )
-        assert counted == 1
+        passes = 1 if stage in ("decode", "detection") else 3  # bad regions are cut again
+        assert 1 <= counted <= passes
         total_s, transfer_s = (
             grown("podium_stage_duration_seconds_sum", stage=stage, phase=phase)
             for phase in ("total", "transfer")
@@ -219,14 +220,22 @@ def test_one_trace_over_all_services(observed, clip):
     def of_trace(spans):
         return [span for span in spans if span.trace_id == trace_id]
 
+    services = {"podium-gateway", "podium-decode", "podium-detection", "podium-pose3d"}
+
     def complete(spans):
-        requests = [s for s in of_trace(spans) if s.name.startswith("POST")]
-        return len(requests) == 5  # the gateway's own, and one per stage call
+        mine = of_trace(spans)
+        known = {"b7ad6b7169203331", *(span.span_id for span in mine)}
+        called = [
+            s for s in mine if s.service == "podium-gateway" and not s.name.startswith("POST")
+        ]
+        served = [s for s in mine if s.name.startswith("POST")]
+        return (
+            {span.service for span in mine} == services
+            and all(span.parent_id in known for span in mine)
+            and len(served) >= len([s for s in called if s.name.split()[0] in STAGES]) + 1
+        )
 
     spans = of_trace(observed.collector.wait_for(complete))
-    assert {span.service for span in spans} == {
-        "podium-gateway", "podium-decode", "podium-detection", "podium-pose3d"
-    }  # fmt: skip
     by_id = {span.span_id: span for span in spans}
     (root,) = (span for span in spans if span.parent_id == "b7ad6b7169203331")
     assert (root.service, root.name) == ("podium-gateway", "POST /v1/pipelines/{name}")
@@ -236,11 +245,12 @@ def test_one_trace_over_all_services(observed, clip):
             assert parent.start_s - 0.002 <= span.start_s <= span.end_s
             if span.service == parent.service:  # a server learns late that its caller has it all
                 assert span.end_s <= parent.end_s + 0.002
-    (infer,) = (s for s in spans if s.service == "podium-pose3d" and s.name == "infer")
-    served = by_id[infer.parent_id]
-    called = by_id[served.parent_id]
-    assert (called.service, called.name) == ("podium-gateway", "pose3d blazepose-landmark")
-    assert by_id[called.parent_id] is root
+    inferred = [s for s in spans if s.service == "podium-pose3d" and s.name == "infer"]
+    assert inferred
+    for infer in inferred:
+        called = by_id[by_id[infer.parent_id].parent_id]
+        assert (called.service, called.name) == ("podium-gateway", "pose3d blazepose-landmark")
+        assert by_id[called.parent_id] is root
 
 
 def test_health_and_metrics_are_not_traced(observed):
