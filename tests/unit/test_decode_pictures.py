@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import tracemalloc
 import zlib
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -118,6 +120,36 @@ def test_the_first_picture_of_an_animation_is_taken_and_said_to_be(picture):
     decoded = decode(animated_webp([picture, 255 - picture]))
     assert "animated: its first frame" in decoded.source.notes[0]
     np.testing.assert_array_equal(decoded.pixels[0], picture)
+
+
+def gif(pictures: list[np.ndarray]) -> bytes:
+    """By FFmpeg's own encoder, in the colours that 8 bits hold."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="gif") as container:
+        stream = container.add_stream("gif", rate=10)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "rgb8"
+        for picture in pictures:
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            container.mux(stream.encode(frame.reformat(format="rgb8")))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def test_gif_is_a_picture_and_says_when_it_is_animated(picture):
+    still, animated = gif([picture]), gif([picture, 255 - picture])
+    assert is_picture(still[:12])
+    for data in (still, animated):
+        decoded = decode(data)
+        assert decoded.size == (60, 40)
+        assert np.abs(decoded.pixels[0].astype(int) - picture).mean() < 25  # 8 bits for 3 colours
+    assert decode(still).source.notes == ()
+    assert "animated: its first frame" in decode(animated).source.notes[0]
+    for damaged in (b"GIF89a" + bytes(100), still[:20]):
+        with pytest.raises(Unprocessable):
+            decode(damaged)
+    with pytest.raises(TooLarge):
+        decode(b"GIF89a" + struct.pack("<HH", 60_000, 60_000) + still[10:])
 
 
 def test_grey_and_16_bit_and_alpha_become_rgb(picture):

@@ -1,4 +1,4 @@
-"""JPEG, PNG and WebP pictures: videos of one frame."""
+"""JPEG, PNG, WebP and GIF pictures: videos of one frame."""
 
 from __future__ import annotations
 

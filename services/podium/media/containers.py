@@ -57,13 +57,9 @@ def container_format(head: bytes, *, field: str = "media") -> str:
         return "mpegts"
     if head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(_PLAYLISTS):
         raise UnsupportedMedia("is a playlist; send the media itself", field=field)
-    if head.startswith(b"GIF8"):
-        raise UnsupportedMedia(
-            "is a GIF; send a video of it, or one of its pictures as PNG", field=field
-        )
     raise UnsupportedMedia(
         "is not media that Podium reads; it reads MP4, MOV, MKV, WebM, AVI and MPEG-TS video and "
-        "JPEG, PNG and WebP pictures",
+        "JPEG, PNG, WebP and GIF pictures",
         field=field,
     )
 

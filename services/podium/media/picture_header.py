@@ -1,4 +1,4 @@
-"""JPEG, PNG and WebP pictures, known and measured by their headers."""
+"""JPEG, PNG, WebP and GIF pictures, known and measured by their headers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ MOST_CHUNKS = 100_000
 """Parts of a picture that are looked at; an animation has one for each frame."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
+GIFS = (b"GIF87a", b"GIF89a")
 
 
 def is_picture(head: bytes) -> bool:
     """Whether media that starts with ``head`` (at least 12 bytes) is a picture."""
-    return head.startswith((_JPEG, PNG)) or is_webp(head)
+    return head.startswith((_JPEG, PNG, *GIFS)) or is_webp(head)
 
 
 def is_webp(head: bytes) -> bool:
@@ -62,6 +63,9 @@ def _size(data: bytes) -> tuple[int, int]:
         return width, height
     if data.startswith(_JPEG):
         return _jpeg_size(data)
+    if data.startswith(GIFS):
+        width, height = struct.unpack_from("<HH", data, 6)
+        return width, height
     return _webp_size(data)
 
 

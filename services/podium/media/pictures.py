@@ -1,4 +1,4 @@
-"""JPEG, PNG and WebP pictures, decoded and turned upright."""
+"""JPEG, PNG, WebP and GIF pictures, decoded and turned upright."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 
 from podium.errors import Unprocessable
+from podium.media.gif import first_picture, is_animated
 from podium.media.picture_header import (
+    GIFS,
     MOST_CHUNKS,
     PNG,
     check_scans,
@@ -30,6 +32,8 @@ def read_picture(data: bytes, *, field: str = "media") -> UInt8:
         TooLarge: a JPEG of too many scans.
     """
     size = picture_size(data, field=field)
+    if data.startswith(GIFS):
+        return first_picture(data, field=field)
     check_scans(data, field=field)
     if control := _animation_control(data):  # OpenCV would show what comes first in the animation
         data = data[: control.start] + data[control.stop :]
@@ -45,7 +49,9 @@ def read_picture(data: bytes, *, field: str = "media") -> UInt8:
 
 def picture_notes(data: bytes) -> tuple[str, ...]:
     """What was assumed about a picture, for people."""
-    if is_webp(data):
+    if data.startswith(GIFS):
+        animated = is_animated(data)
+    elif is_webp(data):
         animated = any(name == b"ANIM" for name, _ in webp_chunks(data))
     else:
         animated = bool(_animation_control(data))
