@@ -53,6 +53,7 @@ def by_the_gateway(rule: Athlete, tracks: dict[str, Track], chunk: int = 1000) -
         scores=np.ones(len(ids), np.float32),
         keypoints=np.zeros((len(ids), JOINTS, 3), np.float32),
         keypoints_3d=None,
+        rois=np.zeros((len(ids), 5), np.float32),
     )
     choice = AthleteChoice(rule, 1)
     for start in range(0, int(frames.max()) + 1, chunk):

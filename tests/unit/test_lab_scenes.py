@@ -115,8 +115,8 @@ def test_what_is_wrong_is_counted():
     assert (score.identities, score.changes, score.ghosts) == (2, 1, 0)
     ghost = replace(person, person=3, boxes=person.boxes + 100, keypoints=person.keypoints + 100)
     assert score_athletes([person, ghost], COCO17, truths).ghosts == 40
-    one, other = small("crossing", frames=4).ground_truth("x.mp4")
+    one, other = small("crossing", frames=8).ground_truth("x.mp4")
     a, b = persons_of([one, other])
-    half = {"scores": np.array([1, 1, np.nan, np.nan]), "person": 0}
-    rest = {"scores": np.array([np.nan, np.nan, 1, 1]), "person": 0}
+    half = {"scores": np.repeat([1, np.nan], 4), "person": 0}
+    rest = {"scores": np.repeat([np.nan, 1], 4), "person": 0}
     assert score_athletes([replace(a, **half), replace(b, **rest)], COCO17, [one, other]).exchanges

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import shutil
 import subprocess
@@ -145,6 +146,7 @@ async def test_what_is_read_is_what_was_opened(local, folders):
     os.fstat(descriptor)
     del held
     await asyncio.sleep(0)  # the loop lets go of the result, too
+    gc.collect()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
 

@@ -47,6 +47,7 @@ from podium.wire import (
 T = TypeVar("T")
 
 _MAX_ATTEMPTS = 5
+_PROBE_S = 0.5
 _MOST_LOSSES = 2
 """One replica may be lost by chance while it works on a request. After two, the request is
 suspected of killing them: all would follow."""
@@ -170,7 +171,7 @@ class OipClient:
         """Call replicas until one answers, within deadline and budget."""
         self._budget.first_attempt()
         tried: set[str] = set()
-        losses = 0  # of replicas that may have been at work
+        losses = 0  # of replicas that died while they may have been at work
         for attempt in itertools.count(1):
             with self.balancer.pick(rows, avoid=tried, only=only) as replica:
                 started = time.monotonic()
@@ -189,7 +190,7 @@ class OipClient:
                         raise
                     if not (isinstance(error, _ConnectionLost) or self._budget.may_retry()):
                         raise
-                    losses += isinstance(error, _AnswerLost)
+                    losses += await self._has_died(replica, error)
                     if losses == _MOST_LOSSES:
                         raise Unprocessable(
                             f"{self.stage}: {losses} replicas were lost while they worked on this "
@@ -213,6 +214,17 @@ class OipClient:
             finally:
                 del failed  # its traceback has this frame, which has what was sent
         raise AssertionError("unreachable")
+
+    async def _has_died(self, replica: Replica, error: PodiumError) -> bool:
+        """Whether a replica died at work; one that still answers lost the connection alone."""
+        if not isinstance(error, _AnswerLost):
+            return False
+        try:
+            async with asyncio.timeout(min(_PROBE_S, max(remaining_s(), 0.0))):
+                await self._connections.call("GET", replica.address, "/v2/health/live", {}, ())
+        except (TimeoutError, ConnectError, AnswerLostError):
+            return True
+        return False
 
     def _judge(self, replica: Replica, error: PodiumError, started: float) -> None:
         """A full queue is a sign of health; anything else that is retried is not."""
