@@ -13,7 +13,7 @@ from tests.faults.replicas import Replicas
 from tests.support.load import Client
 
 REQUESTS = 6
-ROUNDS = 6
+ROUNDS = 20
 FREED_S = 0.1
 
 
