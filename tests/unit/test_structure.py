@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "services" / "podium"
 MOST_FILES = 25
+MOST_LINES = 0.17  # of all
+ROOMS = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))
 PACKAGES = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 TEST_FOLDERS = sorted(p for p in (ROOT / "tests").iterdir() if p.is_dir() and p.name != "support")
 
@@ -19,6 +22,15 @@ TEST_FOLDERS = sorted(p for p in (ROOT / "tests").iterdir() if p.is_dir() and p.
 )
 def test_no_package_has_too_many_files(package: Path) -> None:
     assert len(list(package.glob("*.py"))) <= MOST_FILES
+
+
+def lines(paths: Iterable[Path]) -> int:
+    return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths)
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
+def test_no_package_is_too_large_a_part(room: Path) -> None:
+    assert lines(room.rglob("*.py")) <= MOST_LINES * lines(PACKAGE.rglob("*.py"))
 
 
 @pytest.mark.parametrize("folder", TEST_FOLDERS, ids=lambda folder: folder.name)
