@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis, shown_keypoints
-from podium.biomechanics.events.feet import feet_of
-from podium.biomechanics.events.gait import find_gait
+from podium.biomechanics.events.moments import moments_of
 from podium.biomechanics.exports.packing import packed_floats, packed_shares, packed_steps
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import Measured
@@ -114,18 +113,12 @@ def _measure(measure: Measure, rows: Int64, frames: Timeline, skeleton: Skeleton
 
 
 def _events(analysis: Analysis) -> list[MotionEvent]:
-    """Contacts and toe-offs of the gait, if there is one, in the order of time."""
-    feet = feet_of(analysis)
-    gait = feet if isinstance(feet, str) else find_gait(feet)
-    if isinstance(gait, str):
-        return []
-    moments = [
-        (time_s, name, contact.side)
-        for contact in gait.contacts
-        for name, time_s in (("contact", contact.on_s), ("toe_off", contact.off_s))
-        if np.isfinite(time_s)
-    ]
+    """The moments of the movement; those of both feet have no side."""
     return [
-        MotionEvent(name=name, side="left" if side == "left" else "right", time_s=float(time_s))
-        for time_s, name, side in sorted(moments)
+        MotionEvent(
+            name=moment.kind,
+            side=moment.side if moment.side in ("left", "right") else None,
+            time_s=float(moment.time_s),
+        )
+        for moment in moments_of(analysis)
     ]
