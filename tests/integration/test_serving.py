@@ -258,7 +258,7 @@ class Held:
             instances=1,
             limits=BatchLimits(**limits),
             stage="test",
-            metrics=Metrics("test").batches("echo"),
+            observer=Metrics("test").batches("echo"),
         )
 
     def run(self, inputs):

@@ -58,7 +58,7 @@ def make():
             instances=instances,
             limits=BatchLimits(**limits),
             stage="test",
-            metrics=Metrics("test").batches("m"),
+            observer=Metrics("test").batches("m"),
         )
 
     yield batcher
@@ -88,7 +88,7 @@ def test_every_request_gets_its_own_rows(sizes, max_batch, instances, grouped):
                 instances=instances,
                 limits=BatchLimits(max_batch=max_batch),
                 stage="test",
-                metrics=Metrics("test").batches("m"),
+                observer=Metrics("test").batches("m"),
                 row_index="image_index" if grouped else None,
             )
             inputs = [
@@ -132,7 +132,7 @@ def test_poison_and_cancellation_touch_nobody_else(poison, cancelled, max_batch,
             instances=instances,
             limits=BatchLimits(max_batch=max_batch),
             stage="test",
-            metrics=Metrics("test").batches("m"),
+            observer=Metrics("test").batches("m"),
         )
         tasks = [asyncio.create_task(batcher.infer({"x": x})) for x in inputs]
         await asyncio.sleep(0)  # all are queued, and the first are with the engine

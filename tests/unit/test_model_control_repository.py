@@ -77,7 +77,7 @@ class Bench:
             instances=1,
             limits=BatchLimits(max_batch=1),
             stage="test",
-            metrics=Metrics("test").batches("m"),
+            observer=Metrics("test").batches("m"),
         )
         return Entry(EngineModel(manifest, adapter, batcher))
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from podium.serving.hosting.batcher import Batcher
-from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.batching import BatchLimits
 from podium.serving.oip.catalogue import Entry
 from podium.serving.oip.model_config import model_config
@@ -49,7 +48,6 @@ async def measured(requests):
             instances=1,
             limits=BatchLimits(max_batch=4),
             stage="test",
-            metrics=Metrics("test").batches("m"),
             observer=statistics,
         )
 

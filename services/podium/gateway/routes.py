@@ -105,9 +105,7 @@ _POSTPROCESS_BODY: dict[str, Any] = {
 }
 
 
-def pipeline_router(
-    pipelines: Pipelines, postprocess: Postprocess, max_body_bytes: int
-) -> APIRouter:
+def pipeline_router(pipelines: Pipelines, postprocess: Postprocess) -> APIRouter:
     """Routes for pipelines and postprocessing."""
     router = APIRouter(prefix="/v1", tags=[_TAG])
 
@@ -130,7 +128,7 @@ def pipeline_router(
         openapi_extra=_POSTPROCESS_BODY,
     )
     async def run_postprocess(request: Request) -> Response:
-        values = await read_json_object(request, max_body_bytes)
+        values = await read_json_object(request)
         body = read_parameters(PostprocessRequest, values)
         budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
         if (body.results is None) == (body.results_uri is None):
@@ -149,13 +147,13 @@ def pipeline_router(
     return router
 
 
-def pipeline_route(pipelines: Pipelines, max_bytes: int) -> RawRoute:
+def pipeline_route(pipelines: Pipelines) -> RawRoute:
     """``POST /v1/pipelines/{name}``."""
 
     async def run_pipeline(request: Request) -> Response:
         pipeline = pipelines.get(request.path_params["name"])
         request.state.podium_model = pipeline.name
-        media, options = await _read(request, max_bytes)
+        media, options = await _read(request)
         budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
         if NDJSON in request.headers.get("accept", ""):
             lines = ndjson(pipelines.stream(pipeline, media, options), budget)
@@ -192,11 +190,11 @@ def _as_json(results: object) -> bytes:
         raise InvalidInput("is nested too deeply", field="results") from None
 
 
-async def _read(request: Request, max_bytes: int) -> tuple[Media, PipelineRequest]:
+async def _read(request: Request) -> tuple[Media, PipelineRequest]:
     """The media and the options, from whichever of the three forms the request has."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     query: dict[str, Any] = dict(request.query_params)
-    body = await read_body(request, max_bytes)
+    body = await read_body(request)
     if kind == "multipart/form-data":
         media, fields = read_form(body, request.headers["content-type"])
         if media is None:

@@ -97,10 +97,10 @@ def create_service_app(
     app.state.admission = admission
     control = control or BuiltInModels(catalogue)
     app.router.routes[:0] = [
-        *infer_routes(service, catalogue, settings.max_body_bytes),
+        *infer_routes(service, catalogue),
         *raw_routes,
     ]
-    app.include_router(triton_router(catalogue, control, settings.max_body_bytes))
+    app.include_router(triton_router(catalogue, control))
     app.include_router(oip_router(service, catalogue, control, admission))
     for router in routers:
         app.include_router(router)

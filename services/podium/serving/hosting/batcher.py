@@ -29,10 +29,10 @@ from podium.serving.hosting.batch_rows import (
 )
 from podium.serving.hosting.engine_phases import timed
 from podium.serving.observing import deadline
+from podium.serving.observing.batches import BatchObserver, Execution
 from podium.serving.observing.in_thread import in_thread
 from podium.serving.observing.request_context import RequestContext, current_request
-from podium.serving.observing.telemetry import BatchMetrics
-from podium.serving.oip.batching import BatchLimits, BatchObserver, Execution
+from podium.serving.oip.batching import BatchLimits
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -57,10 +57,9 @@ class Batcher:
         instances: Engine calls that run at the same time.
         limits: Sizes of batches and of the queue.
         stage: Name that errors carry.
-        metrics: Where to count.
+        observer: Is told of everything that happens.
         row_index: Name of the output that says which input row each row of the outputs is of;
             None where there is one for each.
-        observer: Who else is told of waits and batches.
     """
 
     def __init__(
@@ -71,9 +70,8 @@ class Batcher:
         instances: int,
         limits: BatchLimits,
         stage: str,
-        metrics: BatchMetrics,
+        observer: BatchObserver,
         row_index: str | None = None,
-        observer: BatchObserver | None = None,
     ) -> None:
         self._run = run
         self._executor = executor
@@ -81,9 +79,8 @@ class Batcher:
         self._instances = instances
         self._limits = limits
         self._stage = stage
-        self._metrics = metrics
-        self._row_index = row_index
         self._observer = observer
+        self._row_index = row_index
         self._jobs: deque[_Job] = deque()
         self._queued_rows = 0
         self._queued_bytes = 0
@@ -135,7 +132,7 @@ class Batcher:
             or self._queued_bytes + job.bytes > limits.max_queue_bytes
         )
         if full and self._jobs:
-            self._metrics.reject("queue_full")
+            self._observer.refused("queue_full")
             raise Overloaded(f"{self._stage}: the queue is full", retry_after_s=self.backlog_s())
         self._count(job.count, job.bytes)
 
@@ -146,7 +143,7 @@ class Batcher:
     def _count(self, rows: int, size: int) -> None:
         self._queued_rows += rows
         self._queued_bytes += size
-        self._metrics.set_queue(self._queued_rows, self._queued_bytes)
+        self._observer.waiting(self._queued_rows, self._queued_bytes)
 
     def _forget(self, job: _Job) -> None:
         """Take what is left of a job out of the queue: it is done, failed or cancelled."""
@@ -217,7 +214,7 @@ class Batcher:
         """Fail the requests that a batch started now would be too late for."""
         ready_at = time.monotonic() + self._row_s
         for job in [job for job in self._jobs if job.deadline < ready_at]:
-            self._metrics.reject("deadline")
+            self._observer.refused("deadline")
             self._fail(job, DeadlineExceeded(f"{self._stage}: no time left in the queue"))
 
     async def _work(self, batch: list[Slice[_Job]]) -> None:
@@ -225,10 +222,7 @@ class Batcher:
         started = time.monotonic()
         for part in batch:
             if part.start == 0:
-                self._metrics.observe_queue(started - part.of.enqueued)
-                part.of.request.add("queue", started - part.of.enqueued)
-                if self._observer is not None:
-                    self._observer.queued(started - part.of.enqueued)
+                self._observer.queued(part.of.request, started - part.of.enqueued)
         self._running_rows += rows
         inputs = join(batch)
         joined = time.monotonic()
@@ -242,25 +236,22 @@ class Batcher:
         inferred = time.monotonic()
         took = inferred - started
         self._row_s = took / rows if self._row_s == 0 else 0.8 * self._row_s + 0.2 * took / rows
-        self._metrics.observe_batch(rows, phases)
-        for part in batch:
-            phases.add_to(part.of.request)
         deal_out(batch, pieces)
+        self._observer.executed(
+            Execution(
+                rows=rows,
+                refused_rows=sum(1 for *_, outputs in pieces if isinstance(outputs, str)),
+                requests=tuple(part.of.request for part in batch),
+                new_requests=sum(1 for part in batch if part.start == 0),
+                engine_calls=2 * len(pieces) - 1,  # halving makes a binary tree of calls
+                join_s=joined - started,
+                infer_s=inferred - joined,
+                scatter_s=time.monotonic() - inferred,
+                phases=phases,
+            )
+        )
         for part in batch:
             _finish(part.of)
-        if self._observer is not None:
-            self._observer.executed(
-                Execution(
-                    rows=rows,
-                    refused_rows=sum(1 for *_, outputs in pieces if isinstance(outputs, str)),
-                    requests=len(batch),
-                    new_requests=sum(1 for part in batch if part.start == 0),
-                    engine_calls=2 * len(pieces) - 1,  # halving makes a binary tree of calls
-                    join_s=joined - started,
-                    infer_s=inferred - joined,
-                    scatter_s=time.monotonic() - inferred,
-                )
-            )
         self._pump()
 
 

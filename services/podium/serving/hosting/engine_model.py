@@ -15,6 +15,7 @@ from podium.models.adapter import Adapter, load_adapter
 from podium.models.manifest import Manifest, Task
 from podium.serving.hosting.batcher import Batcher
 from podium.serving.hosting.engine_phases import timed_sessions
+from podium.serving.observing.batches import BatchObservers
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.batching import BatchLimits
 from podium.serving.oip.catalogue import Entry
@@ -119,9 +120,8 @@ class EngineModelLoader:
             instances=self._instances,
             limits=self._limits,
             stage=self._task,
-            metrics=self._metrics.batches(manifest.name),
+            observer=BatchObservers(self._metrics.batches(manifest.name), statistics),
             row_index=next((spec.name for spec in adapter.outputs if spec.is_row_index), None),
-            observer=statistics,
         )
         return Entry(EngineModel(manifest, adapter, batcher), statistics, self._limits)
 

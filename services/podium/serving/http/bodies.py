@@ -27,14 +27,14 @@ def declared_bytes(content_length: bytes | str) -> int:
     return int(content_length) if content_length.isdigit() and len(content_length) < 19 else 0
 
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
+async def read_body(request: Request) -> bytes:
     """The whole body, decompressed as its ``Content-Encoding`` says.
 
     What decompressing adds is charged to the request piece by piece, and the work is done in
     threads: a small body may become a large one.
 
     Raises:
-        TooLarge: over ``max_bytes`` once decompressed.
+        TooLarge: over the limit of the service once decompressed.
         UnsupportedMedia: an encoding that is not read.
         InvalidInput: not of that encoding.
         Overloaded: the bodies of all requests together are over the limit.
@@ -46,6 +46,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     if encoding not in {"gzip", "deflate"}:
         raise UnsupportedMedia(f"{encoding!r} is not read; use gzip", field="content-encoding")
     inflating = _inflate(body)
+    max_bytes = current_request().max_body_bytes
     pieces: list[bytes] = []
     size = 0
     while (piece := await asyncio.to_thread(next, inflating, None)) is not None:
@@ -57,14 +58,14 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     return await asyncio.to_thread(b"".join, pieces)
 
 
-async def read_json_object(request: Request, max_bytes: int) -> dict[str, Any]:
+async def read_json_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object, parsed in a thread where it is large.
 
     Raises:
         InvalidInput: it is not JSON, or no object; an empty body is neither.
         PodiumError: see ``read_body`` and ``parse_charged``.
     """
-    body = await read_body(request, max_bytes)
+    body = await read_body(request)
     return await parse_charged(read_object, body, len(body))
 
 

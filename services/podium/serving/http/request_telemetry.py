@@ -77,6 +77,7 @@ class RequestTelemetry:
             headers.get(b"traceparent", ""),
             headers.get(b"tracestate", ""),
         )
+        request.max_body_bytes = self.max_body_bytes
         declared = headers.get(b"content-length", "")
         exchange = _Exchange(
             request,

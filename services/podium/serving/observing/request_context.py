@@ -7,6 +7,7 @@ is passed on in the headers of W3C Trace Context (https://www.w3.org/TR/trace-co
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
@@ -32,6 +33,7 @@ class RequestContext:
         "api_key",
         "body_charges",
         "calls",
+        "max_body_bytes",
         "phases",
         "request_id",
         "trace_id",
@@ -46,6 +48,7 @@ class RequestContext:
         self.tracestate = tracestate if valid else ""
         self.trace_id = traceparent[3:35] if valid else ""
         self.api_key = ""  # id of the key that the request came with
+        self.max_body_bytes = sys.maxsize  # once decompressed
         self.body_charges: list[Callable[[int], None]] = []  # take bytes, or raise Overloaded
         self.phases: dict[str, float] = {}  # seconds
         self.calls: dict[str, int] = {}  # of the phases that are calls of a stage

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from podium.serving.observing.phases import EnginePhases
+from podium.serving.observing.batches import BatchObserver, Execution
 from podium.serving.observing.request_context import RequestContext, current_request
 
 _BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -176,8 +176,8 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchMetrics:
-    """What a batcher reports."""
+class BatchMetrics(BatchObserver):
+    """Counts what a batcher does, and lets each request know where its time went."""
 
     rows: Histogram
     queue_rows: Gauge
@@ -188,21 +188,25 @@ class BatchMetrics:
     postprocess_s: Histogram
     reject: Callable[[str], None]
 
-    def set_queue(self, rows: int, size: int) -> None:
-        """Say how much waits."""
+    def refused(self, reason: str) -> None:
+        self.reject(reason)
+
+    def waiting(self, rows: int, size: int) -> None:
         self.queue_rows.set(rows)
         self.queue_bytes.set(size)
 
-    def observe_queue(self, seconds: float) -> None:
-        """Say how long a request waited for its first row to be taken."""
+    def queued(self, request: RequestContext, seconds: float) -> None:
         self.queue_s.observe(seconds)
+        request.add("queue", seconds)
 
-    def observe_batch(self, rows: int, phases: EnginePhases) -> None:
-        """Say how large an engine call was, and how long its phases took."""
-        self.rows.observe(rows)
+    def executed(self, execution: Execution) -> None:
+        phases = execution.phases
+        self.rows.observe(execution.rows)
         self.preprocess_s.observe(phases.preprocess_s)
         self.infer_s.observe(phases.infer_s)
         self.postprocess_s.observe(phases.postprocess_s)
+        for request in execution.requests:
+            phases.add_to(request)
 
 
 @dataclass(frozen=True, slots=True)

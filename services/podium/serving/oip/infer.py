@@ -98,20 +98,19 @@ _INFER_ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-def infer_routes(service: str, catalogue: Catalogue, max_body_bytes: int) -> list[RawRoute]:
+def infer_routes(service: str, catalogue: Catalogue) -> list[RawRoute]:
     """``POST /v2/models/{name}[/versions/{version}]/infer``.
 
     Args:
         service: Name that errors carry.
         catalogue: The models.
-        max_body_bytes: Largest body once it is decompressed.
     """
 
     async def infer(request: Request) -> Response:
         entry = catalogue.get(request.path_params["name"], request.path_params.get("version"))
         model = entry.model
         request.state.podium_model = model.name
-        body = await read_body(request, max_body_bytes)
+        body = await read_body(request)
         header_length = request.headers.get(HEADER_LENGTH)
         if header_length == "0":
             asked = read_raw(body, model.inputs)

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from podium.serving.oip.batching import Execution
+from podium.serving.observing.batches import BatchObserver, Execution
+from podium.serving.observing.phases import EnginePhases
+from podium.serving.observing.request_context import RequestContext, current_request
 
 
 @dataclass(slots=True)
@@ -51,7 +53,7 @@ class _Compute:
         }
 
 
-class ModelStatistics:
+class ModelStatistics(BatchObserver):
     """Statistics of one version of one model; all methods are called on the event loop.
 
     Args:
@@ -82,11 +84,24 @@ class ModelStatistics:
         took = time.perf_counter() - started
         self._success.add(took)
         if not self._batched:
-            self.queued(0)
-            self.executed(Execution(1, 0, 1, 1, 1, join_s=0, infer_s=took, scatter_s=0))
+            request = current_request()
+            self.queued(request, 0)
+            self.executed(
+                Execution(
+                    rows=1,
+                    refused_rows=0,
+                    requests=(request,),
+                    new_requests=1,
+                    engine_calls=1,
+                    join_s=0,
+                    infer_s=took,
+                    scatter_s=0,
+                    phases=EnginePhases(0, took, 0),
+                )
+            )
 
-    def queued(self, seconds: float) -> None:
-        """A request has waited so long before any of its rows was computed."""
+    def queued(self, request: RequestContext, seconds: float) -> None:
+        del request
         self._queue.add(seconds)
 
     def executed(self, execution: Execution) -> None:
@@ -94,7 +109,7 @@ class ModelStatistics:
         self._last_inference_ms = time.time_ns() // 1_000_000
         self._inferences += execution.rows - execution.refused_rows
         self._executions += execution.engine_calls
-        self._compute.add(execution, count=execution.new_requests, weight=execution.requests)
+        self._compute.add(execution, count=execution.new_requests, weight=len(execution.requests))
         of_size = self._batches.setdefault(execution.rows, _Compute())
         of_size.add(execution, count=1, weight=1)
 

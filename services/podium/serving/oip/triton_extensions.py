@@ -41,13 +41,13 @@ _CONTROL_BODY = _json_body(
 )
 
 
-def triton_router(catalogue: Catalogue, control: ModelControl, max_body_bytes: int) -> APIRouter:
+def triton_router(catalogue: Catalogue, control: ModelControl) -> APIRouter:
     """Routes under ``/v2``; to be included before those of the protocol, which match more."""
     router = APIRouter(prefix="/v2", tags=["Triton extensions"])
 
     @router.post("/repository/index", summary="What could be served", openapi_extra=_INDEX_BODY)
     async def index(request: Request) -> list[IndexEntry]:
-        body = await _read_object(request, max_body_bytes)
+        body = await _read_object(request)
         only_ready = body.get("ready", False)
         if not isinstance(only_ready, bool):
             raise InvalidInput("must be true or false", field="ready")
@@ -60,7 +60,7 @@ def triton_router(catalogue: Catalogue, control: ModelControl, max_body_bytes: i
         openapi_extra=_CONTROL_BODY,
     )
     async def load(request: Request, name: str) -> dict[str, Any]:
-        await control.load(name, await _read_version(request, max_body_bytes))
+        await control.load(name, await _read_version(request))
         return {}
 
     @router.post(
@@ -69,7 +69,7 @@ def triton_router(catalogue: Catalogue, control: ModelControl, max_body_bytes: i
         openapi_extra=_CONTROL_BODY,
     )
     async def unload(request: Request, name: str) -> dict[str, Any]:
-        await control.unload(name, await _read_version(request, max_body_bytes))
+        await control.unload(name, await _read_version(request))
         return {}
 
     @router.get("/models/{name}/config", summary="Model configuration")
@@ -98,19 +98,19 @@ def _statistics(entries: list[Entry]) -> dict[str, Any]:
     }
 
 
-async def _read_object(request: Request, max_bytes: int) -> dict[str, Any]:
+async def _read_object(request: Request) -> dict[str, Any]:
     """A JSON object; an empty body is an empty object."""
-    body = await read_body(request, max_bytes) or b"{}"
+    body = await read_body(request) or b"{}"
     return await parse_charged(read_object, body, len(body))
 
 
-async def _read_version(request: Request, max_bytes: int) -> str | None:
+async def _read_version(request: Request) -> str | None:
     """The version that a load or unload is about; None: all.
 
     Nothing depends on a model here, so ``unload_dependents`` changes nothing. Triton's ``config``
     and ``file:`` are refused: what is served comes from the repository, verified.
     """
-    parameters = (await _read_object(request, max_bytes)).get("parameters", {})
+    parameters = (await _read_object(request)).get("parameters", {})
     if not isinstance(parameters, dict):
         raise InvalidInput("must be an object", field="parameters")
     for key in parameters.keys() - {"version", "unload_dependents"}:
