@@ -1,37 +1,99 @@
-"""A controller as a process: ``python -m podium.jobs``; SIGTERM ends it after what it has begun."""
+"""``python -m podium.jobs``: a controller; with ``migrate``, the migration of the database.
+
+SIGTERM ends a controller after what it has begun.
+"""
 
 from __future__ import annotations
 
+import argparse
 import logging
 import signal
 import sys
 import threading
+from contextlib import ExitStack
+from dataclasses import replace
 
-from podium.errors import PodiumError
+from prometheus_client import CollectorRegistry, ProcessCollector
+from pydantic import ValidationError
+
+from podium.environment import explain_settings
+from podium.errors import PodiumError, SetupError
 from podium.jobs.controller import Controller
+from podium.jobs.environment import Environment
+from podium.jobs.metrics import MeteredLog, WorkCollector
+from podium.jobs.monitor import monitor
 from podium.jobs.settings import JobsSettings, open_environment
 from podium.jobs.sql.schema import migrate
 
 _log = logging.getLogger("podium.jobs")
 
+_SILENT_S = 120.0
+"""A controller that has not looked for work for so long does not live; a database that does not
+answer keeps it from looking for less than that."""
 
-def main() -> int:
-    """Run until told to stop; gives the exit code."""
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what is asked for; gives the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m podium.jobs",
+        description="Moves jobs on, or prepares the database for it. Settings: PODIUM_JOBS_...",
+    )
+    parser.add_argument(
+        "verb",
+        nargs="?",
+        default="run",
+        choices=["run", "migrate"],
+        help="run: be a controller until told to stop (the default); "
+        "migrate: bring the schema of the database to this version, and end",
+    )
+    verb = parser.parse_args(arguments).verb
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    settings = JobsSettings()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     try:
+        settings = JobsSettings()
         env = open_environment(settings)
-        migrate.require_current(env.database)
+        env.database.check()
+        if verb == "migrate":
+            migrate.upgrade(env.database)
+            _log.info("the database is at the schema of this version")
+        else:
+            _run(env, settings)
+    except ValidationError as error:
+        _log.error("%s", explain_settings(error, JobsSettings))
+        return 1
     except PodiumError as error:
         _log.error("%s", error.message)
         return 1
-    _log.info("ready")
-    Controller(env, workers=settings.workers, steps=settings.steps).run(stop)
     env.database.close()
     return 0
+
+
+def _run(env: Environment, settings: JobsSettings) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    migrate.require_current(env.database)
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    registry.register(WorkCollector(env.database, env.now))
+    env = replace(env, log=MeteredLog(env.log, registry))
+    controller = Controller(env, workers=settings.workers, steps=settings.steps)
+    with ExitStack() as stack:
+        if settings.port is not None:
+            try:
+                stack.enter_context(
+                    monitor(
+                        settings.host,
+                        settings.port,
+                        registry,
+                        lambda: controller.silent_s() < _SILENT_S,
+                    )
+                )
+            except OSError as error:
+                raise SetupError(
+                    f"PODIUM_JOBS_PORT: cannot listen on port {settings.port} ({error.strerror})"
+                ) from None
+        _log.info("ready")
+        controller.run(stop)
 
 
 if __name__ == "__main__":

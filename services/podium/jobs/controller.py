@@ -52,7 +52,12 @@ class Controller:
         self._deliveries: dict[int, float] = {}
         self._turns = Turns()
         self._wake = threading.Event()
+        self._looked = time.monotonic()
         self._next_look = self._next_heartbeat = self._next_housekeeping = 0.0
+
+    def silent_s(self) -> float:
+        """How long ago this last looked for work, or waited for the end of what is begun."""
+        return time.monotonic() - self._looked
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; what is begun then comes to its end, nothing new begins."""
@@ -66,12 +71,15 @@ class Controller:
                 self._quietly(lambda: self._begin_batches(batch_pool))
                 self._quietly(lambda: self._begin_deliveries(webhook_pool))
                 self._quietly(self._now_and_then)
-                self._wake.wait(_POLL_S)
-                self._wake.clear()
+                self._pause()
             while self._batches or self._jobs or self._deliveries:
                 self._quietly(self._heartbeat)
-                self._wake.wait(_POLL_S)
-                self._wake.clear()
+                self._pause()
+
+    def _pause(self) -> None:
+        self._wake.wait(_POLL_S)
+        self._wake.clear()
+        self._looked = time.monotonic()
 
     def _begin_steps(self, pool: ThreadPoolExecutor) -> None:
         free = self._steps - len(self._jobs)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import orjson
 
@@ -51,6 +52,23 @@ class FileLog:
                 os.close(handle)
         except OSError:
             pass  # a full disk must not stop the work that the log is about
+
+
+class StreamLog:
+    """Lines on a stream, such as the standard output of a container.
+
+    Args:
+        stream: Written to line by line.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._lock = stream, threading.Lock()
+
+    def write(self, record: dict[str, Any]) -> None:
+        line = orjson.dumps(record, default=str) + b"\n"
+        with self._lock, suppress(OSError, ValueError):  # nobody reads any more
+            self._stream.write(line)
+            self._stream.flush()
 
 
 @contextmanager

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from podium.environment import Settings
 from podium.errors import SetupError
 from podium.jobs.environment import Environment
 from podium.jobs.folder_objects import FolderObjects
 from podium.jobs.gateway import HttpTiers
 from podium.jobs.objects import Objects
-from podium.jobs.oplog import FileLog
+from podium.jobs.oplog import FileLog, StreamLog
 from podium.jobs.signing import SECRET_BYTES, Signer, secret_in
 from podium.jobs.sql.database import Database
 from podium.jobs.timing import Timing
 from podium.storage.s3 import S3Connection
 
 
-class JobsSettings(BaseSettings):
+class JobsSettings(Settings):
     """Read from ``PODIUM_JOBS_<FIELD>`` in the environment."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PODIUM_JOBS_", frozen=True, use_attribute_docstrings=True
-    )
+    service: ClassVar[str] = "jobs"
 
     state: Path = Path("podium-state")
     """Folder for what is kept: the database, objects, the signing key, the operational log."""
@@ -60,6 +60,15 @@ class JobsSettings(BaseSettings):
 
     s3_allow_http: bool = False
     """Whether the endpoint may be plain HTTP."""
+
+    host: str = "127.0.0.1"
+    """Address that a controller listens on; 0.0.0.0 in a container."""
+
+    port: int | None = Field(default=None, ge=0, le=65535)
+    """Port for health and metrics of a controller; unset: none."""
+
+    operational_log: Literal["folder", "stdout"] = "folder"
+    """Where the operational log goes: files in the folder of the state, or standard output."""
 
     workers: int = Field(default=4, ge=1, le=1024)
     """Frame batches at work at the same time in one controller."""
@@ -109,7 +118,9 @@ def open_environment(settings: JobsSettings) -> Environment:
         objects=_objects(settings, state),
         tiers=HttpTiers(timing, None if key is None else key.get_secret_value()),
         gateway_url=settings.gateway_url,
-        log=FileLog(state / "log"),
+        log=FileLog(state / "log")
+        if settings.operational_log == "folder"
+        else StreamLog(sys.stdout.buffer),
         timing=timing,
         tier_usd_per_hour=settings.usd_per_hour,
         private_webhooks=settings.private_webhooks,
