@@ -145,7 +145,7 @@ EXTRAS.engine-cpu  := engine-cpu tracing
 EXTRAS.engine-gpu  := engine-gpu tracing
 EXTRAS.postprocess := postprocess tracing
 EXTRAS.networks    := build decode engine-cpu cli networks networks-dev
-EXTRAS.local       := build gateway decode engine-cpu postprocess convert cli jobs
+EXTRAS.local       := build local
 EXTRAS.dev         := $(EXTRAS.local) jobs-aws kubernetes lab loadtest tracing dev
 
 lock: setup-dev ## Resolve the dependencies of every image anew

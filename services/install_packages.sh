@@ -7,6 +7,11 @@ python=/opt/podium/bin/python
 /tools/bin/pip --python "$python" install --no-deps --no-compile --require-hashes \
   --only-binary :all: -r "/requirements/$1.txt"
 
+# What the SDK and the command line alone import; the gateway calls with aiohttp, too.
+uninstall="/tools/bin/pip --python $python uninstall --quiet --yes"
+$uninstall rich markdown-it-py mdurl pygments
+[ "$1" = gateway ] || $uninstall aiohttp aiohappyeyeballs aiosignal frozenlist multidict propcache yarl
+
 # The tests of the packages.
 find /opt/podium/lib -type d -name tests -prune -exec rm -r {} +
 # Of the Kubernetes client Podium uses the asynchronous half; this is a class for every kind of

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -20,7 +19,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from podium.types import Float32, Float64
+if TYPE_CHECKING:  # whoever only names a rule needs no numpy
+    from podium.types import Float32, Float64
 
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?"
 _PATTERN = rf"^(all|largest|longest|most_displacement|nearest:{_NUMBER},{_NUMBER})$"
@@ -103,6 +103,8 @@ def choose(
     Returns:
         The indices of the chosen persons, the best first; by the rule ``all`` in their order.
     """
+    import numpy as np
+
     if athlete == "all":
         return list(range(len(boxes)))[:count]
     merits = [_merit(athlete, person[np.isfinite(person).all(axis=1)]) for person in boxes]
@@ -112,6 +114,8 @@ def choose(
 
 def _merit(athlete: Athlete, boxes: Float32 | Float64) -> float:
     """What the rule measures on the boxes (T, 4) of one person; more is better."""
+    import numpy as np
+
     if len(boxes) == 0:
         return -np.inf
     corners = boxes.astype(np.float64).reshape(-1, 2, 2)

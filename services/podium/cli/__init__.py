@@ -99,6 +99,11 @@ def _report(error: Exception) -> None:
         traceback.print_exception(error)
     if isinstance(error, PodiumError):
         message = error.message
+    elif isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("podium"):
+        message = (
+            f"this needs packages that are not installed, such as {error.name}: "
+            "pip install 'podium[local]'"
+        )
     elif isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         message = f"{where}{error.strerror or error}"
