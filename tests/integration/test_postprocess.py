@@ -27,7 +27,7 @@ import uvicorn
 from podium.biomechanics.body.scale import BODY_SHORT, MODEL_SHORT
 from podium.errors import TooLarge, Unprocessable, UnsupportedMedia
 from podium.lab.athlete.ground_truth import load
-from podium.postprocess import postprocessor
+from podium.postprocess import documents
 from podium.postprocess.app import create_app
 from podium.postprocess.postprocessor import Postprocessor
 from podium.postprocess.service import PostprocessService
@@ -534,7 +534,7 @@ async def test_a_cancelled_request_ends_its_work_and_leaves_no_files(
     output.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     reports = []
-    monkeypatch.setattr(postprocessor, "render_report", reports.append)
+    monkeypatch.setattr(documents, "render_report", reports.append)
     store = ObjectStore(ObjectStoreSettings(read_roots=(clip.parent,), write_roots=(output,)))
     inputs = {
         "source": clip.as_uri(),

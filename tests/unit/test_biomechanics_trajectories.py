@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from podium.biomechanics.analysis import AnalysisOptions, analyse
-from podium.biomechanics.measures.registry import measures_of
+from podium.biomechanics.measures.registry import measure
 from podium.biomechanics.persons.trajectories import Tracklet, link
 from podium.biomechanics.signals.filters import Smoothing
 from podium.biomechanics.signals.timeline import timeline
@@ -100,8 +100,8 @@ def test_two_tracks_of_one_batch_at_one_time_stay_two_persons():
 
 
 def measures(person, options=None):
-    analysis = analyse(person, COCO17, options or AnalysisOptions())
-    return {measure.name: measure for measure in measures_of(analysis)}
+    athlete = measure(person, COCO17, options or AnalysisOptions())
+    return {found.name: found for found in athlete.measures}
 
 
 def test_hip_speed_of_a_rigid_runner_is_exact():

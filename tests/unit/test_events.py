@@ -204,7 +204,7 @@ def test_jump_height_at_120_frames_a_second(take_off_m_s):
 
 def test_runners_do_not_jump_on_the_spot():
     _, feet = rendered(120, 9.0, 2.2)
-    assert find_jumps(feet) == []
+    assert find_jumps(feet) == ()
 
 
 def test_jump_height_of_the_measured_force(shared_data):

@@ -11,12 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from podium.biomechanics.analysis import AnalysisOptions, analyse
-from podium.biomechanics.events.feet import feet_of
-from podium.biomechanics.events.gait import find_gait
 from podium.biomechanics.exports.c3d_file import write_c3d
 from podium.biomechanics.exports.formats import FORMATS
 from podium.biomechanics.exports.markers import markers_of
-from podium.biomechanics.measures.registry import measures_of
+from podium.biomechanics.measures.registry import measure
 from podium.cli.export import _FORMATS, command
 from podium.errors import Unprocessable
 from podium.postprocess.postprocessor import Postprocessor
@@ -31,13 +29,12 @@ from tests.support.motion_files import read_mot, read_trc
 def athlete():
     gait, trajectory = filmed(fps=60)
     trajectory.keypoints[30:50, BLAZEPOSE33.index["left_wrist"], 2] = 0.0  # a gap too long to fill
-    analysis = analyse(trajectory, BLAZEPOSE33, AnalysisOptions(athlete_height_m=gait.height_m))
-    return analysis, measures_of(analysis)
+    return measure(trajectory, BLAZEPOSE33, AnalysisOptions(athlete_height_m=gait.height_m))
 
 
 def test_trc_holds_the_markers_in_millimetres(athlete, tmp_path):
-    analysis, measures = athlete
-    FORMATS["trc"](tmp_path / "a.trc", analysis, measures)
+    analysis = athlete.analysis
+    FORMATS["trc"](tmp_path / "a.trc", athlete)
     time_s, found = read_trc(tmp_path / "a.trc")
     markers = markers_of(analysis)
     np.testing.assert_allclose(time_s, analysis.trajectory.time_s, atol=1e-6)
@@ -50,7 +47,7 @@ def test_trc_holds_the_markers_in_millimetres(athlete, tmp_path):
 
 
 def test_markers_stand_on_the_ground_with_up_as_y(athlete):
-    markers = markers_of(athlete[0])
+    markers = markers_of(athlete.analysis)
     at = {name: markers.positions_m[:, k] for k, name in enumerate(markers.names)}
     lowest = min(np.nanmin(at[name][:, 1]) for name in ("LBigToe", "RBigToe", "LHeel", "RHeel"))
     assert lowest == pytest.approx(0, abs=1e-9)
@@ -62,8 +59,8 @@ def test_markers_stand_on_the_ground_with_up_as_y(athlete):
 
 
 def test_mot_has_the_head_and_the_angles_that_opensim_wants(athlete, tmp_path):
-    analysis, measures = athlete
-    FORMATS["mot"](tmp_path / "a.mot", analysis, measures)
+    analysis, measures = athlete.analysis, athlete.measures
+    FORMATS["mot"](tmp_path / "a.mot", athlete)
     lines = (tmp_path / "a.mot").read_text().splitlines()
     assert lines[:5] == ["Coordinates", "version=1", "nRows=120", "nColumns=11", "inDegrees=yes"]
     table = read_mot(tmp_path / "a.mot")
@@ -75,8 +72,8 @@ def test_mot_has_the_head_and_the_angles_that_opensim_wants(athlete, tmp_path):
 
 
 def test_c3d_opens_in_ezc3d_with_points_rate_labels_angles_and_events(athlete, tmp_path):
-    analysis, measures = athlete
-    FORMATS["c3d"](tmp_path / "a.c3d", analysis, measures)
+    analysis, measures = athlete.analysis, athlete.measures
+    FORMATS["c3d"](tmp_path / "a.c3d", athlete)
     found = ezc3d.c3d(str(tmp_path / "a.c3d"))
     markers = markers_of(analysis)
     point = found["parameters"]["POINT"]
@@ -95,7 +92,7 @@ def test_c3d_opens_in_ezc3d_with_points_rate_labels_angles_and_events(athlete, t
         points[knee][:, 0], series["right_knee_flexion_deg"].values, atol=1e-4
     )
     assert "RKneeAngles" in point["ANGLES"]["value"]
-    gait = find_gait(feet_of(analysis))
+    gait = athlete.movement.gait
     events = found["parameters"]["EVENT"]
     strikes = [
         (context, seconds)
@@ -112,8 +109,8 @@ def test_c3d_opens_in_ezc3d_with_points_rate_labels_angles_and_events(athlete, t
 
 
 def test_wide_table_has_a_row_per_frame_and_a_column_per_series(athlete, tmp_path):
-    analysis, measures = athlete
-    FORMATS["csv"](tmp_path / "a.csv", analysis, measures)
+    measures = athlete.measures
+    FORMATS["csv"](tmp_path / "a.csv", athlete)
     with (tmp_path / "a.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 120
@@ -135,8 +132,8 @@ def test_without_a_scale_there_are_no_markers():
 
 def test_an_athlete_without_contacts_has_a_c3d_without_events(tmp_path):
     gait, trajectory = filmed(seconds=0.1)
-    analysis = analyse(trajectory, BLAZEPOSE33, AnalysisOptions(athlete_height_m=gait.height_m))
-    write_c3d(tmp_path / "short.c3d", markers_of(analysis), analysis)
+    athlete = measure(trajectory, BLAZEPOSE33, AnalysisOptions(athlete_height_m=gait.height_m))
+    write_c3d(tmp_path / "short.c3d", markers_of(athlete.analysis), athlete.movement)
     found = ezc3d.c3d(str(tmp_path / "short.c3d"))
     assert found["data"]["points"].shape[2] == 6
     assert "EVENT" not in found["parameters"]

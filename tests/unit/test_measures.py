@@ -57,8 +57,8 @@ def toy_measures():
     """One file's worth of new measures: a number, one that is missing, and a series."""
 
     @measured()
-    def toys(analysis):
-        frames = len(analysis.trajectory)
+    def toys(movement):
+        frames = len(movement.analysis.trajectory)
         yield Measure(
             name="toy_count", label="Toys seen", unit="toys", method="Counted, twice.",
             value=3.25, sd=0.5, n=7, digits=2, shown="first",

@@ -5,11 +5,9 @@ import csv
 import numpy as np
 import pytest
 
-from podium.biomechanics.analysis import AnalysisOptions, analyse
-from podium.biomechanics.events.feet import feet_of
-from podium.biomechanics.events.gait import find_gait
+from podium.biomechanics.analysis import AnalysisOptions
 from podium.biomechanics.exports.tables import open_tables
-from podium.biomechanics.measures.registry import dictionary, measures_of
+from podium.biomechanics.measures.registry import dictionary, measure
 from podium.biomechanics.signals.filters import Smoothing
 from podium.lab.athlete.gait import run
 from podium.lab.athlete.posture import Gait
@@ -21,8 +19,8 @@ def measures(trajectory, **options):
     options = {
         "athlete_height_m": Gait(speed_m_s=SPEED_M_S, stride_hz=STRIDE_HZ).height_m
     } | options
-    analysis = analyse(trajectory, BLAZEPOSE33, AnalysisOptions(**options))
-    return {m.name: m for m in measures_of(analysis) if not m.is_series}
+    athlete = measure(trajectory, BLAZEPOSE33, AnalysisOptions(**options))
+    return {m.name: m for m in athlete.measures if not m.is_series}
 
 
 def test_the_gait_of_the_rendered_athlete():
@@ -54,7 +52,7 @@ def test_joint_angles_by_stride_are_those_of_the_athlete():
     found = measures(trajectory, smoothing=Smoothing("none"))
     time_s = np.arange(0, 2, 1 / 1000)
     knees = run(gait, time_s).knee_flexion_deg
-    contacts = find_gait(feet_of(analyse(trajectory, BLAZEPOSE33, AnalysisOptions()))).contacts
+    contacts = measure(trajectory, BLAZEPOSE33, AnalysisOptions()).movement.gait.contacts
     for side, column in (("left", 0), ("right", 1)):
         knee = found[f"{side}_knee_flexion_peak_deg"]
         assert knee.n >= 2
@@ -71,10 +69,10 @@ def test_joint_angles_by_stride_are_those_of_the_athlete():
 
 def test_events_are_listed_with_times_between_the_frames(tmp_path):
     gait, trajectory = filmed(fps=120)
-    analysis = analyse(trajectory, BLAZEPOSE33, AnalysisOptions(athlete_height_m=gait.height_m))
+    athlete = measure(trajectory, BLAZEPOSE33, AnalysisOptions(athlete_height_m=gait.height_m))
     with open_tables(tmp_path, dictionary(BLAZEPOSE33)) as tables:
         for table in tables:
-            table.add(analysis, measures_of(analysis))
+            table.add(athlete)
     with (tmp_path / "events.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     times = np.array([float(row["time_s"]) for row in rows])

@@ -9,11 +9,11 @@ import pytest
 from podium.athletes import Nearest
 from podium.biomechanics.analysis import AnalysisOptions, analyse
 from podium.biomechanics.exports.tables import open_tables
-from podium.biomechanics.measures.registry import dictionary, measures_of
+from podium.biomechanics.measures.registry import dictionary, measure
 from podium.biomechanics.persons.trajectories import link
 from podium.errors import InvalidInput, TooLarge
 from podium.postprocess.frame_results import merge, parse_results
-from podium.postprocess.postprocessor import analysis_options
+from podium.postprocess.measured_clip import analysis_options
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
 from podium.skeletons import COCO17
@@ -174,22 +174,22 @@ def read(path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def write(folder, analyses):
+def write(folder, athletes):
     with open_tables(folder, dictionary(COCO17)) as tables:
-        for analysis in analyses:
+        for athlete in athletes:
             for table in tables:
-                table.add(analysis, measures_of(analysis))
+                table.add(athlete)
 
 
 @pytest.fixture
-def analyses():
+def athletes():
     clip = merge([batch(range(40))], max_frames=1000)
     (found,) = link(clip.tracklets, clip.frames)
-    return [analyse(found, clip.skeleton, AnalysisOptions())]
+    return [measure(found, clip.skeleton, AnalysisOptions())]
 
 
-def test_keypoint_table_has_a_row_per_frame_and_key_point(analyses, tmp_path):
-    write(tmp_path, analyses)
+def test_keypoint_table_has_a_row_per_frame_and_key_point(athletes, tmp_path):
+    write(tmp_path, athletes)
     rows = read(tmp_path / "keypoints.csv")
     assert len(rows) == 40 * 17
     row = rows[17 * 10 + 5]
@@ -201,8 +201,8 @@ def test_keypoint_table_has_a_row_per_frame_and_key_point(analyses, tmp_path):
     assert row["x_m"] == row["z_filtered_m"] == ""
 
 
-def test_biomechanics_table_has_a_row_per_frame_and_joint_or_angle(analyses, tmp_path):
-    write(tmp_path, analyses)
+def test_biomechanics_table_has_a_row_per_frame_and_joint_or_angle(athletes, tmp_path):
+    write(tmp_path, athletes)
     rows = read(tmp_path / "biomechanics.csv")
     joints = {row["name"] for row in rows if row["kind"] == "joint"}
     angles = {row["name"] for row in rows if row["kind"] != "joint"}
@@ -225,12 +225,13 @@ def test_biomechanics_table_has_a_row_per_frame_and_joint_or_angle(analyses, tmp
 def test_metres_are_pixels_times_the_scale(tmp_path):
     clip = merge([batch(range(40))], max_frames=1000)
     (found,) = link(clip.tracklets, clip.frames)
-    analysis = analyse(found, clip.skeleton, AnalysisOptions(athlete_height_m=1.8))
-    write(tmp_path, [analysis])
+    athlete = measure(found, clip.skeleton, AnalysisOptions(athlete_height_m=1.8))
+    write(tmp_path, [athlete])
     hip = next(row for row in read(tmp_path / "biomechanics.csv") if row["name"] == "mid_hip")
-    assert analysis.scale.source == "athlete_height"
+    scale = athlete.analysis.scale
+    assert scale.source == "athlete_height"
     assert float(hip["speed_m_s"]) == pytest.approx(
-        float(hip["speed_px_s"]) * analysis.scale.m_per_px, abs=1e-3
+        float(hip["speed_px_s"]) * scale.m_per_px, abs=1e-3
     )
 
 

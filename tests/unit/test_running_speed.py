@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from podium.biomechanics.analysis import AnalysisOptions, analyse
-from podium.biomechanics.measures.registry import measures_of
+from podium.biomechanics.analysis import AnalysisOptions
+from podium.biomechanics.measures.registry import measure
 from podium.biomechanics.persons.trajectories import Trajectory
 from podium.lab.athlete.film import cameras_of, motion_of
 from podium.lab.athlete.gait import JOINTS
@@ -41,8 +41,8 @@ def person_of(scene, noise_px=0.0, number=0, frames=None):
 
 
 def speed_of(gait, person):
-    analysis = analyse(person, COCO17, AnalysisOptions(athlete_height_m=gait.height_m))
-    return {m.name: m for m in measures_of(analysis)}["running_speed_m_s"]
+    athlete = measure(person, COCO17, AnalysisOptions(athlete_height_m=gait.height_m))
+    return {m.name: m for m in athlete.measures}["running_speed_m_s"]
 
 
 @pytest.mark.parametrize("name", ["side-43", "side-34-left", "side-25", "enters-leaves"])

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from podium.biomechanics.analysis import AnalysisOptions, analyse
-from podium.biomechanics.measures.registry import measures_of
+from podium.biomechanics.analysis import AnalysisOptions
+from podium.biomechanics.measures import registry
 from podium.biomechanics.persons.sides import undo_exchanges
 from podium.biomechanics.persons.trajectories import Trajectory, link
 from podium.lab.athlete.film import write_scene
@@ -78,8 +78,8 @@ def measure(stages: Stages, pipeline: Pipeline, video: Path) -> Row:
 def _speed(person: Trajectory, clip: Clip, truth: GroundTruth) -> float | None:
     """The headline speed, m/s, of an athlete whose height is known."""
     options = AnalysisOptions(athlete_height_m=truth.height_m)
-    measures = measures_of(analyse(person, clip.skeleton, options))
-    return next(m.value for m in measures if m.name == "running_speed_m_s")
+    athlete = registry.measure(person, clip.skeleton, options)
+    return next(m.value for m in athlete.measures if m.name == "running_speed_m_s")
 
 
 def page(rows: list[Row]) -> str:

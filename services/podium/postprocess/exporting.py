@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from podium.biomechanics.analysis import analyse
 from podium.biomechanics.exports.formats import FORMATS
-from podium.biomechanics.measures.registry import Measured, measures_of
-from podium.biomechanics.persons.selection import select
 from podium.biomechanics.persons.trajectories import link
 from podium.errors import InvalidInput
 from podium.postprocess.frame_results import merge, parse_results
-from podium.postprocess.postprocessor import analysis_options
+from podium.postprocess.measured_clip import measured_athletes
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.summary import Summary
 
@@ -33,7 +30,8 @@ def export(run: Path, formats: Sequence[str]) -> list[Path]:
         InvalidInput: it is no folder of a run, or has no athlete.
         Unprocessable: the athlete lacks what a format needs.
     """
-    athletes = list(_athletes(run))
+    clip = merge(parse_results(_read(run / "results.json")), max_frames=MAX_FRAMES)
+    athletes = list(measured_athletes(clip, link(clip.tracklets, clip.frames), _options(run)))
     if not athletes:
         raise InvalidInput(f"{run} has no athlete to export", field="RUN")
     folder = run / FOLDER
@@ -42,18 +40,9 @@ def export(run: Path, formats: Sequence[str]) -> list[Path]:
     for athlete in athletes:
         for suffix in formats:
             path = folder / f"person{athlete.analysis.trajectory.person}.{suffix}"
-            FORMATS[suffix](path, athlete.analysis, athlete.measures)
+            FORMATS[suffix](path, athlete)
             written.append(path)
     return written
-
-
-def _athletes(run: Path) -> Iterator[Measured]:
-    clip = merge(parse_results(_read(run / "results.json")), max_frames=MAX_FRAMES)
-    options = _options(run)
-    size = (clip.result.source.width, clip.result.source.height)
-    for trajectory in select(link(clip.tracklets, clip.frames), options.athlete):
-        analysis = analyse(trajectory, clip.skeleton, analysis_options(options, size))
-        yield Measured(analysis, measures_of(analysis))
 
 
 def _options(run: Path) -> PostprocessOptions:

@@ -12,6 +12,7 @@ from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import Measured
 from podium.postprocess.frame_results import Clip
+from podium.postprocess.measured_clip import MeasuredClip
 from podium.render import plots
 from podium.render.report import NumberRow, PersonReport, RangeRow, Report, Section
 from podium.schemas.summary import (
@@ -47,34 +48,28 @@ _SCALE_SOURCES = {
 
 
 def report_of(
-    clip: Clip,
-    persons: Sequence[Measured],
-    summary: Summary,
-    pictures: Mapping[int, Path],
-    written: Sequence[str],
-    *,
-    name: str,
+    measured: MeasuredClip, summary: Summary, pictures: Mapping[int, Path], written: Sequence[str]
 ) -> Report:
     """Choose and word the contents of the report.
 
     Args:
-        clip: The merged results.
-        persons: The chosen persons.
+        measured: The clip.
         summary: Content of ``summary.json``.
         pictures: Frame index -> overlay picture.
         written: Names of the other files.
-        name: Of the video.
     """
-    order = sorted(zip(persons, summary.persons, strict=True), key=lambda p: -p[1].frames_seen)
+    order = sorted(
+        zip(measured.athletes, summary.persons, strict=True), key=lambda p: -p[1].frames_seen
+    )
     notes = [*summary.assumptions, *summary.conventions]
     if len(order) > MAX_PERSONS:
         notes.insert(0, f"The {MAX_PERSONS} persons seen longest are shown; the tables have all.")
     chosen = np.linspace(0, len(pictures) - 1, min(MAX_FRAMES, len(pictures))).round().astype(int)
     items = list(pictures.items())
     return Report(
-        title=f"Motion report: {name}",
-        facts=_facts(clip, summary),
-        persons=[_person(measured, person) for measured, person in order[:MAX_PERSONS]],
+        title=f"Motion report: {measured.name}",
+        facts=_facts(measured.clip, summary),
+        persons=[_person(athlete, person) for athlete, person in order[:MAX_PERSONS]],
         frames=[(f"frame {items[i][0]}", _thumbnail(items[i][1])) for i in chosen],
         warnings=summary.warnings,
         notes=notes,

@@ -13,13 +13,11 @@ from podium.biomechanics.body.view import is_side_view
 from podium.biomechanics.fit.primary import Source
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import Measured
-from podium.biomechanics.persons.trajectories import Trajectory
 from podium.biomechanics.signals.timeline import rate_hz
 from podium.postprocess.coverage import coverage_warnings
 from podium.postprocess.frame_results import Clip
-from podium.postprocess.measure_list import UNKNOWN
-from podium.schemas.measures import DataPoints
-from podium.schemas.postprocess import PostprocessOptions
+from podium.postprocess.measure_list import UNKNOWN, count
+from podium.postprocess.measured_clip import MeasuredClip
 from podium.schemas.summary import (
     AppliedOptions,
     FrameCounts,
@@ -44,22 +42,14 @@ CONVENTIONS = (
 )
 
 
-def summary_of(
-    clip: Clip,
-    persons: Sequence[Measured],
-    data_points: DataPoints,
-    found: Sequence[Trajectory],
-    options: PostprocessOptions,
-) -> Summary:
+def summary_of(measured: MeasuredClip, notes: Sequence[str] = ()) -> Summary:
     """The content of ``summary.json``.
 
     Args:
-        clip: The merged results.
-        persons: The chosen persons.
-        data_points: How much is known of them.
-        found: The persons that there were to choose from.
-        options: As asked for.
+        measured: The clip.
+        notes: More that a reader must know.
     """
+    clip, persons, options = measured.clip, measured.athletes, measured.options
     frames = clip.frames
     summary = Summary(
         podium_version=podium.__version__,
@@ -79,19 +69,19 @@ def summary_of(
             failed=clip.status["failed"],
             missing=int((~frames.covered).sum()),
         ),
-        persons_found=len(found),
+        persons_found=len(measured.found),
         persons=[_person(person, len(frames)) for person in persons],
-        data_points=data_points,
+        data_points=count(measured.listed),
         assumptions=[ASSUMPTION] if any(p.analysis.scale.m_per_px for p in persons) else [],
         conventions=list(CONVENTIONS),
     )
     coverage = coverage_warnings(
-        found,
+        measured.found,
         [p.person for p in summary.persons],
         len(frames),
         str(options.model_dump()["athlete"]),
     )
-    warnings = [*coverage, *_warnings(summary, persons, clip)]
+    warnings = [*coverage, *_warnings(summary, persons, clip), *notes]
     return summary.model_copy(update={"warnings": warnings})
 
 

@@ -51,7 +51,7 @@ def height_of_flight_m(flight_s: float) -> float:
     return G_M_S2 * flight_s**2 / 8
 
 
-def find_jumps(feet: Feet) -> list[Jump] | str:
+def find_jumps(feet: Feet) -> tuple[Jump, ...] | str:
     """Find the jumps in a clip; or say why that cannot be done."""
     if feet.rate_hz < MIN_RATE_HZ * 0.98:
         return (
@@ -74,7 +74,7 @@ def find_jumps(feet: Feet) -> list[Jump] | str:
                 jump = Jump(take_off, landing)
                 if jump.flight_s >= MIN_FLIGHT_S:
                     jumps.append(jump)
-    return jumps
+    return tuple(jumps)
 
 
 def _together(feet: Feet, start: int, stop: int) -> bool:

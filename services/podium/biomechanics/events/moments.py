@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from podium.biomechanics.analysis import Analysis
-from podium.biomechanics.events.feet import feet_of
-from podium.biomechanics.events.gait import find_gait
-from podium.biomechanics.events.jump import find_jumps
+from podium.biomechanics.events.movement import Movement
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +19,18 @@ class Moment:
     side: str  # left, right, both
 
 
-def moments_of(analysis: Analysis) -> list[Moment]:
+def moments_of(movement: Movement) -> list[Moment]:
     """The events of an athlete in the order of time; empty where none can be found."""
-    return sorted(_moments(analysis), key=lambda moment: moment.time_s)
+    return sorted(_moments(movement), key=lambda moment: moment.time_s)
 
 
-def _moments(analysis: Analysis) -> Iterator[Moment]:
-    feet = feet_of(analysis)
-    if isinstance(feet, str):
-        return
-    gait = find_gait(feet)
-    if not isinstance(gait, str):
-        for contact in gait.contacts:
+def _moments(movement: Movement) -> Iterator[Moment]:
+    if not isinstance(movement.gait, str):
+        for contact in movement.gait.contacts:
             yield Moment(contact.on_s, "contact", contact.side)
             if np.isfinite(contact.off_s):
                 yield Moment(contact.off_s, "toe_off", contact.side)
-    jumps = find_jumps(feet)
-    if not isinstance(jumps, str):
-        for jump in jumps:
+    if not isinstance(movement.jumps, str):
+        for jump in movement.jumps:
             yield Moment(jump.take_off_s, "take_off", "both")
             yield Moment(jump.landing_s, "landing", "both")

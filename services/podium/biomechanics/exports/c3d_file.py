@@ -9,8 +9,8 @@ from typing import Any
 import c3d
 import numpy as np
 
-from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.events.moments import moments_of
+from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.exports.markers import Markers
 
 ANGLES = {
@@ -28,9 +28,10 @@ EVENTS = {"contact": "Foot Strike", "toe_off": "Foot Off"}
 """Event -> its label in files of motion capture."""
 
 
-def write_c3d(path: Path, markers: Markers, analysis: Analysis) -> None:
+def write_c3d(path: Path, markers: Markers, movement: Movement) -> None:
     """Write points in millimetres; one that is not known has the residual -1."""
-    angles = {s.angle.name: s.chosen.degrees for s in analysis.angles if s.angle.name in ANGLES}
+    series = movement.analysis.angles
+    angles = {s.angle.name: s.chosen.degrees for s in series if s.angle.name in ANGLES}
     degrees = np.zeros((len(markers.time_s), len(angles), 3))
     for column, values in enumerate(angles.values()):
         degrees[:, column, 0] = values
@@ -47,16 +48,16 @@ def write_c3d(path: Path, markers: Markers, analysis: Analysis) -> None:
     writer.add_frames([(frame.astype(np.float32), none) for frame in table])
     if angles:
         _add_texts(writer.point_group, "ANGLES", [ANGLES[name] for name in angles])
-    _add_events(writer, analysis)
+    _add_events(writer, movement)
     with path.open("wb") as file:
         writer.write(file)
 
 
-def _add_events(writer: c3d.Writer, analysis: Analysis) -> None:
-    start_s = float(analysis.trajectory.time_s[0])
+def _add_events(writer: c3d.Writer, movement: Movement) -> None:
+    start_s = float(movement.analysis.trajectory.time_s[0])
     events = [
         (moment.time_s - start_s, moment.side.capitalize(), EVENTS[moment.kind])
-        for moment in moments_of(analysis)
+        for moment in moments_of(movement)
         if moment.kind in EVENTS
     ]
     if not events:

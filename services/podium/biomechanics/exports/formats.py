@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.exports.c3d_file import write_c3d
 from podium.biomechanics.exports.markers import markers_of
 from podium.biomechanics.exports.opensim import write_mot, write_trc
 from podium.biomechanics.exports.wide_table import write_wide
-from podium.biomechanics.measures.measure import Measure
+from podium.biomechanics.measures.registry import Measured
 
-Writer = Callable[[Path, Analysis, Sequence[Measure]], None]
-
-
-def _trc(path: Path, analysis: Analysis, _: Sequence[Measure]) -> None:
-    write_trc(path, markers_of(analysis))
+Writer = Callable[[Path, Measured], None]
 
 
-def _mot(path: Path, analysis: Analysis, _: Sequence[Measure]) -> None:
-    write_mot(path, analysis)
+def _trc(path: Path, athlete: Measured) -> None:
+    write_trc(path, markers_of(athlete.analysis))
 
 
-def _c3d(path: Path, analysis: Analysis, _: Sequence[Measure]) -> None:
-    write_c3d(path, markers_of(analysis), analysis)
+def _mot(path: Path, athlete: Measured) -> None:
+    write_mot(path, athlete.analysis)
+
+
+def _c3d(path: Path, athlete: Measured) -> None:
+    write_c3d(path, markers_of(athlete.analysis), athlete.movement)
 
 
 FORMATS: Mapping[str, Writer] = MappingProxyType(

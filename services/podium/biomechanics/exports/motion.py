@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from podium.biomechanics.analysis import Analysis, shown_keypoints
+from podium.biomechanics.analysis import shown_keypoints
 from podium.biomechanics.events.moments import moments_of
+from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.exports.packing import packed_floats, packed_shares, packed_steps
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import Measured
@@ -80,7 +81,7 @@ def _athlete(person: Measured, frames: Timeline) -> MotionAthlete:
         scores=packed_shares(_over_clip(trajectory.keypoints[..., 2], rows, frames)),
         joints_m=places,
         measures=[_measure(m, rows, frames, analysis.skeleton) for m in person.measures],
-        events=_events(analysis),
+        events=_events(person.movement),
     )
 
 
@@ -112,7 +113,7 @@ def _measure(measure: Measure, rows: Int64, frames: Timeline, skeleton: Skeleton
     )
 
 
-def _events(analysis: Analysis) -> list[MotionEvent]:
+def _events(movement: Movement) -> list[MotionEvent]:
     """The moments of the movement; those of both feet have no side."""
     return [
         MotionEvent(
@@ -120,5 +121,5 @@ def _events(analysis: Analysis) -> list[MotionEvent]:
             side=moment.side if moment.side in ("left", "right") else None,
             time_s=float(moment.time_s),
         )
-        for moment in moments_of(analysis)
+        for moment in moments_of(movement)
     ]

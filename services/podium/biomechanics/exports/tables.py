@@ -33,6 +33,7 @@ import numpy as np
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.events.moments import moments_of
 from podium.biomechanics.measures.measure import Measure
+from podium.biomechanics.measures.registry import Measured
 from podium.types import Float64
 
 _HEAD = ("frame", "time_s", "person")
@@ -47,7 +48,7 @@ _ROWS_AT_ONCE = 1024
 class Table(Protocol):
     """One CSV file, athlete by athlete."""
 
-    def add(self, analysis: Analysis, measures: Sequence[Measure]) -> None:
+    def add(self, athlete: Measured) -> None:
         """Write the rows of one athlete."""
 
 
@@ -86,8 +87,9 @@ class KeypointTable:
         self._file = file
         _write_head(file, [*_HEAD, "keypoint", *(name for name, _ in _KEYPOINTS)])
 
-    def add(self, analysis: Analysis, measures: Sequence[Measure]) -> None:
+    def add(self, athlete: Measured) -> None:
         """Write the key points of one athlete."""
+        analysis = athlete.analysis
         trajectory, plane = analysis.trajectory, analysis.plane
         digits = ",".join(f"%.{count}f" for _, count in _KEYPOINTS)
         blocks = [
@@ -119,15 +121,15 @@ class SeriesTable:
         self._columns = list(dict.fromkeys(place.column for place in places))
         _write_head(file, [*_HEAD, "kind", "name", *self._columns])
 
-    def add(self, analysis: Analysis, measures: Sequence[Measure]) -> None:
+    def add(self, athlete: Measured) -> None:
         """Write the series of one athlete."""
         rows: dict[str, dict[str, Measure]] = {}
-        for measure in measures:
+        for measure in athlete.measures:
             if measure.is_series:
                 place = measure.place
                 rows.setdefault(f"{place.kind},{place.row}", {})[place.column] = measure
         blocks = [self._block(name, cells) for name, cells in rows.items()]
-        self._file.writelines(_lines(analysis, blocks))
+        self._file.writelines(_lines(athlete.analysis, blocks))
 
     def _block(self, name: str, cells: dict[str, Measure]) -> _Block:
         filled = [cells[column] for column in self._columns if column in cells]
@@ -149,10 +151,10 @@ class NumberTable:
             ("person", "measure", "value", "unit", "sd", "n", "label", "method", "reason")
         )
 
-    def add(self, analysis: Analysis, measures: Sequence[Measure]) -> None:
+    def add(self, athlete: Measured) -> None:
         """Write the numbers of one athlete."""
-        person = analysis.trajectory.person
-        for m in measures:
+        person = athlete.analysis.trajectory.person
+        for m in athlete.measures:
             if not m.is_series:
                 n = "" if m.n is None else m.n
                 numbers = (_number(m.value), m.unit, _number(m.sd), n)
@@ -166,10 +168,10 @@ class EventTable:
         self._rows = csv.writer(file)
         self._rows.writerow(("person", "time_s", "frame", "event", "side"))
 
-    def add(self, analysis: Analysis, measures: Sequence[Measure]) -> None:
+    def add(self, athlete: Measured) -> None:
         """Write the events of one athlete; ``frame`` is the one that shows the moment first."""
-        trajectory = analysis.trajectory
-        for moment in moments_of(analysis):
+        trajectory = athlete.analysis.trajectory
+        for moment in moments_of(athlete.movement):
             row = int(np.searchsorted(trajectory.time_s, moment.time_s - 1e-9))
             frame = trajectory.frame_index[min(row, len(trajectory) - 1)]
             at = (f"{moment.time_s:.4f}", int(frame), moment.kind, moment.side)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from podium.biomechanics.analysis import Analysis
-from podium.biomechanics.measures.measure import Measure
+from podium.biomechanics.measures.registry import Measured
 
 
-def write_wide(path: Path, analysis: Analysis, measures: Sequence[Measure]) -> None:
+def write_wide(path: Path, athlete: Measured) -> None:
     """Write the table; a cell is empty where there is no value."""
-    series = [(m, m.values) for m in measures if m.values is not None]
-    trajectory = analysis.trajectory
+    series = [(m, m.values) for m in athlete.measures if m.values is not None]
+    trajectory = athlete.analysis.trajectory
     with path.open("w", encoding="ascii", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["frame", "time_s", *(measure.name for measure, _ in series)])

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.body.angles import Angle
+from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.fit.primary import Source
 from podium.biomechanics.measures.measure import Cell, Measure
 from podium.biomechanics.measures.registry import measured
@@ -26,8 +26,9 @@ _FITTED = "Of an articulated body fitted to the key points of the whole clip; no
 
 
 @measured(order=20)
-def joint_and_segment_angles(analysis: Analysis) -> Iterator[Measure]:
+def joint_and_segment_angles(movement: Movement) -> Iterator[Measure]:
     """Every angle to read, its rate, its source, and what it was chosen from."""
+    analysis = movement.analysis
     for series in analysis.angles:
         angle, chosen = series.angle, series.chosen
         label = angle.name.replace("_", " ")

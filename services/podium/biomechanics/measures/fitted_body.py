@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.fit.result import REASONS, Why
 from podium.biomechanics.measures.measure import Cell, Measure
 from podium.biomechanics.measures.registry import measured
@@ -26,8 +26,9 @@ _CONTACT = (
 
 
 @measured(order=30)
-def lean_and_tilt(analysis: Analysis) -> Iterator[Measure]:
+def lean_and_tilt(movement: Movement) -> Iterator[Measure]:
     """Trunk and pelvis in the sagittal plane."""
+    analysis = movement.analysis
     angles = analysis.fit.angles
     for name, method in _BODY.items():
         column = angles.names.index(name)
@@ -48,8 +49,9 @@ def lean_and_tilt(analysis: Analysis) -> Iterator[Measure]:
 
 
 @measured(order=31)
-def level_joints(analysis: Analysis) -> Iterator[Measure]:
+def level_joints(movement: Movement) -> Iterator[Measure]:
     """The joints of the fitted body, metres in a level frame."""
+    analysis = movement.analysis
     fit = analysis.fit
     usable = fit.converged & (fit.angles.why[:, -1] == Why.USABLE)
     for column, point in enumerate(fit.points):
@@ -67,8 +69,9 @@ def level_joints(analysis: Analysis) -> Iterator[Measure]:
 
 
 @measured(order=32)
-def contacts(analysis: Analysis) -> Iterator[Measure]:
+def contacts(movement: Movement) -> Iterator[Measure]:
     """Heels, balls and toes on the ground."""
+    analysis = movement.analysis
     fit = analysis.fit
     known = np.isfinite(fit.values).all(axis=1)
     for column, point in enumerate(fit.contact_points):

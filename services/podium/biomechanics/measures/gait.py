@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from podium.biomechanics.analysis import Analysis
-from podium.biomechanics.events.feet import SIDES, Feet, feet_of
+from podium.biomechanics.events.feet import SIDES, Feet
 from podium.biomechanics.events.gait import G_M_S2, Gait, find_gait
+from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.events.steps import Step, Stride, at_contact, steps_of, strides_of
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Measure, Shown
@@ -198,10 +198,10 @@ QUANTITIES = (
 
 
 @measured(order=50)
-def gait(analysis: Analysis) -> Iterator[Measure]:
+def gait(movement: Movement) -> Iterator[Measure]:
     """Cadence, steps, strides, contacts, symmetry."""
-    feet = feet_of(analysis)
-    found = feet if isinstance(feet, str) else _observe(feet)
+    scale = movement.analysis.scale
+    found = _observe(movement.gait, movement.feet)
     if isinstance(found, str):
         for quantity in QUANTITIES:
             yield _missing(quantity, found)
@@ -212,13 +212,13 @@ def gait(analysis: Analysis) -> Iterator[Measure]:
         samples = _samples(quantity, found)
         if kind not in quantity.kinds:
             yield _missing(quantity, f"the athlete {kind}s")
-        elif quantity.metric and analysis.scale.m_per_px is None:
+        elif quantity.metric and scale.m_per_px is None:
             yield _missing(quantity, NO_SCALE)
         elif not len(samples):
             yield _missing(quantity, "too few contacts were found")
         else:
             value = _mean(quantity, samples)
-            scaling = value * analysis.scale.relative_sd if quantity.metric else 0.0
+            scaling = value * scale.relative_sd if quantity.metric else 0.0
             yield Measure(
                 name=quantity.name,
                 label=quantity.label,
@@ -244,10 +244,9 @@ def _missing(quantity: Quantity, reason: str) -> Measure:
     )
 
 
-def _observe(feet: Feet) -> Observed | str:
-    gait = find_gait(feet)
-    if isinstance(gait, str):
-        return gait
+def _observe(gait: Gait | str, feet: Feet | str) -> Observed | str:
+    if isinstance(gait, str) or isinstance(feet, str):
+        return str(gait)
     steps = steps_of(gait, feet)
     if not steps:
         return "no two contacts of alternate feet were found"
@@ -276,16 +275,15 @@ def _uncertainty(seen: Observed) -> Float64:
         mass_centre, hips, *ends = (
             np.stack(noisy[k : k + 2], axis=1) for k in range(0, len(noisy), 2)
         )
-        again = _observe(
-            Feet(
-                feet.time_s,
-                hips,
-                dict(zip(SIDES, ends[:2], strict=True)),
-                dict(zip(SIDES, ends[2:], strict=True)),
-                mass_centre,
-                feet.stature_m,
-            )
+        moved = Feet(
+            feet.time_s,
+            hips,
+            dict(zip(SIDES, ends[:2], strict=True)),
+            dict(zip(SIDES, ends[2:], strict=True)),
+            mass_centre,
+            feet.stature_m,
         )
+        again = _observe(find_gait(moved), moved)
         if isinstance(again, str) or again.gait.kind != seen.gait.kind:
             return [float("nan")] * len(QUANTITIES)
         samples = [(quantity, _samples(quantity, again)) for quantity in QUANTITIES]

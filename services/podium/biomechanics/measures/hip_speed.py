@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Cell, Measure
 from podium.biomechanics.measures.registry import measured
@@ -23,8 +24,9 @@ _TOO_SHORT = "seen too briefly or too patchily for velocities"
 
 
 @measured(order=30)
-def hip_speed(analysis: Analysis) -> Iterator[Measure]:
+def hip_speed(movement: Movement) -> Iterator[Measure]:
     """The speed over time, its peak and its mean, in m/s and px/s."""
+    analysis = movement.analysis
     velocity = analysis.skeleton.take(analysis.motion.velocity, "mid_hip")
     speed = np.linalg.norm(velocity, axis=-1)
     m_per_px = analysis.scale.m_per_px

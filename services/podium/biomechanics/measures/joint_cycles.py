@@ -10,8 +10,8 @@ import numpy as np
 
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.body.angles import Angle, angle_in_plane
-from podium.biomechanics.events.feet import feet_of
-from podium.biomechanics.events.gait import Contact, find_gait
+from podium.biomechanics.events.gait import Contact
+from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import measured
 from podium.biomechanics.signals.noise import jitter
@@ -37,10 +37,9 @@ _CONTACT = _Statistic("at_contact_deg", "at contact", f"Mean over contacts {_PLA
 
 
 @measured(order=55)
-def joint_cycles(analysis: Analysis) -> Iterator[Measure]:
+def joint_cycles(movement: Movement) -> Iterator[Measure]:
     """Range and peak by stride of the joints of the legs; angles at contact, with the trunk."""
-    feet = feet_of(analysis)
-    gait = feet if isinstance(feet, str) else find_gait(feet)
+    analysis, gait = movement.analysis, movement.gait
     reason = gait if isinstance(gait, str) else ""
     contacts = () if isinstance(gait, str) else gait.contacts
     time_s = analysis.trajectory.time_s

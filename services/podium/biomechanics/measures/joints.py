@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.measures.measure import Cell, Measure
 from podium.biomechanics.measures.registry import measured
 from podium.types import Float64
@@ -31,8 +32,9 @@ NO_SCALE = "there is no scale: give athlete_height_m or use a pipeline with 3D k
 
 
 @measured(order=10)
-def joint_kinematics(analysis: Analysis) -> Iterator[Measure]:
+def joint_kinematics(movement: Movement) -> Iterator[Measure]:
     """16 series of every joint of the skeleton, the middle of the hips, and the neck."""
+    analysis = movement.analysis
     m_per_px = analysis.scale.m_per_px
     own = analysis.skeleton.joints
     for joint in (*own, *(name for name in _DERIVED_JOINTS if name not in own)):

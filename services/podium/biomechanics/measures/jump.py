@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from podium.biomechanics.analysis import Analysis
-from podium.biomechanics.events.feet import SIDES, Feet, feet_of
+from podium.biomechanics.events.feet import SIDES, Feet
 from podium.biomechanics.events.jump import Jump, find_jumps
+from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import measured
@@ -30,10 +30,9 @@ _NUMBERS = (
 
 
 @measured(order=70)
-def jump(analysis: Analysis) -> Iterator[Measure]:
+def jump(movement: Movement) -> Iterator[Measure]:
     """Height by flight time, flight time, rise of the hips, depth before take-off."""
-    feet = feet_of(analysis)
-    jumps = feet if isinstance(feet, str) else find_jumps(feet)
+    feet, jumps, scale = movement.feet, movement.jumps, movement.analysis.scale
     if isinstance(jumps, str) or isinstance(feet, str) or not jumps:
         reason = jumps if isinstance(jumps, str) else "the athlete does not jump on the spot"
         for name, label, unit, method in _NUMBERS:
@@ -66,7 +65,7 @@ def jump(analysis: Analysis) -> Iterator[Measure]:
         _NUMBERS, values, np.hypot(noise, sampling), strict=True
     ):
         metric = name in ("jump_rise_m", "countermovement_depth_m")
-        known = analysis.scale.m_per_px is not None or not metric
+        known = scale.m_per_px is not None or not metric
         yield Measure(
             name=name,
             label=label,

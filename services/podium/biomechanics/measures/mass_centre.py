@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.body.centre_of_mass import centre_of_mass
+from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Cell, Measure
 from podium.biomechanics.measures.registry import measured
@@ -20,8 +20,9 @@ _NO_JOINTS = "a joint of the body is never seen, or the key points have no head"
 
 
 @measured(order=40)
-def mass_centre(analysis: Analysis) -> Iterator[Measure]:
+def mass_centre(movement: Movement) -> Iterator[Measure]:
     """Position, velocity and speed, in pixels and in metres of the plane."""
+    analysis = movement.analysis
     position = centre_of_mass(analysis.plane.positions, analysis.skeleton)
     filtered = np.where(analysis.plane.filtered[..., None], analysis.plane.positions, np.nan)
     steady = centre_of_mass(filtered, analysis.skeleton)

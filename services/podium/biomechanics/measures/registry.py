@@ -1,9 +1,9 @@
-"""The measures that there are: functions from an analysis to measures, registered where written.
+"""The measures that there are: functions from a movement to measures, registered where written.
 
 A new measure is one function in one file of this package::
 
     @measured()
-    def stride_length(analysis: Analysis) -> Iterator[Measure]:
+    def stride_length(movement: Movement) -> Iterator[Measure]:
         yield Measure(name="stride_length_m", label="Stride length", unit="m", ...)
 
 Tables, summary, report, exports and plots iterate over what the functions yield. A function yields
@@ -20,6 +20,7 @@ from functools import lru_cache
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis, AnalysisOptions, analyse
+from podium.biomechanics.events.movement import Movement, movement_of
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.persons.trajectories import Trajectory
 from podium.skeletons import Skeleton
@@ -27,13 +28,18 @@ from podium.skeletons import Skeleton
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One athlete: the analysis and the measures of it."""
+    """One athlete: the movement and the measures of it."""
 
-    analysis: Analysis
+    movement: Movement
     measures: tuple[Measure, ...]
 
+    @property
+    def analysis(self) -> Analysis:
+        """The key points and the angles of the athlete."""
+        return self.movement.analysis
 
-Maker = Callable[[Analysis], Iterable[Measure]]
+
+Maker = Callable[[Movement], Iterable[Measure]]
 
 _makers: list[tuple[int, Maker]] = []
 
@@ -59,15 +65,21 @@ def unregister(maker: Maker) -> None:
     dictionary.cache_clear()
 
 
-def measures_of(analysis: Analysis) -> tuple[Measure, ...]:
+def measure(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -> Measured:
+    """One trajectory through all of biomechanics: the analysis, the events, the measures."""
+    movement = movement_of(analyse(trajectory, skeleton, options))
+    return Measured(movement, measures_of(movement))
+
+
+def measures_of(movement: Movement) -> tuple[Measure, ...]:
     """Every measure of one athlete, in the order of registration.
 
     Raises:
         ValueError: two measures have one name.
     """
     ordered = sorted(_makers, key=lambda entry: entry[0])
-    measures = tuple(measure for _, maker in ordered for measure in maker(analysis))
-    names = [measure.name for measure in measures]
+    measures = tuple(found for _, maker in ordered for found in maker(movement))
+    names = [found.name for found in measures]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"more than one measure is called {', '.join(twice)}")
@@ -77,7 +89,7 @@ def measures_of(analysis: Analysis) -> tuple[Measure, ...]:
 @lru_cache
 def dictionary(skeleton: Skeleton) -> tuple[Measure, ...]:
     """Every measure that an athlete of this skeleton has, without values."""
-    return measures_of(analyse(_nobody(skeleton), skeleton, AnalysisOptions()))
+    return measure(_nobody(skeleton), skeleton, AnalysisOptions()).measures
 
 
 def _nobody(skeleton: Skeleton) -> Trajectory:

@@ -8,6 +8,7 @@ import numpy as np
 
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.body.view import shoulder_ratio
+from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import measured
@@ -30,8 +31,9 @@ about 0 before a camera that stands still, and 1 before one that follows or on a
 
 
 @measured(order=29)
-def running_speed(analysis: Analysis) -> Iterator[Measure]:
+def running_speed(movement: Movement) -> Iterator[Measure]:
     """Horizontal speed of the hips over half a second, in m/s."""
+    analysis = movement.analysis
     found = _fastest_px_s(analysis)
     reason = _why_not(analysis)
     m_per_px = analysis.scale.m_per_px

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis
-from podium.biomechanics.events.feet import Feet, feet_of
-from podium.biomechanics.events.gait import find_gait
+from podium.biomechanics.events.feet import Feet
+from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.events.sprint import SprintFit, fit_positions, force_velocity
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Measure
@@ -46,10 +46,10 @@ _NUMBERS = (
 
 
 @measured(order=60)
-def sprint(analysis: Analysis) -> Iterator[Measure]:
+def sprint(movement: Movement) -> Iterator[Measure]:
     """MSS, MAC, tau, F0, V0, power, and split times."""
-    feet = feet_of(analysis)
-    fit = feet if isinstance(feet, str) else _fit(feet, analysis)
+    analysis, feet = movement.analysis, movement.feet
+    fit = feet if isinstance(feet, str) else _fit(feet, movement)
     if isinstance(fit, str) or isinstance(feet, str):
         for name, label, unit, digits, method in _NUMBERS:
             yield Measure(
@@ -80,11 +80,11 @@ def sprint(analysis: Analysis) -> Iterator[Measure]:
         )
 
 
-def _why_not(feet: Feet, analysis: Analysis) -> str:
+def _why_not(movement: Movement) -> str:
     """Why there is no sprint to look at; empty: there may be one."""
-    if analysis.scale.m_per_px is None:
+    if movement.analysis.scale.m_per_px is None:
         return NO_SCALE
-    gait = find_gait(feet)
+    gait = movement.gait
     if isinstance(gait, str):
         return gait
     if gait.kind == "walk":
@@ -92,8 +92,8 @@ def _why_not(feet: Feet, analysis: Analysis) -> str:
     return "the hips do not travel: a treadmill, or a camera that follows" * gait.treadmill
 
 
-def _fit(feet: Feet, analysis: Analysis) -> SprintFit | str:
-    reason = _why_not(feet, analysis)
+def _fit(feet: Feet, movement: Movement) -> SprintFit | str:
+    reason = _why_not(movement)
     if reason:
         return reason
     fit = fit_positions(feet.time_s, feet.hips[:, 0])

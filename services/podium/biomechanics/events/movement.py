@@ -1,0 +1,28 @@
+"""What an athlete does: the events of an analysis, each found once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.events.feet import Feet, feet_of
+from podium.biomechanics.events.gait import Gait, find_gait
+from podium.biomechanics.events.jump import Jump, find_jumps
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What measures are found from. A text says why the clip does not show a part."""
+
+    analysis: Analysis
+    feet: Feet | str
+    gait: Gait | str
+    jumps: tuple[Jump, ...] | str
+
+
+def movement_of(analysis: Analysis) -> Movement:
+    """Find the feet, and the gait and the jumps in them."""
+    feet = feet_of(analysis)
+    if isinstance(feet, str):
+        return Movement(analysis, feet, feet, feet)
+    return Movement(analysis, feet, find_gait(feet), find_jumps(feet))

@@ -1,0 +1,87 @@
+"""Tracks to athletes to measures: what is known of a clip before a document is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from podium.biomechanics.analysis import AnalysisOptions
+from podium.biomechanics.exports.tables import open_tables
+from podium.biomechanics.measures.registry import Measured, dictionary, measure
+from podium.biomechanics.persons.selection import select
+from podium.biomechanics.persons.trajectories import Trajectory, link
+from podium.biomechanics.signals.filters import Smoothing
+from podium.postprocess.frame_results import Clip
+from podium.postprocess.measure_list import entry_of
+from podium.schemas.measures import AthleteMeasures
+from podium.schemas.postprocess import PostprocessOptions
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredClip:
+    """A clip and its athletes; every document is written from this."""
+
+    name: str  # of the video, for people
+    clip: Clip
+    options: PostprocessOptions
+    found: tuple[Trajectory, ...]  # all persons that there were to choose from
+    athletes: tuple[Measured, ...]  # the chosen ones, without the measures for tables alone
+    listed: tuple[AthleteMeasures, ...]  # of each athlete every measure, without samples
+
+
+def measure_clip(
+    name: str,
+    clip: Clip,
+    options: PostprocessOptions,
+    tables_folder: Path,
+    check: Callable[[], None],
+) -> MeasuredClip:
+    """Join tracks to persons, choose the athletes, measure each and write the tables.
+
+    The tables are written here because all series of all athletes are too many to keep.
+
+    Args:
+        name: Of the video, for people.
+        clip: The merged results.
+        options: What to do.
+        tables_folder: Where ``keypoints.csv`` and the other tables come to.
+        check: Called between the athletes and the tables; what it raises ends the work.
+    """
+    found = link(clip.tracklets, clip.frames)
+    athletes: list[Measured] = []
+    listed: list[AthleteMeasures] = []
+    with open_tables(tables_folder, dictionary(clip.skeleton)) as tables:
+        for athlete in measured_athletes(clip, found, options):
+            check()
+            for table in tables:
+                check()
+                table.add(athlete)
+            entries = [entry_of(m) for m in athlete.measures]
+            person = athlete.analysis.trajectory.person
+            listed.append(AthleteMeasures(person=person, measures=entries))
+            shown = tuple(m for m in athlete.measures if m.shown != "tables")
+            athletes.append(Measured(athlete.movement, shown))
+    check()
+    return MeasuredClip(name, clip, options, tuple(found), tuple(athletes), tuple(listed))
+
+
+def measured_athletes(
+    clip: Clip, found: list[Trajectory], options: PostprocessOptions
+) -> Iterator[Measured]:
+    """Each athlete who was chosen among the persons of a clip, with every measure."""
+    facts = clip.result.source
+    settings = analysis_options(options, (facts.width, facts.height))
+    for trajectory in select(found, options.athlete):
+        yield measure(trajectory, clip.skeleton, settings)
+
+
+def analysis_options(options: PostprocessOptions, frame_size: tuple[int, int]) -> AnalysisOptions:
+    """What concerns the analysis."""
+    return AnalysisOptions(
+        smoothing=Smoothing(options.filter, options.cutoff_hz),
+        max_gap_frames=options.max_gap_frames,
+        athlete_height_m=options.athlete_height_m,
+        athlete_mass_kg=options.athlete_mass_kg,
+        frame_size=frame_size,
+    )

@@ -1,0 +1,78 @@
+"""Which overlay files a clip gets: ``overlay.mp4`` and a few pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from podium.biomechanics.analysis import Analysis
+from podium.postprocess.frame_results import Clip
+from podium.postprocess.measured_clip import MeasuredClip
+from podium.postprocess.overlays import write_overlays
+from podium.postprocess.source import open_source
+from podium.types import Int64
+
+VIDEO = "overlay.mp4"
+_PICTURES = "overlay"
+
+
+@dataclass(frozen=True, slots=True)
+class Overlays:
+    """What was drawn."""
+
+    pictures: Mapping[int, Path]  # frame index -> file, in order
+    video: bool
+    notes: tuple[str, ...]  # what a reader must know of them
+
+
+def draw_overlays(
+    source: Path,
+    measured: MeasuredClip,
+    folder: Path,
+    *,
+    max_pixels: int,
+    check: Callable[[], None],
+) -> Overlays:
+    """Draw the athletes on the frames of the source; earlier overlays in the folder go.
+
+    Raises:
+        UnsupportedMedia, Unprocessable: the source cannot be read.
+        TooLarge: its frames have more than ``max_pixels``.
+    """
+    clip, options = measured.clip, measured.options
+    for earlier in (folder / VIDEO, *(folder / _PICTURES).glob("frame_*.jpg")):
+        earlier.unlink(missing_ok=True)
+    analyses = [athlete.analysis for athlete in measured.athletes]
+    rows = _picture_rows(clip, analyses, options.overlay_frames)
+    if not len(clip.frames) or not (options.overlay or len(rows)):
+        return Overlays({}, video=False, notes=())
+    opened = open_source(source, max_pixels=max_pixels)
+    moving = bool(opened.fps)
+    pictures, drawn = write_overlays(
+        opened,
+        clip.frames,
+        analyses,
+        video=folder / VIDEO if options.overlay and moving else None,
+        pictures=folder / _PICTURES,
+        picture_rows=rows,
+        check=check,
+    )
+    notes = []
+    if options.overlay and not moving:
+        notes.append("The source is a picture: there is no overlay.mp4.")
+    expected = len(clip.frames) if options.overlay and moving else len(rows)
+    if drawn < expected:
+        notes.append(f"{expected - drawn} of {expected} overlay frames are not in the source.")
+    return Overlays(pictures, (folder / VIDEO).exists(), tuple(notes))
+
+
+def _picture_rows(clip: Clip, analyses: Sequence[Analysis], count: int) -> Int64:
+    """Evenly spaced rows of the timeline, of those that show a chosen person if there are any."""
+    seen = [a.trajectory.frame_index[np.isfinite(a.trajectory.scores)] for a in analyses]
+    index = np.unique(np.concatenate(seen)) if seen else clip.frames.frame_index
+    rows = np.searchsorted(clip.frames.frame_index, index)
+    chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
+    return np.asarray(rows[chosen], np.int64)
