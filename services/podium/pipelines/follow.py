@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from podium.pipelines.persons import Persons
-from podium.pipelines.regions import SETTLED, deviation, in_line, neighbours, within
+from podium.pipelines.regions import SETTLED, between, deviation, in_line, neighbours, within
 from podium.types import Bool, Float32, Int64
 from podium.vision.bodies import suppress_bodies
 from podium.vision.interpolation import along, associate, spread
@@ -199,26 +199,19 @@ async def _again(
 async def _mended(cut: Cut, seen: Sightings) -> Sightings:
     """Cut what is not good once more, between what is; drop what stays bad."""
     good = seen.is_good
-    rois = seen.persons.rois.astype(np.float64)
-    tracks, position, regions = [], [], []
-    for row in np.flatnonzero(~good).tolist():
-        own = np.flatnonzero(seen.tracks == seen.tracks[row])
-        near = neighbours(seen.position[own], good[own], int(seen.position[row]))
-        if near is None:
-            continue
-        others = own[near]
-        at = seen.position[[row]]
-        tracks.append(seen.tracks[row])
-        position.append(seen.position[row])
-        regions.append(along(at, seen.position[others], rois[others])[0])
-    if not tracks:
+    rows, pairs = neighbours(seen.tracks, seen.position, good)
+    bad = ~good[rows]
+    if not bad.any():
         return seen
+    rows, pairs = rows[bad], pairs[bad]
+    order = np.argsort(rows)  # by frame
+    rows, pairs = rows[order], pairs[order]
     again = await _again(
         cut,
-        np.array(tracks),
-        np.array(position),
-        np.array(regions, np.float32),
-        np.ones(len(tracks), np.float32),
+        seen.tracks[rows],
+        seen.position[rows],
+        between(seen.position, seen.persons.rois, rows, pairs),
+        np.ones(len(rows), np.float32),
     )
     whole = seen.rows(good).joined(again)
     return whole.rows(whole.is_good)

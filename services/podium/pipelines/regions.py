@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 
 from podium.types import Bool, Float32, Float64, Int64
-from podium.vision.interpolation import along
 
 SETTLED = (0.10, 0.16, 0.40)
 """Shift in sides, change of size (logarithm) and turn (rad) up to which a crop was good."""
@@ -44,36 +43,62 @@ def in_line(tracks: Int64, position: Int64, rois: Float32, trusted: Bool) -> Boo
         trusted: (M,) which count; each is compared with the others.
     """
     line = np.ones(len(rois), np.bool_)
-    for track in np.unique(tracks):
-        rows = np.flatnonzero(tracks == track)
-        for row in rows.tolist():
-            near = neighbours(position[rows], trusted[rows] & (rows != row), int(position[row]))
-            if near is None:
-                continue
-            others = rows[near]
-            expected = along(position[[row]], position[others], rois[others].astype(np.float64))
-            gap = np.abs(position[others] - position[row]).min()
-            far = deviation(expected.astype(np.float32), rois[[row]])
-            far[:, 0] -= 0.02 * (gap - 1)  # runners speed up and slow down within a step
-            line[row] = within(far, IN_LINE)[0]
+    rows, pairs = neighbours(tracks, position, trusted)
+    if not len(rows):
+        return line
+    gap = np.abs(position[pairs] - position[rows][:, None]).min(axis=1)
+    far = deviation(between(position, rois, rows, pairs), rois[rows])
+    far[:, 0] -= 0.02 * (gap - 1)  # runners speed up and slow down within a step
+    line[rows] = within(far, IN_LINE)
     return line
 
 
-def neighbours(position: Int64, usable: Bool, at: int) -> Int64 | None:
-    """The usable row before and the one after ``at``, else the two nearest; None: there are none.
+def neighbours(tracks: Int64, position: Int64, usable: Bool) -> tuple[Int64, Int64]:
+    """The usable rows around each row in time: one before and one after, else the two nearest.
 
     Args:
-        position: (M,) frames of one person.
+        tracks: (M,) whom each row is of; only rows of the same person are neighbours.
+        position: (M,) its frame.
         usable: (M,).
-        at: A frame.
 
     Returns:
-        One or two rows by ascending position.
+        The rows (N,) that have a neighbour, and their neighbours (N, 2) by ascending position; the
+        same row twice where there is only one.
     """
-    rows = np.flatnonzero(usable)
-    if not len(rows):
-        return None
-    rows = rows[np.argsort(position[rows], kind="stable")]
-    place = int(np.searchsorted(position[rows], at))
-    first = min(max(place - 1, 0), max(len(rows) - 2, 0))
-    return rows[first : first + 2]
+    rows, pairs = [np.zeros(0, np.int64)], [np.zeros((0, 2), np.int64)]
+    for track in np.unique(tracks):
+        own = np.flatnonzero(tracks == track)
+        own = own[np.argsort(position[own], kind="stable")]
+        counts = usable[own]
+        others = counts.sum() - counts  # usable ones beside the row itself
+        own, counts, others = own[others > 0], counts[others > 0], others[others > 0]
+        known = np.flatnonzero(usable & (tracks == track))
+        known = known[np.argsort(position[known], kind="stable")]
+        place = np.searchsorted(position[known], position[own])
+        first = np.clip(place - 1, 0, np.maximum(others - 2, 0))
+        pair = np.stack([first, np.minimum(first + 1, others - 1)], axis=1)
+        pair += counts[:, None] & (pair >= place[:, None])  # a row is not its own neighbour
+        rows.append(own)
+        pairs.append(known[pair])
+    return np.concatenate(rows), np.concatenate(pairs)
+
+
+def between(position: Int64, rois: Float32, rows: Int64, pairs: Int64) -> Float32:
+    """Where the neighbours of rows put them: regions (N, 5).
+
+    Outside of both the centre goes on as between them; size and rotation stay.
+
+    Args:
+        position: (M,) frame of each region.
+        rois: (M, 5).
+        rows: (N,) whose regions are asked for.
+        pairs: (N, 2) their neighbours, see ``neighbours``.
+    """
+    start, end = (rois[pairs[:, side]].astype(np.float64) for side in (0, 1))
+    change = end - start
+    change[:, 4] = (change[:, 4] + np.pi) % (2 * np.pi) - np.pi
+    took = position[pairs[:, 1]] - position[pairs[:, 0]]
+    share = (position[rows] - position[pairs[:, 0]]) / np.maximum(took, 1)
+    shares = np.repeat(np.clip(share, 0, 1)[:, None], 5, axis=1)
+    shares[:, :2] = share[:, None]
+    return np.asarray(start + shares * change, np.float32)
