@@ -25,8 +25,9 @@ from podium.errors import SetupError
 from podium.wrong_values import in_plain_words
 
 PREFIX = "PODIUM_"
-CLIENT_KEY = "PODIUM_API_KEY"
-"""The key that clients send: no setting of the service called api."""
+NOT_OF_THE_API = frozenset({"PODIUM_API_KEY", "PODIUM_API_KEYS"})
+"""The key that clients send, and those that the gateway knows: no settings of the service called
+api."""
 
 
 class Group(BaseModel):
@@ -141,7 +142,7 @@ def check_names(kinds: Iterable[type[Settings]], environ: Mapping[str, str]) -> 
         if name in moved:
             raise SetupError(f"{name} does not say which service: use {' or '.join(moved[name])}")
         for prefix, names in known.items():
-            if name.startswith(prefix) and name not in names and name != CLIENT_KEY:
+            if name.startswith(prefix) and name not in names and name not in NOT_OF_THE_API:
                 fields = [known_name.removeprefix(prefix) for known_name in names]
                 near = difflib.get_close_matches(name.removeprefix(prefix), fields, n=1)
                 hint = f"; did you mean {prefix}{near[0]}?" if near else "; see `podium settings`"

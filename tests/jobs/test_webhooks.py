@@ -119,7 +119,9 @@ def test_messages_are_signed_with_every_secret_that_holds(world: World) -> None:
         assert delivery(world, delivery_id).delivery_status == "delivered"
         webhooks.deliver(env, delivery_id)
         assert len(there.got) == 1  # done is done
-        env.database.write(world.principal, lambda s: deliveries.resend(s, delivery_id, env.now()))
+        env.database.write(
+            world.principal, lambda s: deliveries.resend(s, made.id, delivery_id, env.now())
+        )
         webhooks.deliver(env, delivery_id)
         ids = {headers["webhook-id"] for headers, _ in there.got}
         assert (len(there.got), len(ids)) == (2, 1)

@@ -14,7 +14,14 @@ import pytest
 from pydantic import ValidationError, model_validator
 
 from podium.decode.settings import DecodeSettings
-from podium.environment import CLIENT_KEY, Group, Settings, check_names, explain_settings, variables
+from podium.environment import (
+    NOT_OF_THE_API,
+    Group,
+    Settings,
+    check_names,
+    explain_settings,
+    variables,
+)
 from podium.errors import SetupError
 from podium.gateway.settings import GatewaySettings
 from podium.local.settings import SERVICES, settings_of, sized_for
@@ -121,7 +128,13 @@ def test_variables_of_others_are_left_alone():
     check_names(
         ALL,
         dict.fromkeys(
-            [CLIENT_KEY, "PODIUM_REGISTRY", "PODIUM_CLUSTER_CACHE", "PODIUM_MODELS_MIRROR", "PATH"],
+            [
+                *NOT_OF_THE_API,
+                "PODIUM_REGISTRY",
+                "PODIUM_CLUSTER_CACHE",
+                "PODIUM_MODELS_MIRROR",
+                "PATH",
+            ],
             "1",
         ),
     )

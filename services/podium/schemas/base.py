@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 
 def _utc(value: datetime) -> datetime:
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be in the years 1 to 9999 of UTC") from None
 
 
 def _printable(value: str) -> str:
@@ -62,3 +65,14 @@ class Stored(Answered):
     """Grows by one with every update; the ``ETag``."""
     created_at: Time
     updated_at: Time
+
+
+Item = TypeVar("Item")
+
+
+class Page(Answered, Generic[Item]):
+    """Some of a list, and where the next ones begin."""
+
+    items: list[Item]
+    next_cursor: str | None
+    """``cursor`` of the next page; null: this is the last one."""

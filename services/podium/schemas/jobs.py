@@ -91,6 +91,17 @@ class JobCreate(Closed):
     """Uploads and results are deleted this many days after the end; left out: never."""
 
 
+class JobRerun(Closed):
+    """What is to be different when the videos of a job are run again."""
+
+    job_name: Name | None = None
+    pipeline_id: Id | None = None
+    pipeline_parameter_set_id: Id | None = None
+    athlete_id: Id | None = None
+    job_parameters: JobParameters | None = None
+    retain_days: int | None = Field(default=None, ge=1, le=3650)
+
+
 class JobError(Answered):
     """Why something ended without what was asked for."""
 
@@ -293,3 +304,19 @@ class JobEstimate(Answered):
 
     problems: list[JobError]
     """Of videos that would fail."""
+
+
+class Queue(Answered):
+    """What has not ended, of the project; administrators see all projects."""
+
+    jobs: dict[JobState, int]
+    """State -> jobs."""
+
+    waiting: dict[Priority, int]
+    """Class -> frame batches that wait."""
+
+    oldest_s: dict[Priority, float]
+    """Class -> how long the oldest of them waits."""
+
+    at_work: dict[Priority, int]
+    """Class -> frame batches at work."""

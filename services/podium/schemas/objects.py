@@ -336,6 +336,14 @@ class NewApiKey(ApiKey):
     """What to send as ``X-Api-Key``; it is shown this once."""
 
 
+class WhoAmI(Answered):
+    """Whose key a request came with."""
+
+    project_id: Id | None
+    user_id: Id | None
+    scopes: list[Scope]
+
+
 class WebhookCreate(Closed):
     """An address that is told of events."""
 

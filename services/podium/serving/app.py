@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
@@ -13,9 +13,11 @@ from starlette.middleware import Middleware
 
 import podium
 from podium.serving.http.admission import Admission, AdmissionControl
+from podium.serving.http.bodies import NOTHING_STREAMED
 from podium.serving.http.disconnect import CancelOnDisconnect
 from podium.serving.http.error_responses import ERROR_RESPONSES, answer_errors
 from podium.serving.http.head_and_http10 import HeadAndHttp10
+from podium.serving.http.health import health_router
 from podium.serving.http.raw_route import RawRoute
 from podium.serving.http.request_telemetry import QUIET_PATHS, RequestTelemetry
 from podium.serving.http.settings import ServiceSettings
@@ -32,7 +34,7 @@ Resource = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 def create_service_app(
     service: str,
-    catalogue: Catalogue,
+    catalogue: Catalogue | None,
     settings: ServiceSettings,
     *,
     summary: str,
@@ -42,12 +44,13 @@ def create_service_app(
     raw_routes: Sequence[RawRoute] = (),
     middleware: Sequence[Middleware] = (),
     control: ModelControl | None = None,
+    streamed: Mapping[str, int] = NOTHING_STREAMED,
 ) -> FastAPI:
     """Make the app of one service.
 
     Args:
         service: Name in metrics, logs and metadata.
-        catalogue: The models behind ``/v2/models``.
+        catalogue: The models behind ``/v2/models``; None: a service that has no models.
         settings: Limits and addresses.
         summary: One line for the OpenAPI page.
         routers: Routes beyond the Open Inference Protocol.
@@ -56,6 +59,7 @@ def create_service_app(
         raw_routes: Routes that every frame passes; they are matched before all others.
         control: Loads and unloads models, where that can be done.
         middleware: Sees a request before it is admitted, the first one first.
+        streamed: Beginnings of paths -> largest body there, which is never held as a whole.
 
     Raises:
         SetupError: traces are asked for but cannot be exported.
@@ -87,21 +91,22 @@ def create_service_app(
                 metrics=metrics,
                 max_body_bytes=settings.max_body_bytes,
                 tracing=tracing,
+                streamed=streamed,
             ),
             *middleware,
-            Middleware(AdmissionControl, admission=admission, metrics=metrics),
+            Middleware(AdmissionControl, admission=admission, metrics=metrics, streamed=streamed),
             Middleware(CancelOnDisconnect),
             Middleware(HeadAndHttp10),
         ],
     )
     app.state.admission = admission
-    control = control or BuiltInModels(catalogue)
-    app.router.routes[:0] = [
-        *infer_routes(service, catalogue),
-        *raw_routes,
-    ]
-    app.include_router(triton_router(catalogue, control))
-    app.include_router(oip_router(service, catalogue, control, admission))
+    app.router.routes[:0] = raw_routes
+    app.include_router(health_router(admission))
+    if catalogue is not None:
+        control = control or BuiltInModels(catalogue)
+        app.router.routes[:0] = infer_routes(service, catalogue)
+        app.include_router(triton_router(catalogue, control))
+        app.include_router(oip_router(service, catalogue, control, admission))
     for router in routers:
         app.include_router(router)
 

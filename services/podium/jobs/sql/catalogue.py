@@ -21,7 +21,7 @@ from podium.jobs.sql.schema import tables
 from podium.jobs.sql.schema.columns import Base, Owned, Shared
 from podium.jobs.sql.tenancy import principal_of
 from podium.schemas import objects as schemas
-from podium.schemas.base import Closed
+from podium.schemas.base import Closed, Page
 
 Shown = TypeVar("Shown", bound=BaseModel)
 
@@ -71,14 +71,6 @@ KINDS: tuple[Kind[Any], ...] = (
     ATHLETE,
 )
 """Those that callers make, change and delete without more."""
-
-
-@dataclass(frozen=True)
-class Page(Generic[Shown]):
-    """Some of the objects, and where the next ones begin."""
-
-    items: list[Shown]
-    next_cursor: str | None
 
 
 def create(session: Session, kind: Kind[Shown], wanted: Closed, now: datetime) -> Shown:
@@ -192,7 +184,7 @@ def delete(
 def page_of(items: Sequence[Shown], has_more: bool) -> Page[Shown]:
     """A page whose last item says where the next one begins."""
     last = getattr(items[-1], "id", 0) if items else 0
-    return Page(list(items), write_cursor(last) if has_more else None)
+    return Page(items=list(items), next_cursor=write_cursor(last) if has_more else None)
 
 
 def write_cursor(last_id: int) -> str:

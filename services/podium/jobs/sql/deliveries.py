@@ -14,6 +14,7 @@ from podium.jobs.sql.schema.tables import Webhook
 from podium.jobs.sql.schema.work_tables import WebhookDelivery
 from podium.jobs.sql.statements import changed
 from podium.jobs.timing import WEBHOOK_PAUSES_S
+from podium.schemas import objects as schemas
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +111,17 @@ def record(
         hook.enabled, hook.disabled_reason = False, "it answered 410 Gone"
 
 
-def resend(session: Session, delivery_id: int, now: datetime) -> None:
+def resend(
+    session: Session, webhook_id: int, delivery_id: int, now: datetime
+) -> schemas.WebhookDelivery:
     """Try a delivery again from its beginning. Raises NotFound."""
     row = session.scalars(
-        select(WebhookDelivery).where(WebhookDelivery.id == delivery_id)
+        select(WebhookDelivery).where(
+            WebhookDelivery.id == delivery_id, WebhookDelivery.webhook_id == webhook_id
+        )
     ).one_or_none()
     if row is None:
-        raise NotFound(f"there is no delivery {delivery_id}")
+        raise NotFound(f"there is no delivery {delivery_id} of webhook {webhook_id}")
     row.delivery_status, row.attempts, row.next_attempt_at = "pending", 0, now
+    session.flush()
+    return schemas.WebhookDelivery.model_validate(row)

@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 from podium.errors import Forbidden, NotFound, Outdated
 from podium.jobs.secrets import new_webhook_secret
 from podium.jobs.sql import catalogue
-from podium.jobs.sql.catalogue import Kind, Page, page_of, read_cursor
+from podium.jobs.sql.catalogue import Kind, page_of, read_cursor
 from podium.jobs.sql.schema.tables import Webhook
 from podium.jobs.sql.schema.work_tables import WebhookDelivery
 from podium.jobs.sql.statements import changed
 from podium.jobs.sql.tenancy import principal_of
 from podium.schemas import objects as schemas
+from podium.schemas.base import Page
 from podium.schemas.objects import NewWebhook, WebhookCreate, WebhookUpdate
 
 WEBHOOK = Kind("webhook", Webhook, schemas.Webhook, {})

@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 from podium.errors import Conflict, Forbidden, NotFound, Unauthorized, Unprocessable
 from podium.jobs.principal import Principal
 from podium.jobs.sql import catalogue
-from podium.jobs.sql.catalogue import Kind, Page
+from podium.jobs.sql.catalogue import Kind
 from podium.jobs.sql.schema.tables import ApiKey, Project, User
 from podium.jobs.sql.statements import changed
 from podium.jobs.sql.tenancy import principal_of
 from podium.schemas import objects as schemas
+from podium.schemas.base import Page
 from podium.schemas.objects import ApiKeyCreate, NewApiKey
 
 PREFIX = "podium_"

@@ -25,7 +25,7 @@ from podium.jobs.sql.schema.work_tables import FrameBatch, Job, Video
 from podium.jobs.sql.statements import changed
 from podium.jobs.sql.tenancy import principal_of
 from podium.jobs.timing import Timing
-from podium.schemas.jobs import JobCreate, JobInput, JobParameters
+from podium.schemas.jobs import JobCreate, JobInput, JobParameters, JobRerun
 from podium.schemas.states import REPEATABLE, TERMINAL, JobState
 
 Row = TypeVar("Row", Pipeline, User, Athlete, Upload, Job)
@@ -78,6 +78,22 @@ def create(session: Session, wanted: JobCreate, timing: Timing, now: datetime) -
     job.job_results_path = job_folder(project.id, job.id)
     session.flush()
     return job.id
+
+
+def again(session: Session, job_id: int, changes: JobRerun) -> JobCreate:
+    """The job that runs the videos of another again. Raises NotFound."""
+    job = jobs.get(session, job_id)
+    values = {
+        "job_name": job.job_name,
+        "pipeline_id": job.pipeline_id,
+        "pipeline_parameter_set_id": job.pipeline_parameter_set_id,
+        "athlete_id": job.athlete_id,
+        "job_parameters": JobParameters.model_validate(job.job_parameters),
+        "retain_days": job.retain_days,
+        **{name: getattr(changes, name) for name in changes.model_fields_set},
+    }
+    kept = {name: value for name, value in values.items() if value is not None}
+    return JobCreate.model_validate({**kept, "input": JobInput(job_id=job_id)})
 
 
 def cancel(session: Session, job_id: int, now: datetime) -> JobState:

@@ -9,9 +9,13 @@ from sqlalchemy.orm import Session
 
 from podium.errors import Conflict, Forbidden, NotFound
 from podium.jobs.objects import upload_key
+from podium.jobs.sql.catalogue import Kind
 from podium.jobs.sql.schema.tables import Upload
 from podium.jobs.sql.tenancy import principal_of
+from podium.schemas import objects as schemas
 from podium.schemas.objects import UploadCreate, UploadState
+
+UPLOAD = Kind("upload", Upload, schemas.Upload, {})
 
 
 def insert(

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from podium.errors import NotFound
 from podium.jobs.sql import batches, jobs
-from podium.jobs.sql.catalogue import LARGEST_LIMIT, USUAL_LIMIT, Page, page_of, read_cursor
+from podium.jobs.sql.catalogue import LARGEST_LIMIT, USUAL_LIMIT, page_of, read_cursor
 from podium.jobs.sql.collecting import error_of
 from podium.jobs.sql.schema.work_tables import FrameBatch, Job, Video
 from podium.schemas import jobs as schemas
+from podium.schemas.base import Page
 from podium.schemas.jobs import Count, Progress
 from podium.schemas.states import OPEN_BATCH, TERMINAL
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.errors import Overloaded
-from podium.serving.http.bodies import declared_bytes
+from podium.serving.http.bodies import NOTHING_STREAMED, declared_bytes, streamed_limit
 from podium.serving.http.error_responses import error_json, retry_headers
 from podium.serving.http.slow_clients import CLIENT, Client
 from podium.serving.observing.request_context import current_request
@@ -103,19 +104,35 @@ class Admission:
 
 
 class AdmissionControl:
-    """ASGI middleware: 429 with Retry-After when too much is in flight, 503 when draining."""
+    """ASGI middleware: 429 with Retry-After when too much is in flight, 503 when draining.
 
-    def __init__(self, app: ASGIApp, *, admission: Admission, metrics: Metrics) -> None:
+    Args:
+        app: What takes requests on.
+        admission: What is in flight.
+        metrics: Where refusals are counted.
+        streamed: Beginnings of paths whose bodies are never held as a whole; they count for none.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        admission: Admission,
+        metrics: Metrics,
+        streamed: Mapping[str, int] = NOTHING_STREAMED,
+    ) -> None:
         self.app = app
         self.admission = admission
         self.metrics = metrics
+        self.streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in _WORK:
             await self.app(scope, receive, send)
             return
         length = Headers(scope=scope).get("content-length", "")
-        size = declared_bytes(length)
+        is_held = streamed_limit(self.streamed, scope["path"]) is None
+        size = declared_bytes(length) if is_held else 0
         refusal = self.admission.refusal(size)
         if refusal is not None:
             status, reason = refusal
@@ -124,7 +141,7 @@ class AdmissionControl:
             await response(scope, receive, send)
             return
 
-        await _Admitted(self.admission, self.metrics, size, chunked=not length).run(
+        await _Admitted(self.admission, self.metrics, size, chunked=is_held and not length).run(
             self.app, scope, receive, send
         )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from starlette.requests import Request
@@ -20,6 +21,18 @@ _PIECE_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _MAX_MEMBERS = 10_000
 """Compressors that work in parallel make one of every 64 kB or more; each costs 20 CPU-us."""
+
+NOTHING_STREAMED: Mapping[str, int] = MappingProxyType({})
+
+
+def streamed_limit(streamed: Mapping[str, int], path: str) -> int | None:
+    """The largest body at a path whose bodies are never held as a whole; None at others.
+
+    Args:
+        streamed: Beginnings of such paths -> the largest body.
+        path: Of the request.
+    """
+    return next((limit for start, limit in streamed.items() if path.startswith(start)), None)
 
 
 def declared_bytes(content_length: bytes | str) -> int:

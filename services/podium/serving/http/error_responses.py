@@ -42,16 +42,20 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 def error_response(error: PodiumError) -> JSONResponse:
     """The answer that says what is wrong; Podium's own faults are logged."""
-    headers = None
-    if isinstance(error, Overloaded):
-        headers = retry_headers(error.retry_after_s)
-    elif isinstance(error, Unauthorized):
-        headers = {"www-authenticate": 'Bearer realm="podium"'}
-    elif isinstance(error, RequestTimeout):
-        headers = {"connection": "close"}  # the rest of the body is not waited for
     if error.status >= 500:
         _log.error("%s", error.message)
-    return error_json(error.status, error.message, headers)
+    return error_json(error.status, error.message, error_headers(error))
+
+
+def error_headers(error: PodiumError) -> dict[str, str]:
+    """What the answer to an error says beside its body."""
+    if isinstance(error, Overloaded):
+        return retry_headers(error.retry_after_s)
+    if isinstance(error, Unauthorized):
+        return {"www-authenticate": 'Bearer realm="podium"'}
+    if isinstance(error, RequestTimeout):
+        return {"connection": "close"}  # the rest of the body is not waited for
+    return {}
 
 
 def error_body(message: str) -> dict[str, str]:
@@ -86,14 +90,20 @@ def answer_errors(app: FastAPI) -> None:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+    status, message, headers = http_error(request, error)
+    return error_json(status, message, headers)
+
+
+def http_error(request: Request, error: HTTPException) -> tuple[int, str, dict[str, str]]:
+    """What the framework refuses, in words: status, message, headers."""
     message = str(error.detail)
     if error.status_code == 404:
         message = f"there is nothing at {request.url.path}; see /docs for what there is"
     elif error.status_code == 405:
         allowed = ", ".join(_methods(request))
         message = f"{request.method} is not allowed at {request.url.path}, only {allowed}"
-        return error_json(405, message, {"allow": allowed})
-    return error_json(error.status_code, message, dict(error.headers or {}))
+        return 405, message, {"allow": allowed}
+    return error.status_code, message, dict(error.headers or {})
 
 
 def _methods(request: Request) -> list[str]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -189,7 +189,7 @@ class RequireApiKey:
 
     async def _identify(self, headers: dict[bytes, bytes]) -> ApiKey:
         # Finding the digest may take more or less time, which tells nothing of any key.
-        key = await self._keys.find(hashlib.sha256(_key_of(headers)).hexdigest())
+        key = await self._keys.find(hashlib.sha256(key_of(headers)).hexdigest())
         if key is None:
             self._metrics.reject("api_key")
             raise Unauthorized(
@@ -215,7 +215,8 @@ class RequireApiKey:
             limits.bytes.take(size)
 
 
-def _key_of(headers: dict[bytes, bytes]) -> bytes:
+def key_of(headers: Mapping[bytes, bytes]) -> bytes:
+    """The key that a request carries; empty where there is none."""
     scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer":
         return key.strip()

@@ -7,12 +7,13 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.errors import RequestTimeout, TooLarge
-from podium.serving.http.bodies import declared_bytes
+from podium.serving.http.bodies import NOTHING_STREAMED, declared_bytes, streamed_limit
 from podium.serving.http.error_responses import error_json
 from podium.serving.http.slow_clients import CLIENT, Client
 from podium.serving.observing.request_context import (
@@ -49,6 +50,7 @@ class RequestTelemetry:
         metrics: Where to count.
         max_body_bytes: Larger bodies end the request with TooLarge.
         tracing: Makes spans; None: the caller's trace is passed on as it came.
+        streamed: Beginnings of paths -> largest body there, which is never held as a whole.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class RequestTelemetry:
         metrics: Metrics,
         max_body_bytes: int,
         tracing: Tracing | None = None,
+        streamed: Mapping[str, int] = NOTHING_STREAMED,
     ) -> None:
         self.app = app
+        self.streamed = streamed
         self.metrics = metrics
         self.max_body_bytes = max_body_bytes
         self._new_request = RequestContext if tracing is None else tracing.request
@@ -84,7 +88,7 @@ class RequestTelemetry:
             receive,
             send,
             declared_bytes=declared_bytes(declared),
-            max_body_bytes=self.max_body_bytes,
+            max_body_bytes=streamed_limit(self.streamed, scope["path"]) or self.max_body_bytes,
             waits_for_continue=b"expect" in headers,
             client=scope.get(CLIENT),
         )

@@ -14,10 +14,10 @@ from fastapi.responses import Response
 import podium
 from podium.errors import NotFound
 from podium.serving.http.admission import Admission
+from podium.serving.http.health import not_ready
 from podium.serving.oip.catalogue import Catalogue
 from podium.serving.oip.infer import OIP_TAG
 from podium.serving.oip.model_control import ModelControl
-from podium.wire import JSON_TYPE
 
 EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration", "statistics")
 """The last three are in ``triton_extensions``."""
@@ -49,25 +49,12 @@ def oip_router(
     router.add_api_route("", server_metadata, summary="Server metadata")
     router.add_api_route("/", server_metadata, include_in_schema=False)
 
-    @router.get("/health/live", summary="Is the process alive?")
-    async def live() -> dict[str, bool]:
-        return {"live": True}
-
-    @router.get(
-        "/health/ready",
-        summary="Is the service ready for requests?",
-        responses=_not_ready({"ready": {"const": False}}),
-    )
-    async def ready(response: Response) -> dict[str, bool]:
-        response.status_code = 503 if admission.draining else 200
-        return {"ready": not admission.draining}
-
     @router.get("/models/{name}", summary="Model metadata")
     @router.get("/models/{name}/versions/{version}", summary="Model metadata of a version")
     async def model_metadata(name: str, version: str | None = None) -> dict[str, Any]:
         return catalogue.metadata(name, version)
 
-    model_not_ready = _not_ready({"name": {"type": "string"}, "ready": {"const": False}})
+    model_not_ready = not_ready({"name": {"type": "string"}, "ready": {"const": False}})
 
     @router.get("/models/{name}/ready", summary="Is the model ready?", responses=model_not_ready)
     @router.get(
@@ -89,8 +76,3 @@ def oip_router(
         return {"name": name, "ready": ready}
 
     return router
-
-
-def _not_ready(properties: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    schema = {"type": "object", "required": list(properties), "properties": properties}
-    return {503: {"description": "No", "content": {JSON_TYPE: {"schema": schema}}}}

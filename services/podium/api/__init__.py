@@ -1,0 +1,1 @@
+"""The seventh service: jobs, uploads and the objects around them over HTTP."""

@@ -1,0 +1,71 @@
+"""How objects are answered: as JSON of their schema, with a tag of their version."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Header
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from podium.errors import InvalidInput, Outdated
+from podium.jobs.sql.catalogue import USUAL_LIMIT
+from podium.schemas.base import Closed
+from podium.schemas.jobs import Job
+from podium.schemas.states import is_terminal
+
+RETRY_AFTER_S = 2
+"""When it is worth asking for a job again that has not ended."""
+
+JSON: Literal["application/json"] = "application/json"
+
+IfMatch = Annotated[
+    str | None,
+    Header(description="`ETag` of the object as it was read: 412 where it has changed since."),
+]
+
+
+class Paging(Closed):
+    """Which page of a list."""
+
+    limit: int = Field(default=USUAL_LIMIT, ge=1)
+    """At most this many; more than 1,000 are never given."""
+
+    cursor: str | None = Field(default=None, max_length=200)
+    """``next_cursor`` of the page before."""
+
+
+def answer(shown: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An object, with its ``ETag`` where it has versions."""
+    version = getattr(shown, "version", None)
+    tag = {} if version is None else {"etag": f'"{version}"'}
+    return Response(shown.model_dump_json(), status, {**tag, **(headers or {})}, JSON)
+
+
+def created(shown: Any, path: str) -> Response:
+    """201: an object that was made, and where it is."""
+    return answer(shown, 201, {"location": f"{path}/{shown.id}"})
+
+
+def job_answer(job: Job, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A job; while it has not ended, with the time after which to ask again."""
+    again = {} if is_terminal(job.job_status) else {"retry-after": str(RETRY_AFTER_S)}
+    return answer(job, status, {**again, **(headers or {})})
+
+
+def version_of(if_match: str | None) -> int | None:
+    """The version that a caller has seen; None: any.
+
+    Raises:
+        Outdated: it is none that was ever given.
+        InvalidInput: there are several.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    if "," in if_match:
+        raise InvalidInput("takes one ETag", field="If-Match")
+    tag = if_match.strip()
+    number = tag[1:-1]
+    if not (tag.startswith('"') and tag.endswith('"') and number.isascii() and number.isdigit()):
+        raise Outdated("If-Match is no ETag of this object; read it again")
+    return int(number)

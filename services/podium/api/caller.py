@@ -1,0 +1,128 @@
+"""Who asks: a key or a token becomes a principal, and all work is done on its behalf."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, TypeVar
+
+import orjson
+from fastapi import Depends, Request, Security
+from fastapi.concurrency import run_in_threadpool
+from fastapi.security import APIKeyHeader, HTTPBearer
+from sqlalchemy.orm import Session
+
+from podium.errors import InvalidInput, Unauthorized, Unavailable
+from podium.jobs.environment import Environment
+from podium.jobs.principal import SYSTEM, Principal
+from podium.jobs.sql import keys
+from podium.schemas.objects import Scope
+from podium.serving.http.keys import key_of
+from podium.serving.observing.request_context import current_request
+
+T = TypeVar("T")
+
+_REMEMBERED_S = 1.0
+"""A key that is revoked at one replica ends after this at the others."""
+_NOTED_EVERY_S = 60.0
+_MOST_REMEMBERED = 10_000
+
+KEY_OR_TOKEN = [
+    Security(APIKeyHeader(name="X-Api-Key", scheme_name="key", auto_error=False)),
+    Security(HTTPBearer(scheme_name="bearer", auto_error=False)),
+]
+"""Dependencies of routers, so that the OpenAPI page says how to sign in."""
+
+
+class Access:
+    """Finds whose a key is.
+
+    Args:
+        env: With the database that has the keys.
+    """
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self._known: dict[str, tuple[float, Principal]] = {}
+        self._noted: dict[str, float] = {}
+
+    async def principal(self, secret: str) -> Principal:
+        """Whose key it is. Raises Unauthorized."""
+        if not secret:
+            raise Unauthorized("an API key is needed: send it as X-Api-Key, or as bearer token")
+        key_hash, now = keys.hash_of(secret), time.monotonic()
+        until, principal = self._known.get(key_hash, (0.0, SYSTEM))
+        if until > now:
+            return principal
+        principal = await run_in_threadpool(self._look_up, secret, key_hash)
+        if len(self._known) >= _MOST_REMEMBERED:
+            self.forget()
+        self._known[key_hash] = (now + _REMEMBERED_S, principal)
+        return principal
+
+    def forget(self) -> None:
+        """Look every key up again, because one has been revoked."""
+        self._known.clear()
+
+    def _look_up(self, secret: str, key_hash: str) -> Principal:
+        database, at = self._env.database, self._env.now()
+        principal = database.read(SYSTEM, partial(keys.authenticate, secret=secret, now=at))
+        if self._noted.get(key_hash, 0.0) < time.monotonic():
+            self._noted = {k: v for k, v in self._noted.items() if v > time.monotonic()}
+            self._noted[key_hash] = time.monotonic() + _NOTED_EVERY_S
+            with suppress(Unavailable):  # when a key was used is not worth an answer
+                database.write(SYSTEM, partial(keys.note_use, secret=secret, now=at))
+        return principal
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf a request is worked on, and with what."""
+
+    env: Environment
+    principal: Principal
+    access: Access
+
+    def read(self, work: Callable[[Session], T]) -> T:
+        """Run a function that only reads rows of the principal."""
+        return self.env.database.read(self.principal, work)
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        """Run a function in one transaction of the principal."""
+        return self.env.database.write(self.principal, work)
+
+
+def _needs(scope: Scope) -> Callable[..., Awaitable[Caller]]:
+    async def caller(request: Request) -> Caller:
+        access: Access = request.app.state.access
+        principal = await access.principal(key_of(dict(request.scope["headers"])).decode("latin-1"))
+        principal.require(scope)
+        current_request().api_key = _name(principal)
+        await _require_json(request)
+        return Caller(request.app.state.env, principal, access)
+
+    return caller
+
+
+def _name(principal: Principal) -> str:
+    """For the log: whose key it was."""
+    user = "" if principal.user_id is None else f"/user {principal.user_id}"
+    return f"project {principal.project_id}{user}"
+
+
+async def _require_json(request: Request) -> None:
+    """Stricter than the framework: no NaN, no halves of characters, which no answer could hold."""
+    body = await request.body()
+    if body:
+        try:
+            orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise InvalidInput(f"is not JSON ({error})", field="body") from None
+
+
+Reader = Annotated[Caller, Depends(_needs("jobs:read"))]
+Writer = Annotated[Caller, Depends(_needs("jobs:write"))]
+Admin = Annotated[Caller, Depends(_needs("admin"))]

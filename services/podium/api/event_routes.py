@@ -1,0 +1,124 @@
+"""What happens to a job, as it happens: server-sent events, or pages for who prefers to ask.
+
+An event has the id of its row, so ``Last-Event-ID`` goes on where a stream broke off, whichever
+replica is asked next. Source: HTML Living Standard, section 9.2 (server-sent events).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import Field
+from sqlalchemy.orm import Session
+from starlette.responses import StreamingResponse
+
+from podium.api.answers import answer
+from podium.api.caller import KEY_OR_TOKEN, Caller, Reader
+from podium.api.operation import operation
+from podium.errors import InvalidInput, NotFound, Unavailable
+from podium.jobs.sql import catalogue, events, jobs
+from podium.schemas.base import Closed, Id, Page
+from podium.schemas.jobs import JobEvent
+from podium.schemas.states import TERMINAL
+
+EVENT_STREAM = "text/event-stream"
+_EVERY_S = 0.5
+_KEEP_ALIVE_S = 15.0
+_AT_ONCE = 100
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=KEY_OR_TOKEN)
+
+
+class EventsWanted(Closed):
+    """Which events."""
+
+    after: int = Field(default=0, ge=0, le=2**53 - 1)
+    """Only events with larger ids."""
+
+    limit: int = Field(default=_AT_ONCE, ge=1)
+    """At most this many, of a page; more than 1,000 are never given."""
+
+
+@operation(
+    router,
+    "GET",
+    "/{job_id}/events",
+    response_model=Page[JobEvent],
+    responses={
+        200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}},
+        204: {"description": "Of a stream: the job has ended, and no event is left."},
+    },
+)
+async def list_job_events(
+    request: Request,
+    caller: Reader,
+    job_id: Id,
+    wanted: Annotated[EventsWanted, Query()],
+    last_event_id: Annotated[
+        str | None, Header(description="Of a stream: the last event that has arrived.")
+    ] = None,
+) -> Response:
+    """What happened to a job; as a stream with Accept: text/event-stream."""
+    after = _last(last_event_id, wanted.after)
+    first, is_over = await run_in_threadpool(_look, caller, job_id, after, wanted.limit)
+    if EVENT_STREAM not in request.headers.get("accept", ""):
+        limit = min(wanted.limit, catalogue.LARGEST_LIMIT)
+        return answer(Page(items=first, next_cursor=None if len(first) < limit else ""))
+    if is_over and not first:
+        return Response(status_code=204)  # a browser comes back no more
+    return StreamingResponse(
+        _stream(request, caller, job_id, after),
+        media_type=EVENT_STREAM,
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+async def _stream(
+    request: Request, caller: Caller, job_id: int, after: int
+) -> AsyncIterator[bytes]:
+    """The events until the job has ended, or this replica is to stop."""
+    admission = request.app.state.admission
+    said_at = time.monotonic()
+    yield b"retry: 1000\n\n"
+    while not admission.draining:
+        try:
+            found, is_over = await run_in_threadpool(_look, caller, job_id, after, _AT_ONCE)
+        except (NotFound, Unavailable):
+            return  # deleted meanwhile, or the database is away: the client comes back
+        for event in found:
+            after = event.id
+            data = event.model_dump_json()
+            yield f"id: {event.id}\nevent: {event.type}\ndata: {data}\n\n".encode()
+        if is_over and not found:
+            return
+        if found:
+            said_at = time.monotonic()
+            continue
+        if time.monotonic() - said_at > _KEEP_ALIVE_S:
+            said_at = time.monotonic()
+            yield b": still there\n\n"
+        await asyncio.sleep(_EVERY_S)
+
+
+def _look(caller: Caller, job_id: int, after: int, limit: int) -> tuple[list[JobEvent], bool]:
+    """The next events, and whether the job had ended before they were read."""
+
+    def look(session: Session) -> tuple[list[JobEvent], bool]:
+        is_over = jobs.get(session, job_id).job_status in TERMINAL
+        size = min(limit, catalogue.LARGEST_LIMIT)
+        return events.after(session, job_id, after, size), is_over
+
+    return caller.read(look)
+
+
+def _last(header: str | None, query: int) -> int:
+    if header is None or not header.strip():
+        return query
+    if not (header.isascii() and header.isdigit() and len(header) < 17):
+        raise InvalidInput("is the id of an event, a whole number", field="Last-Event-ID")
+    return int(header)

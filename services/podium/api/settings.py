@@ -1,0 +1,25 @@
+"""Settings of the api; what it shares with the controllers is ``podium.jobs.settings``."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from podium.serving.http.settings import ServiceSettings
+
+
+class ApiSettings(ServiceSettings):
+    """Read from ``PODIUM_API_<FIELD>`` in the environment."""
+
+    service: ClassVar[str] = "api"
+
+    port: int = Field(default=8006, ge=0, le=65535)
+    """Port to listen on."""
+
+    max_body_bytes: int = Field(default=1 << 20, gt=0)
+    """Largest request body, compressed or not; larger ones are answered with 413. Uploads have
+    limits of their own."""
+
+    threads: int = Field(default=16, ge=1, le=256)
+    """Requests that use the database at the same time."""

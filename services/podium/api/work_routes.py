@@ -1,0 +1,77 @@
+"""Videos and frame batches of jobs, and the queue: the workflow makes them, callers look."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from podium.api.answers import Paging, answer
+from podium.api.caller import KEY_OR_TOKEN, Reader
+from podium.api.operation import operation
+from podium.jobs.sql import gauges, views
+from podium.schemas.base import Id, Page
+from podium.schemas.jobs import FrameBatch, Queue, Video
+
+router = APIRouter(prefix="/v1", dependencies=KEY_OR_TOKEN)
+
+
+class VideosWanted(Paging):
+    """Which videos to list."""
+
+    job_id: Id | None = None
+    """Of this job."""
+
+
+class FrameBatchesWanted(Paging):
+    """Which frame batches to list."""
+
+    video_id: Id | None = None
+    """Of this video."""
+
+
+@operation(router, "GET", "/videos", tags=["videos"], response_model=Page[Video])
+def list_videos(caller: Reader, wanted: Annotated[VideosWanted, Query()]) -> Response:
+    """List videos."""
+    page = partial(
+        views.list_videos, job_id=wanted.job_id, limit=wanted.limit, cursor=wanted.cursor
+    )
+    return answer(caller.read(page))
+
+
+@operation(router, "GET", "/videos/{video_id}", tags=["videos"], response_model=Video)
+def get_video(caller: Reader, video_id: Id) -> Response:
+    """Get a video."""
+    return answer(caller.read(partial(views.video, video_id=video_id)))
+
+
+@operation(router, "GET", "/frame_batches", tags=["frame_batches"], response_model=Page[FrameBatch])
+def list_frame_batches(caller: Reader, wanted: Annotated[FrameBatchesWanted, Query()]) -> Response:
+    """List frame batches."""
+    page = partial(
+        views.list_frame_batches,
+        video_id=wanted.video_id,
+        limit=wanted.limit,
+        cursor=wanted.cursor,
+    )
+    return answer(caller.read(page))
+
+
+@operation(
+    router,
+    "GET",
+    "/frame_batches/{frame_batch_id}",
+    tags=["frame_batches"],
+    response_model=FrameBatch,
+)
+def get_frame_batch(caller: Reader, frame_batch_id: Id) -> Response:
+    """Get a frame batch."""
+    return answer(caller.read(partial(views.frame_batch, batch_id=frame_batch_id)))
+
+
+@operation(router, "GET", "/queue", tags=["jobs"], response_model=Queue)
+def get_queue(caller: Reader) -> Response:
+    """What waits and what is at work."""
+    counted = caller.read(partial(gauges.gauges, now=caller.env.now()))
+    return answer(Queue.model_validate(counted))
