@@ -73,3 +73,13 @@ def test_help_needs_nothing_more():
     done = command("--help")
     assert done.returncode == 0, done.stderr
     assert "First steps" in done.stdout
+
+
+def test_the_sdk_needs_nothing_more():
+    done = python("import podium; podium.Client, podium.AsyncClient, podium.ApiError")
+    assert done.returncode == 0, done.stderr
+
+
+def test_services_do_not_load_the_sdk():
+    done = python("import podium; print('podium.client' in sys.modules)")
+    assert done.stdout == "False\n", done.stderr

@@ -1,0 +1,1 @@
+"""The SDK: videos in, results out, by the jobs of an api."""

@@ -1,0 +1,301 @@
+"""The client for asyncio: every operation of the api, and jobs as handles."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from podium.client.jobs import configuration, core, following
+from podium.client.jobs.downloading import GotBytes, download
+from podium.client.jobs.failures import JobFailed
+from podium.client.jobs.ledger import Begun, begun, fingerprint
+from podium.client.jobs.operations import OPERATIONS
+from podium.client.jobs.transport import Transport
+from podium.client.jobs.uploading import SentBytes, upload
+from podium.errors import DeadlineExceeded, InvalidInput, NotFound
+from podium.schemas.jobs import Job, JobCreate, JobEvent, JobParameters, JobResults, Video
+from podium.schemas.states import is_terminal
+
+JobMoved = Callable[[Job], None]
+"""Told of a job whenever something about it has changed."""
+
+
+class AsyncClient:
+    """Calls an api; every operation of it is a method of this name.
+
+    ``await client.create_pipeline({...})``, ``await client.list_jobs(status="failed")``,
+    ``await client.update_project(3, project_concurrency=16)``: ids first, then the body as a
+    dictionary or as keywords. Lists have all items, or at most ``limit``.
+
+    Args:
+        endpoint_url: Of the api; None: ``PODIUM_ENDPOINT_URL``, else what ``podium configure``
+            has written, else this machine.
+        api_key: None: ``PODIUM_API_KEY``, else that of ``podium configure``.
+
+    Raises:
+        SetupError: the configuration cannot be read.
+        InvalidInput: the address is none of HTTP.
+    """
+
+    def __init__(self, endpoint_url: str | None = None, *, api_key: str | None = None) -> None:
+        self.transport = Transport(configuration.find(endpoint_url, api_key))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.transport.close()
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        if name not in OPERATIONS:
+            raise AttributeError(f"the api has no operation {name}")
+        return partial(core.call, self.transport, name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *OPERATIONS]
+
+    async def submit(
+        self,
+        source: str | Path,
+        *,
+        pipeline: str | int = "pose-3d",
+        name: str | None = None,
+        parameters: JobParameters | Mapping[str, Any] | None = None,
+        athlete_id: int | None = None,
+        pipeline_parameter_set_id: int | None = None,
+        retain_days: int | None = None,
+        again: bool = False,
+        progress: SentBytes | None = None,
+    ) -> AsyncJob:
+        """Upload a video, or a ZIP of videos, and start a job.
+
+        Called again with the same, by a program that was stopped maybe, it goes on with the upload
+        and gives the job that there is, for 23 hours or until that job has failed.
+
+        Args:
+            source: A file; or an address such as ``s3://clips/sprint.mp4``, which the project of
+                the key may read.
+            pipeline: Name or id.
+            name: Of the job, for people; None: that of the file.
+            parameters: ``{"frames": {...}, "postprocess": {...}, "step": ...}``.
+            athlete_id: Who is seen.
+            pipeline_parameter_set_id: Whose parameters hold.
+            retain_days: Uploads and results are deleted this long after the end; None: never.
+            again: Make a new job, whatever there is.
+            progress: Told of bytes that have been sent.
+
+        Raises:
+            OSError: the file cannot be read.
+            InvalidInput: something is wrong with what is given; names it.
+            ApiError, Unavailable: from the api.
+        """
+        pipeline_id = await self._pipeline_id(pipeline)
+        wanted: dict[str, Any] = {
+            "input": {"uri": str(source)},
+            "pipeline_id": pipeline_id,
+            "job_name": name,
+            "job_parameters": parameters or JobParameters(),
+            "athlete_id": athlete_id,
+            "pipeline_parameter_set_id": pipeline_parameter_set_id,
+            "retain_days": retain_days,
+        }
+        wanted = {field: value for field, value in wanted.items() if value is not None}
+        plan = core.checked(JobCreate, wanted, "submit").model_dump(mode="json", exclude_unset=True)
+        is_file = "://" not in str(source)
+        file = await asyncio.to_thread(fingerprint, Path(source)) if is_file else None
+        same = {**plan, "input": file or plan["input"]}
+        mark = begun("jobs", self.transport.connection, same)
+        if again:
+            mark = mark.anew()
+        elif (job := await self._made(mark)) is not None:
+            return job
+        elif mark.object_id is not None:
+            mark = mark.anew()
+        if file is None:
+            return await self._start(plan, mark)
+        there, sent = await upload(self.transport, Path(source), file, progress or _silent)
+        started = await self._start({**plan, "input": {"upload_id": there.id}}, mark)
+        sent.forget()
+        return started
+
+    async def job(self, job_id: int) -> AsyncJob:
+        """A job that there is. Raises ApiError."""
+        return AsyncJob(self, await self.get_job(job_id))
+
+    async def jobs(self, *, limit: int | None = None, **filters: Any) -> list[AsyncJob]:
+        """Jobs, the newest first; ``status`` and ``created_after`` choose. Raises ApiError."""
+        found = await self.list_jobs(limit=limit, **filters)
+        return [AsyncJob(self, job) for job in found]
+
+    async def _pipeline_id(self, pipeline: str | int) -> int:
+        if isinstance(pipeline, int):
+            return pipeline
+        known: dict[str, int] = {
+            each.pipeline_name: each.id for each in await self.list_pipelines()
+        }
+        if pipeline not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise InvalidInput(f"there is no {pipeline!r}; there are: {names}", field="pipeline")
+        return known[pipeline]
+
+    async def _made(self, mark: Begun) -> AsyncJob | None:
+        """The job that the same call has made before, unless it has failed."""
+        if mark.object_id is None:
+            return None
+        try:
+            job: Job = await self.get_job(mark.object_id)
+        except NotFound:
+            return None
+        is_lost = job.job_status in ("failed", "canceled", "expired")
+        return None if is_lost or job.data_deleted_at is not None else AsyncJob(self, job)
+
+    async def _start(self, body: dict[str, Any], mark: Begun) -> AsyncJob:
+        made: Job = await self.create_job(body, idempotency_key=mark.key)
+        mark.made(made.id)
+        return AsyncJob(self, made)
+
+
+class AsyncJob:
+    """A job; ``info`` is what was last heard of it.
+
+    Args:
+        client: That it came from.
+        info: Its state.
+    """
+
+    def __init__(self, client: AsyncClient, info: Job) -> None:
+        self._client = client
+        self.info = info
+
+    def __repr__(self) -> str:
+        return f"<job {self.id} {self.info.job_name!r}: {self.status}>"
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+        return self.info.id
+
+    @property
+    def status(self) -> str:
+        """Its state, as last heard; see docs/jobs.md."""
+        return self.info.job_status
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing happens any more."""
+        return is_terminal(self.info.job_status)
+
+    async def refresh(self) -> Self:
+        """Ask for its state. Raises ApiError."""
+        self.info = await self._client.get_job(self.id)
+        return self
+
+    async def states(self) -> AsyncIterator[Job]:
+        """Its state now, and whenever it may have changed, until it has ended. Raises ApiError."""
+        async for state in following.states(self._client.transport, self.id):
+            self.info = state
+            yield state
+
+    async def wait(
+        self,
+        *,
+        timeout_s: float | None = None,
+        progress: JobMoved | None = None,
+        check: bool = True,
+    ) -> Self:
+        """Wait for its end.
+
+        Args:
+            timeout_s: At most so long.
+            progress: Told of every change.
+            check: Whether to raise JobFailed where there is nothing to be had of it: failed,
+                canceled, expired. A job that succeeded in part is no error; ``info.error`` has
+                what is missing.
+
+        Raises:
+            JobFailed: see ``check``.
+            DeadlineExceeded: it has not ended in time; it goes on.
+            ApiError, Unavailable: from the api.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                async for state in self.states():
+                    if progress is not None:
+                        progress(state)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"job {self.id} is still {self.status} after {timeout_s:g} s; it goes on"
+            ) from None
+        if check and self.status in ("failed", "canceled", "expired"):
+            raise JobFailed(self.info)
+        return self
+
+    def events(self, after: int = 0) -> AsyncIterator[JobEvent]:
+        """What happens to it, until it has ended. Raises ApiError, Unavailable."""
+        return following.events(self._client.transport, self.id, after)
+
+    async def videos(self) -> list[Video]:
+        """Its videos. Raises ApiError."""
+        found: list[Video] = await self._client.list_videos(job_id=self.id)
+        return found
+
+    async def results(self) -> JobResults:
+        """Its files, with addresses that hold for an hour. Raises ApiError."""
+        found: JobResults = await self._client.get_job_results(self.id)
+        return found
+
+    async def download(
+        self,
+        folder: str | Path,
+        *,
+        only: Sequence[str] = (),
+        progress: GotBytes | None = None,
+    ) -> list[Path]:
+        """Fetch its files; those that are there already are not fetched again.
+
+        Args:
+            folder: Gets a folder for each video, and ``manifest.json``.
+            only: Patterns of file names, such as ``*.csv``; none: everything.
+            progress: Told of bytes that have arrived.
+
+        Raises:
+            OSError: a file cannot be written.
+            ApiError, Unavailable: from the api.
+        """
+        told = progress or _silent
+        return await download(self._client.transport, self.id, Path(folder), only, told)
+
+    async def cancel(self) -> Self:
+        """Begin no more work on it; what is there stays. Raises ApiError."""
+        self.info = await self._client.cancel_job(self.id)
+        return self
+
+    async def retry(self) -> Self:
+        """Do again what failed, and nothing else. Raises ApiError (409: nothing has failed)."""
+        self.info = await self._client.retry_job(self.id)
+        return self
+
+    async def rerun(self, **changes: Any) -> AsyncJob:
+        """Run its videos again, as a new job with other ``job_parameters``. Raises ApiError."""
+        return AsyncJob(self._client, await self._client.rerun_job(self.id, **changes))
+
+    async def delete(self) -> None:
+        """Delete it with its data, once it has ended. Raises ApiError."""
+        await self._client.delete_job(self.id)
+
+
+def _silent(_: int, __: int) -> None:
+    """Tells nobody."""

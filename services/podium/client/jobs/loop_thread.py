@@ -1,0 +1,83 @@
+"""An event loop on a thread of its own, for callers without one.
+
+Works where a loop runs already, as in notebooks. Functions that want to be told of something are
+called in the thread of the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import weakref
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_STOP_S = 5.0
+
+
+class LoopThread:
+    """The loop; started with the first call."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="podium", daemon=True)
+        self._thread.start()
+        self._end = weakref.finalize(self, _end, self._loop, self._thread)
+
+    def stop(self) -> None:
+        """End the thread; a second time does nothing."""
+        self._end()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for a coroutine; Ctrl-C ends it. Raises what it raises."""
+        return self.run_told(lambda _: work)
+
+    def run_told(self, begin: Callable[[Relay], Coroutine[Any, Any, T]]) -> T:
+        """Wait for a coroutine that calls functions of the caller's meanwhile.
+
+        Args:
+            begin: Makes the coroutine, given what makes a function one that is called here.
+        """
+        calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+
+        def relay(function: Callable[..., object]) -> Callable[..., None]:
+            return lambda *arguments: calls.put(lambda: function(*arguments))
+
+        future = asyncio.run_coroutine_threadsafe(begin(relay), self._loop)
+        future.add_done_callback(lambda _: calls.put(None))
+        try:
+            while (function := calls.get()) is not None:
+                function()
+        except BaseException:  # of a function, or Ctrl-C
+            future.cancel()
+            raise
+        return future.result()
+
+    def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+        """The items, one after the other. Raises what making them raises."""
+
+        async def following() -> T:
+            return await anext(items)
+
+        try:
+            while True:
+                try:
+                    yield self.run(following())
+                except StopAsyncIteration:
+                    return
+        finally:
+            close = getattr(items, "aclose", None)
+            if close is not None and not self._loop.is_closed():
+                self.run(close())
+
+
+Relay = Callable[[Callable[..., object]], Callable[..., None]]
+
+
+def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(_STOP_S)
+    if not thread.is_alive():
+        loop.close()
