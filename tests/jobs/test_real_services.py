@@ -7,27 +7,11 @@ import io
 import json
 from pathlib import Path
 
-import av
-import numpy as np
-
 from podium.jobs.sql.database import Database
 from podium.jobs.timing import Timing
 from podium.local.stack import Stack
 from tests.support.job_world import make_world, zipped
-from tests.support.videos import write_video
-
-
-def only_audio(path: Path) -> Path:
-    """A second of silence in an MP4."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=16_000)
-        frame = av.AudioFrame.from_ndarray(
-            np.zeros((1, 16_000), np.float32), format="fltp", layout="mono"
-        )
-        frame.sample_rate = 16_000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
+from tests.support.videos import only_audio, write_video
 
 
 def test_a_zip_of_everything(

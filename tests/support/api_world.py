@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,16 @@ from fastapi import FastAPI
 
 from podium.api.app import create_app
 from podium.api.settings import ApiSettings
+from podium.jobs.controller import Controller
 from podium.jobs.environment import Environment
 from podium.jobs.principal import SYSTEM
 from podium.jobs.settings import JobsSettings, open_environment
 from podium.jobs.sql import first_start, keys
 from podium.jobs.sql.schema import migrate
+from podium.local.stack import free_ports
 from podium.schemas.objects import ApiKeyCreate
+from podium.schemas.states import TERMINAL
+from tests.support.job_world import QUICK
 from tests.support.service_thread import serving
 
 
@@ -41,6 +47,30 @@ class Client:
         answer = self("GET", path, **more)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def upload(self, path: Path) -> int:
+        """Upload a file by a form; gives its id."""
+        data = path.read_bytes()
+        wanted = {"upload_name": path.name, "size_bytes": len(data)}
+        begun = self.post("/v1/uploads", wanted)
+        sent = requests.post(
+            begun["url"], data=begun["fields"], files={"file": (path.name, data)}, timeout=30
+        )
+        assert sent.status_code == 204, sent.text
+        return int(self.post(f"/v1/uploads/{begun['id']}/complete", status=200)["id"])
+
+    def submit(self, path: Path, **more: Any) -> int:
+        """Make a job of a file; gives its id."""
+        body = {"input": {"upload_id": self.upload(path)}, "pipeline_id": 1, **more}
+        return int(self.post("/v1/jobs", body, 202)["id"])
+
+    def wait(self, job_id: int, timeout_s: float = 60.0) -> Any:
+        """The job once it has ended."""
+        until = time.monotonic() + timeout_s
+        while (job := self.get(f"/v1/jobs/{job_id}"))["job_status"] not in TERMINAL:
+            assert time.monotonic() < until, job
+            time.sleep(0.1)
+        return job
 
     def post(self, path: str, body: Any = None, status: int = 201, **more: Any) -> Any:
         """What was made."""
@@ -73,6 +103,19 @@ class ApiWorld:
         )
         return Client(self.url, made.secret)
 
+    @contextmanager
+    def controller(self) -> Iterator[None]:
+        """A controller on a thread while the block runs."""
+        stop = threading.Event()
+        controller = Controller(replace(self.env, timing=QUICK), workers=4)
+        thread = threading.Thread(target=controller.run, args=[stop])
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
     def stranger(self) -> Client:
         """A client of a project that has nothing."""
         made = self.admin.post("/v1/projects", {"project_name": "strangers"})
@@ -82,7 +125,9 @@ class ApiWorld:
 @contextmanager
 def api_world(folder: Path, **settings: Any) -> Iterator[ApiWorld]:
     """Serve an api while the block runs."""
-    jobs = JobsSettings(state=folder / "state", **settings)
+    port = free_ports()["gateway"]
+    address = f"http://127.0.0.1:{port}/v1/objects"
+    jobs = JobsSettings(state=folder / "state", objects_url=address, **settings)
     first = open_environment(jobs)
     migrate.upgrade(first.database)
     first.database.close()
@@ -93,5 +138,5 @@ def api_world(folder: Path, **settings: Any) -> Iterator[ApiWorld]:
         SYSTEM, partial(first_start.prepare, pipelines=pipelines, now=env.now())
     )
     assert key is not None
-    with serving(app) as url:
+    with serving(app, port=port) as url:
         yield ApiWorld(app, env, url, folder, Client(url, key.secret))

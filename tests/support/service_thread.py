@@ -17,10 +17,13 @@ from podium.serving.http.slow_clients import SlowClientLimit
 
 
 @contextmanager
-def serving(app: FastAPI, limit: SlowClientLimit = SlowClientLimit()) -> Iterator[str]:
+def serving(
+    app: FastAPI, limit: SlowClientLimit = SlowClientLimit(), port: int = 0
+) -> Iterator[str]:
     """Serve an app while the block runs; gives its base URL."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         protocol = functools.partial(ServiceProtocol, slow_client_limit=limit)
         config = uvicorn.Config(app, http=protocol, log_config=None, access_log=False)
         server = uvicorn.Server(config)

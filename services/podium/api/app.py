@@ -12,16 +12,21 @@ from podium.api import (
     event_routes,
     job_routes,
     key_routes,
+    problem_pages,
     upload_routes,
     webhook_routes,
     work_routes,
 )
+from podium.api.browser import VIEWER, browser_router, viewer_assets
 from podium.api.caller import Access
 from podium.api.catalogue_routes import RESOURCES, catalogue_router
+from podium.api.object_routes import STREAMED, object_router
 from podium.api.openapi import describe_problems
 from podium.api.problems import answer_problems
 from podium.api.settings import ApiSettings
-from podium.jobs.settings import JobsSettings, open_environment
+from podium.jobs.folder_objects import FolderObjects
+from podium.jobs.settings import JobsSettings, open_environment, signing_secret
+from podium.jobs.signing import Signer
 from podium.jobs.sql.schema import migrate
 from podium.serving.app import create_service_app
 
@@ -33,7 +38,9 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         SetupError: a setting is wrong, or the database lacks its migration.
     """
     settings = settings or ApiSettings()
-    env = open_environment(jobs or JobsSettings())
+    jobs = jobs or JobsSettings()
+    env = open_environment(jobs)
+    signer = Signer(signing_secret(jobs, jobs.state.absolute()), VIEWER)
     migrate.require_current(env.database)
 
     @asynccontextmanager
@@ -55,9 +62,14 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             *map(catalogue_router, RESOURCES),
             key_routes.router,
             webhook_routes.router,
+            problem_pages.router,
+            browser_router(env, signer),
+            *([object_router(env.objects)] if isinstance(env.objects, FolderObjects) else []),
         ],
         resource=threads,
+        streamed=STREAMED,
     )
+    app.router.routes.insert(0, viewer_assets())
     app.state.env = env
     app.state.access = Access(env)
     answer_problems(app)

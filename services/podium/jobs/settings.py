@@ -139,7 +139,7 @@ def _objects(settings: JobsSettings, state: Path) -> Objects:
         connection = S3Connection(settings.s3_endpoint, settings.s3_region, settings.s3_allow_http)
         return S3Objects(settings.s3_bucket, settings.s3_prefix.strip("/"), connection)
     return FolderObjects(
-        objects_folder(settings), Signer(_secret(settings, state), _base(settings))
+        objects_folder(settings), Signer(signing_secret(settings, state), _base(settings))
     )
 
 
@@ -147,7 +147,8 @@ def _base(settings: JobsSettings) -> str:
     return settings.objects_url.rstrip("/")
 
 
-def _secret(settings: JobsSettings, state: Path) -> bytes:
+def signing_secret(settings: JobsSettings, state: Path) -> bytes:
+    """What addresses are signed with. Raises SetupError."""
     if settings.signing_key is None:
         return secret_in(state / "signing-key")
     try:

@@ -8,6 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -71,12 +72,16 @@ class Signer:
 
 
 def secret_in(path: Path) -> bytes:
-    """The secret in a file, which is made on first use and read by its owner alone."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return bytes.fromhex(path.read_text())
-    with os.fdopen(handle, "w") as file:
-        secret = secrets.token_bytes(SECRET_BYTES)
-        file.write(secret.hex())
-    return secret
+    """The secret in a file, which is made on first use and read by its owner alone.
+
+    Whoever finds the file finds all of it: api and controllers may start at the same time.
+    """
+    if not path.exists():
+        partial = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(SECRET_BYTES))
+        with suppress(FileExistsError):
+            path.hardlink_to(partial)
+        partial.unlink()
+    return bytes.fromhex(path.read_text())

@@ -64,7 +64,7 @@ class JobInput(Closed):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if len(self.model_fields_set & set(type(self).model_fields)) != 1:
+        if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
             raise ValueError("give exactly one of upload_id, uri, video_ids and job_id")
         return self
 
@@ -281,6 +281,12 @@ class JobResults(Answered):
     other_files: list[ResultFile]
     manifest: ResultFile | None
     """Null until the job has ended."""
+
+
+class ViewerAddress(Answered):
+    """Where a browser sees the results of a video, for a while."""
+
+    url: str
 
 
 class JobEstimate(Answered):

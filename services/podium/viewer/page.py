@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from html import escape
 
 from podium.viewer.assets import modules, plotly_js, style
@@ -24,7 +25,9 @@ openViewer(root, given, { videoUrl: video || null, plotly: window.Plotly ?? null
 """
 
 
-def served_page(title: str, *, assets: str, motion: str, video: str | None) -> tuple[str, str]:
+def served_page(
+    title: str, *, assets: str, motion: str, video: str | None, origins: Sequence[str] = ()
+) -> tuple[str, str]:
     """A page whose parts come from the server that sends it.
 
     Args:
@@ -32,16 +35,18 @@ def served_page(title: str, *, assets: str, motion: str, video: str | None) -> t
         assets: Path below which the modules, ``viewer.css`` and ``plotly.js`` are served.
         motion: Address of ``motion.json``.
         video: Address of the video; None: there is none.
+        origins: Other servers that motion and video come from, such as an object store.
 
     Returns:
         The HTML, and the value of its ``Content-Security-Policy`` header: nothing outside of the
-        server is asked for.
+        server and these origins is asked for.
     """
+    data = " ".join(("'self'", *origins))
     names = {name: f"{assets}/{name}" for name in modules()}
     import_map = json.dumps({"imports": names})
     policy = (
         f"default-src 'none'; script-src 'self' {_hash(import_map)}; style-src 'self' "
-        "'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
+        f"'unsafe-inline'; img-src 'self' data: blob:; media-src {data} blob:; connect-src {data}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )  # plotly.js sets styles of elements
     html = f"""<!doctype html>

@@ -1,0 +1,146 @@
+"""What browsers get: the dashboard at ``/`` and the viewer of a video's results.
+
+Nothing of it asks another site for anything, apart from the store that has uploads and results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import Mount
+
+from podium.api.answers import answer
+from podium.api.caller import KEY_OR_TOKEN, Reader
+from podium.api.operation import operation
+from podium.dashboard import STATIC
+from podium.errors import NotFound
+from podium.jobs.environment import Environment
+from podium.jobs.objects import Objects
+from podium.jobs.principal import SYSTEM
+from podium.jobs.results import listed
+from podium.jobs.signing import Signer
+from podium.jobs.sql import views
+from podium.schemas.base import Id
+from podium.schemas.jobs import ViewerAddress
+from podium.viewer.folder_app import MOTION_FILE, asset_routes
+from podium.viewer.page import served_page
+
+VIEWER = "/viewer"
+_ASSETS = f"{VIEWER}/assets"
+_HEADERS = {
+    "cache-control": "no-cache",  # a new version is seen at once; the ETag saves the transfer
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+def browser_router(env: Environment, signer: Signer) -> APIRouter:
+    """The pages, and what they need.
+
+    Args:
+        env: With the results.
+        signer: Of addresses of the viewer.
+    """
+    router = APIRouter()
+    origins = _origins(env.objects)
+    policy = _policy(origins)
+
+    def file(name: str) -> Response:
+        path = (STATIC / name).resolve()
+        if not path.is_relative_to(STATIC.resolve()) or not path.is_file():
+            raise NotFound(f"the dashboard has no {name!r}")
+        return FileResponse(path, headers={**_HEADERS, "content-security-policy": policy})
+
+    @router.get("/", include_in_schema=False)
+    def index() -> Response:
+        return file("index.html")
+
+    @router.get("/dashboard/{name:path}", include_in_schema=False)
+    def part(name: str) -> Response:
+        return file(name)
+
+    @operation(
+        router,
+        "GET",
+        "/v1/videos/{video_id}/viewer",
+        tags=["videos"],
+        dependencies=KEY_OR_TOKEN,
+        response_model=ViewerAddress,
+    )
+    def get_video_viewer(caller: Reader, video_id: Id) -> Response:
+        """Get a signed address of the page that shows the results of a video."""
+        video = caller.read(partial(views.video, video_id=video_id))
+        if _motion(env, video.video_results_path) is None:
+            raise NotFound(f"video {video_id} has no results to look at")
+        seconds = env.timing.signed_s
+        return answer(ViewerAddress(url=signer.url("view", str(video_id), seconds=seconds)))
+
+    @router.get(VIEWER + "/{video_id}", include_in_schema=False)
+    def view(request: Request, video_id: Id) -> Response:
+        signer.check("view", str(video_id), dict(request.query_params))
+        video = env.database.read(SYSTEM, partial(views.video, video_id=video_id))
+        motion = _motion(env, video.video_results_path)
+        if motion is None:
+            raise NotFound(f"the results of video {video_id} are deleted")
+        html, page_policy = served_page(
+            video.video_name,
+            assets=_ASSETS,
+            motion=_address(env, motion),
+            video=_film(env, video.video_path),
+            origins=origins,
+        )
+        return HTMLResponse(html, headers={**_HEADERS, "content-security-policy": page_policy})
+
+    return router
+
+
+def viewer_assets() -> Mount:
+    """Modules, style and plotly.js of the viewer."""
+    return Mount(_ASSETS, routes=asset_routes())
+
+
+def _motion(env: Environment, folder: str) -> str | None:
+    """The object that the viewer reads; None where there is none."""
+    for each in listed(env, folder):
+        if each["name"] == MOTION_FILE:
+            return str(each["path"])
+    return None
+
+
+def _film(env: Environment, path: str) -> str | None:
+    """The video itself; None where it is deleted, or was never in our store."""
+    if "://" in path:
+        return None
+    try:
+        env.objects.size_bytes(path)
+    except NotFound:
+        return None
+    return _address(env, path)
+
+
+def _address(env: Environment, key: str) -> str:
+    name = key.rpartition("/")[2]
+    return env.objects.download_url(key, seconds=env.timing.signed_s, name=name)
+
+
+def _origins(objects: Objects) -> tuple[str, ...]:
+    """Where the store answers browsers."""
+    urls = (
+        objects.download_url("origin", seconds=1.0, name="origin"),
+        objects.upload_form("origin", max_bytes=1, seconds=1.0).url,
+    )
+    parts = [urlsplit(url) for url in urls]
+    return tuple(sorted({f"{part.scheme}://{part.netloc}" for part in parts}))
+
+
+def _policy(origins: Sequence[str]) -> str:
+    data = " ".join(("'self'", *origins))
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {data} data: blob:; "
+        f"media-src {data} blob:; font-src 'self'; connect-src {data}; form-action {data}; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
