@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.support.chart_programs import chart_programs
-from tests.support.charts import CHART, PLATFORM
+from tests.support.charts import CHART, JOBS, PLATFORM
 
 
 def written(programs: Path, chart: Path) -> str:
@@ -17,5 +17,5 @@ def written(programs: Path, chart: Path) -> str:
 
 
 if __name__ == "__main__":
-    for each in (CHART, PLATFORM):
+    for each in (CHART, JOBS, PLATFORM):
         (each / "README.md").write_text(written(chart_programs(), each))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 
-import kubernetes_validate
 import pytest
 import yaml
 
 from podium.environment import check_names
 from podium.local.settings import settings_of
+from tests.charts.validity import KUBERNETES, assert_valid
 from tests.support.charts import (
     CHART,
+    JOBS,
     OPTIONS,
     PLATFORM,
     SERVICES,
@@ -25,7 +27,6 @@ from tests.support.charts import (
 )
 from tests.support.custom_resources import CustomResources
 
-KUBERNETES = ("1.34.0", "1.35.0", "1.36.0")
 EVERY = pytest.mark.parametrize("options", [None, *OPTIONS], ids=lambda file: file and file.stem)
 EACH_TIER = pytest.mark.parametrize("tier", TIERS)
 
@@ -54,16 +55,6 @@ def test_the_platform_is_valid(helm: Helm, custom_resources: CustomResources) ->
     rendered = helm.template("podium-platform", PLATFORM, set_="karpenter.enabled=true")
     assert set(of_kind(rendered, "NodePool")) == {"podium-m5", "podium-g4dn"}
     assert_valid(rendered, custom_resources)
-
-
-def assert_valid(rendered: list[Object], custom_resources: CustomResources) -> None:
-    for each in rendered:
-        name = f"{each['kind']} {each['metadata']['name']}"
-        if each in custom_resources:
-            assert custom_resources.errors(each) == [], name
-        else:
-            for version in KUBERNETES:
-                kubernetes_validate.validate(each, version, strict=True)
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
@@ -259,6 +250,79 @@ def test_only_the_gateway_is_reached_from_outside(helm: Helm) -> None:
     assert path["backend"]["service"]["name"] == "podium-priority-gateway"
     backends = [ref["name"] for rule in route["spec"]["rules"] for ref in rule["backendRefs"]]
     assert backends == ["podium-priority-gateway"]
+
+
+def test_who_waits_in_front_of_a_gateway_waits_as_long_as_it_does(helm: Helm) -> None:
+    (ingress,) = one_kind(helm, "Ingress", "ingress").values()
+    attributes = ingress["metadata"]["annotations"][
+        "alb.ingress.kubernetes.io/load-balancer-attributes"
+    ]
+    (route,) = one_kind(helm, "HTTPRoute", "gateway-api").values()
+    internal = of_kind(
+        release(helm, "priority", *(f for f in OPTIONS if f.stem == "internal")), "Service"
+    )
+    balancer = internal["podium-priority-gateway-internal"]
+    listener = balancer["metadata"]["annotations"][
+        "service.beta.kubernetes.io/aws-load-balancer-listener-attributes.TCP-8000"
+    ]
+    for options, waits_s in [
+        ("ingress", attributes.removeprefix("idle_timeout.timeout_seconds=")),
+        ("gateway-api", route["spec"]["rules"][0]["timeouts"]["request"].removesuffix("s")),
+        ("internal", listener.removeprefix("tcp.idle_timeout.seconds=")),
+    ]:
+        gateway = one_kind(helm, "Deployment", options)["gateway"]["spec"]["template"]["spec"]
+        settings = environment(gateway["containers"][0])
+        assert waits_s == settings["PODIUM_GATEWAY_POSTPROCESS_TIMEOUT_S"]
+        assert int(settings["PODIUM_GATEWAY_KEEP_ALIVE_S"]) > int(waits_s)
+    assert balancer["spec"]["loadBalancerSourceRanges"] == ["10.0.0.0/16"]
+    assert (
+        balancer["metadata"]["annotations"]["service.beta.kubernetes.io/aws-load-balancer-scheme"]
+        == "internal"
+    )
+
+
+@pytest.mark.parametrize(
+    ("set_", "pipelines"),
+    [
+        ("tier=standard", ["pose-2d", "pose-3d"]),
+        ("services.pose3d.enabled=false", ["pose-2d"]),
+        ("services.pose2d.enabled=false", ["pose-3d"]),
+        ("services.pose2d.enabled=false,test.pipelines={yolox-hrnet-2d}", ["yolox-hrnet-2d"]),
+        ("services.detection.enabled=false", None),
+    ],
+)
+def test_helm_test_asks_for_what_enabled_services_can_do(
+    helm: Helm, set_: str, pipelines: list[str] | None
+) -> None:
+    testers = of_kind(release(helm, "standard", set_=set_), "Pod")
+    asked = [pod["spec"]["containers"][0]["command"][5:] for pod in testers.values()]
+    assert asked == ([] if pipelines is None else [pipelines])
+
+
+def test_no_cluster_and_no_version_are_needed(helm: Helm) -> None:
+    for chart, set_ in [(CHART, "tier=standard"), (JOBS, "objectStore.bucket=podium")]:
+        assert "kind: Deployment" in helm("template", "podium", str(chart), f"--set={set_}")
+
+
+def test_nobody_reaches_the_metadata_service(helm: Helm) -> None:
+    """169.254.169.254 would give a pod the rights of its node."""
+    metadata = ipaddress.ip_address("169.254.169.254")
+    opened = "models.source=s3://a,objectStore.readPrefixes={s3://b}"
+    everything = release(helm, "standard", set_=opened)
+    everything += helm.template("podium-jobs", JOBS, set_="objectStore.bucket=podium")
+    blocks = [
+        block["ipBlock"]
+        for policy in of_kind(everything, "NetworkPolicy").values()
+        for rule in policy["spec"].get("egress", [])
+        for block in rule["to"]
+        if "ipBlock" in block
+    ]
+    assert len(blocks) > 10
+    for block in blocks:
+        left_out = (ipaddress.ip_network(each) for each in block.get("except", []))
+        assert metadata not in ipaddress.ip_network(block["cidr"]) or any(
+            metadata in network for network in left_out
+        )
 
 
 def notes(helm: Helm, *values: str) -> str:

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.charts import CHART, OPTIONS, PLATFORM, TIERS, Helm, tier_file
+from tests.support.charts import (
+    CHART,
+    JOBS,
+    JOBS_OPTIONS,
+    OPTIONS,
+    PLATFORM,
+    TIERS,
+    Helm,
+    tier_file,
+)
 
 JUSTIFIED = yaml.safe_load((Path(__file__).parent / "kube_score.yaml").read_text())
 Finding = tuple[str, str, str]
@@ -24,6 +33,7 @@ def findings(helm: Helm, chart_tools: Path) -> set[Finding]:
         for tier in TIERS
         for options in ([], *([file] for file in OPTIONS))
     ]
+    rendered += [helm.render("podium-jobs", JOBS, options) for options in JOBS_OPTIONS]
     return set().union(*(score(chart_tools / "kube-score", text) for text in rendered))
 
 

@@ -11,8 +11,12 @@ import jsonschema
 import pytest
 import yaml
 
+from podium.api.settings import ApiSettings
+from podium.jobs.settings import JobsSettings
 from tests.support.charts import (
     CHART,
+    JOBS,
+    JOBS_OPTIONS,
     OPTIONS,
     PLATFORM,
     ROOT,
@@ -43,9 +47,32 @@ FROM_OTHER_VALUES = {
     "OBJECTS_S3_WRITE_PREFIXES": "objectStore.writePrefixes",
     "PIPELINES": "pipelines",
     "PORT": "port",
+    "POSTPROCESS_TIMEOUT_S": "timeoutSeconds",
     "SERVICE_ACCOUNT": "where Kubernetes mounts it",
 }
 """Settings that the chart gives the services by itself."""
+
+
+JOBS_FROM_OTHER_VALUES = {
+    "DATABASE_URL": "database",
+    "GATEWAY_KEY": "gateways.apiKey",
+    "GATEWAY_URL": "gateways.url",
+    "HOST": "all addresses",
+    "OBJECTS_URL": "for objects in a folder alone",
+    "PORT": "controller.port",
+    "S3_ALLOW_HTTP": "objectStore.allowHttp",
+    "S3_BUCKET": "objectStore.bucket",
+    "S3_ENDPOINT": "objectStore.endpoint",
+    "S3_PREFIX": "objectStore.prefix",
+    "S3_REGION": "objectStore.region",
+    "SIGNING_KEY": "for objects in a folder alone",
+    "STATE": "a folder of the container",
+    "STEPS": "controller.steps",
+    "WORKERS": "controller.workers",
+}
+"""Settings that charts/podium-jobs gives by itself."""
+
+CHARTS = (CHART, JOBS, PLATFORM)
 
 
 def errors(chart: Path, *others: Object) -> list[jsonschema.ValidationError]:
@@ -53,7 +80,7 @@ def errors(chart: Path, *others: Object) -> list[jsonschema.ValidationError]:
     return list(validator.iter_errors(values(chart, *others)))
 
 
-@pytest.mark.parametrize("chart", [CHART, PLATFORM], ids=lambda chart: chart.name)
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
 def test_the_schema_is_a_schema_and_knows_every_value(chart: Path) -> None:
     jsonschema.Draft7Validator.check_schema(schema(chart))
     assert errors(chart) == []
@@ -64,6 +91,11 @@ def test_the_schema_is_a_schema_and_knows_every_value(chart: Path) -> None:
 def test_tiers_and_options_are_accepted(tier: str, options: Path | None) -> None:
     files = [tier_file(tier), *([options] if options else [])]
     assert errors(CHART, *(yaml.safe_load(file.read_text()) for file in files)) == []
+
+
+@pytest.mark.parametrize("options", JOBS_OPTIONS, ids=lambda file: file.stem)
+def test_options_of_jobs_are_accepted(options: Path) -> None:
+    assert errors(JOBS, yaml.safe_load(options.read_text())) == []
 
 
 def test_values_on_the_page_about_deploying_are_accepted() -> None:
@@ -84,7 +116,7 @@ def test_every_object_of_the_schemas_is_closed() -> None:
     """Only what Kubernetes itself checks, and names that users choose, may be anything."""
     open_ = {
         path
-        for chart in (CHART, PLATFORM)
+        for chart in CHARTS
         for path, each in walk(schema(chart), chart.name)
         if each.get("type") == "object" and "additionalProperties" not in each
     }
@@ -104,10 +136,24 @@ def test_every_setting_of_the_services_is_a_value() -> None:
     assert documented == accepted | FROM_OTHER_VALUES.keys()
 
 
+def test_every_setting_of_jobs_is_a_value() -> None:
+    fields = set(map(str.upper, JobsSettings.model_fields))
+    accepted = set(schema(JOBS)["properties"]["settings"]["properties"])
+    assert accepted & JOBS_FROM_OTHER_VALUES.keys() == set()
+    assert fields == accepted | JOBS_FROM_OTHER_VALUES.keys()
+
+
+def test_every_setting_of_the_api_is_a_value() -> None:
+    accepted = set(schema(JOBS)["properties"]["api"]["properties"]["settings"]["properties"])
+    of_the_chart = {"DRAIN_S", "HOST", "PORT"}
+    assert accepted | of_the_chart == set(map(str.upper, ApiSettings.model_fields))
+    assert accepted & of_the_chart == set()
+
+
 def test_versions_of_the_charts_are_those_of_podium() -> None:
     from podium import __version__
 
-    for chart in (CHART, PLATFORM):
+    for chart in CHARTS:
         assert yaml.safe_load((chart / "Chart.yaml").read_text())["appVersion"] == __version__
 
 

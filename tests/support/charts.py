@@ -12,9 +12,12 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "podium"
+JOBS = ROOT / "charts" / "podium-jobs"
 PLATFORM = ROOT / "charts" / "podium-platform"
 OPTIONS = sorted((ROOT / "tests" / "charts" / "values").glob("*.yaml"))
 """Values that turn on what is off by default."""
+JOBS_OPTIONS = sorted((ROOT / "tests" / "charts" / "values" / "jobs").glob("*.yaml"))
+"""Values of charts/podium-jobs."""
 WRONG = [
     {"chart": "podium", **each}
     for each in yaml.safe_load((ROOT / "tests" / "charts" / "wrong_values.yaml").read_text())

@@ -34,6 +34,11 @@
 {{- $_ := mergeOverwrite $settings $service.modelSettings }}
 {{- end }}
 {{- if $service.isPublic }}
+{{- $_ := set $settings "POSTPROCESS_TIMEOUT_S" $root.Values.timeoutSeconds }}
+{{- if or $root.Values.ingress.enabled $root.Values.httpRoute.enabled $root.Values.internalLoadBalancer.enabled }}
+{{- /* Load balancers keep idle connections for as long as they wait: they must not be closed before. */}}
+{{- $_ := set $settings "KEEP_ALIVE_S" (add $root.Values.timeoutSeconds 10) }}
+{{- end }}
 {{- if $root.Values.pipelines }}
 {{- $_ := set $settings "PIPELINES" "/etc/podium/pipelines" }}
 {{- end }}

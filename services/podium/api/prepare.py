@@ -1,0 +1,76 @@
+"""``python -m podium.api.prepare``: a project, the shipped pipelines and the first key.
+
+The key goes to standard output alone: run it where somebody reads that, not where it is logged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pydantic import ValidationError
+
+from podium.environment import explain_settings
+from podium.errors import PodiumError
+from podium.jobs.environment import Environment
+from podium.jobs.principal import SYSTEM
+from podium.jobs.settings import JobsSettings, open_environment
+from podium.jobs.sql import first_start
+from podium.jobs.sql.schema import migrate
+from podium.pipelines.spec import shipped_and
+from podium.schemas.objects import NewApiKey
+
+
+def prepare(env: Environment, *, new_admin_key: bool = False) -> NewApiKey | None:
+    """Bring the database to this version and make what a new installation lacks.
+
+    Args:
+        env: With the database.
+        new_admin_key: Make another key in any case: the way back in for who has lost theirs.
+
+    Returns:
+        The new key, whose secret is shown this once; None where one that may do everything lives.
+    """
+    migrate.upgrade(env.database)
+    pipelines = {name: each.spec.description for name, each in shipped_and(None).items()}
+    return env.database.write(
+        SYSTEM,
+        lambda session: first_start.prepare(
+            session, pipelines, env.now(), new_admin_key=new_admin_key
+        ),
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prepare the installation of the settings; gives the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m podium.api.prepare",
+        description="Makes a project, the shipped pipelines and an admin key where there is none.",
+    )
+    parser.add_argument(
+        "--new-admin-key", action="store_true", help="make another admin key: the others still hold"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        env = open_environment(JobsSettings())
+        env.database.check()
+        key = prepare(env, new_admin_key=options.new_admin_key)
+    except ValidationError as error:
+        return _fail(explain_settings(error, JobsSettings))
+    except PodiumError as error:
+        return _fail(error.message)
+    if key is None:
+        said = "there is an admin key already; --new-admin-key makes another"
+    else:
+        said = f"admin key, shown this once:\n{key.secret}"
+    sys.stdout.write(said + "\n")
+    return 0
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(message + "\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
