@@ -15,7 +15,8 @@ import podium
 from podium.decode.settings import DecodeSettings
 from podium.errors import SetupError
 from podium.local.service_process import ServiceProcess
-from podium.local.settings import SERVICES, sized_for
+from podium.local.settings import SERVICES
+from podium.local.sizing import sized_for
 from podium.local.stack import HOST, Stack, free_ports, ports_from
 from podium.serving.http.settings import ServiceSettings
 
@@ -44,12 +45,21 @@ def test_the_version_is_that_of_the_package() -> None:
     assert podium.__version__ in command("--version").stdout
 
 
-def test_help_loads_no_service() -> None:
-    code = "import sys, podium.cli; print(*sys.modules)"
-    loaded = subprocess.run(
+def loaded_with(module: str) -> set[str]:
+    code = f"import sys, {module}; print(*sys.modules)"
+    listed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert not {"numpy", "av", "cv2", "onnxruntime", "aiohttp", "fastapi"} & set(loaded)
+    ).stdout
+    return set(listed.split())
+
+
+def test_help_loads_no_service() -> None:
+    heavy = {"numpy", "av", "cv2", "onnxruntime", "aiohttp", "fastapi"}
+    assert not heavy & loaded_with("podium.cli")
+
+
+def test_a_run_in_one_process_waits_for_nothing_that_it_does_not_need_for_frames() -> None:
+    assert not {"aiohttp", "fastapi", "scipy", "plotly"} & loaded_with("podium.local.run_here")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from podium.environment import (
 )
 from podium.errors import SetupError
 from podium.gateway.settings import GatewaySettings
-from podium.local.settings import SERVICES, settings_of, sized_for
+from podium.local.settings import SERVICES, settings_of
+from podium.local.sizing import sized_for
 from podium.local.stack import Stack
 from podium.postprocess.settings import PostprocessSettings
 

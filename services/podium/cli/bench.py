@@ -18,7 +18,7 @@ from podium.lab.bench.measure import Cell, Measurement, measure
 from podium.lab.bench.report import print_phases, print_table, to_json, write_plot
 from podium.lab.bench.workloads import no_op_repository, workloads
 from podium.lab.plotting import figure_class
-from podium.local.stack import default_models, require_models
+from podium.local.model_folder import default_models, require_models
 from podium.serving.http.scheduling import finish_before_others
 
 _MOST_IN_FLIGHT = 1024

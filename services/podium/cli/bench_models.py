@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from podium.cli.output_file import OutputFile
 from podium.errors import SetupError
-from podium.local.stack import default_models
+from podium.local.model_folder import default_models
 from podium.models.repository import ModelRepository, StoredModel
 
 

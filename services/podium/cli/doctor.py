@@ -14,7 +14,8 @@ from rich.text import Text
 
 from podium.cli import checks
 from podium.cli.checks import Finding, State
-from podium.local.stack import FIRST_PORT, default_models, ports_from
+from podium.local.model_folder import default_models
+from podium.local.stack import FIRST_PORT, ports_from
 
 _STYLES: dict[State, str] = {"ok": "green", "info": "cyan", "warn": "yellow", "fail": "bold red"}
 

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from podium.errors import InvalidInput, SetupError
-from podium.local.stack import default_models
+from podium.local.model_folder import default_models
 from podium.models.facts import detector_facts, pose_facts
 from podium.models.manifest import Manifest
 from podium.models.repository import sha256_of

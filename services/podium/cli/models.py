@@ -18,7 +18,7 @@ from podium.cli import (
     quantize_model,
 )
 from podium.errors import SetupError
-from podium.local.stack import default_models, require_models
+from podium.local.model_folder import default_models, require_models
 from podium.models.repository import ModelRepository, StoredModel
 
 _repository = click.option(

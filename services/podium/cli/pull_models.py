@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from podium.errors import InvalidInput, SetupError
-from podium.local.stack import default_models
+from podium.local.model_folder import default_models
 from podium.models.published import ZOO, Network, PublishedFile
 
 DEFAULT = "blazepose"

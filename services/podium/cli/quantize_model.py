@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from podium.errors import InvalidInput, SetupError
-from podium.local.stack import default_models
+from podium.local.model_folder import default_models
 from podium.models.repository import ModelRepository
 
 _HELD_OUT = 4  # one row in four, the last ones

@@ -240,15 +240,17 @@ def command(
 def _placement(
     run: VideoRun, gateway: str | None, services: bool, shows_logs: bool, console: Console
 ) -> AbstractAsyncContextManager[Placement]:
-    from podium.local import placements
+    if gateway is None and not services:
+        from podium.local.run_here import in_process
+
+        return in_process(run)
     from podium.local.log_lines import readable
+    from podium.local.run_elsewhere import at_gateway, own_services
 
     if gateway is not None:
-        return placements.at_gateway(run, gateway)
-    if not services:
-        return placements.in_process(run)
+        return at_gateway(run, gateway)
 
     def show(service: str, line: str) -> None:
         console.print(f"{service}: {readable(line)}", markup=False, highlight=False, style="dim")
 
-    return placements.own_services(run, show if shows_logs else None)
+    return own_services(run, show if shows_logs else None)

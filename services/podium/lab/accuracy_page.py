@@ -19,7 +19,7 @@ from podium.lab.athlete.ground_truth import GroundTruth, load_all
 from podium.lab.athlete.scenes import SCENES
 from podium.lab.athletes_score import Score, score_athletes
 from podium.local.in_process import local_stages
-from podium.local.stack import default_models
+from podium.local.model_folder import default_models
 from podium.pipelines.ranges import PipelineLimits
 from podium.pipelines.run import PipelineRun
 from podium.pipelines.spec import SHIPPED, Pipeline, PipelineRequest, load_pipelines

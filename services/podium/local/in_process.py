@@ -12,7 +12,7 @@ from typing import Any, cast
 from podium.decode.decoder import Decoder
 from podium.decode.settings import DecodeSettings
 from podium.engines.onnx_runtime import OnnxRuntimeSession
-from podium.local.settings import sized_for
+from podium.local.sizing import sized_for
 from podium.models.adapter import Adapter, load_adapter
 from podium.models.manifest import Task
 from podium.models.repository import ModelRepository

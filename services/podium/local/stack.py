@@ -14,11 +14,10 @@ from typing import Self
 
 from podium.environment import check_names, variables
 from podium.errors import SetupError, Unavailable
+from podium.local.model_folder import default_models, require_models
 from podium.local.service_process import LogSink, ServiceProcess
-from podium.local.settings import SERVICES, settings_of, sized_for
-from podium.models.published import PULL_COMMAND
-from podium.models.repository import ModelRepository
-from podium.models.settings import is_s3
+from podium.local.settings import SERVICES, settings_of
+from podium.local.sizing import sized_for
 
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
@@ -35,21 +34,6 @@ anyway, from one moment to another. docs/operations/processes.md has the same fo
 KEY_SETTINGS = ("PODIUM_API_KEYS", "PODIUM_GATEWAY_API_KEYS")
 READY_TIMEOUT_S = 120.0
 KILL_TIMEOUT_S = 10.0
-
-
-def default_models() -> Path:
-    """The model repository: ``PODIUM_MODELS``, or ``models`` where the command is run.
-
-    Raises:
-        SetupError: it is not on this machine; the message has the remedy.
-    """
-    address = os.environ.get("PODIUM_MODELS") or "models"
-    if is_s3(address):
-        raise SetupError(
-            f"PODIUM_MODELS is {address}, and this command needs a folder; bring the models here "
-            "with `podium models fetch --into FOLDER` and set PODIUM_MODELS=FOLDER"
-        )
-    return Path(address)
 
 
 def ports_from(first: int) -> dict[str, int]:
@@ -221,15 +205,6 @@ def require_free(ports: Mapping[str, int]) -> None:
         raise SetupError(
             f"these ports are taken: {names}; is another `podium up` running? "
             "Stop it, or choose others with `podium up --port`"
-        )
-
-
-def require_models(folder: Path) -> None:
-    """Raise SetupError, with the remedy, unless ``folder`` holds models."""
-    if not ModelRepository(folder).folders():
-        raise SetupError(
-            f"there are no models in {folder}; get the default ones with `{PULL_COMMAND}`, "
-            "or name the folder that has yours in PODIUM_MODELS"
         )
 
 

@@ -41,7 +41,9 @@ class VideoWriter:
             picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         if self._stream is None or self._origin_s is None:
             self._stream, self._origin_s = self._open_stream(picture), time_s
-        frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(
+        frame = VideoFrame.from_numpy_buffer(
+            np.ascontiguousarray(picture), format="rgb24"
+        ).reformat(
             format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
         )
         self._last = max(round((time_s - self._origin_s) / self._time_base), self._last + 1)

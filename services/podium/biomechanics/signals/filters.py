@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,11 +111,17 @@ def noise_gain(smoothing: Smoothing, fps: float) -> float:
 
 def butterworth(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | None:
     """Zero-phase Butterworth of fourth order in all; None where (T, C) is too short for it."""
-    sections = scipy.signal.butter(2, cutoff_hz, fs=fps, output="sos")
     padding = 9  # 3 * (2 * sections + 1), as SciPy pads
     if len(values) <= padding:
         return None
+    sections = _sections(cutoff_hz, fps)
     return np.asarray(scipy.signal.sosfiltfilt(sections, values, axis=0, padlen=padding))
+
+
+@functools.lru_cache(64)
+def _sections(cutoff_hz: float, fps: float) -> Float64:
+    """A clip asks for the same few filters a hundred times; designing one costs more than using it."""
+    return np.asarray(scipy.signal.butter(2, cutoff_hz, fs=fps, output="sos"))
 
 
 def savitzky_golay(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | None:
