@@ -120,7 +120,7 @@ def butterworth(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | N
 
 @functools.lru_cache(64)
 def _sections(cutoff_hz: float, fps: float) -> Float64:
-    """A clip asks for the same few filters a hundred times; designing one costs more than using it."""
+    """A clip asks for the same filters a hundred times; designing one costs more than using it."""
     return np.asarray(scipy.signal.butter(2, cutoff_hz, fs=fps, output="sos"))
 
 
