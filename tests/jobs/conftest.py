@@ -29,13 +29,18 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database, once of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'podium.db'}"
-    address = request.getfixturevalue("mariadb_server")
+    return str(request.getfixturevalue("mariadb_url"))
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: str) -> str:
+    """The address of an empty database of MariaDB."""
     name = f"podium{next(_numbers)}"
-    engine = create_engine(address)
+    engine = create_engine(mariadb_server)
     with engine.begin() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
     engine.dispose()
-    return f"{address}/{name}"
+    return f"{mariadb_server}/{name}"
 
 
 @pytest.fixture

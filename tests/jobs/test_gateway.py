@@ -25,7 +25,7 @@ from podium.jobs.gateway import HttpTiers
 from podium.jobs.timing import STEPS, Step, Timing
 
 TIMING = Timing(
-    steps={name: Step(1.0, 5, 0.1, 1.0, 0.1) for name in STEPS},
+    steps={name: Step(3.0, 5, 0.1, 1.0, 0.1) for name in STEPS},
     call_backoff_s=0.01,
     call_longest_backoff_s=2.0,
 )
@@ -154,3 +154,17 @@ def test_postprocessing_is_not_begun_twice(tiers: HttpTiers) -> None:
         with pytest.raises(StageFailed, match="no gateway of Podium"):
             tiers.postprocess(url, {"source": "x"})
         assert len(requests) == 2  # refused, hence not begun
+
+
+def test_all_tries_together_end_in_time() -> None:
+    patient = HttpTiers(Timing(call_backoff_s=0.5, call_longest_backoff_s=5.0))
+    with (
+        gateway(lambda _: answer(503, {"error": "draining"})) as (url, requests),
+        pytest.raises(Unavailable, match="draining"),
+    ):
+        patient.run(url, "/", {}, idempotency_key="x", seconds=2.0)
+    assert 2 <= len(requests) < 5
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(DeadlineExceeded):  # the table has 600 s
+            patient.run(url, "/", {}, idempotency_key="x", seconds=0.5)

@@ -110,7 +110,9 @@ def retry_job(caller: Writer, job_id: Id) -> Response:
     """Do again what failed, and nothing else."""
     env = caller.env
     with action(env.log, "retry", job_id=job_id):
-        caller.write(partial(submission.retry, job_id=job_id, timing=env.timing, now=env.now()))
+        now = env.now()
+        caller.write(partial(submission.retry, job_id=job_id, timing=env.timing, now=now))
+        env.start(job_id, again=now)
     return job_answer(_job(caller, job_id), 202)
 
 
@@ -145,6 +147,8 @@ def _create(caller: Caller, once: Once, wanted: Any) -> Response:
         made, replayed = once.write(caller, make)
         job = Job.model_validate(made.body)
         outcome |= {"job_id": job.id, "replayed": replayed}
+        if not replayed:
+            env.start(job.id)
     headers = {"location": f"{PATH}/{job.id}", **replay_headers(replayed)}
     return job_answer(job, made.status, headers)
 

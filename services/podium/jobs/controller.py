@@ -25,7 +25,6 @@ from podium.jobs.reconcile import fail, give_up, reconcile, step_of
 from podium.jobs.sql import batches, deliveries, jobs, leases
 from podium.jobs.sql.leases import Claim
 from podium.jobs.steps import work_on
-from podium.schemas.jobs import JobError
 from podium.schemas.states import TERMINAL
 
 _log = logging.getLogger("podium.jobs.controller")
@@ -152,8 +151,7 @@ class Controller:
         status = env.database.read(SYSTEM, partial(jobs.status, job_id=job_id))
         step = step_of(status.state) if not status.is_terminal else "check"
         if status.step_attempts > env.timing.steps[step].tries:
-            died = f"its controller died {status.step_attempts - 1} times at the step {step}"
-            fail(env, job_id, JobError(code="worker_died", message=died, retryable=True))
+            fail(env, job_id, failures.step_died(step, status.step_attempts - 1))
             return
         after: float | None = 0.0
         attempts = 0

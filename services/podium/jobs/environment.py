@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from podium.errors import SetupError
+from podium.errors import SetupError, Unavailable
 from podium.jobs.archive import ArchiveLimits
 from podium.jobs.gateway import Tiers
 from podium.jobs.objects import Objects
@@ -15,20 +16,41 @@ from podium.jobs.oplog import NoLog, OperationalLog
 from podium.jobs.probe import ProbeLimits
 from podium.jobs.sql.database import Database
 from podium.jobs.timing import Timing
+from podium.schemas.states import Priority
+
+
+_log = logging.getLogger("podium.jobs")
 
 
 class Stream(Protocol):
     """Tells workers of frame batches; what it says is only a hint."""
 
-    def put(self, project_id: int, priority: str, batch_ids: Collection[int]) -> None:
-        """Tell of frame batches; may tell twice, may forget."""
+    def put(self, queue: str | None, priority: Priority, batch_ids: Collection[int]) -> None:
+        """Tell of frame batches; may tell twice, may forget.
+
+        Args:
+            queue: The stream that the project names; None: that of the class.
+            priority: The class.
+            batch_ids: The frame batches.
+
+        Raises:
+            Unavailable: the stream does not take them.
+        """
 
 
-class NoStream:
-    """Workers look into the table themselves."""
+class Workflow(Protocol):
+    """Has the steps of jobs called."""
 
-    def put(self, project_id: int, priority: str, batch_ids: Collection[int]) -> None:
-        del project_id, priority, batch_ids
+    def start(self, job_id: int, *, again: datetime | None = None) -> None:
+        """Begin with a job; a second call for the same beginning changes nothing.
+
+        Args:
+            job_id: Of the job.
+            again: When it was sent back to work; None: it is new.
+
+        Raises:
+            Unavailable: that did not work; the job is found by housekeeping.
+        """
 
 
 def utc_now() -> datetime:
@@ -45,7 +67,8 @@ class Environment:
         objects: Uploads and results.
         tiers: The gateways.
         gateway_url: Of projects that name none of their own.
-        stream: Tells workers of frame batches.
+        stream: Tells workers of frame batches; None: they look into the table themselves.
+        workflow: Has the steps called; None: controllers look into the table themselves.
         log: Gets a record for each action.
         timing: How long and how often.
         archives: What a ZIP may hold.
@@ -59,7 +82,8 @@ class Environment:
     objects: Objects
     tiers: Tiers
     gateway_url: str | None = None
-    stream: Stream = field(default_factory=NoStream)
+    stream: Stream | None = None
+    workflow: Workflow | None = None
     log: OperationalLog = field(default_factory=NoLog)
     timing: Timing = field(default_factory=Timing)
     archives: ArchiveLimits = field(default_factory=ArchiveLimits)
@@ -74,6 +98,18 @@ class Environment:
         if url is None:
             raise SetupError("the project names no gateway, and the installation has none")
         return url
+
+    def start(self, job_id: int, *, again: datetime | None = None) -> None:
+        """Have a job begun that was made or sent back to work, and committed.
+
+        Where that does not work, housekeeping begins it a minute later.
+        """
+        if self.workflow is None:
+            return
+        try:
+            self.workflow.start(job_id, again=again)
+        except Unavailable as error:
+            _log.warning("job %d waits for housekeeping: %s", job_id, error.message)
 
     def lease_until(self) -> datetime:
         """When a lease that is taken now ends."""

@@ -33,6 +33,17 @@ def counts(error: Exception) -> bool:
     return not isinstance(error, _NOBODYS_FAULT)
 
 
+def died(who: str, times: int, *, at: str = "while at work on it") -> str:
+    """That something kills whoever works on it."""
+    return f"its {who} died {times} times {at}"
+
+
+def step_died(step: str, times: int) -> JobError:
+    """That a step kills whoever takes it."""
+    message = died("controller", times, at=f"at the step {step}")
+    return JobError(code="worker_died", message=message, retryable=True)
+
+
 def describe(error: Exception) -> JobError:
     """An error for users; what is not of our making is told without its details."""
     if not isinstance(error, PodiumError):

@@ -5,12 +5,14 @@ Synchronous, for threads and for Lambda; the tries are those of urllib3.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import orjson
 import urllib3
 from pydantic import ValidationError
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -30,6 +32,7 @@ from podium.errors import (
     StageFailed,
     Unavailable,
 )
+from podium.jobs.call_deadline import Deadline, RetryUntil, TimeoutUntil
 from podium.jobs.timing import Timing
 from podium.schemas.summary import PostprocessResult
 from podium.wire import read_error
@@ -38,13 +41,30 @@ _BUSY = (429, 503)
 _PASSING = (*_BUSY, 502, 504)
 _OK = 200
 _MAX_CONNECTIONS = 256
+_CONNECT_S = 5.0
+_KEEP_ALIVE = [
+    *HTTPConnection.default_socket_options,
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), seconds)
+        for name, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 5))
+        if hasattr(socket, name)
+    ),
+]
+"""Postprocessing is silent for minutes, and balancers drop what is silent (350 s at AWS)."""
 
 
 class Tiers(Protocol):
     """The gateways, whatever reaches them."""
 
     def run(
-        self, gateway: str, endpoint: str, body: Mapping[str, Any], *, idempotency_key: str
+        self,
+        gateway: str,
+        endpoint: str,
+        body: Mapping[str, Any],
+        *,
+        idempotency_key: str,
+        seconds: float | None = None,
     ) -> bytes:
         """Run frames of a video through a pipeline.
 
@@ -53,6 +73,7 @@ class Tiers(Protocol):
             endpoint: Path of the pipeline.
             body: ``uri``, ``start``, ``count``, ``step`` and options.
             idempotency_key: The same for every try of the same frames.
+            seconds: For all tries together; None: as the table of times says.
 
         Returns:
             ``podium.schemas.results.PipelineResult`` as JSON.
@@ -61,7 +82,9 @@ class Tiers(Protocol):
             PodiumError: what the gateway answered after the last try.
         """
 
-    def postprocess(self, gateway: str, body: Mapping[str, Any]) -> PostprocessResult:
+    def postprocess(
+        self, gateway: str, body: Mapping[str, Any], *, seconds: float | None = None
+    ) -> PostprocessResult:
         """Turn the results of a whole video into files. Raises PodiumError."""
 
 
@@ -78,38 +101,55 @@ class HttpTiers:
         self._headers = {"content-type": "application/json"}
         if api_key is not None:
             self._headers["x-api-key"] = api_key
-        self._pool = urllib3.PoolManager(num_pools=16, maxsize=_MAX_CONNECTIONS)
+        self._pool = urllib3.PoolManager(
+            num_pools=16, maxsize=_MAX_CONNECTIONS, socket_options=_KEEP_ALIVE
+        )
 
     def run(
-        self, gateway: str, endpoint: str, body: Mapping[str, Any], *, idempotency_key: str
+        self,
+        gateway: str,
+        endpoint: str,
+        body: Mapping[str, Any],
+        *,
+        idempotency_key: str,
+        seconds: float | None = None,
     ) -> bytes:
+        longest = self._timing.steps["consume"].timeout_s
+        end = Deadline(longest if seconds is None else min(longest, seconds))
         return self._post(
             gateway,
             endpoint,
             body,
-            retries=self._retries(_PASSING),
-            timeout_s=self._timing.steps["consume"].timeout_s,
+            retries=self._retries(end, _PASSING),
+            end=end,
             headers={"idempotency-key": idempotency_key},
         )
 
-    def postprocess(self, gateway: str, body: Mapping[str, Any]) -> PostprocessResult:
+    def postprocess(
+        self, gateway: str, body: Mapping[str, Any], *, seconds: float | None = None
+    ) -> PostprocessResult:
+        longest = self._timing.steps["collect"].timeout_s
+        end = Deadline(longest if seconds is None else min(longest, seconds))
         # The work of minutes: begun again at once only where it was refused, not where the
         # answer was lost.
         answer = self._post(
             gateway,
             "/v1/postprocess",
             body,
-            retries=self._retries(_BUSY, lost=0),
-            timeout_s=self._timing.steps["collect"].timeout_s,
+            retries=self._retries(end, _BUSY, lost=0),
+            end=end,
         )
         try:
             return PostprocessResult.model_validate_json(answer)
         except ValidationError:
             raise StageFailed(f"what answers at {gateway} is no gateway of Podium") from None
 
-    def _retries(self, passing: tuple[int, ...], *, lost: int | None = None) -> urllib3.Retry:
+    def _retries(
+        self, end: Deadline, passing: tuple[int, ...], *, lost: int | None = None
+    ) -> urllib3.Retry:
         timing = self._timing
-        return urllib3.Retry(
+        return RetryUntil(
+            end=end,
             total=timing.call_tries - 1,
             redirect=0,
             status_forcelist=passing,
@@ -130,7 +170,7 @@ class HttpTiers:
         body: Mapping[str, Any],
         *,
         retries: urllib3.Retry,
-        timeout_s: float,
+        end: Deadline,
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
         try:
@@ -141,7 +181,7 @@ class HttpTiers:
                 headers={**self._headers, **(headers or {})},
                 retries=retries,
                 redirect=False,
-                timeout=urllib3.Timeout(connect=5.0, read=timeout_s),
+                timeout=TimeoutUntil(end, connect=_CONNECT_S),
             )
         except (LocationParseError, LocationValueError):
             raise SetupError(f"{gateway} is not the address of a gateway") from None

@@ -9,6 +9,7 @@ from podium.jobs import failures
 from podium.jobs.environment import Environment
 from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import collecting, jobs
+from podium.jobs.sql.jobs import Status
 from podium.jobs.steps import check, collect, initialize, submit
 from podium.jobs.timing import StepName
 from podium.schemas.jobs import JobError
@@ -36,25 +37,50 @@ def reconcile(env: Environment, job_id: int) -> float | None:
     status = env.database.read(SYSTEM, partial(jobs.status, job_id=job_id))
     if status.is_terminal:
         return None
-    if status.state != "canceling" and env.now() >= status.deadline_at:
-        env.database.write(SYSTEM, partial(jobs.stop_work, job_id=job_id, now=env.now()))
-        collect(env, job_id, ends_as="expired")
+    if is_late(env, status):
+        conclude(env, job_id)
         return None
     if status.state in ("queued", "initializing"):
         initialize(env, job_id)
     elif status.state == "submitting":
         for video_id in status.video_ids:
             submit(env, video_id)
-        _to(env, job_id, "processing")
+        to(env, job_id, "processing")
     elif status.state == "collecting":
         collect(env, job_id)
     elif check(env, job_id).pending:  # processing or canceling
         return env.timing.check_every_s
     elif status.state == "processing":
-        _to(env, job_id, "collecting")
+        to(env, job_id, "collecting")
     else:
-        collect(env, job_id, ends_as="canceled")
+        conclude(env, job_id)
     return 0.0
+
+
+def is_late(env: Environment, status: Status) -> bool:
+    """Whether a job has not ended before its deadline; one that is canceled ends as that."""
+    return status.state != "canceling" and env.now() >= status.deadline_at
+
+
+def conclude(env: Environment, job_id: int, *, seconds: float | None = None) -> JobState:
+    """End a job that is collected, canceled or late; gives the state that it is in then.
+
+    Args:
+        env: What to work with.
+        job_id: Of the job.
+        seconds: As for ``collect``.
+
+    Raises:
+        PodiumError: postprocessing failed and may succeed later.
+    """
+    status = env.database.read(SYSTEM, partial(jobs.status, job_id=job_id))
+    if status.is_terminal:
+        return status.state
+    ends_as: JobState | None = "canceled" if status.state == "canceling" else None
+    if is_late(env, status):
+        env.database.write(SYSTEM, partial(jobs.stop_work, job_id=job_id, now=env.now()))
+        ends_as = "expired"
+    return collect(env, job_id, ends_as=ends_as, seconds=seconds)
 
 
 def step_of(state: JobState) -> StepName:
@@ -91,7 +117,8 @@ def pause_s(env: Environment, state: JobState, attempts: int) -> float:
     return env.timing.steps[step_of(state)].pause_s(max(1, attempts))
 
 
-def _to(env: Environment, job_id: int, state: JobState) -> None:
+def to(env: Environment, job_id: int, state: JobState) -> None:
+    """Bring a job into the state that follows, where it may go there."""
     env.database.write(
         SYSTEM, partial(jobs.transition, job_id=job_id, following=state, now=env.now())
     )

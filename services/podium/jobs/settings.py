@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -11,13 +12,13 @@ from pydantic import Field, SecretStr
 
 from podium.environment import Settings
 from podium.errors import SetupError
-from podium.jobs.environment import Environment
+from podium.jobs.environment import Environment, Stream, Workflow
 from podium.jobs.folder_objects import FolderObjects
 from podium.jobs.gateway import HttpTiers
 from podium.jobs.objects import Objects
-from podium.jobs.oplog import FileLog, StreamLog
+from podium.jobs.oplog import FileLog, OperationalLog, StreamLog
 from podium.jobs.signing import SECRET_BYTES, Signer, secret_in
-from podium.jobs.sql.database import Database
+from podium.jobs.sql.database import Credentials, Database
 from podium.jobs.timing import Timing
 from podium.storage.s3 import S3Connection
 
@@ -70,6 +71,25 @@ class JobsSettings(Settings):
     operational_log: Literal["folder", "stdout"] = "folder"
     """Where the operational log goes: files in the folder of the state, or standard output."""
 
+    aws_region: str = "us-east-1"
+    """Region of the streams, the state machine, the delivery stream and the secrets."""
+
+    streams: str | None = None
+    """Streams of Kinesis that tell consumers of frame batches: ``<this>-standard``,
+    ``<this>-priority`` and ``<this>-high-priority``; unset: controllers look for themselves."""
+
+    state_machine: str | None = None
+    """ARN of the state machine that has the steps called; unset: controllers call them."""
+
+    delivery_stream: str | None = None
+    """Firehose for the operational log; unset: where ``operational_log`` says."""
+
+    database_secret: str | None = None
+    """Secret of AWS with ``username`` and ``password``, which go into the database's address."""
+
+    gateway_key_secret: str | None = None
+    """Secret of AWS with the API key for the gateways."""
+
     workers: int = Field(default=4, ge=1, le=1024)
     """Frame batches at work at the same time in one controller."""
 
@@ -110,17 +130,16 @@ def open_environment(settings: JobsSettings) -> Environment:
         lease_s=settings.lease_s,
         job_deadline_s=settings.deadline_s,
     )
-    key = settings.gateway_key
     return Environment(
         database=Database.in_file(state / "podium.db")
         if url is None
-        else Database(url.get_secret_value()),
+        else Database(url.get_secret_value(), _credentials(settings)),
         objects=_objects(settings, state),
-        tiers=HttpTiers(timing, None if key is None else key.get_secret_value()),
+        tiers=HttpTiers(timing, _gateway_key(settings)),
         gateway_url=settings.gateway_url,
-        log=FileLog(state / "log")
-        if settings.operational_log == "folder"
-        else StreamLog(sys.stdout.buffer),
+        stream=_stream(settings),
+        workflow=_workflow(settings),
+        log=_log(settings, state),
         timing=timing,
         tier_usd_per_hour=settings.usd_per_hour,
         private_webhooks=settings.private_webhooks,
@@ -141,6 +160,49 @@ def _objects(settings: JobsSettings, state: Path) -> Objects:
     return FolderObjects(
         objects_folder(settings), Signer(signing_secret(settings, state), _base(settings))
     )
+
+
+def _stream(settings: JobsSettings) -> Stream | None:
+    if settings.streams is None:
+        return None
+    from podium.jobs.aws.kinesis_stream import KinesisStream
+
+    return KinesisStream(settings.streams, settings.aws_region)
+
+
+def _workflow(settings: JobsSettings) -> Workflow | None:
+    if settings.state_machine is None:
+        return None
+    from podium.jobs.aws.step_functions import StepFunctions
+
+    return StepFunctions(settings.state_machine, settings.aws_region)
+
+
+def _log(settings: JobsSettings, state: Path) -> OperationalLog:
+    if settings.delivery_stream is None and settings.operational_log == "stdout":
+        return StreamLog(sys.stdout.buffer)
+    if settings.delivery_stream is None:
+        return FileLog(state / "log")
+    from podium.jobs.aws.firehose_log import FirehoseLog
+
+    return FirehoseLog(settings.delivery_stream, settings.aws_region)
+
+
+def _credentials(settings: JobsSettings) -> Credentials | None:
+    if settings.database_secret is None:
+        return None
+    from podium.jobs.aws.secret_values import SecretValues
+
+    return partial(SecretValues(settings.aws_region).credentials, settings.database_secret)
+
+
+def _gateway_key(settings: JobsSettings) -> str | None:
+    if settings.gateway_key_secret is None:
+        key = settings.gateway_key
+        return None if key is None else key.get_secret_value()
+    from podium.jobs.aws.secret_values import SecretValues
+
+    return SecretValues(settings.aws_region).text(settings.gateway_key_secret)
 
 
 def _base(settings: JobsSettings) -> str:

@@ -63,6 +63,15 @@ class Timing:
     check_every_s: float = 1.0
     """How often the progress of a running job is written."""
 
+    silent_s: float = 300.0
+    """A stream is told again of a frame batch that has waited for longer without a sign."""
+
+    wait_first_s: float = 5.0
+    """Between two looks of a state machine at a job that has just begun."""
+
+    wait_longest_s: float = 60.0
+    """Between two looks at a job that has run for ten times as long."""
+
     job_deadline_s: float = 86_400.0
     """A job that has not ended by then expires."""
 
@@ -78,6 +87,13 @@ class Timing:
     webhook_timeout_s: float = 20.0
     webhook_secret_overlap_s: float = 86_400.0
     """How long an earlier secret still signs."""
+
+    def wait_s(self, age_s: float) -> int:
+        """How long a state machine waits before it looks at a job again, in whole seconds.
+
+        A history has 25,000 events and a look is nine of them: a day at 60 s fits, at 30 s not.
+        """
+        return round(min(self.wait_longest_s, max(self.wait_first_s, age_s / 10)))
 
     @property
     def heartbeat_s(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from sqlalchemy import ColumnElement, and_, case, func, insert, select, update
@@ -98,6 +98,30 @@ def mark_submitted(session: Session, ids: Collection[int], now: datetime) -> int
         .where(FrameBatch.id.in_(ids), FrameBatch.frame_batch_status == "pending")
         .values(frame_batch_status="submitted", available_at=now, updated_at=now),
     )
+
+
+def untold(session: Session, job_id: int, *, silent_s: float, now: datetime) -> list[int]:
+    """Those that wait without a sign of life: what told of them may be lost.
+
+    The time without a sign doubles each time, so that a long queue is not filled with repetitions.
+    """
+    long_ago = now - timedelta(seconds=silent_s)
+    rows = session.execute(
+        select(FrameBatch.id, FrameBatch.created_at, FrameBatch.updated_at).where(
+            FrameBatch.job_id == job_id,
+            FrameBatch.frame_batch_status == "submitted",
+            FrameBatch.updated_at < long_ago,
+        )
+    )
+    return [id_ for id_, made, told in rows if now - told > told - made]
+
+
+def mark_told(session: Session, ids: Collection[int], now: datetime) -> int:
+    """Say that a stream was told of batches that wait."""
+    waiting = update(FrameBatch).where(
+        FrameBatch.id.in_(ids), FrameBatch.frame_batch_status == "submitted"
+    )
+    return changed(session, waiting.values(updated_at=now))
 
 
 def queues(session: Session, now: datetime) -> list[Queue]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
@@ -21,7 +21,7 @@ class Checked:
     pending: int
     """Frame batches that have not ended."""
 
-    recovered: int = 0
+    recovered: list[int] = field(default_factory=list)
     """Frame batches of workers that died, offered again."""
 
 

@@ -22,6 +22,8 @@ from podium.jobs.principal import Principal
 from podium.jobs.sql.tenancy import scoped_session
 
 T = TypeVar("T")
+Credentials = Callable[[], tuple[str, str]]
+"""Gives user and password."""
 
 _TRIES = 8
 _BUSY_S = 10.0
@@ -34,12 +36,13 @@ class Database:
 
     Args:
         url: ``sqlite:////folder/podium.db`` or ``mysql+pymysql://user:password@host/name``.
+        credentials: Gives user and password for each new connection; None: those of the address.
 
     Raises:
         SetupError: the address is none of these.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, credentials: Credentials | None = None) -> None:
         try:
             parsed = make_url(url)
         except ArgumentError:
@@ -62,6 +65,8 @@ class Database:
                 f"databases of the kind {parsed.drivername} are not supported; use sqlite or "
                 "mysql+pymysql"
             )
+        if credentials is not None:
+            _sign_in_with(self.engine, credentials)
         self._readers = self.engine.execution_options(reads_only=True)
 
     @classmethod
@@ -106,6 +111,12 @@ class Database:
                 connection.exec_driver_sql("SELECT 1")
         except SQLAlchemyError as error:
             raise Unavailable("the database does not answer; try again") from error
+
+
+def _sign_in_with(engine: Engine, credentials: Credentials) -> None:
+    @event.listens_for(engine, "do_connect")
+    def _fill_in(dialect: object, record: object, args: object, options: dict[str, Any]) -> None:
+        options["user"], options["password"] = credentials()
 
 
 def _may_succeed(error: DBAPIError) -> bool:

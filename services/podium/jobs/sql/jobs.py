@@ -150,6 +150,23 @@ def claim(session: Session, job_id: int, owner: str, now: datetime, until: datet
     )
 
 
+def hold(session: Session, job_id: int, owner: str, now: datetime, until: datetime) -> bool:
+    """Take a job for one step, due or not; False where another holds it or it has ended.
+
+    What the same owner held before it takes again: its last try has died.
+    """
+    free = or_(Job.owner.is_(None), Job.lease_until < now, Job.owner == owner)
+    values = {"owner": owner, "lease_until": until, "step_attempts": Job.step_attempts + 1}
+    held = update(Job).where(Job.id == job_id, Job.is_open.is_(True), free)
+    return bool(changed(session, held.values(**values)))
+
+
+def postpone(session: Session, job_id: int, due_at: datetime) -> None:
+    """Say when a job is to be looked at where nobody has done so before."""
+    held = update(Job).where(Job.id == job_id, Job.is_open.is_(True), Job.owner.is_(None))
+    changed(session, held.values(due_at=due_at))
+
+
 def heartbeat(session: Session, owner: str, ids: Collection[int], until: datetime) -> int:
     """Say that the owner still works on these."""
     held = update(Job).where(Job.id.in_(ids), Job.owner == owner)

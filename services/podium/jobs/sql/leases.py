@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
+from podium.jobs.failures import died
 from podium.jobs.sql.schema.work_tables import FrameBatch
 from podium.jobs.sql.statements import changed
 from podium.schemas.states import OPEN_BATCH, Priority
@@ -60,9 +61,14 @@ def claim(
 def claim_one(
     session: Session, owner: str, batch_id: int, *, now: datetime, until: datetime
 ) -> Claim | None:
-    """Take one batch that a stream has named, unless it is at work or has ended."""
-    lapsed = and_(FrameBatch.frame_batch_status == "processing", FrameBatch.lease_until < now)
-    free = or_(FrameBatch.frame_batch_status.in_(("pending", "submitted")), lapsed)
+    """Take one batch that a stream has named, unless another works on it or it has ended.
+
+    What the same owner held before is taken again: it has lost its memory, as a Lambda that is
+    given a record once more after a crash.
+    """
+    lost = or_(FrameBatch.lease_until < now, FrameBatch.owner == owner)
+    left = and_(FrameBatch.frame_batch_status == "processing", lost)
+    free = or_(FrameBatch.frame_batch_status.in_(("pending", "submitted")), left)
     taken = _take(session, owner, [batch_id], free, now=now, until=until)
     return taken[0] if taken else None
 
@@ -202,10 +208,10 @@ def _give_up(session: Session, held: Claim, values: Mapping[str, object], now: d
     )
 
 
-def recover(session: Session, job_id: int, *, tries: int, now: datetime) -> int:
+def recover(session: Session, job_id: int, *, tries: int, now: datetime) -> list[int]:
     """Offer the batches of workers that died again; one that killed ``tries`` of them has failed.
 
-    Gives how many were offered again.
+    Gives those that were offered again.
     """
     lapsed = and_(
         FrameBatch.job_id == job_id,
@@ -220,14 +226,15 @@ def recover(session: Session, job_id: int, *, tries: int, now: datetime) -> int:
         .values(
             frame_batch_status="failed",
             error_code="worker_died",
-            error_message=f"its worker died {tries} times while at work on it",
+            error_message=died("worker", tries),
             **free,
         ),
     )
-    offered = update(FrameBatch).where(lapsed)
-    return changed(
-        session, offered.values(frame_batch_status="submitted", available_at=now, **free)
-    )
+    ids = list(session.scalars(select(FrameBatch.id).where(lapsed)))
+    if ids:
+        offered = update(FrameBatch).where(FrameBatch.id.in_(ids), lapsed)
+        changed(session, offered.values(frame_batch_status="submitted", available_at=now, **free))
+    return ids
 
 
 def cancel_lapsed(session: Session, job_id: int, now: datetime) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,16 +13,18 @@ from sqlalchemy.orm import Session
 from podium.errors import NotFound
 from podium.jobs.sql import batches, videos
 from podium.jobs.sql.batches import NewBatch
+from podium.jobs.sql.schema.tables import Project
 from podium.jobs.sql.schema.work_tables import Job, Video
 from podium.schemas.jobs import JobParameters
+from podium.schemas.states import Priority
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
     """Frame batches to tell the stream of."""
 
-    project_id: int
-    priority: str
+    queue: str | None
+    priority: Priority
     ids: list[int]
 
 
@@ -38,7 +41,7 @@ def make(session: Session, video_id: int, *, usual_frames: int, now: datetime) -
         raise NotFound(f"there is no video {video_id}")
     # Locked, so that a cancel comes before all of this or after it.
     job = session.scalars(select(Job).where(Job.id == video.job_id).with_for_update()).one()
-    offer = Offer(job.project_id, job.priority, [])
+    offer = Offer(queue_of(session, job.project_id), cast(Priority, job.priority), [])
     if job.job_status != "submitting" or video.frame_count is None:
         return offer
     if video.video_status not in ("queued", "processing"):
@@ -59,6 +62,13 @@ def make(session: Session, video_id: int, *, usual_frames: int, now: datetime) -
     videos.transition(session, video_id, "queued", "processing", now)
     offer.ids.extend(batches.pending(session, video_id))
     return offer
+
+
+def queue_of(session: Session, project_id: int) -> str | None:
+    """The stream that a project names."""
+    return session.scalars(
+        select(Project.project_queue_arn).where(Project.id == project_id)
+    ).one_or_none()
 
 
 def _cut(frames: int, step: int, size: int, results: str) -> Iterator[NewBatch]:

@@ -1,14 +1,20 @@
-"""``check``: count what has ended, give the work of dead workers to others, write progress."""
+"""``check``: count what has ended, give the work of dead workers to others, write progress.
+
+A stream is told again of what was offered anew, and of what has waited for long without a sign:
+records may be lost, or have expired.
+"""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import cast
 
-from podium.jobs.environment import Environment
+from podium.jobs.environment import Environment, Stream
 from podium.jobs.oplog import action
 from podium.jobs.principal import SYSTEM
-from podium.jobs.sql import checking
+from podium.jobs.sql import batches, checking, jobs, submitting
 from podium.jobs.sql.checking import Checked
+from podium.schemas.states import Priority
 
 __all__ = ["Checked", "check"]
 
@@ -18,6 +24,7 @@ def check(env: Environment, job_id: int) -> Checked:
 
     Raises:
         NotFound: there is no such job.
+        Unavailable: the stream does not take what it is told.
     """
     with action(env.log, "check", job_id=job_id) as outcome:
         tries = env.timing.steps["consume"].tries
@@ -25,4 +32,18 @@ def check(env: Environment, job_id: int) -> Checked:
             SYSTEM, partial(checking.check, job_id=job_id, tries=tries, now=env.now())
         )
         outcome |= {"state": checked.state, "pending": checked.pending}
+        if env.stream is not None and checked.state == "processing":
+            outcome["told_again"] = _tell_again(env, env.stream, job_id, checked)
         return checked
+
+
+def _tell_again(env: Environment, stream: Stream, job_id: int, checked: Checked) -> int:
+    silent_s, now = env.timing.silent_s, env.now()
+    quiet = partial(batches.untold, job_id=job_id, silent_s=silent_s, now=now)
+    ids = sorted({*checked.recovered, *env.database.read(SYSTEM, quiet)})
+    if ids:
+        job = env.database.read(SYSTEM, partial(jobs.get, job_id=job_id))
+        queue = env.database.read(SYSTEM, partial(submitting.queue_of, project_id=job.project_id))
+        stream.put(queue, cast(Priority, job.priority), ids)
+        env.database.write(SYSTEM, partial(batches.mark_told, ids=ids, now=now))
+    return len(ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +16,7 @@ from podium.jobs.environment import Environment
 from podium.jobs.objects import job_folder
 from podium.jobs.oplog import action
 from podium.jobs.principal import SYSTEM
-from podium.jobs.sql import collecting
+from podium.jobs.sql import collecting, jobs
 from podium.jobs.sql.collecting import Ended, OpenVideo
 from podium.schemas.jobs import JobError
 from podium.schemas.states import JobState
@@ -32,8 +33,14 @@ class _Results:
     files: list[OutputFile] = field(default_factory=list)
 
 
-def collect(env: Environment, job_id: int, *, ends_as: JobState | None = None) -> JobState:
-    """Bring the results of a job together and end it; gives the state that it ended in.
+def collect(
+    env: Environment,
+    job_id: int,
+    *,
+    ends_as: JobState | None = None,
+    seconds: float | None = None,
+) -> JobState:
+    """Bring the results of a job together and end it; gives the state that it is in then.
 
     Every video for itself: one that fails keeps no other from its results. A video that was
     collected before stays as it is.
@@ -42,6 +49,8 @@ def collect(env: Environment, job_id: int, *, ends_as: JobState | None = None) -
         env: What to work with.
         job_id: Of the job.
         ends_as: ``canceled`` or ``expired``: what is there is merged, but not postprocessed.
+        seconds: After half of them no further video is begun, and the job stays as it is for
+            another call; None: as long as it takes.
 
     Raises:
         Unavailable, Overloaded, StageFailed, DeadlineExceeded: postprocessing may succeed later.
@@ -50,8 +59,13 @@ def collect(env: Environment, job_id: int, *, ends_as: JobState | None = None) -
         listed = partial(
             collecting.open_videos, job_id=job_id, tries=env.timing.steps["collect"].tries
         )
-        for video in env.database.read(SYSTEM, listed):
-            there = _collected(env, video, ends_as)
+        begun = time.monotonic()
+        for number, video in enumerate(env.database.read(SYSTEM, listed)):
+            left = None if seconds is None else seconds - (time.monotonic() - begun)
+            if number and left is not None and seconds is not None and left < seconds / 2:
+                outcome |= {"videos": number}
+                return env.database.read(SYSTEM, partial(jobs.status, job_id=job_id)).state
+            there = _collected(env, video, ends_as, left)
             _keep_files(env, video, there)
             env.database.write(
                 SYSTEM,
@@ -74,7 +88,9 @@ def collect(env: Environment, job_id: int, *, ends_as: JobState | None = None) -
         return ended
 
 
-def _collected(env: Environment, video: OpenVideo, ends_as: JobState | None) -> _Results:
+def _collected(
+    env: Environment, video: OpenVideo, ends_as: JobState | None, seconds: float | None
+) -> _Results:
     if not video.result_keys:
         if ends_as is not None:
             return _Results(ends_as)
@@ -100,7 +116,7 @@ def _collected(env: Environment, video: OpenVideo, ends_as: JobState | None) -> 
         "output": env.objects.address(video.results_folder),
     }
     try:
-        done = env.tiers.postprocess(env.gateway(video.gateway_url), body)
+        done = env.tiers.postprocess(env.gateway(video.gateway_url), body, seconds=seconds)
     except PodiumError as error:
         if not failures.is_final(error) and not video.is_last_try:
             raise

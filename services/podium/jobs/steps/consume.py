@@ -21,37 +21,45 @@ from podium.schemas.results import PipelineResult
 Outcome = Literal["done", "duplicate", "retry", "dead"]
 
 
-def consume(env: Environment, batch_id: int, owner: str) -> Outcome:
+def consume(
+    env: Environment, batch_id: int, owner: str, *, seconds: float | None = None
+) -> Outcome:
     """Do one frame batch that a stream has named.
 
     Args:
         env: What to work with.
         batch_id: Of the frame batch.
-        owner: Who works on it.
+        owner: Who works on it; the same owner takes up again what it held before.
+        seconds: How long it may take and is held, for who keeps no heart-beat; None: as the table
+            of times says.
 
     Returns:
         ``done``; ``duplicate``: it is done, or another works on it; ``retry``: it is offered
         again; ``dead``: it has ended without a result.
     """
-    now, until = env.now(), env.lease_until()
+    now = env.now()
+    until = env.lease_until() if seconds is None else now + timedelta(seconds=seconds)
     held = env.database.write(
         SYSTEM, partial(leases.claim_one, owner=owner, batch_id=batch_id, now=now, until=until)
     )
-    return "duplicate" if held is None else work_on(env, held)
+    return "duplicate" if held is None else work_on(env, held, seconds=seconds)
 
 
-def work_on(env: Environment, held: Claim) -> Outcome:
+def work_on(env: Environment, held: Claim, *, seconds: float | None = None) -> Outcome:
     """Do a frame batch that is held: call the pipeline, keep the result, say that it is there."""
     ids = {"job_id": held.job_id, "video_id": held.video_id, "frame_batch_id": held.id}
     with action(env.log, "consume", **ids, attempt=held.attempt) as outcome:
         try:
             work = env.database.read(SYSTEM, partial(jobs.work, job_id=held.job_id))
+            tries = env.timing.steps["consume"].tries
             if work.is_canceling:
                 result: Outcome = _dropped(env, held)
-            elif not _is_there(env, held):
-                env.objects.put(held.results_key, _call(env, held, work), once=True)
+            elif _is_there(env, held):  # a worker died between its last two steps
                 result = _done(env, held)
-            else:  # a worker died between its last two steps
+            elif held.attempt > tries:
+                result = _dead(env, held, "worker_died", failures.died("worker", tries))
+            else:
+                env.objects.put(held.results_key, _call(env, held, work, seconds), once=True)
                 result = _done(env, held)
         except Exception as error:
             outcome["error"] = error.message if isinstance(error, PodiumError) else repr(error)
@@ -60,7 +68,7 @@ def work_on(env: Environment, held: Claim) -> Outcome:
         return result
 
 
-def _call(env: Environment, held: Claim, work: Work) -> bytes:
+def _call(env: Environment, held: Claim, work: Work, seconds: float | None) -> bytes:
     body: dict[str, Any] = {
         **work.parameters.frames,
         "uri": held.input_address,
@@ -69,7 +77,11 @@ def _call(env: Environment, held: Claim, work: Work) -> bytes:
         "step": held.step,
     }
     answer = env.tiers.run(
-        env.gateway(work.gateway_url), work.endpoint, body, idempotency_key=f"frame-batch-{held.id}"
+        env.gateway(work.gateway_url),
+        work.endpoint,
+        body,
+        idempotency_key=f"frame-batch-{held.id}",
+        seconds=seconds,
     )
     try:
         frames = len(PipelineResult.model_validate_json(answer).frames)

@@ -20,6 +20,7 @@ def submit(env: Environment, video_id: int) -> int:
 
     Raises:
         NotFound: there is no such video.
+        Unavailable: the stream does not take them.
     """
     with action(env.log, "submit", video_id=video_id) as outcome:
         frames, now = env.timing.batch_frames, env.now()
@@ -28,7 +29,8 @@ def submit(env: Environment, video_id: int) -> int:
         )
         for first in range(0, len(offer.ids), _AT_ONCE):
             ids = offer.ids[first : first + _AT_ONCE]
-            env.stream.put(offer.project_id, offer.priority, ids)
+            if env.stream is not None:
+                env.stream.put(offer.queue, offer.priority, ids)
             env.database.write(SYSTEM, partial(batches.mark_submitted, ids=ids, now=env.now()))
         outcome["batches"] = len(offer.ids)
         return len(offer.ids)

@@ -1,0 +1,44 @@
+"""Clients of AWS: credentials of the role, addresses by the environment, errors of our tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from podium.errors import Unavailable
+
+_CONNECT_S, _READ_S, _TRIES = 5, 30, 5
+
+
+def client(service: str, region: str) -> Any:
+    """A client for all threads; ``AWS_ENDPOINT_URL`` leads it to an emulator."""
+    return boto3.client(
+        service,
+        region_name=region,
+        config=Config(
+            connect_timeout=_CONNECT_S,
+            read_timeout=_READ_S,
+            retries={"mode": "standard", "total_max_attempts": _TRIES},
+        ),
+    )
+
+
+@contextmanager
+def aws_errors(what: str) -> Iterator[None]:
+    """Report what AWS refuses as Unavailable: with what is set up right, it passes.
+
+    Raises:
+        Unavailable: names what did not answer, and the code of the refusal.
+    """
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "no code")
+        raise Unavailable(f"{what} refuses ({code}); try again") from error
+    except BotoCoreError as error:
+        raise Unavailable(f"{what} does not answer; try again") from error
