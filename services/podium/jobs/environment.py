@@ -18,7 +18,6 @@ from podium.jobs.sql.database import Database
 from podium.jobs.timing import Timing
 from podium.schemas.states import Priority
 
-
 _log = logging.getLogger("podium.jobs")
 
 

@@ -214,3 +214,13 @@ def test_new_connections_sign_in_with_the_secret_of_now(mariadb_url: str) -> Non
         database.check()
     database.check()
     database.close()
+
+
+def test_a_job_that_is_made_waits_for_housekeeping_where_the_workflow_does_not_answer(
+    sqlite: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    env = make_world(sqlite, tmp_path, None).env
+    env.start(1)  # controllers look for themselves
+    missing = "arn:aws:states:us-east-1:123456789012:stateMachine:none"
+    replace(env, workflow=StepFunctions(missing, REGION)).start(1)
+    assert "job 1 waits for housekeeping" in caplog.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete as delete_rows
@@ -9,7 +11,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from podium.errors import Forbidden, NotFound, Outdated
-from podium.jobs.secrets import new_webhook_secret
 from podium.jobs.sql import catalogue
 from podium.jobs.sql.catalogue import Kind, page_of, read_cursor
 from podium.jobs.sql.schema.tables import Webhook
@@ -19,6 +20,8 @@ from podium.jobs.sql.tenancy import principal_of
 from podium.schemas import objects as schemas
 from podium.schemas.base import Page
 from podium.schemas.objects import NewWebhook, WebhookCreate, WebhookUpdate
+
+_SECRET_BYTES = 24
 
 WEBHOOK = Kind("webhook", Webhook, schemas.Webhook, {})
 
@@ -33,7 +36,7 @@ def create(session: Session, wanted: WebhookCreate, now: datetime) -> NewWebhook
         webhook_url=wanted.webhook_url,
         events=list(wanted.events),
         enabled=True,
-        secret=new_webhook_secret(),
+        secret=_new_secret(),
         created_at=now,
         updated_at=now,
     )
@@ -85,7 +88,7 @@ def update(
     if wanted.enabled is not None:
         row.enabled, row.disabled_reason = wanted.enabled, None
     if wanted.rotate_secret:
-        row.earlier_secret, row.secret = row.secret, new_webhook_secret()
+        row.earlier_secret, row.secret = row.secret, _new_secret()
         row.earlier_secret_until = now + timedelta(seconds=overlap_s)
     row.updated_at = now
     session.flush()
@@ -125,3 +128,8 @@ def _row(session: Session, webhook_id: int) -> Webhook:
 
 def _with_secret(row: Webhook, secret: str | None) -> NewWebhook:
     return NewWebhook(**schemas.Webhook.model_validate(row).model_dump(), secret=secret)
+
+
+def _new_secret() -> str:
+    """A secret as Standard Webhooks writes it."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
