@@ -55,14 +55,14 @@ def create_service_app(
         summary: One line for the OpenAPI page.
         routers: Routes beyond the Open Inference Protocol.
         resource: Opened before the first request, closed after the last (client pools, stores).
-        metrics: The service's metrics, where its models observe into them.
+        metrics: The service's metrics, where its models count, too; None: new ones.
         raw_routes: Routes that every frame passes; they are matched before all others.
-        control: Loads and unloads models, where that can be done.
-        middleware: Sees a request before it is admitted, the first one first.
-        streamed: Beginnings of paths -> largest body there, which is never held as a whole.
+        control: Loads and unloads models, where the service can do that.
+        middleware: Called before admission, in this order.
+        streamed: Path prefix -> largest body in bytes, for bodies that are never held as a whole.
 
     Raises:
-        SetupError: traces are asked for but cannot be exported.
+        SetupError: traces are configured but cannot be exported.
     """
     metrics = metrics or Metrics(service)
     tracing = Tracing(service, settings.otlp_endpoint) if settings.otlp_endpoint else None

@@ -30,13 +30,13 @@ from podium.serving.observing.logs import configure_logging
 S = TypeVar("S", bound=ServiceSettings)
 
 _GC_THRESHOLD = 20_000
-"""A request makes some hundred objects, nearly all of which reference counts free."""
+"""High, because a request makes hundreds of objects, and reference counting frees nearly all."""
 
 WITH_PARENT = "--with-parent"
-"""Argument of a service that is to stop when its standard input is closed."""
+"""Argument that makes a service stop when its standard input is closed."""
 
 ABANDON_S = 3.0
-"""How long threads may go on after the last answer, such as with what a client has given up."""
+"""How long threads may work after the last answer, such as on requests that were given up."""
 
 _log = logging.getLogger("podium.server")
 
@@ -61,7 +61,7 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
         _log.critical("%s", error.message)
         sys.exit(1)
     gc.collect()
-    gc.freeze()  # what lives as long as the process need not be looked at again
+    gc.freeze()  # the collector skips objects that live as long as the process
     gc.set_threshold(_GC_THRESHOLD)
     limit = SlowClientLimit(settings.slow_client_s, settings.slow_client_bytes_per_s)
     protocol = functools.partial(ServiceProtocol, slow_client_limit=limit)
@@ -82,7 +82,7 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
 
 
 def _stop_with_parent() -> None:
-    """Wait for the end of standard input, whose other end the parent holds, and stop."""
+    """Stop when standard input ends: the parent holds its other end."""
     while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
@@ -91,8 +91,8 @@ def _stop_with_parent() -> None:
 class DrainingServer(uvicorn.Server):
     """Drains on the first signal and stops on the second.
 
-    Draining: readiness is 503 at once and new work is refused with 503, so that callers go to
-    another replica; what has been taken on is finished; the listener closes last.
+    While draining, readiness and new requests get 503, so that callers use another replica.
+    Requests in flight are finished; then the listener closes.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class DrainingServer(uvicorn.Server):
 
 
 def _exit_soon() -> None:
-    """End the process in a moment, even while threads work: the interpreter would wait for them."""
+    """End the process soon even if threads still work; the interpreter would wait for them."""
     abandon = threading.Timer(ABANDON_S, _abandon_threads)
     abandon.daemon = True
     abandon.start()

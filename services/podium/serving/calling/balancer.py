@@ -1,4 +1,4 @@
-"""Spreads calls over the replicas of a service, and keeps away from those that fail."""
+"""Spreads calls over the replicas of a service and avoids those that fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from podium.serving.calling.endpoints import Endpoints
 _EJECT_AFTER = 3  # failures in a row
 _EJECT_S = 1.0  # doubles with every ejection in a row
 _MAX_EJECT_S = 30.0
-_HUNG_S = 1.0  # without an answer to anybody
+_HUNG_S = 1.0  # time without an answer to any caller
 
 
 @dataclass(eq=False, slots=True)
@@ -33,7 +33,7 @@ class Balancer:
 
     Two random replicas are compared and the less loaded one is taken, which is nearly as good as
     comparing all and does not herd (Mitzenmacher, IEEE TPDS 2001). A replica that fails three
-    times in a row is left alone for a second, and twice as long each time it does so again.
+    times in a row gets no calls for a second, and for twice as long after each further failure.
 
     Args:
         stage: Name that errors carry.
@@ -53,8 +53,8 @@ class Balancer:
 
         Args:
             rows: Weight of the call.
-            avoid: Addresses that have just failed; taken only if there is no other.
-            only: The one address that will do, known or not.
+            avoid: Addresses that have just failed; chosen only if there is no other.
+            only: The one address to choose, whether it is known or not.
 
         Raises:
             Unavailable: there is no replica at all.
@@ -76,21 +76,21 @@ class Balancer:
         now = time.monotonic()
         healthy = [r for r in replicas if r.ejected_until <= now]
         untried = [r for r in replicas if r.address not in avoid]
-        # An ejected replica may be back; one that has just failed this very call is not.
+        # An ejected replica may have recovered; one that has just failed this call has not.
         candidates = [r for r in healthy if r in untried] or untried or healthy or replicas
         pair = random.sample(candidates, min(2, len(candidates)))
         return min(pair, key=lambda r: r.in_flight_rows)
 
     @staticmethod
     def succeeded(replica: Replica) -> None:
-        """The replica has answered, whatever it said."""
+        """Note that the replica answered, with success or an error."""
         replica.answered_at = time.monotonic()
         replica.failures = 0
         replica.ejected_until = 0.0
 
     @staticmethod
     def failed(replica: Replica) -> None:
-        """The replica did not answer, or said that it is broken or leaving."""
+        """Note that the replica did not answer, is broken or is shutting down."""
         replica.failures += 1
         if replica.failures >= _EJECT_AFTER:
             backoff = _EJECT_S * 2 ** min(replica.failures - _EJECT_AFTER, 10)
@@ -98,21 +98,21 @@ class Balancer:
 
     @classmethod
     def silent(cls, replica: Replica, since: float) -> None:
-        """A call that began at ``since`` has got no answer in its time.
+        """Note that a call that began at ``since`` timed out; a failure only if the replica hangs.
 
-        A replica that meanwhile answers others is slow, and may be so because of its load, which
-        would only move to the rest; and a short time says nothing.
+        A replica that answered other calls meanwhile is slow, perhaps overloaded: ejecting it
+        would only move its load to the others. A timeout shorter than a second proves nothing.
         """
         if time.monotonic() - max(since, replica.answered_at) >= _HUNG_S:
             cls.failed(replica)
 
 
 class RetryBudget:
-    """Lets retries be a fixed share of the calls, so that they cannot multiply a load.
+    """Limits retries to a share of the calls, so that they cannot multiply a load.
 
     Args:
         share: Retries per first attempt.
-        burst: Retries that may be made at once after a quiet time.
+        burst: Retries that are allowed at once after a quiet time.
     """
 
     def __init__(self, share: float = 0.2, burst: float = 20.0) -> None:
@@ -125,7 +125,7 @@ class RetryBudget:
         self._tokens = min(self._burst, self._tokens + self._share)
 
     def may_retry(self) -> bool:
-        """Take a retry out of the budget, if there is one."""
+        """Take a retry out of the budget; False when it is empty."""
         if self._tokens < 1:
             return False
         self._tokens -= 1

@@ -49,8 +49,8 @@ T = TypeVar("T")
 _MAX_ATTEMPTS = 5
 _PROBE_S = 0.5
 _MOST_LOSSES = 2
-"""One replica may be lost by chance while it works on a request. After two, the request is
-suspected of killing them: all would follow."""
+"""One replica may die by chance while it works on a request. After two, the request itself is
+suspected: sent on, it could kill all replicas."""
 _BACKOFF_S = 0.05
 _MAX_BACKOFF_S = 2.0
 
@@ -58,22 +58,21 @@ _MAX_BACKOFF_S = 2.0
 class OipClient:
     """A client of one stage, over all its replicas.
 
-    Calls are idempotent. What fails for a reason that another replica, or the same one a little
-    later, need not have (no connection, 429, 502, 503, 504) is tried again with full jitter,
-    within the deadline and the retry budget. Lost connections are outside the budget: a replica
-    that dies fails all its calls at once, and works on them no more. A request that was in work on
-    two replicas when they died is not passed on to a third.
+    Calls are idempotent. Failures that may pass (no connection, 429, 502, 503, 504) are retried
+    with full jitter, within the deadline and the retry budget. Lost connections are outside the
+    budget: a replica that dies fails all its calls at once and works on none of them. A request
+    that two replicas were working on when they died is not sent to a third.
 
-    A model whose run takes minutes is better not run twice at the same time: where it is not
-    ``repeatable``, only runs that no replica has begun are tried again.
+    A model whose run takes minutes should not run twice at the same time: where it is not
+    ``repeatable``, a call is retried only if no replica has begun it.
 
     Args:
         connections: To the replicas; shared by the stages.
-        stage: Name that errors carry.
+        stage: Name of the stage in errors.
         endpoints: Where the replicas are.
-        metrics: Where to count; None: nowhere that anybody looks.
+        metrics: Where to count; None: the calls are not counted.
         timeout_s: The longest wait for an answer.
-        repeatable: Whether a model is run again while a replica may still be running it.
+        repeatable: Whether a model may be run again while a replica may still be running it.
     """
 
     def __init__(
@@ -110,14 +109,14 @@ class OipClient:
             model: ``name`` or ``name@version``.
             inputs: Named arrays.
             parameters: Request parameters.
-            address: Base URL of the one replica that can answer, where that matters; then
-                only 429 is tried again.
-            call: Name in metrics and timings, where a stage answers several; None: the stage's.
+            address: Base URL of the only replica that can answer; then only 429 is retried.
+                None: any replica.
+            call: Name in metrics and timings, for a stage with several models; None: the stage.
 
         Raises:
-            Unprocessable: replicas die of the request.
-            PodiumError: what the stage answered, or Unavailable when it does not answer;
-                StageFailed in place of the latter when the run may not be repeated.
+            Unprocessable: two replicas died while they worked on the request.
+            PodiumError: the error that the stage answered; Unavailable when it does not answer,
+                or StageFailed instead when the run may not be repeated.
         """
         path = f"{_model_path(model)}/infer"
         rows = max(1, max((a.shape[0] if a.ndim else 1 for a in inputs.values()), default=1))
@@ -141,7 +140,7 @@ class OipClient:
             current_request().add_call(name, seconds)
 
     def _note_transfer(self, call: str, seconds: float, headers: Mapping[str, str]) -> None:
-        """What the stage did not spend on a call, it spent on the way."""
+        """Count as transfer the time of a call that the stage did not report as its own."""
         phases = read_server_timing(headers.get("server-timing", ""))
         if "total" in phases:
             transfer_s = max(0.0, seconds - phases["total"] + phases.get("receive", 0.0))
@@ -180,7 +179,7 @@ class OipClient:
                 except _RETRYABLE as error:
                     self._judge(replica, error, started)
                     if not repeatable and isinstance(error, _AnswerLost | _ProxyFailed):
-                        # Not Unavailable: callers take that for leave to try again.
+                        # Not Unavailable: callers retry that.
                         raise StageFailed(error.message) from None
                     if not repeatable and isinstance(error, DeadlineExceeded):
                         raise
@@ -210,13 +209,13 @@ class OipClient:
             except asyncio.CancelledError:
                 if remaining_s() > 0:
                     raise
-                raise failed from None  # the time is up: as where the pause would be too long
+                raise failed from None  # the time is up during the pause
             finally:
-                del failed  # its traceback has this frame, which has what was sent
+                del failed  # its traceback keeps this frame, and so the data that was sent
         raise AssertionError("unreachable")
 
     async def _has_died(self, replica: Replica, error: PodiumError) -> bool:
-        """Whether a replica died at work; one that still answers lost the connection alone."""
+        """Whether a replica died at work; if it still answers, only the connection was lost."""
         if not isinstance(error, _AnswerLost):
             return False
         try:
@@ -227,7 +226,7 @@ class OipClient:
         return False
 
     def _judge(self, replica: Replica, error: PodiumError, started: float) -> None:
-        """A full queue is a sign of health; anything else that is retried is not."""
+        """Tell the balancer of a failed attempt; a full queue is a sign of health."""
         ejected_until = replica.ejected_until
         if isinstance(error, _NoAnswer):
             self.balancer.silent(replica, started)
@@ -254,7 +253,7 @@ class OipClient:
         except asyncio.CancelledError:
             if remaining_s() > 0:
                 raise
-            # An outer time limit was quicker than that of this call; still, this stage was slow.
+            # An outer time limit ended this call; the error still names the slow stage.
             raise _NoAnswer(f"{self.stage}: no answer in time") from None
         except ConnectError as error:
             raise _ConnectionLost(f"{self.stage}: does not answer ({error})") from None
@@ -266,7 +265,7 @@ class OipClient:
         return answer
 
     def _patience_s(self) -> float:
-        """What is left of the request's budget, and no more than the longest wait for a stage."""
+        """The timeout of a call: the rest of the request's budget, at most ``timeout_s``."""
         # A little less than the budget, so that the error names the stage that was slow.
         left = remaining_s()
         return min(self._timeout_s, max(0.001, left - min(0.05, 0.1 * left)))
@@ -281,24 +280,24 @@ class _AnswerLost(_ConnectionLost):
 
 
 class _ProxyFailed(Unavailable):
-    """What is in between lost the replica, or did not reach it in time."""
+    """A proxy lost the replica, or did not reach it in time."""
 
 
 class _NoAnswer(DeadlineExceeded):
-    """The replica was still silent when the time was up."""
+    """The replica did not answer in time."""
 
 
 _RETRYABLE = (Overloaded, Unavailable, DeadlineExceeded)
 
 
 def _pause_s(attempt: int, error: PodiumError) -> float:
-    """A replica that says when to come back is believed."""
+    """The pause before the next attempt; ``Retry-After`` of the replica counts."""
     told_s = error.retry_after_s if isinstance(error, Overloaded) else 0.0
     return backoff_s(attempt, first_s=_BACKOFF_S, longest_s=_MAX_BACKOFF_S, told_s=told_s)
 
 
 def _timeout() -> dict[str, Parameter]:
-    """What is left of the budget, as the protocol's ``timeout`` in microseconds."""
+    """The rest of the budget, as the protocol's ``timeout`` in microseconds."""
     left = remaining_s()
     return {"timeout": max(1, int(left * 1e6))} if math.isfinite(left) else {}
 
@@ -311,13 +310,13 @@ def _model_path(model: str) -> str:
 def _error(stage: str, status: int, data: bytes, headers: Mapping[str, str]) -> PodiumError:
     message = read_error(data)
     kind = BY_STATUS.get(status, StageFailed)
-    if status in (408, 502):  # 408: we were too slow, or the network between us
+    if status in (408, 502):  # 408: this client or the network was too slow
         kind = _ProxyFailed
     if kind is Overloaded:
         return Overloaded(message, retry_after_s=_retry_after_s(headers))
     if kind is StageFailed or issubclass(kind, NotFound | Unavailable | DeadlineExceeded):
         return kind(message if message.startswith(stage) else f"{stage}: {message}")
-    return kind(message)  # the caller's mistake: the stage has named the field
+    return kind(message)  # a mistake of the caller: the message of the stage names the field
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float:

@@ -1,13 +1,13 @@
 """Keep-alive HTTP/1.1 connections to other services, with little work per call.
 
-What services need is here: bodies in parts that are never joined, answers of known length or in
-chunks, one time limit. There are no redirects, cookies, proxies or compression.
+Bodies are sent in parts that are never joined; answers have a known length or come in chunks.
+There are no redirects, cookies, proxies or compression.
 
-Why not aiohttp, which the gateway's image has: a call costs the gateway 31 CPU-us here and 164
-there with 1 kB, 50 and 209 with a crop of 147 kB, 260 and 680 with a detector image of 519 kB
+Why not aiohttp, which the gateway's image has: a call with 1 kB costs the gateway 31 CPU-us here
+and 164 with aiohttp; with a crop of 147 kB 50 and 209, with a detector image of 519 kB 260 and 680
 (fastest of 12 rounds each, 8 in flight, uvloop, 2 cores of an AMD EPYC, 2026-11). A JPEG makes
 four calls, so aiohttp would add 0.8 CPU-ms to the 9.2 that the services spend on one (no-op
-models), whose goal of 4 above one process is already missed by 0.2.
+models). The goal of at most 4 more than one process is already missed by 0.2.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ConnectError(Exception):
 
 
 class AnswerLostError(Exception):
-    """The connection ended before the answer did, or what came is not HTTP."""
+    """The connection ended before the answer did, or the answer is not HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class HttpAnswer:
 
 
 class Connections:
-    """Connections by origin, open while entered; calls beyond the idle ones open new ones.
+    """A pool of connections by origin; a call takes an idle one or opens a new one.
 
     Args:
-        keep_alive_s: Idle connections are dropped after this time, well before a server closes
-            them, so that no request is lost on a connection that is just being closed.
+        keep_alive_s: Idle connections are dropped after this time. It is shorter than the
+            servers' own, so that no request is lost on a connection that a server just closes.
         connect_s: How long to wait for a connection.
     """
 
@@ -83,13 +83,13 @@ class Connections:
         Args:
             method: ``GET`` or ``POST``.
             origin: Such as ``http://10.0.0.7:8000``, without a path.
-            path: What to ask for.
-            headers: Beside ``host`` and ``content-length``.
+            path: Path and query.
+            headers: All but ``host`` and ``content-length``, which are added.
             body: Parts, sent one after the other.
 
         Raises:
-            ConnectError: nobody listens there, or not in time.
-            AnswerLostError: the answer is lost.
+            ConnectError: no connection, or not in time; nothing was sent.
+            AnswerLostError: the connection ended before the answer did.
         """
         if not self._open:
             raise ConnectError("the service is shutting down")
@@ -133,7 +133,7 @@ class Connections:
         except TimeoutError:
             raise ConnectError("no connection in time") from None
         except OSError as error:
-            number = error.errno or 0  # asyncio rewords it; negative: a name that is not known
+            number = error.errno or 0  # asyncio rewords the text; negative: an unknown host name
             reason = os.strerror(number) if number > 0 else error.strerror
             raise ConnectError(reason or type(error).__name__) from None
         return connection
@@ -154,11 +154,11 @@ class _Connection(asyncio.Protocol):
 
     @property
     def closed(self) -> bool:
-        """Whether no request can be sent any more."""
+        """Whether no more requests can be sent."""
         return self._transport is None or self._transport.is_closing()
 
     def close(self) -> None:
-        """Close it now; what is not yet sent is dropped."""
+        """Close it now; unsent data is dropped."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -189,7 +189,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._fail(type(exc).__name__ if exc else "closed by the other side")
-        del self._parser  # it keeps this connection, and would until the garbage collector passes
+        del self._parser  # refers back here: the cycle would wait for the garbage collector
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
@@ -202,7 +202,7 @@ class _Connection(asyncio.Protocol):
             return  # an interim answer such as 100 Continue
         unsent = self._transport is not None and self._transport.get_write_buffer_size() > 0
         self.reusable = self._parser.should_keep_alive() and not unsent
-        # An idle connection keeps nothing of its last answer, which may have megabytes.
+        # An idle connection must not keep its last answer, which may have megabytes.
         answered, self._answered = self._answered, None
         headers, self._headers = self._headers, {}
         parts, self._body = self._body, []

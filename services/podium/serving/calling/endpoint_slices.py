@@ -22,16 +22,16 @@ _PATH = "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices"
 
 
 class EndpointSliceEndpoints:
-    """Addresses of the ready pods behind a Service, as they come and go.
+    """Addresses of the ready pods behind a Service, kept up to date.
 
-    Until the API server has answered, and where it must not be asked (403) or there is none, the
-    addresses come from DNS. Later they stay as last known while it is away.
+    Until the API server has answered, or if it refuses (403) or is missing, the addresses come
+    from DNS. Later, while it is unreachable, the last known addresses stay.
 
     Args:
-        api: Where to ask.
+        api: The API server.
         host: ``service`` or ``service.namespace``; DNS must know it too.
         port: Port of the pods.
-        zone: Zone whose pods are preferred, while any of them is ready; None: all alike.
+        zone: Zone whose pods are preferred while any of them is ready; None: no preference.
         idle_s: See ``Watch``.
     """
 
@@ -86,20 +86,19 @@ class EndpointSliceEndpoints:
 
 
 def pod_addresses(slices: Iterable[Object], zone: str | None = None) -> list[str]:
-    """The addresses that new requests go to, as kube-proxy chooses them.
+    """The addresses that get new requests, chosen as kube-proxy does.
 
-    Ready pods get requests, and terminating ones are left to finish theirs. Where no pod is ready,
-    those do that end but still serve (KEP-1669). With a zone, its pods come first: those that the
-    control plane has assigned to it (hints, for a Service with ``trafficDistribution``) or, without
-    hints, those that run in it. The pods of a dual-stack Service are listed once per family: IPv4
-    is taken where there is any.
+    Ready pods get requests. If no pod is ready, those get them that are terminating and still
+    serve (KEP-1669). With a zone, only its pods are taken while it has any: those that the control
+    plane assigned to it (hints, for a Service with ``trafficDistribution``) or, without hints,
+    those that run in it. A dual-stack Service lists its pods once per family: IPv4 is preferred.
 
     Args:
         slices: All ``discovery.k8s.io/v1`` EndpointSlices of one Service.
-        zone: Preferred zone; None: none.
+        zone: Preferred zone; None: no preference.
 
     Returns:
-        IP addresses without repetition, sorted.
+        IP addresses, sorted, each once.
     """
     by_family: dict[str, list[Object]] = {"IPv4": [], "IPv6": []}
     for one in slices:
@@ -116,7 +115,7 @@ def pod_addresses(slices: Iterable[Object], zone: str | None = None) -> list[str
 
 
 def _is(endpoint: Object, condition: str, *, unknown: bool = True) -> bool:
-    """A condition; the API has an unknown ``ready`` or ``serving`` mean yes."""
+    """A condition of an endpoint; in the API an absent ``ready`` or ``serving`` means yes."""
     value = (endpoint.get("conditions") or {}).get(condition)
     return unknown if value is None else bool(value)
 

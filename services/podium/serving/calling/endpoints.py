@@ -80,17 +80,17 @@ def base_url(host: str, port: int) -> str:
 def read_endpoints(
     value: str, *, setting: str, pods: Callable[[str, int], Endpoints] | None = None
 ) -> Endpoints:
-    """Endpoints as a setting gives them.
+    """Read a setting that says where a service is.
 
     Args:
-        value: ``http://host:port``, several of them with commas between,
+        value: ``http://host:port``, several of them separated by commas,
             ``dns://host:port`` for every address of a name, or ``kubernetes://service:port`` for
             the pods of a Service.
         setting: Name of the setting, for the error.
-        pods: Makes the last of these out of Service and port; None: they cannot be had here.
+        pods: Makes the endpoints of a Service and port; None: ``kubernetes://`` is refused.
 
     Raises:
-        SetupError: none of these.
+        SetupError: the value has none of these forms.
     """
     urls = [url.strip() for url in value.split(",") if url.strip()]
     parts = [urlsplit(url) for url in urls]

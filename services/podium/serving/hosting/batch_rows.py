@@ -1,4 +1,4 @@
-"""Rows on their way through an engine: joined to a batch, computed, dealt out to their requests."""
+"""Rows of requests: joined to a batch, run through an engine, handed back to their requests."""
 
 from __future__ import annotations
 
@@ -17,21 +17,25 @@ Run = Callable[[Tensors], dict[str, NDArray[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """Outputs of one request; failed rows hold NaN (or 0), or nothing where rows are grouped."""
+    """Outputs of one request.
+
+    Failed rows hold NaN (0 in whole numbers). Where outputs name their input row (``row_index``),
+    failed rows are missing instead.
+    """
 
     outputs: dict[str, NDArray[Any]]
-    failed: dict[int, str]  # row -> why
+    failed: dict[int, str]  # row -> reason
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class RequestRows:
-    """The rows of one request, and what has come back of them.
+    """The rows of one request, and the outputs so far.
 
     Attributes:
         inputs: The rows.
-        count: How many.
-        row_index: Name of the output that says which input row each row of the outputs is of;
-            None where there is one for each.
+        count: Number of rows.
+        row_index: Name of the output that holds, for each row of the outputs, the number of its
+            input row; None: the outputs have one row for each input row, in order.
     """
 
     inputs: Tensors
@@ -42,11 +46,11 @@ class RequestRows:
     _parts: list[tuple[int, dict[str, NDArray[Any]]]] = field(default_factory=list)
 
     def add(self, row: int, outputs: dict[str, NDArray[Any]]) -> None:
-        """Take the outputs of consecutive rows, of which ``row`` is the first."""
+        """Take the outputs of consecutive rows; ``row`` is the number of the first."""
         self._parts.append((row, outputs))
 
     def result(self) -> BatchResult:
-        """All that has come back. Raises Unprocessable when the engine refused every row."""
+        """All outputs in order. Raises Unprocessable when the engine refused every row."""
         if len(self.failed) == self.count:
             row, reason = next(iter(self.failed.items()))
             raise Unprocessable(f"row {row}: the engine refuses it ({reason})")
@@ -79,7 +83,7 @@ class Slice(Generic[Rows]):
 
 
 def join(batch: Sequence[Slice[Rows]]) -> Tensors:
-    """The rows of a batch one after the other."""
+    """The inputs of a batch: the rows of its slices, concatenated."""
     if len(batch) == 1:
         part = batch[0]
         return {name: array[part.start : part.stop] for name, array in part.of.inputs.items()}
@@ -90,21 +94,21 @@ def join(batch: Sequence[Slice[Rows]]) -> Tensors:
 
 
 Piece = tuple[int, int, dict[str, NDArray[Any]] | str]
-"""First row, number of rows, and the outputs or the reason for which there are none."""
+"""First row, number of rows, and the outputs or the reason why there are none."""
 
 
 def run_or_halve(run: Run, inputs: Tensors, first: int = 0) -> list[Piece]:
-    """Run a batch; halve it where the engine refuses it, until the rows are found that it refuses.
+    """Run a batch; if the engine refuses it, run its halves, down to the single rows at fault.
 
     Args:
         run: The engine.
         inputs: The rows.
-        first: Number of their first one.
+        first: Number of the first row.
     """
     rows = len(next(iter(inputs.values())))
     try:
         return [(first, rows, run(inputs))]
-    except Exception as error:  # engines raise what they like
+    except Exception as error:  # engines may raise anything
         if rows == 1:
             reason = error.message if isinstance(error, PodiumError) else str(error)
             return [(first, 1, reason.splitlines()[0][:300] if reason else type(error).__name__)]
@@ -115,7 +119,7 @@ def run_or_halve(run: Run, inputs: Tensors, first: int = 0) -> list[Piece]:
 
 
 def deal_out(batch: Sequence[Slice[Rows]], pieces: Sequence[Piece]) -> None:
-    """Give each request its rows of the pieces."""
+    """Give each request of a batch its rows of the outputs."""
     whole = len(batch) == len(pieces) == 1
     offset = 0  # of the part within the batch
     for part in batch:

@@ -1,9 +1,9 @@
 """Dynamic batching: rows of different requests share engine calls.
 
-Work-conserving: an idle engine takes what is there at once; while it is busy, the next batch
-fills. Waiting requests take turns, so that a long one does not hold up a short one. Rows whose
-caller has gone or whose deadline cannot be met never reach the engine, and a batch that the
-engine refuses is halved until only the rows that it refuses are left out.
+An idle engine takes waiting rows at once; while it is busy, the next batch fills. Waiting requests
+take turns, so that a long one does not hold up a short one. Rows of a client that has disconnected
+or whose deadline cannot be met never reach the engine. A batch that the engine refuses is halved
+until only the rows at fault fail.
 """
 
 from __future__ import annotations
@@ -56,10 +56,9 @@ class Batcher:
         executor: Threads for the engine.
         instances: Engine calls that run at the same time.
         limits: Sizes of batches and of the queue.
-        stage: Name that errors carry.
-        observer: Is told of everything that happens.
-        row_index: Name of the output that says which input row each row of the outputs is of;
-            None where there is one for each.
+        stage: Name of the stage in errors.
+        observer: Told of refusals, waits and batches.
+        row_index: See ``RequestRows``.
     """
 
     def __init__(
@@ -93,10 +92,10 @@ class Batcher:
         """Compute the rows of one request.
 
         Raises:
-            Overloaded: the queue is full; says when to come back.
+            Overloaded: the queue is full; ``retry_after_s`` says when to retry.
             DeadlineExceeded: the deadline of the request cannot be met.
             TooLarge: the request alone is over the limits of the queue.
-            Unprocessable: the engine refused every row of it.
+            Unprocessable: the engine refused all its rows.
         """
         rows = len(next(iter(inputs.values())))
         if rows == 0:
@@ -137,7 +136,7 @@ class Batcher:
         self._count(job.count, job.bytes)
 
     def backlog_s(self) -> float:
-        """How long the queue takes at the measured rate."""
+        """Seconds that the queue takes at the measured rate."""
         return (self._queued_rows + self._running_rows) * self._row_s / self._instances
 
     def _count(self, rows: int, size: int) -> None:
@@ -146,7 +145,7 @@ class Batcher:
         self._observer.waiting(self._queued_rows, self._queued_bytes)
 
     def _forget(self, job: _Job) -> None:
-        """Take what is left of a job out of the queue: it is done, failed or cancelled."""
+        """Take the rest of a done, failed or cancelled job out of the queue."""
         left = job.count - job.next_row
         if left:
             job.next_row = job.count
@@ -211,7 +210,7 @@ class Batcher:
         return batch
 
     def _drop_hopeless(self) -> None:
-        """Fail the requests that a batch started now would be too late for."""
+        """Fail the waiting requests whose deadline even a batch started now would miss."""
         ready_at = time.monotonic() + self._row_s
         for job in [job for job in self._jobs if job.deadline < ready_at]:
             self._observer.refused("deadline")

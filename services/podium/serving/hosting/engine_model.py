@@ -1,4 +1,4 @@
-"""A model of the repository as a served model: an adapter behind a batcher."""
+"""Serves a model of the repository: an adapter behind a batcher."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger("podium.models")
 
 
 class EngineModel:
-    """One model of the repository as a served model; its engine runs off the event loop."""
+    """A served model of the repository; its engine runs in threads, not on the event loop."""
 
     def __init__(self, manifest: Manifest, adapter: Adapter, batcher: Batcher) -> None:
         self.name = manifest.name
@@ -38,26 +38,26 @@ class EngineModel:
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
-        """What the adapter takes."""
+        """Input tensors of the adapter."""
         return self._adapter.inputs
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
-        """What the adapter gives."""
+        """Output tensors of the adapter."""
         return self._adapter.outputs
 
     @property
     def parameters(self) -> Mapping[str, Parameter]:
-        """What callers need to know of the model."""
+        """Facts that callers need, published in the metadata."""
         return self._adapter.facts.to_parameters()
 
     async def infer(self, request: InferRequest) -> InferResult:
         """Run the rows of the request, batched with those of others.
 
-        Rows that the engine refuses are named by ``failed_parameters``; the others are right.
+        ``failed_parameters`` names the rows that the engine refuses; the other rows are valid.
 
         Raises:
-            InvalidInput: the inputs differ in the number of rows.
+            InvalidInput: the inputs differ in their number of rows.
             PodiumError: see ``Batcher.infer``.
         """
         _check_rows(request.inputs)
@@ -66,7 +66,7 @@ class EngineModel:
 
 
 def _check_rows(inputs: Tensors) -> None:
-    """Raise InvalidInput unless all inputs have a row for each of the first one's."""
+    """Raise InvalidInput unless all inputs have equally many rows."""
     (first, rows), *others = ((name, len(array)) for name, array in inputs.items())
     for name, count in others:
         if count != rows:
@@ -74,10 +74,10 @@ def _check_rows(inputs: Tensors) -> None:
 
 
 class EngineModelLoader:
-    """Makes served models out of weights.
+    """Makes served models from weights.
 
     Args:
-        task: Which stage they are for.
+        task: The task that they serve.
         open_session: Loads weights into an engine.
         executor: Threads that all engines share.
         instances: Engine calls of one model at the same time.
@@ -103,10 +103,10 @@ class EngineModelLoader:
         self._metrics = metrics
 
     def __call__(self, manifest: Manifest, weights: Path) -> Entry:
-        """Load verified weights and run them once; takes as long as that takes.
+        """Load verified weights and run them once; blocks.
 
         Raises:
-            SetupError: they do not fit their family, or do not run.
+            SetupError: the weights do not fit the model family, or do not run.
         """
         started = time.monotonic()
         reference = f"{manifest.name}@{manifest.version}"
@@ -131,6 +131,6 @@ def _warm_up(adapter: Adapter, reference: str, rows: int) -> None:
     zeros = {spec.name: spec.zeros(rows) for spec in adapter.inputs if not spec.optional}
     try:
         adapter(zeros)
-    except Exception as error:  # engines raise what they like
+    except Exception as error:  # engines may raise anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SetupError(f"model {reference} does not run: {reason}") from error

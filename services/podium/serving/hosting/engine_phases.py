@@ -1,4 +1,4 @@
-"""How long a model's own code and its engine took within one call of its adapter."""
+"""Measures how one call of an adapter divides into its own code and its engine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _clock = _EngineClock()
 
 
 class TimedSession:
-    """A session that notes in its thread how long the engine runs."""
+    """A session that measures, per thread, how long the engine runs."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -53,7 +53,7 @@ class TimedSession:
 
 
 def timed_sessions(open_session: SessionFactory) -> SessionFactory:
-    """Sessions as ``open_session`` makes them, timed."""
+    """Make ``open_session`` return timed sessions."""
 
     def open_timed(weights: Path) -> Session:
         return TimedSession(open_session(weights))
@@ -62,9 +62,9 @@ def timed_sessions(open_session: SessionFactory) -> SessionFactory:
 
 
 def timed(run: Callable[[], T]) -> tuple[T, EnginePhases]:
-    """Run a batch; what is not spent in a timed session counts as before or after it.
+    """Run a batch and measure it: before, within and after the calls of a timed session.
 
-    Without one, all of it counts as inference.
+    Without such a call, all of the time counts as inference.
     """
     _clock.first_start, _clock.busy_s = None, 0.0
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A stage in the process that calls it: the models of its service, without bytes and sockets."""
+"""Calls the models of a stage in this process, without serialisation and sockets."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from podium.wire import InferRequest, InferResult, Parameter, Tensors
 from podium.wire.tensors import check_tensors
 
 HERE = "here"
-"""What a setting says in the place of an address."""
+"""Value of a setting that otherwise holds an address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """What a service serves, whichever process it is in.
+    """What a service serves, in its own process or in another.
 
     Attributes:
         catalogue: Its models.
-        resource: Open while they answer: threads, stores.
-        control: Loads and unloads models, where that can be done.
+        resource: Opened while they answer: threads, stores.
+        control: Loads and unloads models, where the service can do that.
     """
 
     catalogue: Catalogue
@@ -41,13 +41,13 @@ class Hosted:
 
 
 class Here:
-    """Answers the calls of a stage by models in this process.
+    """A client of a stage whose models are in this process.
 
-    Calls look as they do over HTTP: each has a time limit and a request context of its own, inputs
-    are checked, and times and statistics are counted. A full queue is not tried again.
+    Calls behave as over HTTP: each has a time limit and a request context of its own, inputs are
+    checked, and times and statistics are counted. A call is not retried when the queue is full.
 
     Args:
-        stage: Name that errors carry.
+        stage: Name of the stage in errors.
         catalogue: The models.
         metrics: Where to count.
         timeout_s: The longest wait for an answer.
@@ -71,7 +71,7 @@ class Here:
         address: str | None = None,
         call: str | None = None,
     ) -> InferResult:
-        """Run a model. Raises PodiumError, as the service would answer."""
+        """Run a model. Raises the PodiumError that the service would answer."""
         entry = self._catalogue.get(*_split(model))
         check_tensors(model, entry.model.inputs, inputs)
         request = InferRequest(dict(inputs), dict(parameters or {}))

@@ -1,7 +1,7 @@
-"""The three model services are one app: every model of a repository that serves their task.
+"""The app of the three model services; each serves the models of a repository for one task.
 
-``MODEL_SERVICES`` is the table of what differs. ``podium.detection``, ``podium.pose2d`` and
-``podium.pose3d`` are there to be run with ``python -m``.
+``MODEL_SERVICES`` is the table of their differences. The modules ``podium.detection``,
+``podium.pose2d`` and ``podium.pose3d`` exist to be run with ``python -m``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _log = logging.getLogger("podium.models")
 
 
 class ModelServiceSettings(ServiceSettings):
-    """What the model services have; ``model_settings`` knows the service."""
+    """Settings of all model services; ``model_settings`` adds the port of one."""
 
     common: ClassVar[frozenset[str]] = ServiceSettings.common | {
         "models",
@@ -99,7 +99,7 @@ class ModelServiceSettings(ServiceSettings):
     strangers out by a network policy, where that matters. The gateway does not pass it on."""
 
     def engine(self) -> EngineOptions:
-        """What the engine is told, with the numbers that are left to it filled in."""
+        """The options of the engine; zeros are replaced by numbers for this machine."""
         on_processor = self.provider == "cpu"
         workers = self.workers or (1 if on_processor else 2)
         cpus = available_cpus()
@@ -124,7 +124,7 @@ class ModelServiceSettings(ServiceSettings):
 
 @dataclass(frozen=True, slots=True)
 class ModelService:
-    """What differs from one model service to another."""
+    """The differences between the model services."""
 
     port: int
     summary: str
@@ -140,7 +140,7 @@ MODEL_SERVICES: Mapping[Task, ModelService] = MappingProxyType(
 
 
 def model_settings(task: Task) -> type[ModelServiceSettings]:
-    """The settings of one model service, with its own default port."""
+    """The settings class of one model service, with its default port."""
     port = Field(
         default=MODEL_SERVICES[task].port, ge=0, le=65535, description="Port to listen on."
     )
@@ -157,11 +157,11 @@ def serve_models(task: Task) -> None:
 
 
 def host_models(task: Task, settings: ModelServiceSettings, metrics: Metrics) -> Hosted:
-    """What a model service serves: every model of a repository for the task, loaded and warm.
+    """Load and warm up every model of a repository for a task.
 
     Raises:
-        SetupError: no model of the repository can be served for the task, or the engine cannot
-            run where it is to.
+        SetupError: the repository has no usable model for the task, or the engine cannot run on
+            the configured provider.
         PodiumError: the repository cannot be read.
     """
     engine = settings.engine()

@@ -34,18 +34,19 @@ class _Loaded:
 class RepositoryControl:
     """The models of a repository that serve one task.
 
-    A model is verified, loaded and warmed up on a thread, then swapped in at once. Requests that
-    have looked up the old one finish on it and the last of them frees it; until then both are in
-    memory. A version whose manifest (and so the hash of its weights) is the same keeps its
-    engine. Changes wait for each other; a client that goes away gives its change up.
+    A model is verified, loaded and warmed up in a thread, then replaces the old one at once.
+    Requests that have looked up the old one finish with it, and the last of them frees it; until
+    then both are in memory. A version whose manifest (and so the hash of its weights) has not
+    changed keeps its engine. Changes run one after the other; a change is given up when its
+    client disconnects.
 
     Args:
         catalogue: What is served; only this class changes it.
         repository: Where the models are.
-        task: Which of them are served.
-        load_model: Loads one.
-        serve: Which of them are loaded without being asked for by version, as
-            ``ModelRepository.select`` has it; empty: all.
+        task: The task whose models are served.
+        load_model: Loads a model.
+        serve: Models to load where no version is asked for, in the form that
+            ``ModelRepository.select`` takes; empty: all.
         enabled: Whether ``load`` and ``unload`` are allowed.
     """
 
@@ -69,16 +70,16 @@ class RepositoryControl:
         self._change = asyncio.Lock()
         self._served: dict[str, dict[str, _Loaded]] = {}
         self._loading: set[_Key] = set()
-        self._reasons: dict[_Key, str] = {}  # why a version is not served as the repository has it
+        self._reasons: dict[_Key, str] = {}  # why the repository's version is not served
 
     def load_all(self) -> None:
-        """Serve the versions for the task that are wanted; blocks, for use at the start.
+        """Load the selected models; blocks, for use at the start.
 
-        Those that are damaged or do not run are left out; ``index`` says why.
+        Damaged models and those that do not run are left out; ``index`` says why.
 
         Raises:
-            PodiumError: the repository cannot be read, a wanted model is not there, or nothing
-                that is there for the task can be served.
+            PodiumError: the repository cannot be read, a selected model is missing, or none of
+                the models for the task can be served.
         """
         for key in self._repository.select(self._serve_only):
             try:
@@ -86,7 +87,7 @@ class RepositoryControl:
                 if self._task not in stored.manifest.tasks:
                     continue
                 loaded = self._load_or_keep(stored)
-            except Unavailable:  # will pass, unlike damage: better to start again than without it
+            except Unavailable:  # temporary, unlike damage: better to start again
                 raise
             except PodiumError as error:
                 _log.error("%s@%d is left out: %s", *key, error.message)
@@ -98,7 +99,7 @@ class RepositoryControl:
             raise SetupError(next(iter(self._reasons.values())))
 
     def close(self) -> None:
-        """Wait until the loader is done."""
+        """Wait until the loading thread is done."""
         self._loader.shutdown()
 
     async def index(self) -> list[IndexEntry]:
@@ -106,7 +107,7 @@ class RepositoryControl:
         served = {(name, v) for name, versions in self._served.items() for v in versions}
         try:
             faults = await asyncio.to_thread(self._scan)
-        except PodiumError as error:  # the repository is out of reach; what is loaded is not
+        except PodiumError as error:  # no repository: list what is loaded
             faults = dict.fromkeys(served | self._reasons.keys(), error.message)
         faults |= dict.fromkeys(served - faults.keys(), "no longer in the repository")
         keys = sorted(faults, key=lambda key: (key[0], int(key[1])))
@@ -121,12 +122,12 @@ class RepositoryControl:
         return IndexEntry(*key, "UNAVAILABLE", reason or "not loaded")
 
     async def load(self, name: str, version: str | None = None) -> None:
-        """Serve what the repository has of a model now: every version, or one besides the others.
+        """Serve a model as the repository has it now: all its versions, or one more version.
 
         Raises:
             Forbidden: control is off.
             NotFound: the repository has no such model for the task.
-            SetupError: a version is damaged or does not run; what was served is served on.
+            SetupError: a version is damaged or does not run; the old ones are still served.
         """
         self._require_enabled()
         async with self._change:
@@ -144,7 +145,7 @@ class RepositoryControl:
         _log.info("loaded %s", ", ".join(stored.reference for stored in found))
 
     async def unload(self, name: str, version: str | None = None) -> None:
-        """Stop serving a model or one version of it; requests that have it are finished.
+        """Stop serving a model or one version of it; requests in work are finished.
 
         Raises:
             Forbidden: control is off.
@@ -204,7 +205,7 @@ class RepositoryControl:
         return found
 
     def _scan(self) -> dict[_Key, str]:
-        """What the repository has for the task -> what is wrong with it."""
+        """The versions in the repository for the task -> what is wrong with them, or empty."""
         faults = {}
         for name, version in self._repository.folders():
             try:

@@ -23,19 +23,19 @@ _WORK = ("POST", "PUT")
 
 @dataclass
 class Admission:
-    """What is being worked on, and how much may be.
+    """Counts the requests and bytes in flight against their limits.
 
     Args:
-        max_requests: Requests worked on at the same time; health, metadata and metrics do not
-            count, nor those that wait for their clients.
-        max_bytes: Bodies at the same time, by their declared lengths, or as they come;
-            and what they decompress to. As much again: write buffers.
+        max_requests: Requests worked on at the same time. Health, metadata, metrics and requests
+            that wait for their clients do not count.
+        max_bytes: Bytes of bodies at the same time, by declared or received length, decompressed.
+            The write buffers may take as many bytes again.
     """
 
     max_requests: int
     max_bytes: int
     requests: int = 0
-    waiting: int = 0  # of these: for their clients, to send the body or to take the answer
+    waiting: int = 0  # requests that wait for their clients to send a body or read an answer
     bytes: int = 0
     draining: bool = False
     write_buffers: dict[Client, int] = field(default_factory=dict)  # in bytes; the oldest first
@@ -48,7 +48,7 @@ class Admission:
 
     @property
     def working(self) -> int:
-        """Requests that are worked on."""
+        """Number of requests that are worked on."""
         return self.requests - self.waiting
 
     def refusal(self, size: int) -> tuple[int, str] | None:
@@ -62,11 +62,11 @@ class Admission:
         return None
 
     def retry_after_s(self) -> float:
-        """When the requests that are ahead will be done, at the measured rate."""
+        """Seconds until the requests in work are done at the measured rate, at most 60."""
         return min(60.0, self.working * self._request_s)
 
     def enter(self, size: int) -> None:
-        """Take a request on."""
+        """Count a request that is taken on."""
         if self.requests == 0:
             self._last_done = time.monotonic()
             self.idle.clear()
@@ -92,7 +92,7 @@ class Admission:
             oldest.abort()
 
     def leave(self, size: int) -> None:
-        """Let it go, and learn the rate from it."""
+        """Count a request as finished, and update the measured rate."""
         now = time.monotonic()
         gap = now - self._last_done
         self._last_done = now
@@ -107,10 +107,11 @@ class AdmissionControl:
     """ASGI middleware: 429 with Retry-After when too much is in flight, 503 when draining.
 
     Args:
-        app: What takes requests on.
+        app: Answers the admitted requests.
         admission: What is in flight.
         metrics: Where refusals are counted.
-        streamed: Beginnings of paths whose bodies are never held as a whole; they count for none.
+        streamed: Prefixes of paths whose bodies are never held as a whole; their bytes do not
+            count.
     """
 
     def __init__(
@@ -147,7 +148,7 @@ class AdmissionControl:
 
 
 class _Admitted:
-    """A request that was taken on; it counts as work while it does not wait for its client."""
+    """A request that was taken on; while it waits for its client it does not count as work."""
 
     def __init__(self, admission: Admission, metrics: Metrics, size: int, *, chunked: bool) -> None:
         self._admission = admission
@@ -193,12 +194,12 @@ class _Admitted:
     def _body_is_there(self) -> None:
         self._body_comes = False
         self._admission.waiting -= 1
-        if self._admission.working > self._admission.max_requests:  # others were quicker
+        if self._admission.working > self._admission.max_requests:  # others came first meanwhile
             self._metrics.reject("requests")
             raise Overloaded(_MESSAGES["requests"], retry_after_s=self._admission.retry_after_s())
 
     async def _answer_is_read(self, client: Client | None) -> None:
-        """A large answer is in memory until its client has read it."""
+        """Wait until the client has read a large answer, which is in memory until then."""
         if client is None or not client.write_buffer_bytes():
             return
         self._admission.hold_answer(client)
@@ -218,7 +219,7 @@ _MESSAGES = {
 
 
 def refuse(status: int, reason: str, retry_after_s: float) -> Response:
-    """The answer to a request that is not taken on; one that drains also lets the caller go."""
+    """The answer to a request that is not taken on; a draining service closes the connection."""
     headers = retry_headers(retry_after_s)
     if reason == "draining":
         headers["connection"] = "close"

@@ -20,36 +20,36 @@ T = TypeVar("T")
 _PIECE_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _MAX_MEMBERS = 10_000
-"""Compressors that work in parallel make one of every 64 kB or more; each costs 20 CPU-us."""
+"""Parallel compressors make a member of every 64 kB or more; each costs 20 CPU-us."""
 
 NOTHING_STREAMED: Mapping[str, int] = MappingProxyType({})
 
 
 def streamed_limit(streamed: Mapping[str, int], path: str) -> int | None:
-    """The largest body at a path whose bodies are never held as a whole; None at others.
+    """The largest body in bytes at a streamed path; None: the path is not streamed.
 
     Args:
-        streamed: Beginnings of such paths -> the largest body.
-        path: Of the request.
+        streamed: Prefix of streamed paths -> largest body.
+        path: Path of the request.
     """
     return next((limit for start, limit in streamed.items() if path.startswith(start)), None)
 
 
 def declared_bytes(content_length: bytes | str) -> int:
-    """The value of a ``Content-Length`` header; 0 where there is none, or it is no such number."""
+    """The value of a ``Content-Length`` header; 0 if it is empty or not a valid number."""
     return int(content_length) if content_length.isdigit() and len(content_length) < 19 else 0
 
 
 async def read_body(request: Request) -> bytes:
     """The whole body, decompressed as its ``Content-Encoding`` says.
 
-    What decompressing adds is charged to the request piece by piece, and the work is done in
-    threads: a small body may become a large one.
+    A small body may become a large one: it is decompressed in threads, and each piece is charged
+    to the request.
 
     Raises:
-        TooLarge: over the limit of the service once decompressed.
-        UnsupportedMedia: an encoding that is not read.
-        InvalidInput: not of that encoding.
+        TooLarge: the decompressed body is over the limit of the service.
+        UnsupportedMedia: the encoding is not supported.
+        InvalidInput: the body does not have that encoding.
         Overloaded: the bodies of all requests together are over the limit.
     """
     body = await request.body()
@@ -75,7 +75,7 @@ async def read_json_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object, parsed in a thread where it is large.
 
     Raises:
-        InvalidInput: it is not JSON, or no object; an empty body is neither.
+        InvalidInput: it is empty, not JSON, or not an object.
         PodiumError: see ``read_body`` and ``parse_charged``.
     """
     body = await read_body(request)
@@ -89,22 +89,22 @@ async def parse_charged(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    """Parse a body whose first ``json_bytes`` are JSON, off the event loop where that is large.
+    """Parse a body whose first ``json_bytes`` are JSON; large JSON is parsed in a thread.
 
     Raises:
-        Overloaded: what it takes in memory, and the bodies of all requests, are over the limit.
+        Overloaded: its parsed size and the bodies of all requests together are over the limit.
         PodiumError: what ``parse`` raises.
     """
     if json_bytes <= LARGE_BYTES:
         return parse(body, *args, **kwargs)
     taken = await asyncio.to_thread(parsed_bytes, memoryview(body)[:json_bytes])
-    if taken <= MAX_PARSED_BYTES:  # else it is refused
+    if taken <= MAX_PARSED_BYTES:  # else parsing refuses it
         current_request().charge_body(taken)
     return await asyncio.to_thread(parse, body, *args, **kwargs)
 
 
 def _inflate(body: bytes) -> Iterator[bytes]:
-    """The pieces that a gzip or zlib body decompresses to; gzip may have several members."""
+    """Decompress a gzip or zlib body piece by piece; gzip may have several members."""
     rest = memoryview(body)
     for _ in range(_MAX_MEMBERS):
         inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: gzip or zlib, by its header

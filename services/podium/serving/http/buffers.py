@@ -1,4 +1,4 @@
-"""What a connection reads and writes, without copies: 0.3 CPU-ms less per call with an image."""
+"""Buffers of a connection that do not copy: saves 0.3 CPU-ms per call with an image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 
 class BodyBuffer:
-    """What has come of a body; uvicorn's ``bytearray`` would copy it twice."""
+    """The received parts of a body; uvicorn's ``bytearray`` would copy them twice."""
 
     __slots__ = ("_parts", "_size")
 
@@ -28,10 +28,10 @@ class BodyBuffer:
 
 
 class JoiningTransport:
-    """Sends what is written in one turn of the event loop with one system call.
+    """Sends everything written in one turn of the event loop with one system call.
 
-    uvicorn writes the head of an answer and its body one after the other; sent one by one, they
-    wake the receiver twice.
+    uvicorn writes the head and the body of an answer separately; sent separately, they would wake
+    the receiver twice.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -53,7 +53,7 @@ class JoiningTransport:
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
-        if waiting and not self._transport.is_closing():  # the client may have reset it meanwhile
+        if waiting and not self._transport.is_closing():  # the client may have reset it
             self.written += sum(map(len, waiting))
             self._transport.writelines(waiting)
 

@@ -1,4 +1,4 @@
-"""Stops the work of a request whose client has gone."""
+"""Stops the work of a request whose client has disconnected."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import asyncio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 ON_DISCONNECT = "podium.on_disconnect"
-"""What the server's protocol calls, of a request's scope, when the connection has gone."""
+"""Key in a request's scope of the function that the server calls when the client disconnects."""
 
 
 class CancelOnDisconnect:
     """ASGI middleware: a disconnect before the end of the answer cancels the request's task.
 
-    So a client that gives up frees its rows in every queue at once: the gateway's calls to the
-    stages are cancelled with it, which closes their connections, which cancels them there.
+    So a client that gives up frees its rows in every queue at once: the gateway cancels its calls
+    to the stages, which closes their connections, which cancels the requests in the stages.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -20,7 +20,7 @@ _log = logging.getLogger("podium.errors")
 
 
 class ErrorBody(BaseModel):
-    """What every error is answered with."""
+    """The body of every error."""
 
     error: str
 
@@ -37,34 +37,34 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
         "budget has run out (504).",
     },
 }
-"""For the OpenAPI page of a service; every route may answer these."""
+"""Documents in OpenAPI the errors that every route may answer."""
 
 
 def error_response(error: PodiumError) -> JSONResponse:
-    """The answer that says what is wrong; Podium's own faults are logged."""
+    """The answer to an error; errors of the service itself (5xx) are logged."""
     if error.status >= 500:
         _log.error("%s", error.message)
     return error_json(error.status, error.message, error_headers(error))
 
 
 def error_headers(error: PodiumError) -> dict[str, str]:
-    """What the answer to an error says beside its body."""
+    """Headers of the answer to an error."""
     if isinstance(error, Overloaded):
         return retry_headers(error.retry_after_s)
     if isinstance(error, Unauthorized):
         return {"www-authenticate": 'Bearer realm="podium"'}
     if isinstance(error, RequestTimeout):
-        return {"connection": "close"}  # the rest of the body is not waited for
+        return {"connection": "close"}  # the rest of the body is not read
     return {}
 
 
 def error_body(message: str) -> dict[str, str]:
-    """The one shape of errors."""
+    """``{"error": message}``."""
     return {"error": message}
 
 
 def error_json(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """An answer with an error."""
+    """A JSON answer with an error."""
     return JSONResponse(error_body(message), status, headers)
 
 
@@ -77,7 +77,7 @@ def retry_headers(retry_after_s: float) -> dict[str, str]:
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Let the framework's errors have the same shape."""
+    """Give the framework's errors the shape of ``ErrorBody``."""
 
     async def podium_error(_: Request, error: Exception) -> Response:
         assert isinstance(error, PodiumError)  # noqa: S101 - registered for this class alone
@@ -95,7 +95,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def http_error(request: Request, error: HTTPException) -> tuple[int, str, dict[str, str]]:
-    """What the framework refuses, in words: status, message, headers."""
+    """Status, message and headers for a request that the framework refuses."""
     message = str(error.detail)
     if error.status_code == 404:
         message = f"there is nothing at {request.url.path}; see /docs for what there is"
@@ -107,7 +107,7 @@ def http_error(request: Request, error: HTTPException) -> tuple[int, str, dict[s
 
 
 def _methods(request: Request) -> list[str]:
-    """The methods that the routes of a path have together (RFC 9110, 10.2.1)."""
+    """All methods that the routes of the path allow (RFC 9110, 10.2.1)."""
     found = [
         method
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadAndHttp10:
-    """ASGI middleware: what HTTP asks of every server and the framework leaves to its users.
+    """ASGI middleware: duties of an HTTP server that the framework leaves to its users.
 
     ``HEAD`` is answered like ``GET``; the server leaves the body out (RFC 9110, 9.3.2). HTTP/1.0
     has no chunked coding (RFC 9112, 6.1), so an answer of unknown length is collected first.

@@ -1,4 +1,4 @@
-"""Health of a service, where the Open Inference Protocol has it: the same in all of them."""
+"""The health routes of the Open Inference Protocol, which every service has."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ def health_router(admission: Admission) -> APIRouter:
 
 
 def not_ready(properties: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    """Documents the answer that something is not ready."""
+    """OpenAPI description of the 503 that says "not ready"."""
     schema = {"type": "object", "required": list(properties), "properties": properties}
     return {503: {"description": "No", "content": {JSON_TYPE: {"schema": schema}}}}

@@ -1,12 +1,12 @@
 """API keys: who may use the gateway, and how much.
 
-A key is 256 random bits, so that its plain SHA-256 can be kept without salt or stretching; the
-key itself is shown once and stored nowhere. The file of keys is a list::
+A key is 256 random bits, so that its plain SHA-256 can be stored without salt or stretching; the
+key itself is shown once and never stored. The file of keys is a list::
 
     - id: club-a                  # appears in logs
-      sha256: 9f86d081884c7d65... # of the key
+      sha256: 9f86d081884c7d65... # hash of the key
       requests_per_minute: 600    # optional
-      bytes_per_minute: 500000000 # optional, of request bodies, decompressed ones too
+      bytes_per_minute: 500000000 # optional: request bodies, after decompression
 
 Limits hold per replica of the gateway.
 """
@@ -31,7 +31,7 @@ from podium.serving.observing.request_context import current_request
 from podium.serving.observing.telemetry import Metrics
 
 OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics"})
-"""Kubernetes and Prometheus come without a key."""
+"""Kubernetes and Prometheus ask without a key."""
 
 _PREFIX = "podium_"  # lets scanners for leaked secrets find keys
 
@@ -48,7 +48,7 @@ class ApiKey(BaseModel):
 
 
 def new_key() -> tuple[str, str]:
-    """A new key, and the SHA-256 of it for the file."""
+    """Make a new key; returns it and its SHA-256 for the file."""
     key = _PREFIX + secrets.token_urlsafe(32)
     return key, hashlib.sha256(key.encode()).hexdigest()
 
@@ -67,7 +67,7 @@ def load_keys(path: Path) -> list[ApiKey]:
     except yaml.YAMLError:
         raise SetupError(f"{where}: is not YAML") from None
     except ValidationError as error:
-        # Without the values: a key that was pasted in place of its hash must not get into logs.
+        # Without the values: a key pasted in place of its hash must not appear in logs.
         first = error.errors(include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "file"
         raise SetupError(f"{where}: {field}: {first['msg']}") from None
@@ -86,7 +86,7 @@ class KeyStore(Protocol):
     """Where keys are kept: a file, or later a database."""
 
     async def find(self, sha256: str) -> ApiKey | None:
-        """The key with this digest, in lower-case hexadecimal digits; None: there is none."""
+        """The key with this digest (lower-case hexadecimal); None: there is none."""
         ...
 
 
@@ -94,7 +94,7 @@ class KeyFile:
     """The keys of a file, which is read once.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
 
     Raises:
         SetupError: see ``load_keys``.
@@ -109,13 +109,13 @@ class KeyFile:
 
 
 class TokenBucket:
-    """Lets a rate through, and a minute's worth at once after a quiet minute.
+    """Limits a rate; after a quiet minute, a whole minute's amount may be taken at once.
 
-    What is taken may leave a debt, which later requests wait for; so the size of one request
-    need not be known before it is read, and the average still holds.
+    Taking may leave a debt, and later requests wait until it is paid. So the size of a request
+    need not be known before it is read, and the average rate still holds.
 
     Args:
-        per_minute: The rate.
+        per_minute: Amount per minute.
         now: Clock in seconds.
     """
 
@@ -127,19 +127,19 @@ class TokenBucket:
         self._filled_at = now()
 
     def wait_s(self, least: float = 0.0) -> float:
-        """Seconds until ``least`` is there; 0 when it is."""
+        """Seconds until ``least`` is available; 0 if it is now."""
         now = self._now()
         self._level = min(self._most, self._level + (now - self._filled_at) * self._per_s)
         self._filled_at = now
         return max(0.0, (least - self._level) / self._per_s)
 
     def take(self, amount: float) -> None:
-        """Take, down to a debt."""
+        """Take an amount, even beyond what is available."""
         self._level -= amount
 
 
 class _Limits:
-    """What is left of the limits of one key."""
+    """The token buckets of one key."""
 
     def __init__(self, key: ApiKey) -> None:
         self.key = key
@@ -155,8 +155,8 @@ class RequireApiKey:
     The key comes as ``Authorization: Bearer <key>`` or ``x-api-key: <key>``.
 
     Args:
-        app: What needs a key.
-        keys: The keys that are known.
+        app: Answers the requests that have a key.
+        keys: The known keys.
         metrics: Where refusals are counted.
     """
 
@@ -188,7 +188,7 @@ class RequireApiKey:
         await self._app(scope, receive, send)
 
     async def _identify(self, headers: dict[bytes, bytes]) -> ApiKey:
-        # Finding the digest may take more or less time, which tells nothing of any key.
+        # The time of the look-up may vary with the digest, which reveals nothing about a key.
         key = await self._keys.find(hashlib.sha256(key_of(headers)).hexdigest())
         if key is None:
             self._metrics.reject("api_key")
@@ -216,7 +216,7 @@ class RequireApiKey:
 
 
 def key_of(headers: Mapping[bytes, bytes]) -> bytes:
-    """The key that a request carries; empty where there is none."""
+    """The API key in the headers of a request; empty if there is none."""
     scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer":
         return key.strip()
@@ -224,7 +224,7 @@ def key_of(headers: Mapping[bytes, bytes]) -> bytes:
 
 
 def _charging(receive: Receive, bucket: TokenBucket) -> Receive:
-    """Charge a body whose size was not declared as it comes in."""
+    """Charge a body of undeclared size while it arrives."""
 
     async def charged() -> Message:
         message = await receive()

@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol with limits: slow clients, disconnects, and what a request may have.
+"""uvicorn's HTTP protocol, with limits for slow clients, headers and pipelining.
 
-The version of uvicorn is pinned, because this overrides methods that are not part of its
-interface. Answers to what is refused here never overtake the answer of an earlier request.
+The version of uvicorn is pinned, because this overrides methods that are not part of its public
+interface. The answer to a refused request never overtakes the answer to an earlier one.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from podium.serving.http.error_responses import error_body
 from podium.serving.http.slow_clients import CLIENT, SlowClientLimit
 
 MAX_HEAD_BYTES = 64 << 10
-"""Request line and headers; also the framing of a chunked body and its trailers."""
+"""Limit of the request line and headers; also of a chunked body's framing and trailers."""
 MAX_HEADERS = 128
 MAX_PIPELINED = 16
-"""Requests that wait on one connection for the answer of an earlier one."""
+"""Limit of the requests on one connection that wait for the answer to an earlier one."""
 MAX_READ_BYTES = 256 << 10
-"""More of a body is not read until its request has taken this much: what uvloop reads at once.
-With uvicorn's 64 kB reading would stop and go on again for every crop."""
+"""Reading a body pauses when this much waits for its request: as much as uvloop reads at once.
+With uvicorn's 64 kB, reading would pause and resume for every crop."""
 _FRAMING_PER_BODY_BYTE = 8
 """A chunk of one byte has five bytes of framing."""
 
@@ -52,20 +52,21 @@ class _Refused(Exception):
 
 
 class ServiceProtocol(HttpToolsProtocol):
-    """What uvicorn's protocol does, within limits.
+    """uvicorn's protocol with limits.
 
-    - Connections whose client sends its request or reads its answer too slowly are closed.
-    - The request in work is told when its client has gone: a task per request that waits for the
+    - A connection whose client sends its request or reads its answer too slowly is closed.
+    - A request in work is told when its client disconnects: a task per request that waits for the
       disconnect would cost more than the notification.
-    - Number and size of headers are limited, trailers are dropped, and so are requests that are
-      pipelined beyond a limit: the connection is then closed after the answers before them.
+    - Number and size of headers are limited; trailers are dropped.
+    - Pipelined requests over a limit are dropped, and the connection is closed after the answers
+      to the requests before them.
     - An ``Upgrade`` is ignored, as RFC 9110 section 7.8 allows: the request is read whole.
 
     Args:
-        config: Of the server.
-        server_state: Of the server.
-        app_state: Of the app.
-        slow_client_limit: The least rate of clients.
+        config: Configuration of the server.
+        server_state: State of the server.
+        app_state: State of the app.
+        slow_client_limit: The minimum transfer rate of clients.
     """
 
     def __init__(
@@ -129,7 +130,7 @@ class ServiceProtocol(HttpToolsProtocol):
         try:
             self._parse(data)
             if self._open == "head" and before == (self._open, self._message):
-                self._check_head(len(data))  # the middle of a header, which the parser keeps
+                self._check_head(len(data))  # the middle of a header, which the parser buffers
             self._check_framing()
         except (httptools.HttpParserError, _Refused):
             self._stop()
@@ -175,7 +176,7 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._open != "head":
-            return  # a trailer: it comes after the checks of the headers, so it is dropped
+            return  # a trailer comes after the checks of the headers, so it is dropped
         if len(self.headers) >= MAX_HEADERS:
             self._refuse(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -223,7 +224,7 @@ class ServiceProtocol(HttpToolsProtocol):
             )
 
     def _check_framing(self) -> None:
-        """Limit what a body has beside its bytes: sizes and extensions of chunks, trailers."""
+        """Limit the framing of a body: chunk sizes, chunk extensions, trailers."""
         framing = self._received - self._received_before_body - self._body_bytes
         allowed = MAX_HEAD_BYTES + _FRAMING_PER_BODY_BYTE * self._body_bytes
         if self._open == "body" and framing > allowed:
@@ -273,7 +274,7 @@ class ServiceProtocol(HttpToolsProtocol):
         await self.flow.drain()
 
     def _look(self) -> None:
-        """Compare with a window ago; a look now and then costs requests nothing."""
+        """Compare the progress with a window ago; runs by timer, so requests cost nothing more."""
         waiting, moved = self._waits_for()
         waited, moved_before = self._last_look
         stalled = moved - moved_before < self.slow_client_limit.bytes
@@ -290,7 +291,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self._next_look = self.loop.call_later(self.slow_client_limit.window_s, self._look)
 
     def _waits_for(self) -> tuple[_Wait, int]:
-        """What the client has to do now, and in which message; and bytes that it has moved."""
+        """What the client has to do now and in which message, and the bytes transferred so far."""
         unsent = self.transport.get_write_buffer_size()
         if unsent:
             return ("answer", 0), self._joining.written - unsent
@@ -307,12 +308,12 @@ class ServiceProtocol(HttpToolsProtocol):
     def _give_up_body(self) -> None:
         if self.cycle.response_complete:  # refused long ago
             self.transport.close()
-        else:  # whoever waits for the body answers
+        else:  # the code that reads the body sends the answer
             self.too_slow = True
             self.cycle.message_event.set()
 
     def _answer_and_close(self, status: HTTPStatus, message: str) -> None:
-        """Answer what never became a request."""
+        """Answer input that never became a request."""
         body = orjson.dumps(error_body(message))
         head = (
             f"HTTP/1.1 {status} {status.phrase}\r\ncontent-type: application/json\r\n"

@@ -17,14 +17,14 @@ from podium.serving.http.error_responses import ERROR_RESPONSES
 class RawRoute(APIRoute):
     """``POST`` to a path, answered by a function of the request.
 
-    The infer routes and the pipelines are such routes: their bodies are not JSON, so there is
-    nothing that the framework could solve. The OpenAPI page shows them as it shows any route.
+    The infer routes and the pipelines are such routes: their bodies are not JSON, so the framework
+    cannot parse them. OpenAPI describes them like other routes.
 
     Args:
-        path: With the names of its variables in braces.
+        path: With its variables in braces.
         endpoint: Answers a request; the variables are in ``request.path_params``.
-        responses: Documents the answers, beside the errors that every route may answer.
-        documentation: What else ``APIRoute`` takes.
+        responses: Documents the answers other than the errors that every route may answer.
+        documentation: Further arguments of ``APIRoute``.
     """
 
     def __init__(

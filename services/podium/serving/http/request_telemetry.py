@@ -1,4 +1,4 @@
-"""The outermost middleware: what a request costs is counted, logged and told to its caller."""
+"""The outermost middleware: measures a request, logs it and reports its times to the client."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from podium.serving.observing.telemetry import Metrics
 from podium.serving.observing.tracing import Tracing
 
 CLIENT_CLOSED = 499
-"""Nginx's status for a client that has gone before the answer; it appears in logs alone."""
+"""Nginx's status for a client that disconnects before the answer; it appears only in logs."""
 
 _log = logging.getLogger("podium.request")
 _SAFE_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 QUIET_PATHS = ("/v2/health/", "/metrics")
-"""Asked every few seconds: logged for debugging alone, and not traced."""
+"""Asked every few seconds: logged only at level debug, and not traced."""
 _DISCARD_S = 10.0
 _DISCARD_LIMITS = 4
-"""How long, and how many times the limit, a body that is too large is read and thrown away."""
+"""For how many seconds, and up to how many times the limit, a too large body is discarded."""
 _HEADERS = frozenset(
     name.encode() for name in (REQUEST_ID, TRACEPARENT, TRACESTATE, "content-length", "expect")
 )
@@ -46,11 +46,11 @@ class RequestTelemetry:
     """ASGI middleware: request id, body limit, ``Server-Timing``, metrics, one log line.
 
     Args:
-        app: What is measured.
+        app: The app to measure.
         metrics: Where to count.
         max_body_bytes: Larger bodies end the request with TooLarge.
-        tracing: Makes spans; None: the caller's trace is passed on as it came.
-        streamed: Beginnings of paths -> largest body there, which is never held as a whole.
+        tracing: Makes spans; None: the caller's trace headers are passed on unchanged.
+        streamed: Path prefix -> largest body in bytes, for bodies that are never held as a whole.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class RequestTelemetry:
             fields["timing_ms"] = request.timing_ms()
         if request.api_key:
             fields["api_key"] = request.api_key
-        # Without the walk up the stack for a file and a line that nobody asks for.
+        # Made by hand: the logger would search the stack for file and line, which are not logged.
         record = _log.makeRecord(
             _log.name, level, "", 0, "request", (), None, extra={"fields": fields}
         )
@@ -137,7 +137,7 @@ class RequestTelemetry:
 
 
 class _Exchange:
-    """The messages of one request, counted."""
+    """Counts the messages of one request."""
 
     __slots__ = (
         "_client",
@@ -199,7 +199,7 @@ class _Exchange:
         return TooLarge(f"is over the limit of {self._max_body_bytes} bytes", field="body")
 
     async def _discard(self) -> None:
-        """Read on for a while, so that a client that sends first gets to see the answer."""
+        """Read and discard for a while: a client may send its whole body before it reads."""
         if self._waits_for_continue:
             return
         with suppress(TimeoutError):

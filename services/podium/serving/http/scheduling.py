@@ -1,4 +1,4 @@
-"""How the kernel shares the processors among the services of a machine."""
+"""Tells the kernel how to share the processors among the services of a machine."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import suppress
 
 
 def finish_before_others() -> None:
-    """Let no process that wakes up interrupt this one in its turn: SCHED_BATCH of sched(7).
+    """Run under SCHED_BATCH of sched(7), so that processes that wake up do not preempt this one.
 
-    A frame passes several processes, each of which wakes the next one and then has a little left
-    to do. By the default policy the woken one interrupts it at once, and comes back to find its
-    caches taken. Threads that are started later have the same policy. Where the system has no such
-    policy or does not allow it, nothing changes.
+    A frame passes through several processes; each wakes the next one and then has a little work
+    left. By the default policy the woken process preempts it at once and evicts its caches.
+    Threads that are started later inherit the policy. If the system lacks or refuses it, nothing
+    changes.
     """
     if hasattr(os, "SCHED_BATCH"):
         with suppress(OSError):

@@ -10,7 +10,7 @@ from podium.environment import Settings
 
 
 class ServiceSettings(Settings):
-    """What all services have; ``PODIUM_<FIELD>`` sets all of them."""
+    """Settings of all services; ``PODIUM_<FIELD>`` sets all services at once."""
 
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 in a container."""

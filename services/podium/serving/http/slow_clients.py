@@ -1,4 +1,4 @@
-"""The limits for slow clients: how fast a request has to come and an answer has to be read."""
+"""Limits for slow clients: how fast a request must arrive and its answer must be read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SlowClientLimit:
 
     @property
     def message(self) -> str:
-        """The error of a client that is slower."""
+        """The error for a slower client."""
         return (
             f"the request comes too slowly: its head has to be there within {self.window_s:g} s, "
             f"and its body at {self.bytes_per_s} bytes per second"
@@ -36,10 +36,10 @@ class SlowClientLimit:
 
 
 class Client(Protocol):
-    """The connection of a request, as far as its client is concerned."""
+    """The client's side of the connection of a request."""
 
     slow_client_limit: SlowClientLimit
-    too_slow: bool  # the request comes more slowly than that
+    too_slow: bool  # the request arrives more slowly than the limit
 
     def write_buffer_bytes(self) -> int:
         """Size of the write buffer when it is full; 0 while the client keeps up."""

@@ -1,4 +1,4 @@
-"""What a batcher tells of its work, and who listens."""
+"""The events of a batcher, and its observers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from podium.serving.observing.request_context import RequestContext
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One batch that the engine has answered."""
+    """One batch that the engine has run."""
 
     rows: int
     refused_rows: int
-    requests: tuple[RequestContext, ...]  # that have rows in it
-    new_requests: int  # that have their first row in it
+    requests: tuple[RequestContext, ...]  # those that have rows in the batch
+    new_requests: int  # those whose first row is in the batch
     engine_calls: int  # more than one where the engine refused rows
     join_s: float
     infer_s: float
@@ -24,23 +24,23 @@ class Execution:
 
 
 class BatchObserver:
-    """Is told, on the event loop, what a batcher does; what it does not override is ignored."""
+    """Receives the events of a batcher, on the event loop; by default it ignores them."""
 
     def refused(self, reason: str) -> None:
-        """A request was not taken on, or was given up in the queue."""
+        """A request was refused, or dropped from the queue."""
 
     def waiting(self, rows: int, size: int) -> None:
-        """So many rows and bytes are in the queue now."""
+        """The queue now holds ``rows`` rows of ``size`` bytes."""
 
     def queued(self, request: RequestContext, seconds: float) -> None:
-        """A request has waited this long for its first row to be taken."""
+        """The first row of a request left the queue after ``seconds``."""
 
     def executed(self, execution: Execution) -> None:
         """A batch is done; its requests are answered next."""
 
 
 class BatchObservers(BatchObserver):
-    """Passes everything on to several observers, in order."""
+    """Passes all events on to several observers, in order."""
 
     def __init__(self, *observers: BatchObserver) -> None:
         self._observers = observers

@@ -1,4 +1,4 @@
-"""The time budget of a request, carried along with the work that is done for it."""
+"""The time budget of a request, carried along with its work."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from podium.errors import DeadlineExceeded, InvalidInput
 from podium.wire import Parameter
 
 ENVOY_TIMEOUT = "x-envoy-expected-rq-timeout-ms"
-"""Envoy and Istio tell the upstream how long they will wait for it."""
+"""Header by which Envoy and Istio tell a service how long they will wait."""
 
 _LONGEST_S = 365 * 86_400.0
-"""A longer budget is none: it would not fit the protocol's whole numbers on the way on."""
+"""A longer budget counts as none: it would not fit the whole numbers of the protocol."""
 
 _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 """On the clock of ``time.monotonic``, so that changes of the wall clock do not matter."""
@@ -33,9 +33,9 @@ def deadline() -> float:
 
 
 def budget_s(parameters: dict[str, Parameter], header: str | None) -> float:
-    """The tighter of the OIP ``timeout`` parameter (microseconds) and Envoy's header (ms).
+    """The smaller of the OIP ``timeout`` parameter (microseconds) and Envoy's header (ms), in s.
 
-    Zero, absent and over a year mean no limit, the first as Triton reads it. Raises InvalidInput.
+    Zero (as in Triton), absent and over a year mean no limit. Raises InvalidInput.
     """
     budgets = [math.inf]
     timeout_us = parameters.get("timeout", 0)
@@ -57,7 +57,7 @@ async def time_limit(budget: float, what: str) -> AsyncIterator[None]:
     """Cancel the block when ``budget`` seconds, or an outer limit, have passed.
 
     Raises:
-        DeadlineExceeded: names ``what`` was too slow, unless something inside has said so.
+        DeadlineExceeded: names ``what``, unless the block itself has raised it.
     """
     until = min(time.monotonic() + budget, _deadline.get())
     token = _deadline.set(until)

@@ -1,4 +1,4 @@
-"""Awaits work that is done in a thread."""
+"""Awaits work in a thread."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ T = TypeVar("T")
 async def in_thread(
     executor: Executor, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Do ``fn`` in a thread of ``executor`` and give what it returns, or raise what it raises.
+    """Run ``fn`` in a thread of ``executor``; returns what it returns, raises what it raises.
 
-    Work that has not begun when the caller is cancelled is not done. The event loop's own
-    ``run_in_executor`` leaves each result in a cycle of futures, so that megabytes of images stay
-    until the garbage collector passes.
+    If the caller is cancelled before the work begins, it is not done. The event loop's own
+    ``run_in_executor`` leaves each result in a cycle of futures, which keeps megabytes of images
+    until the garbage collector runs.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()

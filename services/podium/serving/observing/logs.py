@@ -1,4 +1,4 @@
-"""Every log record of a service is one line of JSON on stdout."""
+"""Logs of a service: one line of JSON on stdout for each record."""
 
 from __future__ import annotations
 
@@ -42,10 +42,9 @@ class JsonFormatter(logging.Formatter):
 
 
 class BatchedHandler(logging.StreamHandler[TextIO]):
-    """Writes the lines of a moment at once: a system call for each costs more than the line.
+    """Writes the lines of one turn of the event loop together, to save system calls.
 
-    Warnings and what is logged outside of an event loop are written without delay, with all that
-    waits before them.
+    Warnings and records from outside an event loop are written at once, after all waiting lines.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -78,5 +77,5 @@ def configure_logging(service: str, level: str) -> None:
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True  # the request line says more
-    # The line has no place for these, and they cost more than the rest of a record.
+    # The line does not show these, and they cost more than the rest of a record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -1,4 +1,4 @@
-"""Work in threads, with the wait for a thread and the work itself as phases of its request."""
+"""An executor that measures the wait for a thread and the work as phases of the request."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 class MeteredExecutor(Executor):
-    """Submits to another executor; phases are ``queue`` and ``infer``.
+    """Submits to another executor; the phases are ``queue`` and ``infer``.
 
     Args:
-        executor: Does the work; whoever made it shuts it down.
+        executor: Does the work; its owner shuts it down.
         stage: Name in metrics.
         metrics: Where to count.
     """
@@ -29,7 +29,7 @@ class MeteredExecutor(Executor):
         self._metrics = metrics
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Do ``fn`` in a thread, for the request of the caller."""
+        """Run ``fn`` in a thread, on behalf of the caller's request."""
         request = current_request()
         submitted = time.perf_counter()
 
@@ -42,7 +42,7 @@ class MeteredExecutor(Executor):
         return self._executor.submit(work)
 
     def run_here(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do ``fn`` at once in the caller's thread: for what is done sooner than a thread wakes."""
+        """Run ``fn`` at once in the caller's thread: for work shorter than waking a thread."""
         return self._timed(current_request(), fn, *args, **kwargs)
 
     def _timed(

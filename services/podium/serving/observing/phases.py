@@ -1,4 +1,4 @@
-"""How long a model's own code and its engine took for one batch."""
+"""The times of a model's own code and of its engine for one batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class EnginePhases(NamedTuple):
     postprocess_s: float
 
     def add_to(self, request: RequestContext) -> None:
-        """Let a request know; batches are shared, so each of their requests took this long."""
+        """Add them to a request; each request of a batch is charged its whole time."""
         since_s = self.infer_s + self.postprocess_s
         request.add("preprocess", self.preprocess_s, ended_s_ago=since_s)
         request.add("infer", self.infer_s, ended_s_ago=self.postprocess_s)

@@ -1,4 +1,4 @@
-"""What is known of the request in work: its id, its trace, and where its time went.
+"""The context of a request: its id, its trace, and where its time went.
 
 The ``Server-Timing`` header is that of the W3C (https://www.w3.org/TR/server-timing/); the trace
 is passed on in the headers of W3C Trace Context (https://www.w3.org/TR/trace-context/).
@@ -24,9 +24,9 @@ class RequestContext:
     """One request on its way through one service.
 
     Args:
-        request_id: The caller's, or a new one; goes along to every stage.
-        traceparent: The caller's; ignored unless well-formed.
-        tracestate: The caller's.
+        request_id: The caller's, or a new one; sent to every stage.
+        traceparent: Header of the caller; ignored unless well-formed.
+        tracestate: Header of the caller.
     """
 
     __slots__ = (
@@ -48,33 +48,33 @@ class RequestContext:
         self.tracestate = tracestate if valid else ""
         self.trace_id = traceparent[3:35] if valid else ""
         self.api_key = ""  # id of the key that the request came with
-        self.max_body_bytes = sys.maxsize  # once decompressed
+        self.max_body_bytes = sys.maxsize  # limit of the decompressed body
         self.body_charges: list[Callable[[int], None]] = []  # take bytes, or raise Overloaded
         self.phases: dict[str, float] = {}  # seconds
-        self.calls: dict[str, int] = {}  # of the phases that are calls of a stage
+        self.calls: dict[str, int] = {}  # stage -> number of calls
 
     def charge_body(self, size: int) -> None:
-        """Count bytes that the body takes up beyond those that came. Raises Overloaded."""
+        """Count bytes that the body takes in memory beyond those received. Raises Overloaded."""
         for charge in self.body_charges:
             charge(size)
 
     def add(self, phase: str, seconds: float, *, ended_s_ago: float = 0.0) -> None:
         """Add to a phase of this service's own work."""
-        del ended_s_ago  # of interest to spans alone
+        del ended_s_ago  # only spans use it
         self.phases[phase] = self.phases.get(phase, 0.0) + seconds
 
     def add_call(self, stage: str, seconds: float) -> None:
-        """Count a call of a stage, with all its attempts."""
+        """Count a call of a stage; ``seconds`` includes all its attempts."""
         self.phases[stage] = self.phases.get(stage, 0.0) + seconds
         self.calls[stage] = self.calls.get(stage, 0) + 1
 
     def add_transfer(self, seconds: float) -> None:
-        """Add the time that calls spent on the way rather than in their stages."""
+        """Add time that calls spent in transfer, not in their stages."""
         self.phases["transfer"] = self.phases.get("transfer", 0.0) + seconds
 
     def call(self, stage: str, model: str) -> AbstractContextManager[dict[str, str]]:
-        """The block calls a model of a stage, with these headers."""
-        del stage, model  # of interest to spans alone
+        """A context in which a model of a stage is called; yields the headers to send."""
+        del stage, model  # only spans use them
         return nullcontext(self._headers())
 
     def _headers(self) -> dict[str, str]:
@@ -86,7 +86,7 @@ class RequestContext:
         return headers
 
     def server_timing(self, total_s: float) -> str:
-        """The value of the ``Server-Timing`` header, in milliseconds as the standard has it."""
+        """The value of the ``Server-Timing`` header, in milliseconds."""
         parts = []
         for phase, seconds in list(self.phases.items()):  # threads may still add
             calls = self.calls.get(phase, 1)
@@ -112,5 +112,5 @@ leave_request = _current.reset
 
 
 def current_request() -> RequestContext:
-    """The request that this task works for; an empty one outside of any."""
+    """The request that this task works for; an empty one outside a request."""
     return _current.get() or RequestContext()

@@ -18,7 +18,7 @@ _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5
 
 
 class Metrics:
-    """The Prometheus metrics of one service, in a registry of their own."""
+    """The Prometheus metrics of one service, in their own registry."""
 
     def __init__(self, service: str) -> None:
         self._service = service
@@ -76,13 +76,13 @@ class Metrics:
             "Bodies received: requests, and at the gateway the answers of its stages.",
             "service",
         ).labels(service)
-        # Looking a label up costs more than counting.
+        # Kept, because looking a label up costs more than counting.
         self._request_children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._phase_children: dict[tuple[str, str], Histogram] = {}
         self._frame_children: dict[tuple[str, str], Counter] = {}
 
     def of_stage(self, stage: str) -> Metrics:
-        """For a stage in this process: the registry of this service, labels of that stage."""
+        """Metrics for a stage in this process: same registry, labels of that stage."""
         part = copy.copy(self)
         part._service = stage
         part._request_children = {}
@@ -116,7 +116,7 @@ class Metrics:
         )
 
     def watch_pipelines(self, age_s: Callable[[], float]) -> None:
-        """Ask how old the copy of the custom resources is whenever the metrics are read."""
+        """Export ``age_s``, the age of the copy of the custom resources, in seconds."""
         self._gauge(
             "podium_pipeline_watch_age_seconds",
             "Time since the API server last confirmed the pipelines; a minute is in good order.",
@@ -144,7 +144,7 @@ class Metrics:
 
     @contextmanager
     def phase(self, stage: str, phase: str) -> Iterator[None]:
-        """Time a block as one phase of a stage, also for the request that it works for."""
+        """Measure a block as one phase of a stage and of the current request."""
         started = time.perf_counter()
         try:
             yield
@@ -155,7 +155,7 @@ class Metrics:
     def observe_phase(
         self, stage: str, phase: str, seconds: float, request: RequestContext
     ) -> None:
-        """Count a phase that has just ended, also for its request."""
+        """Count a phase that has just ended, for the stage and for the request."""
         self._phase_of(stage, phase).observe(seconds)
         request.add(phase, seconds)
 
@@ -177,7 +177,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class BatchMetrics(BatchObserver):
-    """Counts what a batcher does, and lets each request know where its time went."""
+    """Counts the events of a batcher, and adds its times to the requests."""
 
     rows: Histogram
     queue_rows: Gauge
@@ -211,7 +211,7 @@ class BatchMetrics(BatchObserver):
 
 @dataclass(frozen=True, slots=True)
 class CallMetrics:
-    """What the client of a stage reports."""
+    """Metrics of the client of a stage."""
 
     retries: Counter
     ejections: Counter
@@ -220,13 +220,13 @@ class CallMetrics:
     phase: Callable[[str, str], Histogram]
 
     def watch_replicas(self, count: Callable[[], int]) -> None:
-        """Ask ``count`` for the number of replicas whenever the metrics are read."""
+        """Export ``count``, the number of known replicas."""
         self.replicas.set_function(count)
 
     def observe_call(self, call: str, seconds: float) -> None:
-        """Say how long a call took, with all its attempts."""
+        """Count the duration of a call with all its attempts."""
         self.phase(call, "total").observe(seconds)
 
     def observe_transfer(self, call: str, seconds: float) -> None:
-        """Say how much of an attempt the stage did not spend on it."""
+        """Count the time of an attempt that was not spent in the stage."""
         self.phase(call, "transfer").observe(seconds)

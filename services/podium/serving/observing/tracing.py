@@ -1,8 +1,8 @@
 """Spans of requests, phases and stage calls, exported over OTLP/HTTP; off unless configured.
 
-The span of a request is made by FastAPI's own instrumentation, and its trace comes from and goes
-on in W3C Trace Context headers. The other ``OTEL_*`` variables (headers, sampler, resource
-attributes, batch sizes) mean what the OpenTelemetry specification says.
+FastAPI's own instrumentation makes the span of a request; the trace is passed on in W3C Trace
+Context headers. The other ``OTEL_*`` variables (headers, sampler, resource attributes, batch
+sizes) mean what the OpenTelemetry specification says.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Tracing:
         self._tracer = self.provider.get_tracer("podium", podium.__version__)
 
     def request(self, request_id: str, traceparent: str, tracestate: str) -> RequestContext:
-        """The context of a request whose span is the current one."""
+        """Make the context of a request; its span is the current one."""
         span = trace.get_current_span()
         span.set_attribute("podium.request_id", request_id)
         if not span.get_span_context().is_valid:  # a path that is not traced
@@ -70,12 +70,12 @@ class Tracing:
         return TracedRequest(request_id, self._tracer)
 
     def close(self) -> None:
-        """Export what is left; this waits for the collector."""
+        """Export the remaining spans; waits for the collector."""
         self.provider.shutdown()
 
 
 def spans_of(tracing: Tracing | None, quiet: tuple[str, ...]) -> TelemetryConfig:
-    """How FastAPI is to make the span of each request, but for paths that start like ``quiet``."""
+    """Configure FastAPI's span of each request; paths that begin with ``quiet`` get none."""
     return {
         "tracing": tracing is not None,
         "tracer_provider": None if tracing is None else tracing.provider,
@@ -91,7 +91,7 @@ class TracedRequest(RequestContext):
     """A request whose phases and calls become spans below its own.
 
     Args:
-        request_id: Goes along to every stage.
+        request_id: Sent to every stage.
         tracer: Makes the spans.
     """
 

@@ -1,4 +1,4 @@
-"""The limits of batching, as a client may know them."""
+"""The limits of batching."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """How much a batcher takes on."""
+    """Sizes of batches and of the queue of a batcher."""
 
     max_batch: int = 8  # rows per engine call
     max_delay_ms: float = 0.0  # how long an idle engine may wait for a fuller batch

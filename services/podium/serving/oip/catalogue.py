@@ -18,19 +18,19 @@ async def _no_fault() -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A model and what is told of it."""
+    """A served model and what is reported about it."""
 
     model: ServedModel
     statistics: ModelStatistics = field(default_factory=ModelStatistics)
     batching: BatchLimits | None = None  # None: every request is computed on its own
-    fault: Callable[[], Awaitable[str]] = _no_fault  # why it cannot answer now; empty: it can
+    fault: Callable[[], Awaitable[str]] = _no_fault  # why it is not ready; empty: it is ready
 
 
 class Catalogue:
-    """Models by name and version; the newest version answers when none is named.
+    """Models by name and version; without a version the newest one answers.
 
     A request looks its model up once and keeps it, so that the model may leave the catalogue
-    meanwhile: the last request that holds a model frees it.
+    meanwhile: it is freed after its last request.
     """
 
     def __init__(self, models: Iterable[ServedModel] = ()) -> None:
@@ -43,7 +43,7 @@ class Catalogue:
         self._entries.setdefault(entry.model.name, {})[entry.model.version] = entry
 
     def replace(self, name: str, entries: Iterable[Entry]) -> None:
-        """Serve these versions of a model and no other; none takes it out."""
+        """Serve exactly these versions of a model; no versions: remove the model."""
         versions = {entry.model.version: entry for entry in entries}
         if versions:
             self._entries[name] = versions
@@ -51,7 +51,7 @@ class Catalogue:
             self._entries.pop(name, None)
 
     def get(self, name: str, version: str | None = None) -> Entry:
-        """Look a model up. Raises NotFound, naming what there is."""
+        """Look a model up. Raises NotFound, which names the known ones."""
         versions = self._entries.get(name)
         if versions is None:
             known = ", ".join(sorted(self._entries)) or "none"
@@ -73,7 +73,7 @@ class Catalogue:
         return [entry.model.version for entry in self.entries(name)]
 
     def metadata(self, name: str, version: str | None = None) -> dict[str, Any]:
-        """What the protocol says of a model. Raises NotFound."""
+        """The protocol's metadata of a model. Raises NotFound."""
         model = self.get(name, version).model
         return {
             "name": model.name,

@@ -39,7 +39,7 @@ _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 
 
 def _tensors(*required: str) -> dict[str, Any]:
-    """The schema of a list of tensors, of which some fields are required."""
+    """The JSON schema of a list of tensors with these required fields."""
     tensor = {
         "type": "object",
         "required": list(required),
@@ -102,7 +102,7 @@ def infer_routes(service: str, catalogue: Catalogue) -> list[RawRoute]:
     """``POST /v2/models/{name}[/versions/{version}]/infer``.
 
     Args:
-        service: Name that errors carry.
+        service: Name of the service in errors.
         catalogue: The models.
     """
 

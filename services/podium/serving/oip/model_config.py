@@ -14,10 +14,10 @@ from podium.wire import TensorSpec
 def model_config(entry: Entry) -> dict[str, Any]:
     """Describe a model as Triton would.
 
-    ``max_batch_size`` promises that every tensor has the batch as its first dimension, which
-    ``dims`` then leave out. Where outputs have as many rows as there is to report (detections),
-    or where requests are computed one by one, that is not so: ``max_batch_size`` is 0 and
-    ``dims`` are whole, -1 for what varies. Rows of such detectors are pooled all the same.
+    ``max_batch_size`` > 0 means that every tensor has the batch as its first dimension, which
+    ``dims`` then omit. If the number of output rows varies (detections) or requests are computed
+    one by one, ``max_batch_size`` is 0 and ``dims`` are complete, with -1 for what varies. Requests
+    to such detectors still share batches.
     """
     model = entry.model
     batching = entry.batching

@@ -1,7 +1,7 @@
-"""Which models a service could serve, and taking them in and out while it runs.
+"""Lists the models that a service could serve, and loads and unloads them while it runs.
 
-This is the model repository extension of the Open Inference Protocol. Here is what every service
-has; ``repository_control`` is for those that load models from a repository.
+This is the model repository extension of the Open Inference Protocol. Here is the part of every
+service; ``repository_control`` is for services that load models from a repository.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ class IndexEntry:
 
 
 class ModelControl(Protocol):
-    """The operator's door to the models of a service."""
+    """Lists, loads and unloads the models of a service, for its operator."""
 
     async def index(self) -> list[IndexEntry]:
         """Every version that is served or could be, by name and version."""
         ...
 
     async def load(self, name: str, version: str | None = None) -> None:
-        """Serve what the repository has of a model now: every version, or one.
+        """Serve a model as the repository has it now: every version, or one.
 
-        What was served stays as it was unless all of it can be loaded. Raises PodiumError.
+        Unless all of it can be loaded, nothing changes. Raises PodiumError.
         """
         ...
 
     async def unload(self, name: str, version: str | None = None) -> None:
-        """Stop serving a model, or one version; requests that have it are finished.
+        """Stop serving a model, or one version; requests in work are finished.
 
         Raises PodiumError.
         """
@@ -49,13 +49,13 @@ class ModelControl(Protocol):
 
 
 class BuiltInModels:
-    """Control of models that are part of their service: there is nothing to load."""
+    """Control of models that are part of their service and cannot be loaded or unloaded."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
     async def index(self) -> list[IndexEntry]:
-        """All are ready unless they say why not."""
+        """Every model; one with a fault is not ready, and says why."""
         entries = list(self._catalogue)
         faults = await asyncio.gather(*(entry.fault() for entry in entries))
         return [
@@ -64,11 +64,11 @@ class BuiltInModels:
         ]
 
     async def load(self, name: str, version: str | None = None) -> None:
-        """Refused. Raises NotFound or Forbidden."""
+        """Always raises: NotFound or Forbidden."""
         self._refuse(name, version)
 
     async def unload(self, name: str, version: str | None = None) -> None:
-        """Refused. Raises NotFound or Forbidden."""
+        """Always raises: NotFound or Forbidden."""
         self._refuse(name, version)
 
     def _refuse(self, name: str, version: str | None) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What a model has done so far, in the shape of Triton's statistics extension.
+"""Statistics of a model, in the shape of Triton's statistics extension.
 
 Source: Triton's HTTP protocol, "Statistics Extension". Times are in nanoseconds and add up since
 the model was loaded; perf_analyzer takes differences.
@@ -34,7 +34,7 @@ class _Total:
 
 @dataclass(slots=True)
 class _Compute:
-    """The three parts of a batch: joining the rows, running the model, dealing out the results."""
+    """The three parts of a batch: joining the rows, running the model, returning the results."""
 
     input: _Total = field(default_factory=_Total)
     infer: _Total = field(default_factory=_Total)
@@ -105,7 +105,7 @@ class ModelStatistics(BatchObserver):
         self._queue.add(seconds)
 
     def executed(self, execution: Execution) -> None:
-        """A batch is done. Like Triton, every request in it is charged the whole time of it."""
+        """Count a batch. As in Triton, each of its requests is charged its whole time."""
         self._last_inference_ms = time.time_ns() // 1_000_000
         self._inferences += execution.rows - execution.refused_rows
         self._executions += execution.engine_calls
@@ -114,7 +114,7 @@ class ModelStatistics(BatchObserver):
         of_size.add(execution, count=1, weight=1)
 
     def to_json(self, name: str, version: str) -> dict[str, Any]:
-        """One element of ``model_stats``. There is no response cache, so nothing hits or misses."""
+        """One element of ``model_stats``; cache hits and misses are 0, as there is no cache."""
         return {
             "name": name,
             "version": version,

@@ -1,7 +1,7 @@
-"""The routes of the Open Inference Protocol V2 (REST), the same in every service.
+"""The routes of the Open Inference Protocol V2 (REST), which every service has.
 
-Source: the OIP V2 REST specification with the binary tensor data extension. The infer routes are
-in ``infer``.
+Source: the OIP V2 REST specification with the binary tensor data extension. Module ``infer`` has
+the infer routes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from podium.serving.oip.infer import OIP_TAG
 from podium.serving.oip.model_control import ModelControl
 
 EXTENSIONS = ("binary_tensor_data", "model_repository", "model_configuration", "statistics")
-"""The last three are in ``triton_extensions``."""
+"""Module ``triton_extensions`` has the last three."""
 
 
 def oip_router(
@@ -34,7 +34,7 @@ def oip_router(
     Args:
         service: Name in the metadata and in errors.
         catalogue: The models that are served.
-        control: Knows which could be.
+        control: Knows all models that could be served.
         admission: Knows whether the service is draining.
     """
     router = APIRouter(prefix="/v2", tags=[OIP_TAG])

@@ -1,4 +1,4 @@
-"""What a service puts behind ``/v2/models/{name}``: anything that turns tensors into tensors."""
+"""The interface of a model at ``/v2/models/{name}``: anything that turns tensors into tensors."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class ServedModel(Protocol):
     """One OIP model: a network, a decode call, or a whole pipeline.
 
     ``infer`` is called with inputs whose names, datatypes and shapes have been checked against
-    ``inputs``; it checks ``parameters`` itself. Work that takes the processor for more than a
-    millisecond belongs in a thread, so that health checks are answered meanwhile.
+    ``inputs``; it checks ``parameters`` itself. More than a millisecond of computation belongs in
+    a thread, so that health checks are still answered.
     """
 
     @property

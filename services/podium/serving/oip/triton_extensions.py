@@ -1,7 +1,7 @@
-"""Routes of three extensions of the Open Inference Protocol that Triton has.
+"""Routes of Triton's extensions: model repository, model configuration, statistics.
 
-Model repository, model configuration, statistics. Sources: Triton's HTTP protocol, the documents
-of the same names. Clients send no content type, so bodies are read raw.
+Sources: the documents of these names in Triton's HTTP protocol. Clients send no content type, so
+bodies are read raw.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _CONTROL_BODY = _json_body(
 
 
 def triton_router(catalogue: Catalogue, control: ModelControl) -> APIRouter:
-    """Routes under ``/v2``; to be included before those of the protocol, which match more."""
+    """Routes under ``/v2``; include them before those of the protocol, which match more paths."""
     router = APIRouter(prefix="/v2", tags=["Triton extensions"])
 
     @router.post("/repository/index", summary="What could be served", openapi_extra=_INDEX_BODY)
@@ -105,10 +105,10 @@ async def _read_object(request: Request) -> dict[str, Any]:
 
 
 async def _read_version(request: Request) -> str | None:
-    """The version that a load or unload is about; None: all.
+    """The version to load or unload; None: all.
 
-    Nothing depends on a model here, so ``unload_dependents`` changes nothing. Triton's ``config``
-    and ``file:`` are refused: what is served comes from the repository, verified.
+    ``unload_dependents`` has no effect: no model depends on another. Triton's ``config`` and
+    ``file:`` are refused: only verified models of the repository are served.
     """
     parameters = (await _read_object(request)).get("parameters", {})
     if not isinstance(parameters, dict):
