@@ -113,7 +113,7 @@ ACCELERATOR ?= cpu
 BASE_IMAGE  ?=
 CA_BUNDLE   ?=
 BUILD_FLAGS ?=
-SERVICES.cpu := gateway decode detection pose2d pose3d postprocess
+SERVICES.cpu := gateway decode detection pose2d pose3d postprocess jobs
 SERVICES.gpu := detection pose2d pose3d
 # The name that the chart gives to the image of a service.
 image = $(if $(REGISTRY),$(REGISTRY)/)podium-$(1):$(TAG)$(if $(filter gpu,$(ACCELERATOR)),-gpu)
@@ -144,12 +144,13 @@ EXTRAS.decode      := decode tracing
 EXTRAS.engine-cpu  := engine-cpu tracing
 EXTRAS.engine-gpu  := engine-gpu tracing
 EXTRAS.postprocess := postprocess tracing
+EXTRAS.jobs        := api jobs-aws tracing
 EXTRAS.networks    := build decode engine-cpu cli networks networks-dev
 EXTRAS.local       := build local
 EXTRAS.dev         := $(EXTRAS.local) jobs-aws kubernetes lab loadtest tracing dev
 
 lock: setup-dev ## Resolve the dependencies of every image anew
-	@$(foreach lock,gateway decode engine-cpu engine-gpu postprocess networks local dev, \
+	@$(foreach lock,gateway decode engine-cpu engine-gpu postprocess jobs networks local dev, \
 	  echo "services/requirements/$(lock).txt" && \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-annotate --upgrade \

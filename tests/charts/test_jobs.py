@@ -99,11 +99,18 @@ def test_secrets_are_in_secrets_alone(helm: Helm) -> None:
             for variable, each in variables(pod).items()
             if "valueFrom" in each
         }
-        assert given == {
+        expected = {
             "PODIUM_JOBS_DATABASE_URL": {"name": "aurora", "key": "address"},
+            "PODIUM_JOBS_SIGNING_KEY": {"name": "podium-jobs", "key": "signing-key"},
             "PODIUM_JOBS_S3_BUCKET": {"name": "podium-jobs", "key": "bucket"},
             "PODIUM_JOBS_GATEWAY_KEY": {"name": "podium-keys", "key": "api-key"},
         }
+        if name == "migration":
+            del expected["PODIUM_JOBS_SIGNING_KEY"]
+        assert given == expected
+        mounts = {each["name"]: each["mountPath"] for each in container(pod)["volumeMounts"]}
+        assert mounts["database-ca"] == "/etc/podium/database"
+        assert [each["name"] for each in pod["spec"]["volumes"]] == list(mounts)
         assert container(pod)["envFrom"] == [{"secretRef": {"name": "minio"}}]
 
 
@@ -139,7 +146,7 @@ def test_there_is_room_for_the_largest_upload(helm: Helm) -> None:
     from podium.jobs.uploads import MAX_BYTES
 
     controller = pods(rendered(helm))["controller"]
-    (volume,) = controller["spec"]["volumes"]
+    (volume,) = controller["spec"]["volumes"]  # /tmp
     assert int(volume["emptyDir"]["sizeLimit"].removesuffix("Gi")) << 30 > MAX_BYTES
 
 

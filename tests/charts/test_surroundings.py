@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import jsonschema
 import kubernetes_validate
@@ -13,6 +15,10 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from podium.jobs.metrics import MeteredLog, WorkCollector
+from podium.jobs.oplog import NoLog
+from podium.jobs.sql.database import Database
+from podium.jobs.sql.schema import migrate
 from podium.serving.observing.telemetry import Metrics
 from tests.support.chart_programs import EKSCTL, NVIDIA_DEVICE_PLUGIN
 from tests.support.charts import (
@@ -81,7 +87,8 @@ def test_alerts_ask_for_metrics_that_services_have() -> None:
 
 
 def podium_metrics(text: str) -> set[str]:
-    return set(re.findall(r"\bpodium_[a-z_]+(?=[{|\")\[ ])", text)) - {"podium_dev_tier"}
+    named = re.findall(r"\bpodium_[a-z_]+(?=[{|\")\[ ])", text)
+    return {re.sub("_(bucket|count|sum)$", "", each) for each in named} - {"podium_dev_tier"}
 
 
 def exported() -> set[str]:
@@ -89,8 +96,29 @@ def exported() -> set[str]:
 
     metrics = Metrics("gateway")
     metrics.watch_pipelines(lambda: 0.0)
-    families = text_string_to_metric_families(generate_latest(metrics.registry).decode())
+    MeteredLog(NoLog(), metrics.registry)
+    with TemporaryDirectory() as folder:
+        database = Database.in_file(Path(folder) / "podium.db")
+        migrate.upgrade(database)
+        metrics.registry.register(WorkCollector(database, lambda: datetime.now(UTC)))
+        exposition = generate_latest(metrics.registry).decode()
+        database.close()
+    families = text_string_to_metric_families(exposition)
     return {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
+
+
+def test_the_dashboard_of_jobs_asks_for_metrics_that_they_have() -> None:
+    file = PLATFORM / "files" / "dashboards" / "podium-jobs.json"
+    dashboard = json.loads(file.read_text())
+    assert dashboard["uid"] == "podium-jobs"
+    panels = [each for each in dashboard["panels"] if each["type"] != "row"]
+    asked = " ".join(target["expr"] for panel in panels for target in panel["targets"])
+    assert len(podium_metrics(asked)) == 6
+    assert podium_metrics(asked) <= exported()
+    places = [tuple(each["gridPos"][key] for key in "xywh") for each in dashboard["panels"]]
+    cells = [(x + i, y + j) for x, y, w, h in places for i in range(w) for j in range(h)]
+    assert len(cells) == len(set(cells)), "panels lie on each other"
+    assert max(x for x, _ in cells) < 24
 
 
 def test_horizontal_scalers_have_what_the_adapter_serves(helm: Helm) -> None:

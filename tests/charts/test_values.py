@@ -65,7 +65,7 @@ JOBS_FROM_OTHER_VALUES = {
     "S3_ENDPOINT": "objectStore.endpoint",
     "S3_PREFIX": "objectStore.prefix",
     "S3_REGION": "objectStore.region",
-    "SIGNING_KEY": "for objects in a folder alone",
+    "SIGNING_KEY": "signingKey",
     "STATE": "a folder of the container",
     "STEPS": "controller.steps",
     "WORKERS": "controller.workers",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import podium
-from tests.images.docker import SERVICES, Docker, NoDocker, find_docker
+from tests.images.docker import IMAGES, Docker, NoDocker, find_docker
 
 REGISTRY = os.environ.get("PODIUM_REGISTRY", "")
 TAG = os.environ.get("PODIUM_TAG") or podium.__version__
@@ -28,15 +28,15 @@ def docker() -> Docker:
         docker = find_docker()
     except NoDocker as error:
         pytest.skip(str(error))
-    names = [image_name(service) for service in SERVICES]
+    names = [image_name(service) for service in IMAGES]
     if missing := [name for name in names if not docker("images", "--quiet", name).strip()]:
         pytest.skip(f"`make images` has not built {', '.join(missing)}")
     return docker
 
 
-@pytest.fixture(params=SERVICES)
+@pytest.fixture(params=IMAGES)
 def service(request: pytest.FixtureRequest) -> str:
-    """Each of the six."""
+    """Each that has an image."""
     return str(request.param)
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 SERVICES = ("gateway", "decode", "detection", "pose2d", "pose3d", "postprocess")
+IMAGES = (*SERVICES, "jobs")
+"""The image of jobs is api, controller and migration."""
 LOCKS = {"detection": "engine-cpu", "pose2d": "engine-cpu", "pose3d": "engine-cpu"}
 """Services whose lock is not called as they are."""
 

@@ -15,7 +15,9 @@ import pytest
 import yaml
 
 import podium
+from podium.api.settings import ApiSettings
 from podium.environment import check_names
+from podium.jobs.settings import JobsSettings
 from podium.lab import scores
 from podium.lab.athlete import ground_truth
 from podium.local.settings import settings_of
@@ -27,6 +29,8 @@ from tests.support.http_calls import post, post_json
 from tests.support.load import difference, poses
 
 FILE = Path(__file__).parents[2] / "services" / "compose.yaml"
+
+JOBS = ("api", "controller")
 
 RESTRICTIONS = """
 import errno, os
@@ -40,17 +44,21 @@ print(os.getuid(), os.getgid(), int(status['CapEff'], 16), status['NoNewPrivs'].
 
 @dataclass(frozen=True)
 class Running:
-    """The six containers of a project.
+    """The containers of a project.
 
     Attributes:
         compose: To command them.
         url: Base URL of the gateway.
         data: The folder that the containers know as ``/data``.
+        api: Base URL of the api.
+        key: Its admin key.
     """
 
     compose: Compose
     url: str
     data: Path
+    api: str
+    key: str
 
 
 @pytest.fixture(scope="module")
@@ -64,20 +72,30 @@ def running(
     data = tmp_path_factory.mktemp("data")
     data.chmod(0o777)
     shutil.copy(clip, data)
-    with socket.socket() as free:
+    state = tmp_path_factory.mktemp("state")
+    (state / "objects").mkdir()
+    for folder in (state, state / "objects"):
+        folder.chmod(0o777)
+    with socket.socket() as free, socket.socket() as also_free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        also_free.bind(("127.0.0.1", 0))
+        port, api_port = free.getsockname()[1], also_free.getsockname()[1]
     environment = {
         "PODIUM_REGISTRY": REGISTRY,
         "PODIUM_TAG": TAG,
         "PODIUM_MODELS": str(model_repository),
         "PODIUM_DATA": str(data),
         "PODIUM_GATEWAY_PORT": str(port),
+        "PODIUM_API_PORT": str(api_port),
+        "PODIUM_STATE": str(state),
+        "COMPOSE_PROFILES": "jobs",
     }
     compose = Compose(command, FILE, "podium-test", environment)
     try:
+        prepared = compose("run", "--rm", "--entrypoint=python -m podium.api.prepare", "api")
         compose("up", "--wait")
-        yield Running(compose, f"http://127.0.0.1:{port}", data)
+        api = f"http://127.0.0.1:{api_port}"
+        yield Running(compose, f"http://127.0.0.1:{port}", data, api, prepared.split()[-1])
     finally:
         compose("down", "--volumes")
 
@@ -97,7 +115,7 @@ def success(answer: tuple[int, Any]) -> dict[str, Any]:
 
 def test_containers_are_as_restricted_as_in_a_cluster(docker: Docker, running: Running) -> None:
     containers = running.compose("ps", "--quiet").split()
-    assert len(containers) == len(SERVICES)
+    assert len(containers) == len(SERVICES) + len(JOBS)
     for container in containers:
         assert docker.inspect(container)["HostConfig"]["ReadonlyRootfs"]
         found = docker("exec", container, "python", "-c", RESTRICTIONS)
@@ -147,33 +165,57 @@ def test_a_whole_video_becomes_files(running: Running) -> None:
     assert all((running.data / "out" / name).stat().st_size for name in names)
 
 
+def test_a_job_ends_with_results(running: Running, clip: Path, tmp_path: Path) -> None:
+    with podium.Client(running.api, api_key=running.key) as client:
+        job = client.submit(clip, pipeline="pose-3d").wait(timeout_s=300)
+        files = {path.name for path in job.download(tmp_path)}
+    assert {"keypoints.csv", "biomechanics.csv", "overlay.mp4", "report.html"} <= files
+
+
 def test_containers_end_well(docker: Docker, running: Running) -> None:
     containers = running.compose("ps", "--quiet").split()
     running.compose("stop")
     states = [docker.inspect(container)["State"] for container in containers]
-    assert [state["ExitCode"] for state in states] == [0] * len(SERVICES)
+    assert [state["ExitCode"] for state in states] == [0] * len(containers)
+
+
+def services() -> dict[str, Any]:
+    """What the file says, by the name of the container."""
+    described: dict[str, Any] = yaml.safe_load(FILE.read_text())["services"]
+    return described
 
 
 def test_the_file_names_the_images_of_this_version() -> None:
-    services = yaml.safe_load(FILE.read_text())["services"]
-    assert set(services) == set(SERVICES)
-    for name, service in services.items():
-        expected = f"${{PODIUM_REGISTRY:-}}podium-{name}:${{PODIUM_TAG:-{podium.__version__}}}"
-        assert service["image"] == expected
+    images = {name: name for name in SERVICES} | dict.fromkeys(JOBS, "jobs")
+    assert set(services()) == set(images)
+    for name, service in services().items():
+        tag = f"${{PODIUM_TAG:-{podium.__version__}}}"
+        assert service["image"] == f"${{PODIUM_REGISTRY:-}}podium-{images[name]}:{tag}"
 
 
 def test_the_file_gives_settings_that_the_services_have() -> None:
-    for name, service in yaml.safe_load(FILE.read_text())["services"].items():
-        check_names([settings_of(name)], service["environment"])
+    for name, service in services().items():
+        kinds = [ApiSettings, JobsSettings] if name in JOBS else [settings_of(name)]
+        check_names(kinds, service["environment"])
+
+
+def test_jobs_are_there_for_who_asks_for_them() -> None:
+    profiles = {name: service.get("profiles") for name, service in services().items()}
+    assert profiles == dict.fromkeys(SERVICES) | {name: ["jobs"] for name in JOBS}
+    objects = ":/state/objects"
+    for name in ("decode", "postprocess"):
+        service = services()[name]
+        assert any(objects in volume for volume in service["volumes"])
+        assert "/state/objects" in service["environment"]["PODIUM_OBJECTS_READ_ROOTS"].split(",")
 
 
 def test_the_file_restricts_every_service() -> None:
-    for service in yaml.safe_load(FILE.read_text())["services"].values():
+    for service in services().values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert "no-new-privileges:true" in service["security_opt"]
         assert not service.get("privileged")
-        assert service["mem_limit"] in ("2g", "3g", "4g")  # as in the chart
+        assert service["mem_limit"] in ("512m", "1g", "2g", "3g", "4g")  # as in the charts
         assert service["pids_limit"] == 512
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:")

@@ -11,19 +11,22 @@ from packaging.utils import canonicalize_name
 
 import podium
 from tests.images.conftest import TAG, image_name
-from tests.images.docker import LOCKS, Docker
+from tests.images.docker import LOCKS, SERVICES, Docker
 
 ROOT = Path(__file__).parents[2]
 GATEWAY_BYTES = 200e6
-HEAVY = {"cv2", "av", "onnxruntime", "torch", "scipy", "matplotlib", "aiohttp", "kubernetes"}
+HEAVY = {"cv2", "av", "onnxruntime", "torch", "scipy", "matplotlib", "boto3", "kubernetes"}
 NEEDED = {
-    "gateway": {"aiohttp", "kubernetes"},
+    "gateway": {"kubernetes"},
     "decode": {"cv2", "av"},
     "detection": {"onnxruntime"},
     "pose2d": {"onnxruntime"},
     "pose3d": {"onnxruntime"},
     "postprocess": {"cv2", "av", "scipy"},
+    "jobs": {"av", "boto3"},
 }
+RUNS = {service: service for service in SERVICES} | {"jobs": "api"}
+"""Image -> what it runs unless told otherwise."""
 NO_SHELL = [f"--volume=/dev/null:/usr/bin/{shell}:ro" for shell in ("dash", "bash")]
 
 
@@ -41,8 +44,8 @@ def test_the_bill_of_materials_has_every_package(docker: Docker, service: str, i
 
 
 def test_the_service_loads_with_these_packages(docker: Docker, service: str, image: str) -> None:
-    own_app = service in {"gateway", "decode", "postprocess"}
-    module = f"podium.{service}.app" if own_app else f"podium.{service}"
+    apps = {"gateway", "decode", "postprocess", "api"}
+    module = f"podium.{RUNS[service]}.app" if RUNS[service] in apps else f"podium.{service}"
     code = f"import {module}; print('loaded')"
     assert docker.python(image, code, *NO_SHELL) == "loaded\n"
 
@@ -66,6 +69,11 @@ print('loaded')"""
     assert docker.python(image_name("gateway"), code) == "loaded\n"
 
 
+def test_the_image_of_jobs_is_controller_and_migration_too(docker: Docker) -> None:
+    code = "import podium.jobs.__main__, podium.api.prepare, podium.jobs.aws.s3_objects"
+    assert docker.python(image_name("jobs"), f"{code}; print('loaded')") == "loaded\n"
+
+
 def test_no_weights_no_tests_no_pip_and_nothing_can_be_written(docker: Docker, image: str) -> None:
     assert docker.python(image, SUPERFLUOUS).split() == []
 
@@ -73,7 +81,7 @@ def test_no_weights_no_tests_no_pip_and_nothing_can_be_written(docker: Docker, i
 def test_what_runs(docker: Docker, service: str, image: str) -> None:
     config = docker.inspect(image)["Config"]
     assert config["User"] == "10001:10001"
-    assert config["Entrypoint"] == ["python", "-m", f"podium.{service}"]
+    assert config["Entrypoint"] == ["python", "-m", f"podium.{RUNS[service]}"]
     assert not config["Cmd"]
     labels = {
         key.removeprefix("org.opencontainers.image."): v for key, v in config["Labels"].items()

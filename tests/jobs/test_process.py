@@ -107,6 +107,10 @@ def test_what_keeps_a_process_from_starting_is_one_line(tmp_path: Path) -> None:
     for settings, says in [
         ({"PODIUM_JOBS_DATABASE_URL": address}, "the database does not answer"),
         ({"PODIUM_JOBS_WORKERS": "many"}, "PODIUM_JOBS_WORKERS"),
+        (
+            {"PODIUM_PORT": "8006", "PODIUM_JOBS_HOST": "all", "PODIUM_JOBS_STATE": "/dev/null/a"},
+            "STATE",
+        ),
         ({"PODIUM_JOBS_WORKER": "4"}, "did you mean PODIUM_JOBS_WORKERS"),
     ]:
         process = start(tmp_path, "migrate", **settings)

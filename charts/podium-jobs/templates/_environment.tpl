@@ -23,6 +23,9 @@
 {{- $_ := set $settings "STEPS" $values.controller.steps }}
 {{- end }}
 - {{ include "jobs.fromSecret" (list "PODIUM_JOBS_DATABASE_URL" $values.database) }}
+{{- if ne $component "migration" }}
+- {{ include "jobs.fromSecret" (list "PODIUM_JOBS_SIGNING_KEY" $values.signingKey) }}
+{{- end }}
 {{- if $bucket.existingSecret }}
 - {{ include "jobs.fromSecret" (list "PODIUM_JOBS_S3_BUCKET" $bucket) }}
 {{- end }}

@@ -50,7 +50,21 @@ env:
 envFrom: [{secretRef: {name: {{ . }}}}]
 {{- end }}
 {{- include "jobs.containerSecurity" . }}
-volumeMounts: [{name: tmp, mountPath: /tmp}]
+volumeMounts:
+  - {name: tmp, mountPath: /tmp}
+  {{- if $root.Values.database.caConfigMap }}
+  - {name: database-ca, mountPath: /etc/podium/database, readOnly: true}
+  {{- end }}
+{{- end -}}
+
+{{- /* (list root sizeOfTmp). */ -}}
+{{- define "jobs.volumes" -}}
+- name: tmp
+  emptyDir: {sizeLimit: {{ index . 1 }}}
+{{- with (index . 0).Values.database.caConfigMap }}
+- name: database-ca
+  configMap: {name: {{ . }}}
+{{- end }}
 {{- end -}}
 
 {{- define "jobs.containerSecurity" }}

@@ -27,6 +27,7 @@ class JobsSettings(Settings):
     """Read from ``PODIUM_JOBS_<FIELD>`` in the environment."""
 
     service: ClassVar[str] = "jobs"
+    common: ClassVar[frozenset[str]] = frozenset({"host", "port"})
 
     state: Path = Path("podium-state")
     """Folder for what is kept: the database, objects, the signing key, the operational log."""
