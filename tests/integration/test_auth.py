@@ -6,6 +6,7 @@ import gzip
 import http.client
 import json
 import logging
+import re
 import time
 from urllib.parse import urlsplit
 
@@ -51,9 +52,23 @@ def bearer(name):
     return {"authorization": f"Bearer {KEYS[name][0]}"}
 
 
-@pytest.mark.parametrize("path", ["/v2/health/live", "/v2/health/ready", "/metrics"])
-def test_health_and_metrics_are_open(gateway, path):
+@pytest.mark.parametrize("path", ["/v2/health/live", "/v2/health/ready", "/metrics", "/docs"])
+def test_health_metrics_and_documentation_are_open(gateway, path):
     assert call(gateway, path)[0] == 200
+
+
+def test_the_documentation_says_how_to_send_a_key_and_needs_no_other_host(gateway):
+    page = call(gateway, "/openapi.json")[2]
+    assert page["security"] == [{"bearer": []}, {"key": []}]
+    assert page["components"]["securitySchemes"]["key"]["name"] == "x-api-key"
+    assert page["paths"]["/metrics"]["get"]["security"] == []
+    html = call(gateway, "/docs")[2].decode()
+    assets = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert len(assets) >= 3
+    for asset in assets:
+        assert asset.startswith("/")
+        assert call(gateway, asset)[0] == 200
+    assert "://" not in html
 
 
 @pytest.mark.parametrize(
@@ -69,7 +84,7 @@ def test_health_and_metrics_are_open(gateway, path):
     ],
 )
 @pytest.mark.parametrize(
-    "path", ["/v1/pipelines", "/v2", "/openapi.json", "/nowhere", "/v2/health/../models/pose-2d"]
+    "path", ["/v1/pipelines", "/v2", "/docs/../v2", "/nowhere", "/v2/health/../models/pose-2d"]
 )
 def test_without_a_known_key(gateway, path, headers):
     status, answered, body = call(gateway, path, **headers)

@@ -25,6 +25,7 @@ from podium.serving.calling.connections import Connections
 from podium.serving.calling.endpoint_slices import EndpointSliceEndpoints
 from podium.serving.calling.endpoints import Endpoints, read_endpoints
 from podium.serving.hosting.here import HERE, Here
+from podium.serving.http.key_schemes import describe_keys
 from podium.serving.http.keys import KeyFile, RequireApiKey
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.oip.catalogue import Catalogue
@@ -110,7 +111,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
             for task in tasks:
                 task.cancel()
 
-    return create_service_app(
+    app = create_service_app(
         "gateway",
         catalogue,
         settings,
@@ -121,6 +122,9 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         metrics=metrics,
         middleware=_access(settings, metrics),
     )
+    if settings.api_keys is not None:
+        describe_keys(app)
+    return app
 
 
 def _resources(

@@ -15,6 +15,7 @@ import podium
 from podium.serving.http.admission import Admission, AdmissionControl
 from podium.serving.http.bodies import NOTHING_STREAMED
 from podium.serving.http.disconnect import CancelOnDisconnect
+from podium.serving.http.docs_page import documented_app
 from podium.serving.http.error_responses import ERROR_RESPONSES, answer_errors
 from podium.serving.http.head_and_http10 import HeadAndHttp10
 from podium.serving.http.health import health_router
@@ -77,7 +78,7 @@ def create_service_app(
             yield
 
     admission = Admission(settings.max_requests, settings.max_in_flight_bytes)
-    app = FastAPI(
+    app = documented_app(
         title=f"Podium {service}",
         summary=summary,
         version=podium.__version__,

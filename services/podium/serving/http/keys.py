@@ -26,12 +26,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.errors import Overloaded, PodiumError, SetupError, Unauthorized
 from podium.serving.http.bodies import declared_bytes
+from podium.serving.http.docs_page import DOCS_ASSETS
 from podium.serving.http.error_responses import error_response
 from podium.serving.observing.request_context import current_request
 from podium.serving.observing.telemetry import Metrics
 
-OPEN_PATHS = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics"})
-"""Kubernetes and Prometheus ask without a key."""
+OPEN_PATHS = frozenset(
+    {"/v2/health/live", "/v2/health/ready", "/metrics", "/docs", "/openapi.json"}
+)
+"""Kubernetes and Prometheus ask without a key; whoever needs one may read how to send it."""
 
 _PREFIX = "podium_"  # lets scanners for leaked secrets find keys
 
@@ -167,7 +170,8 @@ class RequireApiKey:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or path in OPEN_PATHS or path.startswith(DOCS_ASSETS + "/"):
             await self._app(scope, receive, send)
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
