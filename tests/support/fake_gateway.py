@@ -5,6 +5,7 @@ It speaks HTTP on loopback, keeps a list of its calls, and can be told to fail.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import time
@@ -72,10 +73,11 @@ class FakeGateway:
         batches = json.loads(Path(unquote(urlsplit(body["results_uri"]).path)).read_bytes())
         frames = sum(len(batch["frames"]) for batch in batches)
         target = Path(unquote(urlsplit(body["output"]).path)) / "keypoints.csv"
-        target.write_text(f"frames\n{frames}\n")
+        content = f"frames\n{frames}\n".encode()
+        target.write_bytes(content)
         file = {
-            "name": "keypoints.csv", "uri": target.as_uri(), "size_bytes": 1, "sha256": "",
-            "media_type": "text/csv",
+            "name": "keypoints.csv", "uri": target.as_uri(), "size_bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(), "media_type": "text/csv",
         }  # fmt: skip
         return 200, {"files": [file], "summary": EMPTY_SUMMARY.model_dump(), "warnings": []}
 

@@ -17,6 +17,8 @@ _VERBS = {
     "view": "Look at the results of a run in the browser.",
     "export": "Write a finished run as TRC, MOT, C3D and wide CSV.",
     "up": "Start the six services on this machine.",
+    "configure": "Say where an api is, and keep a key for it.",
+    "jobs": "Send videos to an api: submit, list, status, watch, results, cancel, retry.",
     "models": "List, get and check the models.",
     "keys": "Make API keys for a gateway.",
     "bench": "Measure what the services cost.",
@@ -34,7 +36,7 @@ class _LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
-            return None
+            return _operation(cmd_name)
         verb = importlib.import_module(f"podium.cli.{cmd_name}").command
         assert isinstance(verb, click.Command)  # noqa: S101 - every verb module defines one
         return verb
@@ -42,6 +44,18 @@ class _LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_VERBS.items()))
+        from podium.cli.objects import sections
+
+        with formatter.section("Objects of an api, as in `podium list-users`"):
+            formatter.write_dl(sections())
+
+
+def _operation(name: str) -> click.Command | None:
+    if "-" not in name:
+        return None
+    from podium.cli.objects import COMMANDS, command_of
+
+    return command_of(COMMANDS[name]) if name in COMMANDS else None
 
 
 @click.group(
@@ -59,6 +73,7 @@ def cli(verbose: bool) -> None:
       podium doctor                    check that everything is in place
       podium run sprint.mp4            2D and 3D key points, CSV, overlay, report
       podium up                        keep the services running for other clients
+      podium jobs submit sprint.mp4    the same on a server; see podium jobs --help
 
     Every command explains itself: podium COMMAND --help
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines

@@ -11,6 +11,7 @@ import queue
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -45,13 +46,21 @@ class LoopThread:
         def relay(function: Callable[..., object]) -> Callable[..., None]:
             return lambda *arguments: calls.put(lambda: function(*arguments))
 
-        future = asyncio.run_coroutine_threadsafe(begin(relay), self._loop)
-        future.add_done_callback(lambda _: calls.put(None))
+        async def told() -> T:
+            try:
+                return await begin(relay)
+            finally:
+                calls.put(None)
+
+        future = asyncio.run_coroutine_threadsafe(told(), self._loop)
         try:
             while (function := calls.get()) is not None:
                 function()
         except BaseException:  # of a function, or Ctrl-C
             future.cancel()
+            with suppress(queue.Empty):  # it lets go of what it has open
+                while calls.get(timeout=_STOP_S) is not None:
+                    pass
             raise
         return future.result()
 

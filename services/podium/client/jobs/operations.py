@@ -64,14 +64,15 @@ def _five(
     """List, create, get, update and delete objects of one kind."""
     many = name if name.endswith("s") else f"{name}s"
     path, one, words = f"/v1/{many}", f"/v1/{many}/{{{name}_id}}", name.replace("_", " ")
+    article = "" if many == name else "an " if name[0] == "a" else "a "
     yield Operation(f"list_{many}", "GET", path, f"List {many.replace('_', ' ')}.", None, shown)
-    yield Operation(f"create_{name}", "POST", path, f"Create a {words}.", create, shown)
-    yield Operation(f"get_{name}", "GET", one, f"Get a {words}.", None, shown)
+    yield Operation(f"create_{name}", "POST", path, f"Create {article}{words}.", create, shown)
+    yield Operation(f"get_{name}", "GET", one, f"Get {article}{words}.", None, shown)
     yield Operation(
-        f"update_{name}", "PUT", one, f"Update a {words}.", update, shown, has_versions=True
+        f"update_{name}", "PUT", one, f"Update {article}{words}.", update, shown, has_versions=True
     )
     yield Operation(
-        f"delete_{name}", "DELETE", one, f"Delete a {words}.", has_versions=name != "webhook"
+        f"delete_{name}", "DELETE", one, f"Delete {article}{words}.", has_versions=name != "webhook"
     )
 
 
@@ -100,6 +101,10 @@ _ALL: Final = (
     *_five("webhook", objects.WebhookCreate, objects.WebhookUpdate, objects.Webhook),
     Operation("list_videos", "GET", "/v1/videos", "List videos.", None, jobs.Video, ("job_id",)),
     Operation("get_video", "GET", "/v1/videos/{video_id}", "Get a video.", None, jobs.Video),
+    Operation(
+        "get_video_viewer", "GET", "/v1/videos/{video_id}/viewer",
+        "Get an address where a browser shows the results of a video.", None, jobs.ViewerAddress,
+    ),
     Operation(
         "list_frame_batches", "GET", "/v1/frame_batches", "List frame batches.", None,
         jobs.FrameBatch, ("video_id",),
