@@ -1,1 +1,1 @@
-"""The gateway: pipeline endpoints composed of the other services; the only public door."""
+"""The gateway: pipeline endpoints composed of the other services; the only public service."""

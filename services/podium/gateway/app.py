@@ -42,7 +42,7 @@ _FIRST_LIST_S = 5.0
 
 
 def create_app(settings: GatewaySettings | None = None) -> FastAPI:
-    """Make the gateway. Raises SetupError when a file of pipelines or keys is not valid."""
+    """Make the gateway's app. Raises SetupError when a file of pipelines or keys is not valid."""
     settings = settings or GatewaySettings()
     metrics = Metrics("gateway")
     api = KubernetesApi(settings.namespace, settings.service_account)
@@ -130,7 +130,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
 def _resources(
     api: KubernetesApi, pipelines: Pipelines, catalogue: Catalogue, metrics: Metrics
 ) -> PipelineResources:
-    """Pipelines that come and go with custom resources."""
+    """Serve pipelines from custom resources, kept up to date."""
 
     def serve(custom: Mapping[str, Pipeline]) -> None:
         for name, pipeline in pipelines.use_resources(custom).items():
@@ -143,7 +143,7 @@ def _resources(
 
 
 async def _first_list(resources: PipelineResources) -> None:
-    """Let no request in before the custom resources are known, unless that takes long."""
+    """Wait for the custom resources before the first request, but not long."""
     try:
         async with asyncio.timeout(_FIRST_LIST_S):
             await resources.watch.settled.wait()
@@ -152,7 +152,7 @@ async def _first_list(resources: PipelineResources) -> None:
 
 
 def _access(settings: GatewaySettings, metrics: Metrics) -> list[Middleware]:
-    """Who is let in: everybody, or holders of an API key."""
+    """The middleware that asks for API keys; none if no keys are set."""
     if settings.api_keys is not None:
         return [Middleware(RequireApiKey, keys=KeyFile(settings.api_keys), metrics=metrics)]
     if not _is_loopback(settings.host):

@@ -1,7 +1,7 @@
-"""Forms with a file in them: ``multipart/form-data`` (RFC 7578) as browsers and programs send it.
+"""Forms with a file: ``multipart/form-data`` (RFC 7578) as browsers and programs send it.
 
-The parser is python-multipart's. Which part is the media its name says: a file name may be there,
-be written as ``filename*``, or be left out.
+The parser is python-multipart's. The part named ``media`` is the media; its file name, in either
+spelling (``filename``, ``filename*``), is not needed.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from podium.errors import InvalidInput, TooLarge
 
 MAX_PARTS = 33
 MAX_FIELD_BYTES = 64 << 10
-"""Of what is not the media."""
+"""Largest field other than the media."""
 
 
 @dataclass(slots=True)
 class _Form:
-    """What has been read up to now."""
+    """The parts read so far."""
 
     parts: dict[str, bytes] = field(default_factory=dict)
     complete: bool = False
@@ -64,11 +64,11 @@ class _Form:
 
 
 def read_form(body: bytes, content_type: str) -> tuple[bytes | None, dict[str, str]]:
-    """The media of a form, None where it has none, and its other fields.
+    """The media of a form (None: it has none) and its other fields.
 
     Raises:
-        InvalidInput: the body is no such form.
-        TooLarge: it has more, or larger, fields than there are options.
+        InvalidInput: the body is not such a form.
+        TooLarge: it has too many or too large fields.
     """
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
@@ -99,7 +99,7 @@ def read_form(body: bytes, content_type: str) -> tuple[bytes | None, dict[str, s
 
 
 def _without_preamble(body: bytes, boundary: bytes) -> bytes:
-    """What comes before the first part is to be ignored (RFC 2046, 5.1.1)."""
+    """The body from its first part on; a preamble is to be ignored (RFC 2046, 5.1.1)."""
     delimiter = b"--" + boundary
     if body.startswith(delimiter):
         return body

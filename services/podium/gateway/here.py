@@ -1,4 +1,4 @@
-"""Stages in the gateway's own process; the one place where a service knows others."""
+"""Stages in the gateway's own process; the only module where a service imports others."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ _EXTRAS = {"decode": "decode", "postprocess": "postprocess"}
 
 
 def host_here(stage: str, metrics: Metrics) -> Hosted:
-    """Open what the service of a stage serves, by the settings of that service.
+    """Open the models of a stage's service, by the settings of that service.
 
     Args:
-        stage: Its name.
+        stage: Name of the stage.
         metrics: Where its models count.
 
     Raises:
-        SetupError: a setting is wrong, there is no model, or what the service needs is not
-            installed.
+        SetupError: a setting is wrong, there is no model, or a needed package is not installed.
     """
     try:
         return _hosted(stage, metrics)

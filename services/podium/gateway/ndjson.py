@@ -1,8 +1,8 @@
 """Answers frame by frame: newline-delimited JSON.
 
-The first line holds the facts of all frames, then comes one line per frame, as soon as its chunk
-is done, and at the end a line with ``timing_ms`` and ``degraded``. When a stage fails on the way,
-the last line is ``{"error": ...}`` instead, and the frames before it are good.
+The first line holds the facts common to all frames. Then comes one line per frame, as soon as its
+chunk is done, and at the end a line with ``timing_ms`` and ``degraded``. If a stage fails, the
+last line is ``{"error": ...}`` instead; the frames before it are valid.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _log = logging.getLogger("podium.ndjson")
 async def ndjson(
     answers: AsyncGenerator[Answer, None], budget: float
 ) -> AsyncGenerator[bytes, None]:
-    """The lines of an answer that comes in pieces.
+    """The lines of an answer.
 
     Args:
-        answers: Consecutive frames.
-        budget: Seconds that all of it may take.
+        answers: The answer in pieces of consecutive frames.
+        budget: Seconds that the whole answer may take.
 
     Raises:
-        PodiumError: before the first line, while nothing has been sent yet.
+        PodiumError: a failure before the first line; later ones become the last line.
     """
     async with aclosing(answers):
         until = time.monotonic() + budget

@@ -1,4 +1,4 @@
-"""The pipelines that this gateway serves, and each of them as an OIP model."""
+"""The pipelines that the gateway serves; each is also an OIP model."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _CHECK_S = 2.0
 class Pipelines:
     """Pipelines by name, and the stages that run them.
 
-    Those of files are there from the start; custom resources come and go, and hide those of files
-    of the same name.
+    Pipelines of files exist from the start. Custom resources come and go, and replace a file's
+    pipeline of the same name.
     """
 
     def __init__(
@@ -52,17 +52,17 @@ class Pipelines:
         return sorted(self._pipelines.values(), key=lambda p: p.name)
 
     def get(self, name: str) -> Pipeline:
-        """Look a pipeline up. Raises NotFound, naming those that exist."""
+        """Look a pipeline up. Raises NotFound, which names the known ones."""
         if name not in self._pipelines:
             known = ", ".join(sorted(self._pipelines))
             raise NotFound(f"pipeline: there is no {name!r}; known are: {known}")
         return self._pipelines[name]
 
     def use_resources(self, resources: Mapping[str, Pipeline]) -> dict[str, Pipeline | None]:
-        """Serve these custom resources and no other; requests in work go on as they began.
+        """Serve exactly these custom resources; requests in work are not affected.
 
         Returns:
-            What has changed, by name; None: there is no such pipeline any more.
+            The changed pipelines by name; None: it was removed.
         """
         before, self._pipelines = self._pipelines, {**self._of_files, **resources}
         return {
@@ -72,7 +72,7 @@ class Pipelines:
         }
 
     async def check(self, pipeline: Pipeline) -> None:
-        """Ask the stages for the models of a pipeline. Raises PodiumError: it cannot run now."""
+        """Check that the models of a pipeline are served. Raises PodiumError if it cannot run."""
         async with time_limit(_CHECK_S, "gateway"):
             await make_plans(self._stages, pipeline.spec, PipelineRequest())
 
@@ -85,7 +85,7 @@ class Pipelines:
     async def stream(
         self, pipeline: Pipeline, media: Media, request: PipelineRequest
     ) -> AsyncGenerator[Answer, None]:
-        """The same, in pieces of consecutive frames. Raises PodiumError."""
+        """Run a pipeline; answers in pieces of consecutive frames. Raises PodiumError."""
         async with aclosing(self._run(pipeline, media, request).stream()) as answers:
             async for answer in answers:
                 self._count(answer)
@@ -105,7 +105,7 @@ class Pipelines:
 
 
 class _QueueTime:
-    """Notes the waits for a turn in the request; the calls of stages note themselves."""
+    """Adds the waits for a turn to the request; the stage calls add themselves."""
 
     def phase(self, name: str, begin_s: float, end_s: float) -> None:
         if name == "queue":
@@ -113,7 +113,7 @@ class _QueueTime:
 
 
 class PipelineModel:
-    """A pipeline behind ``/v2/models/{pipeline}``."""
+    """A pipeline as the OIP model ``/v2/models/{pipeline}``."""
 
     platform = "podium_pipeline"
     version = "1"
@@ -126,7 +126,7 @@ class PipelineModel:
         self.parameters: Mapping[str, Parameter] = {"description": pipeline.spec.description}
 
     async def fault(self) -> str:
-        """Which of its models are not served, or which stage cannot be asked; empty: none."""
+        """Why the pipeline cannot run (missing models, unreachable stage); empty: it can."""
         try:
             await self._pipelines.check(self._pipelines.get(self.name))
         except PodiumError as error:
@@ -134,7 +134,7 @@ class PipelineModel:
         return ""
 
     async def infer(self, request: InferRequest) -> InferResult:
-        """Answer with the poses as arrays. Raises PodiumError."""
+        """Run the pipeline; returns the poses as arrays. Raises PodiumError."""
         media = read_media(request.inputs)
         if media.data == b"":
             raise InvalidInput("is empty", field="media")
@@ -144,6 +144,6 @@ class PipelineModel:
 
 
 def pipeline_entry(pipelines: Pipelines, pipeline: Pipeline) -> Entry:
-    """A pipeline as the catalogue wants it; it is ready while its models are served."""
+    """The catalogue entry of a pipeline; it is ready while its models are served."""
     model = PipelineModel(pipelines, pipeline)
     return Entry(model, fault=model.fault)

@@ -32,7 +32,7 @@ _TAG = "Pipelines"
 
 
 def _option_schemas() -> dict[str, dict[str, Any]]:
-    """Of each option; without null, which a query cannot say: leaving it out says the same."""
+    """Option -> JSON schema, without ``null``: in a query an option is left out instead."""
     schemas = {}
     for name, schema in PipelineRequest.model_json_schema()["properties"].items():
         choices = [c for c in schema.pop("anyOf", []) if c != {"type": "null"}]
@@ -78,7 +78,7 @@ _REQUEST_BODY: dict[str, Any] = {
 
 
 class PostprocessRequest(PostprocessOptions):
-    """A whole video's results to files: addresses, and the options beside them."""
+    """Body of a postprocessing request: addresses and options."""
 
     source: str = Field(description="Address of the video.", max_length=4096)
     output: str = Field(description="Address of the folder to write to.", max_length=4096)
@@ -157,7 +157,7 @@ def pipeline_route(pipelines: Pipelines) -> RawRoute:
         budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
         if NDJSON in request.headers.get("accept", ""):
             lines = ndjson(pipelines.stream(pipeline, media, options), budget)
-            head = await anext(lines)  # what is wrong with the request is known by now
+            head = await anext(lines)  # raises if the request is wrong
             return StreamingResponse(_following(head, lines), media_type=NDJSON)
         async with time_limit(budget, "gateway"):
             answer = await pipelines.run(pipeline, media, options)
@@ -186,12 +186,12 @@ async def _following(
 def _as_json(results: object) -> bytes:
     try:
         return orjson.dumps(results)
-    except orjson.JSONEncodeError:  # it writes less deep than it reads
+    except orjson.JSONEncodeError:  # orjson reads deeper nesting than it writes
         raise InvalidInput("is nested too deeply", field="results") from None
 
 
 async def _read(request: Request) -> tuple[Media, PipelineRequest]:
-    """The media and the options, from whichever of the three forms the request has."""
+    """The media and the options of a request in any of its three forms."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     query: dict[str, Any] = dict(request.query_params)
     body = await read_body(request)

@@ -92,7 +92,7 @@ class GatewaySettings(ServiceSettings):
         return self.postprocess_timeout_s if stage == "postprocess" else self.stage_timeout_s
 
     def stage_urls(self) -> dict[str, str]:
-        """Stage -> where its replicas are."""
+        """Stage -> addresses of its replicas."""
         return {
             "decode": self.decode_url,
             "detection": self.detection_url,

@@ -1,4 +1,4 @@
-"""The answer of a pipeline: flat arrays inside, JSON or OIP tensors outside."""
+"""The answer of a pipeline: held as flat arrays, written as JSON or OIP tensors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OUTPUTS_3D = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Everything that one request gets back."""
+    """The whole answer to a request, or a part of it (consecutive frames)."""
 
     pipeline: str
     skeleton: str
@@ -45,8 +45,8 @@ class Answer:
     frame_ok: Bool  # (N,) False: the frame does not decode
     failed: dict[int, str]  # frame index -> why an engine refused it
     persons: Persons
-    timing_ms: dict[str, dict[str, float]]  # of the request up to these frames
-    notes: tuple[str, ...] = ()  # what was assumed, for people
+    timing_ms: dict[str, dict[str, float]]  # stage -> times of the request so far
+    notes: tuple[str, ...] = ()  # assumptions, as sentences for people
 
     @staticmethod
     def join(parts: list[Answer]) -> Answer:
@@ -64,12 +64,12 @@ class Answer:
         )
 
     def with_persons(self, persons: Persons) -> Answer:
-        """The same frames with other persons on them."""
+        """A copy with other persons."""
         return replace(self, persons=persons)
 
     @property
     def status(self) -> list[FrameStatus]:
-        """Of each frame (N)."""
+        """Status of each frame (N)."""
         with_person = set(self.persons.frame_index.tolist())
         return [
             "decode_error"
@@ -84,7 +84,7 @@ class Answer:
 
     @property
     def degraded(self) -> list[str]:
-        """What is missing from the answer or was assumed, for people."""
+        """What is missing or was assumed, as sentences for people."""
         notes = list(self.notes)
         if not self.source.complete:
             notes.append("the source ends before the frames that it declares")
@@ -102,7 +102,7 @@ class Answer:
         }
 
     def frames(self) -> list[dict[str, Any]]:
-        """``podium.schemas.results.FrameResult`` of each frame, its arrays still numpy."""
+        """``podium.schemas.results.FrameResult`` of each frame, with numpy arrays."""
         by_frame: dict[int, list[dict[str, Any]]] = {int(i): [] for i in self.frame_index}
         p = self.persons
         for row, frame in enumerate(p.frame_index.tolist()):
@@ -141,7 +141,7 @@ class Answer:
         )
 
     def to_tensors(self) -> InferResult:
-        """The same as named arrays, with the facts as parameters."""
+        """The answer as named arrays, with the facts as parameters."""
         p = self.persons
         outputs: dict[str, np.ndarray[Any, Any]] = {
             "frame_index": self.frame_index,
@@ -170,16 +170,16 @@ class Answer:
 
 
 def _joined(models: list[dict[str, str]]) -> dict[str, str]:
-    """Stage -> name@version; several, in the order of their first use, where the load chose."""
+    """Stage -> name@version; several in order of first use, if the load policy switched models."""
     return {stage: ",".join(dict.fromkeys(part[stage] for part in models)) for stage in models[0]}
 
 
 def to_json(value: dict[str, Any]) -> bytes:
-    """JSON of dictionaries that hold numpy arrays."""
+    """Encode dictionaries that hold numpy arrays."""
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _facts(source: SourceFacts) -> dict[str, Any]:
     facts = asdict(source)
-    del facts["notes"]  # these are among what is degraded
+    del facts["notes"]  # ``degraded`` has them
     return facts

@@ -1,4 +1,4 @@
-"""Whom to keep of the persons that were found, while the frames still come in."""
+"""Chooses the persons to keep while the frames still come in."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from podium.vision.boxes import area
 
 
 class AthleteChoice:
-    """Chooses among the tracks of a request by all that has been seen of them so far.
+    """Chooses among the tracks of a request by their boxes on all frames so far.
 
     Args:
-        athlete: The rule; ``all`` keeps everybody, on each frame the largest boxes first.
-        max_persons: How many tracks to keep; with ``all``, how many persons per frame.
+        athlete: The rule; ``all`` keeps the persons with the largest boxes of each frame.
+        max_persons: Number of tracks to keep; with ``all``, number of persons per frame.
     """
 
     def __init__(self, athlete: Athlete, max_persons: int) -> None:
@@ -24,12 +24,12 @@ class AthleteChoice:
         self._seen: list[Persons] = []
 
     def of(self, persons: Persons) -> Persons:
-        """Those of ``persons``, the next frames of the request, who are kept."""
+        """Take the persons of the next frames; returns those to keep."""
         if self._athlete == "all":
             return persons.rows(_largest(persons, self._max_persons))
         self._seen.append(persons)
         everybody = Persons.concatenate(self._seen)
-        order = np.argsort(everybody.track_ids, kind="stable")  # within a track as the frames
+        order = np.argsort(everybody.track_ids, kind="stable")  # by track, then by frame
         tracks, first = np.unique(everybody.track_ids[order], return_index=True)
         boxes = np.split(everybody.boxes[order], first[1:])[: len(tracks)]
         best = tracks[choose(self._athlete, boxes, self._max_persons)]
@@ -40,5 +40,5 @@ def _largest(persons: Persons, count: int) -> Int64:
     """The rows of the largest boxes of each frame, ascending."""
     order = np.lexsort((-area(persons.boxes), persons.frame_index))
     frames = persons.frame_index[order]
-    place = np.arange(len(frames)) - np.searchsorted(frames, frames)  # within its frame
+    place = np.arange(len(frames)) - np.searchsorted(frames, frames)  # rank within its frame
     return np.sort(order[place < count])

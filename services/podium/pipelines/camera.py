@@ -1,4 +1,4 @@
-"""The camera of a request, for the models that place persons in front of it."""
+"""The camera of a request, for models that place persons in camera coordinates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ASSUMED = (
     f"the focal length was assumed to be {ASSUMED_FOCAL_PX:.0f} px: distances are in proportion to "
     "it; give the camera's own with intrinsics=fx,fy,cx,cy"
 )
-"""What an answer says when the request does not."""
+"""Note in an answer whose request gave no intrinsics."""
 
 _FOCAL = r"[1-9][0-9]{0,5}(\.[0-9]{1,6})?"
 _CENTER = r"-?[0-9]{1,6}(\.[0-9]{1,6})?"
@@ -35,7 +35,7 @@ Intrinsics = Annotated[
 
 
 def camera_of(given: Intrinsics | None, frame_size: Int32) -> Float32:
-    """Intrinsics (4,): those given, or else assumed ones for ``frame_size`` (width, height)."""
+    """Intrinsics (4,): the given ones, else assumed ones for ``frame_size`` (width, height)."""
     if given is not None:
         return np.array(given, np.float32)
     return assumed_intrinsics(*frame_size.tolist())

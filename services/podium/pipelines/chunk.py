@@ -33,13 +33,13 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkWork:
-    """What is done to every chunk of a request.
+    """The work on a chunk; one object serves all chunks of a request.
 
     Args:
         stages: The services.
-        media: To what.
-        intrinsics: Of its camera, where the caller knows them.
-        observer: Is told of each stage call.
+        media: The video or picture.
+        intrinsics: Intrinsics of its camera; None: unknown.
+        observer: Told of each stage call.
     """
 
     stages: Stages
@@ -51,7 +51,7 @@ class ChunkWork:
         """Decode and estimate; decode again if the replica has lost its frames.
 
         Raises:
-            PodiumError: a stage failed, or the frames are lost again and again.
+            PodiumError: a stage failed, or the frames were lost repeatedly.
         """
         for attempt in range(1, _DECODE_ATTEMPTS + 1):
             with timed(self.observer, "decode"):
@@ -66,7 +66,7 @@ class ChunkWork:
             except FramesGone as error:
                 if attempt == _DECODE_ATTEMPTS:
                     raise Unavailable(f"decode: {error.message}") from None
-            except BaseException:  # a stage failed, or the client has gone
+            except BaseException:  # a stage failed, or the client disconnected
                 self.stages.decode.release(batch.frames)
                 raise
         raise AssertionError("unreachable")
@@ -78,7 +78,7 @@ class ChunkWork:
                 self.stages, plan.detection, models.detector.letterbox, models.pose, batch
             )
         failed = {int(batch.image_frame[row]): why for row, why in found.failed.items()}
-        is_single = len(batch.frame_index) == 1  # it is cut once, and the crop lets go of it
+        is_single = len(batch.frame_index) == 1  # cut only once, so that call releases the frame
 
         async def cut(
             position: Int64, rois: Float32, scores: Float32
@@ -115,7 +115,7 @@ class ChunkWork:
         *,
         release: bool,
     ) -> tuple[Int64, Persons, dict[int, str]]:
-        """See ``follow.Cut``; why the engine refused rows is said."""
+        """As ``follow.Cut``, but with the reason for each refused row."""
         crop = plan.models.pose.crop
         nobody = Persons.nobody(plan.models.joint_count, in_3d=plan.pose.stage == "pose3d")
         kept: list[Int64] = [np.zeros(0, np.int64)]
@@ -147,7 +147,7 @@ class ChunkWork:
         *,
         release: bool,
     ) -> tuple[Int64, Persons, dict[int, str]]:
-        """The regions that show a person, these persons, and those that were refused."""
+        """The rows that show a person, these persons, and the refused rows with reasons."""
         pose, models = plan.pose, plan.models
         with timed(self.observer, "crop"):
             crops = await self.stages.decode.crop(
@@ -161,7 +161,7 @@ class ChunkWork:
                 else:
                     camera = self._camera(batch, rois) if models.pose.needs_camera else ()
                     poses = await self.stages.pose3d.estimate(pose.model, crops.images, *camera)
-        except Unprocessable as error:  # not one of them can be processed
+        except Unprocessable as error:  # the engine refuses all rows
             nobody = Persons.nobody(models.joint_count, in_3d=pose.stage == "pose3d")
             return np.zeros(0, np.int64), nobody, dict.fromkeys(range(len(rois)), error.message)
         persons = in_frame_pixels(frame_index, rois, scores, crops.transforms, poses)
@@ -173,5 +173,5 @@ class ChunkWork:
         return rows, persons.rows(rows), dict(poses.failed)
 
     def _camera(self, batch: FrameBatch, rois: Float32) -> tuple[Float32, Float32]:
-        """What each crop shows (M, 4), and the intrinsics (4,)."""
+        """The box that each crop shows (M, 4), frame pixels, and the intrinsics (4,)."""
         return box_of_roi(rois), camera_of(self.intrinsics, batch.frame_size)

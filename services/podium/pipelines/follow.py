@@ -1,13 +1,14 @@
-"""Cuts every person out of every frame of a chunk, by regions that the poses themselves give.
+"""Estimates the pose of every person on every frame of a chunk, in at most three rounds of crops.
 
-1. Detection frames are cut where the detector says. Poses that agree with their region
-   (``regions.py``) say where the person is; the others are guesses.
-2. The frames between are cut where the good poses around them put the person, and so are the
-   detection frames whose own region was a guess.
-3. What still disagrees, with its region or with its neighbours in time, is cut once more between
-   neighbours that are good. What disagrees even then is dropped: a gap, not a person.
+1. Detection frames are cropped at the detected regions. A pose that agrees with its region
+   (``regions.py``) is good; the others are guesses.
+2. The frames between are cropped at regions interpolated from the good poses; so are the detection
+   frames whose pose was a guess.
+3. Poses that still disagree with their region or with their neighbours in time are cropped once
+   more, at regions interpolated from good neighbours. Those that then still disagree are dropped:
+   the track has a gap there.
 
-So a chunk takes three calls at most, whatever its length, and no frame waits for the one before it.
+So a chunk takes at most three calls, whatever its length, and no frame waits for the previous one.
 """
 
 from __future__ import annotations
@@ -26,23 +27,24 @@ from podium.vision.interpolation import along, associate, spread
 SAME_BODY_OKS = 0.6
 
 _FEW = 3
-"""Where persons are searched on this many frames, what is found on one of them alone is nobody."""
+"""With at least this many detection frames, a person found on only one of them is dropped."""
 
 _BESIDE = 0.5
-"""Regions whose centres are nearer, in sides, are of persons one of whom may hide the other."""
+"""Distance of two regions' centres, in sides, below which one person may hide the other."""
 
 Cut = Callable[[Int64, Float32, Float32], Awaitable[tuple[Int64, Persons, Int64]]]
-"""Cuts regions (M, 5) with scores (M,) out of the frames at positions (M,) of the chunk: the rows
-that show a person, these persons, and the rows that the engine refused."""
+"""Crops regions (M, 5) with scores (M,) from the frames at positions (M,) of the chunk and
+estimates poses. Returns the rows that show a person, these persons, and the rows that the engine
+refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sightings:
-    """Poses of a chunk, with the regions that they were cut by."""
+    """Poses of a chunk, with the regions of their crops."""
 
     tracks: Int64  # (M,) number of the person within the chunk
     position: Int64  # (M,) frame within the chunk
-    cut: Float32  # (M, 5)
+    cut: Float32  # (M, 5) regions of the crops
     persons: Persons  # M rows
 
     def rows(self, kept: Int64 | Bool) -> Sightings:
@@ -70,7 +72,7 @@ class Sightings:
 
     @property
     def is_good(self) -> Bool:
-        """Which of them (M,) also agree with their neighbours in time."""
+        """Which poses (M,) agree with their region and with their neighbours in time."""
         settled = self.settled
         return settled & in_line(self.tracks, self.position, self.persons.rois, settled)
 
@@ -88,13 +90,14 @@ async def follow(
     """Persons on all frames of a chunk; their track ids are numbers within the chunk.
 
     Args:
-        cut: Crops and poses.
+        cut: Crops regions and estimates poses.
         searched: (D,) ascending positions of the detection frames within the chunk.
-        image_index: (K,) which of these each detection is on.
+        image_index: (K,) row of ``searched`` for each detection.
         rois: (K, 5) regions of the detections, frame pixels.
-        scores: (K,).
-        frame_count: Frames of the chunk.
-        hold: Whether the pose model says that nobody is there, so that regions may be tried.
+        scores: (K,) scores of the detections.
+        frame_count: Number of frames in the chunk.
+        hold: Whether to try regions where the person may be gone, because the pose model can
+            tell that nobody is there.
     """
     order = np.argsort(image_index, kind="stable")
     image_index, rois, scores = image_index[order], rois[order], scores[order]
@@ -102,7 +105,7 @@ async def follow(
     detected = _each_body_once(searched, image_index[rows], rois[rows], persons)
     if frame_count == 1:
         return detected.persons.with_tracks(detected.tracks)
-    if not len(detected.tracks):  # what the engine refuses on some frames it may take on others
+    if not len(detected.tracks):  # the engine may refuse some frames and accept others
         tracks, position, regions, score = spread(
             associate(searched, image_index[refused], rois[refused]),
             searched[image_index[refused]],
@@ -120,7 +123,7 @@ async def follow(
     if len(searched) >= _FEW:
         detected = detected.rows(_lengths(detected.tracks) > 1)
     good = detected.is_good
-    for track in np.unique(detected.tracks):  # somebody who never settles is followed all the same
+    for track in np.unique(detected.tracks):  # a person without any good pose is followed, too
         of_track = detected.tracks == track
         good |= of_track & ~(good & of_track).any()
     sure = detected.rows(good)
@@ -161,7 +164,7 @@ async def follow(
 def _each_body_once(
     searched: Int64, image_index: Int64, rois: Float32, persons: Persons
 ) -> Sightings:
-    """The poses on detection frames, each body once, numbered by person."""
+    """The poses on detection frames without duplicates, numbered by person."""
     apart = deviation(rois, persons.rois)
     merit = persons.scores - apart[:, 0] - apart[:, 1]
     kept = suppress_bodies(
@@ -179,7 +182,7 @@ def _each_body_once(
 
 
 def _beside_known(seen: Sightings, settled: Bool) -> Bool:
-    """Which poses (M,) are where one who settles is: bad ones of the same person."""
+    """Which poses (M,) lie at a person with settled poses: bad poses of that person."""
     beside = np.zeros(len(settled), np.bool_)
     for track in np.unique(seen.tracks[settled]):
         own = np.flatnonzero(settled & (seen.tracks == track))
@@ -197,7 +200,7 @@ async def _again(
 
 
 async def _mended(cut: Cut, seen: Sightings) -> Sightings:
-    """Cut what is not good once more, between what is; drop what stays bad."""
+    """Crop the bad poses once more, between good ones; drop those that stay bad."""
     good = seen.is_good
     rows, pairs = neighbours(seen.tracks, seen.position, good)
     bad = ~good[rows]
@@ -220,17 +223,17 @@ async def _mended(cut: Cut, seen: Sightings) -> Sightings:
 def _behind_others(
     sure: Sightings, tracks: Int64, position: Int64, regions: Float32, frame_count: int
 ) -> list[tuple[int, int, Float32]]:
-    """Where persons who go behind others may be: track, position and region of each.
+    """Where hidden persons may be: track, position and region of each.
 
-    A detector sees one of two who run side by side. The other is looked for along their motion, for
-    as long as that leads along somebody.
+    Of two persons who run side by side a detector may see only one. The other is searched for
+    along the extension of their motion, as long as that stays close to another person.
 
     Args:
         sure: Good poses on detection frames.
-        tracks: (M,) whom each of ``regions`` is of.
-        position: (M,) its frame.
-        regions: (M, 5) where to look anyway.
-        frame_count: Frames of the chunk.
+        tracks: (M,) person of each region.
+        position: (M,) frame of each region.
+        regions: (M, 5) regions that will be cropped anyway.
+        frame_count: Number of frames in the chunk.
     """
     found = []
     for track in np.unique(sure.tracks).tolist():
@@ -259,6 +262,6 @@ def _key(tracks: Int64, position: Int64) -> Int64:
 
 
 def _lengths(tracks: Int64) -> Int64:
-    """How many rows (M,) the person of each row has."""
+    """For each row, the number of rows (M,) of its person."""
     _, inverse, counts = np.unique(tracks, return_inverse=True, return_counts=True)
     return np.asarray(counts[inverse])

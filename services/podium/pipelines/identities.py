@@ -1,4 +1,4 @@
-"""Ids of the persons of a request, from the numbers that they have within each chunk."""
+"""Turns the numbers of persons within a chunk into ids within the request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from podium.vision.tracking import Tracker, Way, middle
 
 
 def identify(tracker: Tracker, chunk: Chunk) -> Persons:
-    """The persons of a chunk with their ids; chunks come in order."""
+    """The persons of a chunk with their ids; call it for the chunks in order."""
     persons, batch = chunk.persons, chunk.batch
     track_ids = persons.track_ids.copy()
     tracker.begin(_ways(persons, batch))
@@ -25,7 +25,7 @@ def identify(tracker: Tracker, chunk: Chunk) -> Persons:
 
 
 def _ways(persons: Persons, batch: FrameBatch) -> dict[int, Way]:
-    """Number within the chunk -> where that person is on its frames."""
+    """Number within the chunk -> path of that person over its frames."""
     ways = {}
     for number in np.unique(persons.track_ids).tolist():
         own = persons.rows(np.flatnonzero(persons.track_ids == number))

@@ -1,4 +1,4 @@
-"""What the models of a pipeline say of themselves, so that a pipeline need only name them."""
+"""Asks the model services for the facts of a pipeline's models, so that it need only name them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Models:
 
     @property
     def judges_presence(self) -> bool:
-        """Whether the pose model says of a crop that it shows nobody."""
+        """Whether the pose model can tell that a crop shows nobody."""
         return self.pose.presence_threshold is not None
 
     @property
     def joint_count(self) -> int:
-        """J."""
+        """J, the number of key points."""
         return len(skeleton(self.pose.skeleton))
 
     def names(self, pose_stage: str) -> dict[str, str]:
@@ -40,10 +40,10 @@ class Models:
 
 
 async def describe(stages: Stages, detection: DetectionStep, pose: PoseStep) -> Models:
-    """Ask the model services.
+    """Ask the model services for the facts of both models.
 
     Raises:
-        Unavailable: they do not serve a model; names all of these, and how to get each.
+        Unavailable: a model is not served; names all missing models and how to get each.
     """
     pose_stage = stages.pose3d if pose.stage == "pose3d" else stages.pose2d
     missing: list[str] = []

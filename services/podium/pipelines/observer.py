@@ -1,4 +1,4 @@
-"""Who is told how long the phases of a request take."""
+"""Observers of the phases of a request."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Protocol
 
 
 class Observer(Protocol):
-    """Is told of the phases of one request.
+    """Told of the phases of one request.
 
-    ``queue`` is the wait of a chunk for its turn; the others are called as the calls of stages:
-    ``decode``, ``detection`` (with its crops of tiles), ``crop``, ``pose2d`` or ``pose3d``.
+    ``queue`` is the wait of a chunk for its turn. The others have the names of stage calls:
+    ``decode``, ``detection`` (includes the crops of tiles), ``crop``, ``pose2d`` or ``pose3d``.
     """
 
     def phase(self, name: str, begin_s: float, end_s: float) -> None:
-        """A phase has ended, with success or not; times are those of ``time.perf_counter``."""
+        """A phase has ended or failed; times are those of ``time.perf_counter``."""
         ...
 
 
 class Timing:
-    """Sums the stage calls of a request, and tells somebody else of all phases.
+    """Sums the stage calls of a request, and passes all phases on.
 
     Args:
-        following: Who else is told.
+        following: The next observer, if any.
     """
 
     def __init__(self, following: Observer | None = None) -> None:
@@ -33,14 +33,14 @@ class Timing:
         self._calls: dict[str, int] = {}
 
     def phase(self, name: str, begin_s: float, end_s: float) -> None:
-        """Count a phase."""
+        """Count a phase and pass it on."""
         if self._following is not None:
             self._following.phase(name, begin_s, end_s)
         self._total_s[name] = self._total_s.get(name, 0.0) + end_s - begin_s
         self._calls[name] = self._calls.get(name, 0) + 1
 
     def stages_ms(self) -> dict[str, dict[str, float]]:
-        """Stage -> total milliseconds and number of calls, up to now."""
+        """Stage -> total milliseconds and number of calls so far."""
         return {
             name: {"total": round(total_s * 1e3, 3), "calls": self._calls[name]}
             for name, total_s in self._total_s.items()
@@ -50,7 +50,7 @@ class Timing:
 
 @contextmanager
 def timed(observer: Observer, name: str) -> Iterator[None]:
-    """The block is a phase."""
+    """Report the block to the observer as a phase."""
     begin_s = time.perf_counter()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Persons as flat arrays, from the pixels of their crops to those of the source frame."""
+"""Persons as flat arrays, and their way from crop pixels to frame pixels."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Persons:
     scores: Float32  # (M,)
     keypoints: Float32  # (M, J, 3)
     keypoints_3d: Float32 | None  # (M, J, 3)
-    rois: Float32  # (M, 5) where the pose says that the person is to be cut out
-    root_depth: Float32 | None = None  # (M,) metres from the camera, of the middle of the hips
+    rois: Float32  # (M, 5) region of the person by the pose, for the next crop
+    root_depth: Float32 | None = None  # (M,) metres from the camera to the middle of the hips
 
     def rows(self, kept: Int64) -> Persons:
         """Only the given rows."""
@@ -37,7 +37,7 @@ class Persons:
         )
 
     def with_tracks(self, track_ids: Int64) -> Persons:
-        """The same persons with their identities."""
+        """A copy with these track ids (M,)."""
         return replace(self, track_ids=track_ids)
 
     @staticmethod
@@ -77,11 +77,11 @@ def in_frame_pixels(
     """Move the poses of crops into the frame; their tracks are still unknown (-1).
 
     Args:
-        frame_index: (M,) the frame of each crop.
-        cut: (M, 5) the regions of the crops; they stand where a model gives none.
-        scores: (M,) of the detections; a model that judges presence overrules them.
+        frame_index: (M,) frame of each crop.
+        cut: (M, 5) regions of the crops; kept as ``rois`` if the model gives none.
+        scores: (M,) scores of the detections; replaced by ``presence`` if the model has it.
         transforms: (M, 2, 3) crop -> frame.
-        poses: Of the crops. 3D key points lie in the axes of the crop and are turned with it.
+        poses: Poses in the crops. 3D key points, in crop axes, are rotated into frame axes.
     """
     keypoints = poses.keypoints.copy()
     keypoints[..., :2] = transform_points(keypoints[..., :2], transforms)

@@ -1,4 +1,4 @@
-"""What is done to a chunk: the pipeline as its author, the request and the load want it."""
+"""The steps of a chunk, after the request's overrides and the load policy."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from podium.stages import Stages
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps of one chunk, and what their models want."""
+    """The steps of one chunk, with the facts of their models."""
 
     detection: DetectionStep
     pose: PoseStep
     models: Models
-    savings: tuple[str, ...] = ()  # what is done more cheaply than usual, for people
+    savings: tuple[str, ...] = ()  # what is done more cheaply than usual, in words for people
 
     @property
     def model_names(self) -> dict[str, str]:
@@ -27,21 +27,21 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """The usual plan, and the cheaper one of a pipeline that has a policy for pressure."""
+    """The usual plan, and the cheaper one if the pipeline has ``underPressure``."""
 
     usual: Plan
     cheaper: Plan | None = None
     cheaper_after_s: float = 0.0
 
     def after(self, waited_s: float) -> Plan:
-        """The plan of a chunk that has waited so long for its turn."""
+        """The plan of a chunk that has waited ``waited_s`` for its turn."""
         if self.cheaper is not None and waited_s > self.cheaper_after_s:
             return self.cheaper
         return self.usual
 
 
 async def make_plans(stages: Stages, spec: PipelineSpec, request: PipelineRequest) -> Plans:
-    """Ask the models what they want.
+    """Make the plans of a request, with facts from the model services.
 
     Raises:
         Unavailable: models are missing; names all of them.

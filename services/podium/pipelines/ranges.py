@@ -1,4 +1,4 @@
-"""A request in chunks of frames."""
+"""Divides a request into chunks of frames."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from podium.types import FrameBatch, FrameRange
 
 @dataclass(frozen=True, slots=True)
 class PipelineLimits:
-    """How much one request may have in work."""
+    """How many frames one request may have, in all and in work."""
 
     chunk_frames: int = 32  # frames per decode call
     max_frames: int = 1024  # frames that one request may ask for
-    overlap: int = 2  # chunks in work beyond the one that is answered next, at least 1
+    overlap: int = 2  # chunks in work beside the one that is answered next, at least 1
 
 
 def first_range(request: PipelineRequest, limits: PipelineLimits) -> FrameRange:
@@ -29,10 +29,10 @@ def first_range(request: PipelineRequest, limits: PipelineLimits) -> FrameRange:
 def other_ranges(
     request: PipelineRequest, limits: PipelineLimits, first: FrameBatch
 ) -> Iterator[FrameRange]:
-    """The other chunks; the answer to the first one says how many frames there are.
+    """The other chunks, once the first one has told the number of frames.
 
     Raises:
-        TooLarge: the request asks for more frames than one may.
+        TooLarge: the request asks for more than ``max_frames``.
     """
     start, step = request.start, request.step
     total = max(0, -(-(first.source.frame_count - start) // step))
@@ -44,7 +44,7 @@ def other_ranges(
             "ask for ranges with start and count",
             field="count",
         )
-    size = min(limits.chunk_frames, len(first.frame_index))  # large frames: fewer
+    size = min(limits.chunk_frames, len(first.frame_index))  # fewer if frames are large
     return (
         FrameRange(start + done * step, min(size, total - done), step)
         for done in range(len(first.frame_index), total, size)

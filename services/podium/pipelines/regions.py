@@ -1,9 +1,9 @@
-"""How far a region and a pose agree, and which regions the others may be cut by.
+"""How well a pose agrees with the region of its crop, and regions interpolated from neighbours.
 
-A pose model says where the person that it saw is to be cut out. Where that is about where the crop
-was cut, the crop was good: one cut beside a person, or too large or small for them, gives a folded
-skeleton that moves on, shrinks or grows. So agreement tells good crops from bad ones, which the
-presence that a model gives does not.
+A pose model returns the region where the person should be cropped. If that is close to the region
+of the crop, the crop was good. A crop beside a person, too large or too small gives a folded
+skeleton and a region that is shifted or of another size. So the agreement tells good crops from
+bad ones; the presence that a model gives does not.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy as np
 from podium.types import Bool, Float32, Float64, Int64
 
 SETTLED = (0.10, 0.16, 0.40)
-"""Shift in sides, change of size (logarithm) and turn (rad) up to which a crop was good."""
+"""Largest shift (sides), change of size (logarithm) and turn (rad) of a good crop."""
 
 IN_LINE = (0.16, 0.22, 0.60)
-"""The same for a region and what its neighbours in time make of it."""
+"""The same limits for a region and its interpolation from neighbours in time."""
 
 
 def deviation(cut: Float32, said: Float32) -> Float64:
-    """How far regions ``said`` (M, 5) are from those cut (M, 5): shift, change of size, turn."""
+    """Difference (M, 3) of regions ``said`` from ``cut`` (M, 5 each): shift, size, turn."""
     side = np.sqrt(cut[:, 2].astype(np.float64) * cut[:, 3])
     shift = np.linalg.norm(said[:, :2] - cut[:, :2], axis=1) / side
     resized = np.abs(np.log(np.maximum(said[:, 3], 1e-6) / cut[:, 3]))
@@ -34,13 +34,13 @@ def within(deviations: Float64, limits: tuple[float, float, float]) -> Bool:
 
 
 def in_line(tracks: Int64, position: Int64, rois: Float32, trusted: Bool) -> Bool:
-    """Which regions (M,) are where the trusted ones around them put them.
+    """Which regions (M,) agree with the interpolation of the trusted ones around them.
 
     Args:
-        tracks: (M,) whom each region is of.
-        position: (M,) its frame.
-        rois: (M, 5).
-        trusted: (M,) which count; each is compared with the others.
+        tracks: (M,) person of each region.
+        position: (M,) frame of each region.
+        rois: (M, 5) regions.
+        trusted: (M,) regions to interpolate from; a trusted one is compared with the others.
     """
     line = np.ones(len(rois), np.bool_)
     rows, pairs = neighbours(tracks, position, trusted)
@@ -57,20 +57,20 @@ def neighbours(tracks: Int64, position: Int64, usable: Bool) -> tuple[Int64, Int
     """The usable rows around each row in time: one before and one after, else the two nearest.
 
     Args:
-        tracks: (M,) whom each row is of; only rows of the same person are neighbours.
-        position: (M,) its frame.
-        usable: (M,).
+        tracks: (M,) person of each row; only rows of the same person are neighbours.
+        position: (M,) frame of each row.
+        usable: (M,) rows that may be neighbours.
 
     Returns:
-        The rows (N,) that have a neighbour, and their neighbours (N, 2) by ascending position; the
-        same row twice where there is only one.
+        The rows (N,) that have a neighbour, and their neighbours (N, 2) by ascending position; a
+        single neighbour is repeated.
     """
     rows, pairs = [np.zeros(0, np.int64)], [np.zeros((0, 2), np.int64)]
     for track in np.unique(tracks):
         own = np.flatnonzero(tracks == track)
         own = own[np.argsort(position[own], kind="stable")]
         counts = usable[own]
-        others = counts.sum() - counts  # usable ones beside the row itself
+        others = counts.sum() - counts  # usable rows other than this one
         own, counts, others = own[others > 0], counts[others > 0], others[others > 0]
         known = np.flatnonzero(usable & (tracks == track))
         known = known[np.argsort(position[known], kind="stable")]
@@ -84,14 +84,14 @@ def neighbours(tracks: Int64, position: Int64, usable: Bool) -> tuple[Int64, Int
 
 
 def between(position: Int64, rois: Float32, rows: Int64, pairs: Int64) -> Float32:
-    """Where the neighbours of rows put them: regions (N, 5).
+    """Regions (N, 5) interpolated linearly between two neighbours in time.
 
-    Outside of both the centre goes on as between them; size and rotation stay.
+    Outside the two, the centre is extrapolated; size and rotation stay.
 
     Args:
         position: (M,) frame of each region.
-        rois: (M, 5).
-        rows: (N,) whose regions are asked for.
+        rois: (M, 5) regions.
+        rows: (N,) rows to interpolate.
         pairs: (N, 2) their neighbours, see ``neighbours``.
     """
     start, end = (rois[pairs[:, side]].astype(np.float64) for side in (0, 1))

@@ -25,7 +25,7 @@ from podium.types import FrameRange, Media
 from podium.vision.tracking import Tracker
 
 Turns = AbstractAsyncContextManager[object]
-"""Entered around the work on one chunk: lets so many chunks into the stages at once."""
+"""Entered around the work on one chunk; limits the chunks in the stages at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class PipelineRun:
 
     Args:
         stages: The services.
-        pipeline: What to do.
-        media: To what.
-        request: Which frames, and options of the caller.
-        limits: How much at once.
-        turns: Shared by all requests; chunks beyond wait here, where they hold nothing.
-        observer: Is told how long the phases take.
+        pipeline: The pipeline to run.
+        media: The video or picture.
+        request: Range of frames and options of the caller.
+        limits: Sizes of chunks and of the request.
+        turns: Shared by all requests; chunks that wait for their turn hold no frames.
+        observer: Told of the durations of phases.
     """
 
     stages: Stages
@@ -51,11 +51,11 @@ class PipelineRun:
     observer: Observer | None = None
 
     async def answers(self) -> AsyncGenerator[Answer, None]:
-        """Everybody on the frames of each chunk, in order; chunks overlap in the stages.
+        """All persons of each chunk, chunk by chunk in order; the work on chunks overlaps.
 
         Raises:
-            PodiumError: the media or the range is bad, or a stage failed. Frames that do not
-                decode or that an engine refuses are no error: their status says so.
+            PodiumError: the media or the range is bad, or a stage failed. A frame that does not
+                decode or that an engine refuses is no error: its status says so.
         """
         plans = await make_plans(self.stages, self.pipeline.spec, self.request)
         timing, tracker = Timing(self.observer), Tracker()
@@ -86,15 +86,15 @@ class PipelineRun:
             await asyncio.gather(*ahead, return_exceptions=True)
 
     async def answer(self) -> Answer:
-        """The whole answer. Raises as ``answers``."""
+        """The whole answer, with the chosen athletes. Raises as ``answers``."""
         async with aclosing(self.answers()) as answers:
             whole = Answer.join([answer async for answer in answers])
         return whole.with_persons(self._choice().of(whole.persons))
 
     async def stream(self) -> AsyncGenerator[Answer, None]:
-        """The answer in pieces of consecutive frames, each as soon as it is there.
+        """The answer in pieces of consecutive frames, each as soon as it is ready.
 
-        Athletes are chosen by what has been seen of them so far. Raises as ``answers``.
+        Athletes are chosen by the frames so far. Raises as ``answers``.
         """
         choice = self._choice()
         async with aclosing(self.answers()) as answers:

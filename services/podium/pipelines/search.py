@@ -1,4 +1,4 @@
-"""Finds persons on the detector images of a batch, and again in tiles when they are small."""
+"""Detects persons on the detector images of a batch, and again in tiles when they are small."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ from podium.vision.boxes import (
 )
 
 _SMALL = 0.3
-"""A region below this share of the letterbox is small: BlazePose finds athletes from about a
-quarter of a landscape frame's height in tiles, and places small ones badly without."""
+"""A region below this share of the letterbox is small. In tiles, BlazePose finds athletes from
+about a quarter of the height of a landscape frame; without tiles it places small ones badly."""
 
 _SURE = 0.88
-"""BlazePose's scores of athletes large enough for it lie above; what it makes of small ones in the
-whole frame, with regions of any size, lies below."""
+"""BlazePose scores large enough athletes above this; its detections of small ones in the whole
+frame, whose regions have arbitrary sizes, score below."""
 
 _SAME_PERSON_IOU = 0.65
-"""Of tight boxes. Regions are squares larger than the body: two people whose hips are near share
-most of theirs."""
+"""Overlap of tight boxes. It is not used for regions, squares larger than the body: those of two
+people with their hips close together overlap almost completely."""
 
 _SAME_HIPS, _SAME_SIZE = 0.15, 1.5
-"""Regions whose centres are nearer, in sides, and whose sides are in a smaller proportion are of
-one person, whom two tiles show."""
+"""Two regions are of one person, seen in two tiles, if their centres are closer than this (in
+sides) and the ratio of their sides is smaller than this."""
 
 _MIN_ASPECT, _MAX_ASPECT = 1.2, 4.0
-"""Tiles of a nearly square frame are the frame; those of a ribbon would be very many."""
+"""A nearly square frame would be its own tile; a very long one would have very many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """Regions of interest in frame pixels."""
 
-    image_index: Int64  # (K,) which of the batch's detector images
+    image_index: Int64  # (K,) detector image of the batch
     rois: Float32  # (K, 5)
     scores: Float32  # (K,)
-    boxes: Float32 | None = None  # (K, 4) tight, of detectors that give no regions
-    failed: FailedRows = field(default_factory=dict)  # detector images that were refused
+    boxes: Float32 | None = None  # (K, 4) tight boxes, from detectors that give no regions
+    failed: FailedRows = field(default_factory=dict)  # refused detector images
 
     def rows(self, kept: Int64 | Bool) -> Found:
         """Only the given rows."""
@@ -77,14 +77,14 @@ class Found:
 async def find_persons(
     stages: Stages, step: DetectionStep, letterbox: Letterbox, pose: PoseFacts, batch: FrameBatch
 ) -> Found:
-    """Detect on the letterboxed frames; where that finds too little, on tiles of them.
+    """Detect on the letterboxed frames; where that finds too little, also on tiles of them.
 
     Args:
-        stages: Where to detect, and to cut tiles.
+        stages: The services that detect and cut tiles.
         step: Model, threshold and when to use tiles.
-        letterbox: Of the detector; tiles have its size and border.
-        pose: Says how to make a region of a plain box.
-        batch: Detector images and their place in the frames.
+        letterbox: Letterbox of the detector; tiles have its size and border.
+        pose: Facts of the pose model, to make regions of plain boxes.
+        batch: Detector images and their transforms to the frames.
     """
     detections = await _detect(stages, step.model, batch.images)
     failed = dict(detections.failed)
@@ -108,12 +108,12 @@ async def find_persons(
 
 
 async def _detect(stages: Stages, model: str, images: UInt8) -> Detections:
-    """Detect in calls of bounded size; images that the engine refuses are named."""
+    """Detect in calls of bounded size; ``failed`` names the images that the engine refuses."""
     parts: list[Detections] = []
     for rows in slices(len(images), images[:1].nbytes):
         try:
             part = await stages.detection.detect(model, images[rows])
-        except Unprocessable as error:  # not one of them can be processed
+        except Unprocessable as error:  # the engine refuses all rows
             part = _nothing(dict.fromkeys(range(rows.stop - rows.start), error.message))
         parts.append(
             replace(
@@ -142,7 +142,7 @@ def _in_frame(
 
 
 def _tiles(batch: FrameBatch, found: Found, letterbox: Letterbox, step: DetectionStep) -> Found:
-    """The tiles to search, as square regions; none in frames nearly square or very long."""
+    """The tiles to search, as square regions; none if the frame is nearly square or very long."""
     width, height = (int(side) for side in batch.frame_size)
     short, long = min(width, height), max(width, height)
     if step.tiles == "never" or not _MIN_ASPECT < long / short < _MAX_ASPECT:
@@ -168,7 +168,7 @@ def _tiles(batch: FrameBatch, found: Found, letterbox: Letterbox, step: Detectio
 
 
 def _nothing(failed: FailedRows) -> Detections:
-    """No persons."""
+    """Detections without persons."""
     none = np.zeros(0, np.float32)
     return Detections(none.reshape(0, 4), none, np.zeros(0, np.int64), none.reshape(0, 5), failed)
 
@@ -188,7 +188,7 @@ def _join(parts: list[Detections]) -> Detections:
 
 
 def _outweighed(found: Found, in_tiles: Found) -> Found:
-    """Without what is doubtful in the whole frame where tiles show somebody surely."""
+    """Drop doubtful detections of the whole frame where a tile has a certain one."""
     if found.boxes is not None:
         return found
     searched = in_tiles.image_index[in_tiles.scores >= _SURE]
@@ -208,7 +208,7 @@ def _merge(a: Found, b: Found) -> Found:
 
 
 def _best(found: Found, step: DetectionStep) -> Found:
-    """Drop the doubtful, the doubles of overlapping tiles, and whoever is over the limit."""
+    """Drop low scores, duplicates from overlapping tiles, and the lowest above the limit."""
     found = found.rows(found.scores >= step.min_score)
     if found.boxes is None:
         kept = _of_different_hips(found)
@@ -222,7 +222,7 @@ def _best(found: Found, step: DetectionStep) -> Found:
 
 
 def _of_different_hips(found: Found) -> Int64:
-    """Rows to keep when no two regions of one image may be of the same person."""
+    """Rows to keep, without duplicates: regions of one image with nearly the same hips and size."""
     kept: list[int] = []
     for row in np.argsort(-found.scores, kind="stable").tolist():
         others = [k for k in kept if found.image_index[k] == found.image_index[row]]

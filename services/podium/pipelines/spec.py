@@ -1,4 +1,4 @@
-"""A pipeline is data: one schema for YAML file, ConfigMap and custom resource."""
+"""The schema of a pipeline, for YAML files, ConfigMaps and custom resources."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class Pipeline(_Closed):
 
 
 class PipelineRequest(_Closed):
-    """What one request may say beside its media; defaults come from the pipeline."""
+    """The options of one request; their defaults come from the pipeline."""
 
     model_config = ConfigDict(alias_generator=None)
 
@@ -165,10 +165,10 @@ class PipelineRequest(_Closed):
 
 
 def load_pipelines(folders: Iterable[Path]) -> dict[str, Pipeline]:
-    """Read every ``*.yaml`` of some folders; later folders win.
+    """Read every ``*.yaml`` of some folders; a name in a later folder replaces an earlier one.
 
     Raises:
-        SetupError: a file is not a valid pipeline; names the file and the field.
+        SetupError: a file is not a valid pipeline; the message names the file and the field.
     """
     pipelines: dict[str, Pipeline] = {}
     for folder in folders:
@@ -181,7 +181,7 @@ def load_pipelines(folders: Iterable[Path]) -> dict[str, Pipeline]:
 
 
 def shipped_and(folder: Path | None) -> dict[str, Pipeline]:
-    """The shipped pipelines, and those of a folder, which win. Raises SetupError."""
+    """The shipped pipelines, and those of a folder, which replace them. Raises SetupError."""
     return load_pipelines([SHIPPED] if folder is None else [SHIPPED, folder])
 
 

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition of pipelines, made of the schema that their YAML files have.
+"""The CustomResourceDefinition of pipelines, made from the schema of their YAML files.
 
 ``python -m podium.gateway.kubernetes.crd`` prints it.
 """
@@ -20,8 +20,8 @@ GROUP, VERSION = API_VERSION.split("/")
 _KEPT = (
     "type", "default", "enum", "minimum", "maximum", "minLength", "maxLength", "required",
 )  # fmt: skip
-"""Of these a structural schema knows the meaning. Unknown fields need none: kubectl refuses them,
-and the API server drops those of other clients."""
+"""The keywords that a structural schema may have. ``additionalProperties`` is not needed: kubectl
+refuses unknown fields, and the API server drops those of other clients."""
 
 _TEXT = {"type": "string"}
 _CONDITION: Schema = {
@@ -130,13 +130,13 @@ def _document() -> Schema:
 
 
 def _structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
-    """A schema of pydantic's as a custom resource may have it: without references and choices.
+    """Turn a schema of pydantic into a structural one: without references and choices.
 
-    What may be left out loses its null, which the API server drops. Patterns become rules of the
-    Common Expression Language, which have a message for people.
+    Optional fields lose their ``null``, which the API server drops. Patterns become rules of the
+    Common Expression Language, which have a readable message.
 
     Raises:
-        ValueError: a field of the spec could be of several types.
+        ValueError: a field of the spec may have several types.
     """
     schema = _resolved(schema, definitions)
     if "type" not in schema:
@@ -158,7 +158,7 @@ def _structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
 
 
 def _resolved(schema: Schema, definitions: dict[str, Schema]) -> Schema:
-    """The schema without references, and without ``null`` where that is the other choice."""
+    """The schema without references, and without ``null`` as an alternative."""
     if "anyOf" in schema:
         choices = [choice for choice in schema["anyOf"] if choice != {"type": "null"}]
         if len(choices) == 1:
@@ -175,14 +175,14 @@ def _rule(value: str, pattern: str, message: str) -> Schema:
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes what is there twice, twice."""
+    """A YAML dumper without anchors: repeated values are written out."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 def as_yaml() -> str:
-    """The definition as the chart has it."""
+    """The definition as YAML, as in the chart."""
     text = yaml.dump(custom_resource_definition(), Dumper=_Plain, sort_keys=False, width=100)
     return f"# Made by python -m {__spec__.name}; change podium/pipelines/spec.py instead.\n{text}"
 

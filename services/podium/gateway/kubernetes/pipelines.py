@@ -1,4 +1,4 @@
-"""Serves the Pipelines of a namespace, as the API server has them."""
+"""Serves the Pipeline custom resources of a namespace."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ LEASE = "podium-pipelines"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one generation of a Pipeline."""
+    """The result of one generation of a Pipeline: accepted, or why not."""
 
     uid: str
     generation: int
-    pipeline: Pipeline | None  # served under its name
+    pipeline: Pipeline | None  # the one served under its name
     served_generation: int
-    mistake: str | None  # in this generation
+    mistake: str | None  # what is wrong with this generation
 
     @property
     def condition(self) -> dict[str, str]:
-        """The condition ``Accepted``, without its time."""
+        """The condition ``Accepted``, without its time stamp."""
         if self.mistake is None:
             return {
                 "status": "True",
@@ -44,15 +44,15 @@ class Verdict:
 
 
 class PipelineResources:
-    """Follows the Pipelines of the namespace and says which are to be served.
+    """Watches the Pipelines of the namespace and decides which ones are served.
 
-    A spec that is not valid changes nothing: what was served under the name before goes on, until
-    the resource is mended or deleted. Every replica follows for itself; the one that holds the
-    Lease ``podium-pipelines`` writes the statuses.
+    An invalid spec changes nothing: the last valid one is served until the resource is corrected
+    or deleted. Every replica watches for itself; the one that holds the Lease
+    ``podium-pipelines`` writes the statuses.
 
     Args:
-        api: Where the resources are.
-        serve: Told of all pipelines to serve, by name, after each change.
+        api: The API server.
+        serve: Called with all pipelines to serve, by name, after each change.
         idle_s: See ``Watch``.
     """
 
@@ -76,7 +76,7 @@ class PipelineResources:
         )
 
     async def run(self) -> None:
-        """Follow until cancelled."""
+        """Watch until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.watch.run())
             tasks.create_task(self._lease.run())
@@ -98,7 +98,7 @@ def _judge(resource: Object, before: Verdict | None) -> Verdict:
     if before is not None and before.uid != uid:
         before = None
     if before is not None and before.generation == generation:
-        return before  # only its status, labels or the like are new
+        return before  # only its status, labels or other metadata changed
     document = {key: value for key, value in resource.items() if key != "status"}
     try:
         pipeline = Pipeline.model_validate(document)

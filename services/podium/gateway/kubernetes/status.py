@@ -1,4 +1,4 @@
-"""Writes what became of Pipelines into their statuses."""
+"""Writes the statuses of Pipelines."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _log = logging.getLogger("podium.kubernetes")
 FIELD_MANAGER = "podium-gateway"
 
 _TICK_S = 1.0
-"""How soon a process notices that it holds the lease."""
+"""How often a process looks whether it holds the lease."""
 _AFTER_ERROR_S = 10.0
 
 
 class StatusWriter:
-    """Brings statuses in line with what is wanted, while this process holds the lease.
+    """Writes the wanted statuses while this process holds the lease.
 
-    By server-side apply, so that conditions of other writers stay, and only where something
-    differs: every write comes back as an event of the watch.
+    It uses server-side apply, so that conditions of other writers stay, and writes only
+    differences, because every write comes back as an event of the watch.
 
     Args:
-        api: Where the resources are.
-        collection: Their path, with ``{namespace}`` in it.
-        lease: Who may write.
+        api: The API server.
+        collection: Path of the resources, with ``{namespace}`` in it.
+        lease: Its holder may write.
     """
 
     def __init__(self, api: KubernetesApi, collection: str, lease: Lease) -> None:
@@ -40,11 +40,11 @@ class StatusWriter:
         self._lease = lease
         self._wanted: list[tuple[Object, dict[str, str]]] = []
         self._changed = asyncio.Event()
-        self._written: dict[str, str] = {}  # uid -> the version that a status was written on
+        self._written: dict[str, str] = {}  # uid -> resource version before the last write
         self._said = ""
 
     def want(self, conditions: Iterable[tuple[Object, dict[str, str]]]) -> None:
-        """Say what the condition ``Accepted`` of each resource is to be."""
+        """Set the wanted condition ``Accepted`` of every resource."""
         self._wanted = list(conditions)
         self._changed.set()
 
@@ -65,20 +65,20 @@ class StatusWriter:
                 await asyncio.sleep(_AFTER_ERROR_S)
 
     async def _write_all(self) -> None:
-        """Write what differs. Raises ApiError."""
+        """Write the statuses that differ. Raises ApiError."""
         for resource, condition in self._wanted:
             if not self._lease.held:
                 return
             metadata = resource["metadata"]
             if self._written.get(metadata["uid"]) == metadata["resourceVersion"]:
-                continue  # the event of the last write is still on its way
+                continue  # the event of the last write has not arrived yet
             status = _status(resource, condition)
             if status is None:
                 continue
             try:
                 await self._apply(metadata, status)
             except ApiError as error:
-                if error.code not in (404, 409):  # it is gone, or another by the same name is there
+                if error.code not in (404, 409):  # it was deleted, or replaced under its name
                     raise
             self._written[metadata["uid"]] = metadata["resourceVersion"]
         uids = {resource["metadata"]["uid"] for resource, _ in self._wanted}
@@ -101,7 +101,7 @@ class StatusWriter:
 
 
 def _status(resource: Object, condition: dict[str, str]) -> Object | None:
-    """The status to write; None where it is there already."""
+    """The status to write; None if the resource has it already."""
     generation = resource["metadata"].get("generation", 0)
     status = resource.get("status") or {}
     conditions = {each.get("type"): each for each in status.get("conditions") or ()}
