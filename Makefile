@@ -1,11 +1,12 @@
 # Bare `make` prints what there is.
 .DEFAULT_GOAL := help
 comma := ,
-.PHONY: help demo test fuzz test-media test-charts charts-docs test-cluster test-cluster-node test-networks test-images images images-export setup-networks check fmt lint types layers spelling accuracy setup setup-dev models up doctor loadtest lock clean
+.PHONY: help demo test fuzz test-media test-charts charts-docs test-cluster test-cluster-node test-networks test-images images images-export test-aws setup-networks setup-aws check fmt lint types layers spelling accuracy setup setup-dev models up doctor loadtest lock clean
 
 PYTHON ?= python3
 VENV   ?= .venv
 NETWORKS_VENV ?= .venv-networks
+AWS_TOOLS ?= .venv-aws
 BIN    := $(VENV)/bin
 export PODIUM_MODELS ?= $(CURDIR)/models
 VIDEO  ?= services/podium/lab/athlete/clips/sprint.mp4
@@ -45,6 +46,9 @@ test-media: setup-dev models ## Make videos of many codecs, containers and struc
 test-networks: setup-networks ## Run the tests of the torch networks and of their export
 	@$(NETWORKS_VENV)/bin/mypy --package podium.networks --package podium.engines
 	@$(NETWORKS_VENV)/bin/pytest tests/networks
+
+test-aws: setup-dev setup-aws ## Check the template of AWS and run its consumers on emulators; needs npm
+	@PODIUM_AWS_TOOLS="$(AWS_TOOLS)" $(BIN)/pytest -m 'slow or not slow' tests/jobs/aws tests/api/test_on_lambda.py
 
 test-charts: setup-dev ## Render the charts with every option and check the objects; needs Go
 	@$(BIN)/pytest -m 'slow or not slow' tests/charts
@@ -90,6 +94,8 @@ setup-dev: $(VENV)/.dev ## Install what developing needs
 setup-networks: ## Install what `podium models export` needs, torch among it
 	@$(MAKE) --no-print-directory VENV=$(NETWORKS_VENV) $(NETWORKS_VENV)/.networks
 
+setup-aws: $(AWS_TOOLS)/sam/.done $(AWS_TOOLS)/checkov/.done $(AWS_TOOLS)/ministack/.done $(AWS_TOOLS)/kinesis/.done ## Install the programs of `make test-aws`
+
 models: $(VENV)/.local ## Pull the default models; nothing happens when they are there
 	@$(BIN)/podium models pull blazepose --repository "$(PODIUM_MODELS)"
 
@@ -103,6 +109,18 @@ $(VENV)/.local $(VENV)/.dev $(VENV)/.networks: $(VENV)/.%: services/requirements
 	@echo "Installing $< (once)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(AWS_TOOLS)/%/.done: services/requirements/aws-%.txt
+	@echo "Installing $< (once)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+# A mock of Kinesis that splits and merges shards as Kinesis does.
+$(AWS_TOOLS)/kinesis/.done: tests/jobs/aws/kinesis/package-lock.json
+	@mkdir -p $(@D) && cp $(<D)/package.json $< $(@D)
+	@cd $(@D) && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 ##@ Container images
@@ -146,11 +164,12 @@ EXTRAS.engine-gpu  := engine-gpu tracing
 EXTRAS.postprocess := postprocess tracing
 EXTRAS.jobs        := api jobs-aws tracing
 EXTRAS.networks    := build decode engine-cpu cli networks networks-dev
+EXTRAS.lambda      := api jobs-aws lambda
 EXTRAS.local       := build local
 EXTRAS.dev         := $(EXTRAS.local) jobs-aws kubernetes lab loadtest tracing dev
 
 lock: setup-dev ## Resolve the dependencies of every image anew
-	@$(foreach lock,gateway decode engine-cpu engine-gpu postprocess jobs networks local dev, \
+	@$(foreach lock,gateway decode engine-cpu engine-gpu postprocess jobs lambda networks local dev, \
 	  echo "services/requirements/$(lock).txt" && \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-annotate --upgrade \
@@ -159,6 +178,11 @@ lock: setup-dev ## Resolve the dependencies of every image anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --upgrade \
 	  --custom-compile-command "make lock" --group images --output-file services/requirements/images.txt
+	@$(foreach tool,aws-sam aws-checkov aws-ministack, \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --upgrade \
+	    --custom-compile-command "make lock" --group $(tool) \
+	    --output-file services/requirements/$(tool).txt &&) true
 
 clean: ## Remove the environment, the models and the results
-	@rm -rf $(VENV) $(NETWORKS_VENV) models results build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf $(VENV) $(NETWORKS_VENV) $(AWS_TOOLS) models results build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -48,6 +48,9 @@ class JobsSettings(Settings):
     """64 hexadecimal digits, the same for all replicas; unset: a file in the folder of the
     state."""
 
+    signing_key_secret: str | None = None
+    """Secret of AWS with the signing key."""
+
     s3_bucket: str | None = None
     """Bucket for uploads and results; unset: the folder of the state."""
 
@@ -136,7 +139,9 @@ def open_environment(settings: JobsSettings) -> Environment:
         if url is None
         else Database(url.get_secret_value(), _credentials(settings)),
         objects=_objects(settings, state),
-        tiers=HttpTiers(timing, _gateway_key(settings)),
+        tiers=HttpTiers(
+            timing, _secret(settings, settings.gateway_key_secret, settings.gateway_key)
+        ),
         gateway_url=settings.gateway_url,
         stream=_stream(settings),
         workflow=_workflow(settings),
@@ -197,13 +202,13 @@ def _credentials(settings: JobsSettings) -> Credentials | None:
     return partial(SecretValues(settings.aws_region).credentials, settings.database_secret)
 
 
-def _gateway_key(settings: JobsSettings) -> str | None:
-    if settings.gateway_key_secret is None:
-        key = settings.gateway_key
-        return None if key is None else key.get_secret_value()
+def _secret(settings: JobsSettings, name: str | None, given: SecretStr | None) -> str | None:
+    """A secret of AWS where one is named, else what the settings have themselves."""
+    if name is None:
+        return None if given is None else given.get_secret_value()
     from podium.jobs.aws.secret_values import SecretValues
 
-    return SecretValues(settings.aws_region).text(settings.gateway_key_secret)
+    return SecretValues(settings.aws_region).text(name)
 
 
 def _base(settings: JobsSettings) -> str:
@@ -212,14 +217,16 @@ def _base(settings: JobsSettings) -> str:
 
 def signing_secret(settings: JobsSettings, state: Path) -> bytes:
     """What addresses are signed with. Raises SetupError."""
-    if settings.signing_key is None:
+    given = _secret(settings, settings.signing_key_secret, settings.signing_key)
+    if given is None:
         return secret_in(state / "signing-key")
     try:
-        secret = bytes.fromhex(settings.signing_key.get_secret_value())
+        secret = bytes.fromhex(given)
     except ValueError:
         secret = b""
     if len(secret) < SECRET_BYTES:
         raise SetupError(
-            f"PODIUM_JOBS_SIGNING_KEY must have at least {2 * SECRET_BYTES} hexadecimal digits"
+            "PODIUM_JOBS_SIGNING_KEY, or its secret, must have at least "
+            f"{2 * SECRET_BYTES} hexadecimal digits"
         )
     return secret
