@@ -20,7 +20,7 @@ help: ## Print this list
 demo: setup ## Run the 3D pipeline on the bundled clip, or on yours: make demo VIDEO=my.mp4
 	@$(BIN)/podium run "$(VIDEO)" --pipeline pose-3d $(if $(OUT),--out "$(OUT)")
 
-up: setup ## Start the six services on loopback; Ctrl-C stops them
+up: setup ## Start the services, the api of jobs and its dashboard on loopback; Ctrl-C stops them
 	@$(BIN)/podium up
 
 doctor: setup ## Check Python, models, ports, codecs and GPU

@@ -1,4 +1,4 @@
-"""``podium up`` as a process: it starts six services, watches them and stops them all."""
+"""``podium up`` as a process: it starts the services, watches them and stops them all."""
 
 import http.client
 import json
@@ -24,7 +24,7 @@ DEADLINE_S = 120
 class Up:
     """``podium up --json-logs``, and what it says."""
 
-    def __init__(self, models: Path) -> None:
+    def __init__(self, models: Path, state: Path) -> None:
         self.ports = free_ports()
         self.process = subprocess.Popen(
             [
@@ -35,6 +35,8 @@ class Up:
                 "--json-logs",
                 "--port",
                 str(self.ports["gateway"]),
+                "--state",
+                str(state),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -55,7 +57,7 @@ class Up:
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + DEADLINE_S
-        while len(taken(self.ports)) < len(SERVICES) and time.monotonic() < deadline:
+        while len(taken(self.ports)) < len(self.ports) and time.monotonic() < deadline:
             assert self.process.poll() is None, self.said
             time.sleep(0.1)
 
@@ -72,8 +74,8 @@ class Up:
 
 
 @pytest.fixture
-def up(model_repository: Path) -> Iterator[Up]:
-    started = Up(model_repository)
+def up(model_repository: Path, tmp_path: Path) -> Iterator[Up]:
+    started = Up(model_repository, tmp_path / "state")
     try:
         started.wait_until_ready()
         yield started
@@ -87,10 +89,10 @@ def up(model_repository: Path) -> Iterator[Up]:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes through /proc")
-@pytest.mark.parametrize("culprit", ["pose2d", "gateway"])
+@pytest.mark.parametrize("culprit", ["pose2d", "api"])
 def test_when_one_service_dies_all_are_stopped(up: Up, culprit: str) -> None:
     pids = up.pids()
-    assert len(pids) == len(SERVICES)
+    assert len(pids) == len(up.ports)
     for pid in pids:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         if f"podium.{culprit}".encode() in command:
@@ -113,7 +115,7 @@ def test_sigterm_stops_everything_and_the_logs_were_forwarded(up: Up) -> None:
     for name, port in up.ports.items():
         assert name in said
         assert f"http://127.0.0.1:{port}" in said
-    assert {json.loads(line)["service"] for line in up.logs} == set(SERVICES)
+    assert {json.loads(line)["service"] for line in up.logs} == set(up.ports)
 
 
 def test_a_stack_that_cannot_start_leaves_nothing_behind(

@@ -15,7 +15,7 @@ import podium
 from podium.decode.settings import DecodeSettings
 from podium.errors import SetupError
 from podium.local.service_process import ServiceProcess
-from podium.local.settings import SERVICES
+from podium.local.settings import JOB_SERVICES, SERVICES
 from podium.local.sizing import sized_for
 from podium.local.stack import HOST, Stack, free_ports, ports_from
 from podium.serving.http.settings import ServiceSettings
@@ -177,8 +177,8 @@ def test_a_stack_waits_longer_than_its_services_drain(
 
 
 def test_ports_follow_the_gateway() -> None:
-    assert ports_from(8000) == dict(zip(SERVICES, range(8000, 8006), strict=True))
-    assert len(set(free_ports().values())) == len(SERVICES)
+    assert ports_from(8000) == dict(zip((*SERVICES, *JOB_SERVICES), range(8000, 8008), strict=True))
+    assert len(set(free_ports().values())) == len(SERVICES) + len(JOB_SERVICES)
 
 
 @pytest.mark.parametrize("processors", [1, 2, 64])

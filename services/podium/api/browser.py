@@ -25,7 +25,7 @@ from podium.jobs.results import listed
 from podium.jobs.signing import Signer
 from podium.jobs.sql import views
 from podium.schemas.base import Id
-from podium.schemas.jobs import ViewerAddress
+from podium.schemas.jobs import Video, ViewerAddress
 from podium.viewer.folder_app import MOTION_FILE, asset_routes
 from podium.viewer.page import served_page
 
@@ -89,8 +89,8 @@ def browser_router(env: Environment, signer: Signer) -> APIRouter:
         html, page_policy = served_page(
             video.video_name,
             assets=_ASSETS,
-            motion=_address(env, motion),
-            video=_film(env, video.video_path),
+            motion=_address(env, motion, MOTION_FILE),
+            video=_film(env, video),
             origins=origins,
         )
         return HTMLResponse(html, headers={**_HEADERS, "content-security-policy": page_policy})
@@ -111,19 +111,18 @@ def _motion(env: Environment, folder: str) -> str | None:
     return None
 
 
-def _film(env: Environment, path: str) -> str | None:
+def _film(env: Environment, video: Video) -> str | None:
     """The video itself; None where it is deleted, or was never in our store."""
-    if "://" in path:
+    if "://" in video.video_path:
         return None
     try:
-        env.objects.size_bytes(path)
+        env.objects.size_bytes(video.video_path)
     except NotFound:
         return None
-    return _address(env, path)
+    return _address(env, video.video_path, video.video_name.rpartition("/")[2])
 
 
-def _address(env: Environment, key: str) -> str:
-    name = key.rpartition("/")[2]
+def _address(env: Environment, key: str, name: str) -> str:
     return env.objects.download_url(key, seconds=env.timing.signed_s, name=name)
 
 

@@ -11,11 +11,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from podium.environment import Variable, check_names, group_variables, variables
-from podium.local.settings import SERVICES, settings_of
+from podium.local.settings import JOB_SERVICES, SERVICES, settings_of
 from podium.models.settings import RepositorySettings
 from podium.serving.hosting.model_service import ModelServiceSettings
 from podium.serving.http.settings import ServiceSettings
 from podium.storage.settings import ObjectStoreSettings
+
+_TITLES = {"jobs": "jobs: controllers and the api"}
 
 
 @click.command("settings")
@@ -25,7 +27,7 @@ def command() -> None:
     Services are configured by environment variables alone; docs/configuration.md is made of this.
     """
     click.echo(markdown())
-    check_names([settings_of(service) for service in SERVICES], os.environ)
+    check_names([settings_of(service) for service in (*SERVICES, *JOB_SERVICES)], os.environ)
 
 
 def markdown() -> str:
@@ -42,7 +44,7 @@ def markdown() -> str:
         users = ", ".join(each for each in SERVICES if group in _groups_of(each))
         parts.append(f"## {title}: {users}\n\n{_table(table)}")
     said = everywhere | objects | models
-    for service in SERVICES:
+    for service in (*SERVICES, *JOB_SERVICES):
         added = {}
         for variable in variables(settings_of(service)):
             elsewhere = said.get(variable.common or "")
@@ -50,7 +52,7 @@ def markdown() -> str:
                 added[variable.common or variable.own] = variable.field
             elif _default(elsewhere) != _default(variable.field):
                 added[variable.own] = variable.field
-        parts.append(f"## {service}\n\n{_table(added)}")
+        parts.append(f"## {_TITLES.get(service, service)}\n\n{_table(added)}")
     return "\n\n".join(parts)
 
 
@@ -66,7 +68,7 @@ def _default(field: FieldInfo) -> str:
     value: Any = field.get_default(call_default_factory=False)
     if value is PydanticUndefined:
         return "(required)"
-    if value is None or value == ():
+    if value in (None, (), ""):
         return ""
     return f"`{','.join(map(str, value)) if isinstance(value, tuple) else value}`"
 

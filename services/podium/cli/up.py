@@ -1,4 +1,4 @@
-"""``podium up``: the six services in the foreground, until Ctrl-C."""
+"""``podium up``: the services, the api and a controller in the foreground, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from podium.local.log_lines import level_of, readable
-from podium.local.settings import SERVICES
+from podium.local.settings import JOB_SERVICES, SERVICES
 from podium.local.stack import FIRST_PORT, Stack, ports_from
 
 _COLORS = dict(
-    zip(SERVICES, ("cyan", "green", "magenta", "blue", "yellow", "bright_black"), strict=True)
+    zip(
+        (*SERVICES, *JOB_SERVICES),
+        ("cyan", "green", "magenta", "blue", "yellow", "bright_black", "bright_cyan", "white"),
+        strict=True,
+    )
 )
 _LEVEL_STYLES = {"warning": "yellow", "error": "red", "critical": "bold red", "debug": "dim"}
 _WATCH_S = 0.5
@@ -25,10 +29,10 @@ _WATCH_S = 0.5
 @click.command("up")
 @click.option(
     "--port",
-    type=click.IntRange(1, 65535 - len(SERVICES) + 1),
+    type=click.IntRange(1, 65535 - len(_COLORS) + 1),
     default=FIRST_PORT,
     show_default=True,
-    help="Of the gateway; the other services take the next five.",
+    help="Of the gateway; the other services take the next five, the api the one after.",
 )
 @click.option(
     "--models",
@@ -49,15 +53,29 @@ _WATCH_S = 0.5
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder that postprocessing may write to; may be repeated. [default: none]",
 )
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("podium-state"),
+    envvar="PODIUM_JOBS_STATE",
+    show_default=True,
+    help="Folder for what jobs keep: database, uploads, results.",
+)
+@click.option("--jobs/--no-jobs", default=True, help="Whether to start the api and a controller.")
+@click.option("--new-admin-key", is_flag=True, help="Make another admin key, as yours is lost.")
 @click.option("--json-logs", is_flag=True, help="Forward the log lines of the services unchanged.")
 def command(
+    *,
     port: int,
     models: Path | None,
     read_roots: tuple[Path, ...],
     write_roots: tuple[Path, ...],
+    state: Path,
+    jobs: bool,
+    new_admin_key: bool,
     json_logs: bool,
 ) -> None:
-    """Start the six services on this machine and forward their logs, until Ctrl-C.
+    """Start the services on this machine and forward their logs, until Ctrl-C.
 
     \b
     Examples:
@@ -75,6 +93,8 @@ def command(
         write_roots=write_roots,
         log=log,
         asks_for_keys=True,
+        jobs=state if jobs else None,
+        new_admin_key=new_admin_key,
     )
     with ExitStack() as running:
         with console.status("starting the services"):
@@ -108,6 +128,8 @@ def _announce(console: Console, stack: Stack) -> None:
     for name, url in stack.urls.items():
         table.add_row(Text(name, style=_COLORS[name]), url)
     console.print(table)
+    if "api" in stack.urls:
+        _announce_jobs(console, stack)
     console.print("Try, in another terminal:", style="bold")
     console.print(
         "  curl --data-binary @VIDEO.mp4 -H 'content-type: video/mp4' "
@@ -117,3 +139,15 @@ def _announce(console: Console, stack: Stack) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _announce_jobs(console: Console, stack: Stack) -> None:
+    url = stack.urls["api"]
+    if stack.admin_key is None:
+        console.print(
+            f"Open {url} and sign in with your key. `podium up --new-admin-key` makes another.\n",
+            highlight=False,
+        )
+        return
+    console.print(f"Open {url} and sign in with this key. It is shown this once:", style="bold")
+    console.print(f"  {stack.admin_key.secret}\n", highlight=False, soft_wrap=True)

@@ -24,6 +24,8 @@ from podium.jobs.metrics import MeteredLog, WorkCollector
 from podium.jobs.monitor import monitor
 from podium.jobs.settings import JobsSettings, open_environment
 from podium.jobs.sql.schema import migrate
+from podium.serving.observing.logs import JsonFormatter
+from podium.with_parent import WITH_PARENT, stop_with_parent
 
 _log = logging.getLogger("podium.jobs")
 
@@ -46,13 +48,18 @@ def main(arguments: list[str] | None = None) -> int:
         help="run: be a controller until told to stop (the default); "
         "migrate: bring the schema of the database to this version, and end",
     )
-    verb = parser.parse_args(arguments).verb
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    parser.add_argument(WITH_PARENT, action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args(arguments)
+    handler = logging.StreamHandler()  # standard output may have the operational log
+    handler.setFormatter(JsonFormatter("jobs"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    if asked.with_parent:
+        stop_with_parent()
     try:
         settings = JobsSettings()
         env = open_environment(settings)
         env.database.check()
-        if verb == "migrate":
+        if asked.verb == "migrate":
             migrate.upgrade(env.database)
             _log.info("the database is at the schema of this version")
         else:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from podium.errors import Unavailable
 from podium.local.log_lines import readable
-from podium.serving.server import WITH_PARENT
+from podium.with_parent import WITH_PARENT
 
 LogSink = Callable[[str, str], None]
 """Called with the name of a service and one line of its output, from a thread."""

@@ -1,4 +1,4 @@
-"""The six services on this machine, for ``podium up``, ``podium run`` and the tests."""
+"""The services on this machine, for ``podium up``, ``podium run`` and the tests."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from podium.environment import check_names, variables
 from podium.errors import SetupError, Unavailable
 from podium.local.model_folder import default_models, require_models
 from podium.local.service_process import LogSink, ServiceProcess
-from podium.local.settings import SERVICES, settings_of
+from podium.local.settings import JOB_SERVICES, SERVICES, settings_of
 from podium.local.sizing import sized_for
+from podium.schemas.objects import NewApiKey
 
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
@@ -38,7 +39,7 @@ KILL_TIMEOUT_S = 10.0
 
 def ports_from(first: int) -> dict[str, int]:
     """Consecutive ports, the gateway's first."""
-    return {name: first + offset for offset, name in enumerate(SERVICES)}
+    return {name: first + offset for offset, name in enumerate((*SERVICES, *JOB_SERVICES))}
 
 
 class Stack:
@@ -52,6 +53,12 @@ class Stack:
         log: Receives the output of the services.
         asks_for_keys: Whether ``PODIUM_API_KEYS`` holds; a stack that serves one command alone
             asks for no keys.
+        jobs: Folder for what jobs keep; the api and a controller run too. None: without them.
+        new_admin_key: Whether to make another admin key for the api.
+
+    Attributes:
+        processes: The services, from the start to the stop.
+        admin_key: That was made at the start; its secret is nowhere else.
 
     Raises:
         SetupError: a port is taken, there are no models, or a variable of the environment is called
@@ -68,11 +75,17 @@ class Stack:
         write_roots: Sequence[Path] = (),
         log: LogSink | None = None,
         asks_for_keys: bool = False,
+        jobs: Path | None = None,
+        new_admin_key: bool = False,
     ) -> None:
         self._models = (default_models() if models is None else models).absolute()
-        self._ports = dict(free_ports() if ports is None else ports)
-        self._read_roots = _listed(read_roots)
-        self._write_roots = _listed(write_roots)
+        self._names = SERVICES if jobs is None else (*SERVICES, *JOB_SERVICES)
+        ports = free_ports() if ports is None else ports
+        self._ports = {name: ports[name] for name in self._names}
+        self._jobs = None if jobs is None else jobs.absolute()
+        self._new_admin_key = new_admin_key
+        self.admin_key: NewApiKey | None = None
+        self._read_roots, self._write_roots = read_roots, write_roots
         self._log = log
         self._without = () if asks_for_keys else KEY_SETTINGS
         self.processes: list[ServiceProcess] = []
@@ -88,12 +101,13 @@ class Stack:
         return self.urls["gateway"]
 
     def __enter__(self) -> Self:
-        check_names(map(settings_of, SERVICES), os.environ)
+        check_names(map(settings_of, self._names), os.environ)
         require_models(self._models)
         require_free(self._ports)
+        self._prepare_jobs()
         with ExitStack() as on_failure:
             on_failure.callback(self.stop)
-            for name in SERVICES:
+            for name in self._names:
                 self.processes.append(
                     ServiceProcess(
                         name,
@@ -123,28 +137,55 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """The settings of the services, beside those of the environment of this process."""
+        objects = [] if self._jobs is None else [self._jobs / "objects"]
+        objects = [folder for folder in objects if folder.is_dir()]  # none with a bucket
+        read_roots = _listed([*self._read_roots, *objects])
         return {
             **{name: os.environ.get(name, value) for name, value in ALLOCATOR.items()},
             **sized_for(os.cpu_count() or 1, os.environ),
             "PODIUM_MODELS": str(self._models),
             "PODIUM_ALLOW_EMPTY": "true",  # the gateway says which model a pipeline lacks
             "PODIUM_DECODE_ADDRESS": self.urls["decode"],
-            "PODIUM_DECODE_OBJECTS_READ_ROOTS": self._read_roots,
-            "PODIUM_POSTPROCESS_OBJECTS_READ_ROOTS": self._read_roots,
-            "PODIUM_POSTPROCESS_OBJECTS_WRITE_ROOTS": self._write_roots,
+            "PODIUM_DECODE_OBJECTS_READ_ROOTS": read_roots,
+            "PODIUM_POSTPROCESS_OBJECTS_READ_ROOTS": read_roots,
+            "PODIUM_POSTPROCESS_OBJECTS_WRITE_ROOTS": _listed([*self._write_roots, *objects]),
             **{
                 f"PODIUM_GATEWAY_{stage.upper()}_URL": self.urls[stage]
                 for stage in SERVICES
                 if stage != "gateway"
             },
+            **self._jobs_environment(),
         }
 
+    def _jobs_environment(self) -> dict[str, str]:
+        if self._jobs is None:
+            return {}
+        return {
+            "PODIUM_JOBS_STATE": str(self._jobs),
+            "PODIUM_JOBS_GATEWAY_URL": os.environ.get("PODIUM_JOBS_GATEWAY_URL", self.gateway_url),
+            "PODIUM_JOBS_OBJECTS_URL": os.environ.get(
+                "PODIUM_JOBS_OBJECTS_URL", f"{self.urls['api']}/v1/objects"
+            ),
+        }
+
+    def _prepare_jobs(self) -> None:
+        if self._jobs is not None:
+            from podium.api.prepare import prepare
+            from podium.jobs.settings import JobsSettings, open_environment
+
+            env = open_environment(JobsSettings(state=self._jobs))
+            try:
+                env.database.check()
+                self.admin_key = prepare(env, new_admin_key=self._new_admin_key)
+            finally:
+                env.database.close()
+
     def stop(self) -> None:
-        """Stop what was started, the gateway first; kill what does not end in time."""
-        gateway = [process for process in self.processes if process.name == "gateway"]
-        stages = [process for process in self.processes if process.name != "gateway"]
+        """Stop what was started, what asks before what answers; kill what does not end in time."""
+        first = (JOB_SERVICES, ("gateway",), SERVICES[1:])
+        groups = [[p for p in self.processes if p.name in names] for names in first]
         try:
-            for group in (gateway, stages):
+            for group in groups:
                 deadline = time.monotonic() + _grace_s()
                 for process in group:
                     process.terminate()
@@ -176,7 +217,7 @@ def free_ports() -> dict[str, int]:
     None of those that systems give to outgoing connections: one of these may take a port between
     the look and the start of the service. Raises SetupError when all are taken.
     """
-    first_ports = range(FREE_PORTS.start, FREE_PORTS.stop, len(SERVICES))
+    first_ports = range(FREE_PORTS.start, FREE_PORTS.stop, len(ports_from(0)))
     for first in random.sample(first_ports, len(first_ports)):
         ports = ports_from(first)
         if not taken(ports):

@@ -7,7 +7,6 @@ import functools
 import gc
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -26,14 +25,12 @@ from podium.serving.http.scheduling import finish_before_others
 from podium.serving.http.settings import ServiceSettings
 from podium.serving.http.slow_clients import SlowClientLimit
 from podium.serving.observing.logs import configure_logging
+from podium.with_parent import WITH_PARENT, stop_with_parent
 
 S = TypeVar("S", bound=ServiceSettings)
 
 _GC_THRESHOLD = 20_000
 """High, because a request makes hundreds of objects, and reference counting frees nearly all."""
-
-WITH_PARENT = "--with-parent"
-"""Argument that makes a service stop when its standard input is closed."""
 
 ABANDON_S = 3.0
 """How long threads may work after the last answer, such as on requests that were given up."""
@@ -49,7 +46,7 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
     configure_logging(service, "info")
     finish_before_others()
     if WITH_PARENT in sys.argv:
-        threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
+        stop_with_parent()
     try:
         settings = settings_type()
         configure_logging(service, settings.log_level)
@@ -79,13 +76,6 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
         timeout_keep_alive=settings.keep_alive_s,
     )
     DrainingServer(config, app.state.admission, settings.drain_s, _exit_soon).run()
-
-
-def _stop_with_parent() -> None:
-    """Stop when standard input ends: the parent holds its other end."""
-    while os.read(0, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class DrainingServer(uvicorn.Server):

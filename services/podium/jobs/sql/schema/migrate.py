@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from alembic import command
@@ -11,6 +12,8 @@ from alembic.script import ScriptDirectory
 
 from podium.errors import SetupError
 from podium.jobs.sql.database import Database
+
+logging.getLogger("alembic").setLevel(logging.WARNING)  # how it migrates is of no interest
 
 _FOLDER = Path(__file__).parent / "migrations"
 
