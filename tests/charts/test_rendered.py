@@ -51,6 +51,17 @@ def test_every_object_is_valid(
     assert_valid(release(helm, tier, options), custom_resources)
 
 
+def test_the_small_tier_is_valid(helm: Helm, custom_resources: CustomResources) -> None:
+    small = helm.template("podium-standard", CHART, CHART / "values-small.yaml")
+    small += helm.template(
+        "podium-jobs", JOBS, JOBS / "values-small.yaml", set_="objectStore.bucket=podium"
+    )
+    assert_valid(small, custom_resources)
+    for deployment in of_kind(small, "Deployment").values():
+        assert deployment["spec"]["replicas"] == 1
+        assert "nodeSelector" not in deployment["spec"]["template"]["spec"]
+
+
 def test_the_platform_is_valid(helm: Helm, custom_resources: CustomResources) -> None:
     rendered = helm.template("podium-platform", PLATFORM, set_="karpenter.enabled=true")
     assert set(of_kind(rendered, "NodePool")) == {"podium-m5", "podium-g4dn"}

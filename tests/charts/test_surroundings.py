@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +24,7 @@ from podium.serving.observing.telemetry import Metrics
 from tests.support.chart_programs import EKSCTL, NVIDIA_DEVICE_PLUGIN
 from tests.support.charts import (
     CHART,
+    JOBS,
     PLATFORM,
     ROOT,
     TIERS,
@@ -38,12 +40,14 @@ from tests.support.go_programs import module_folder
 from tests.support.nodes import G4DN, M5
 
 K8S = ROOT / "k8s"
-CLUSTERS = {"standard": TIERS[:1], "mixed": TIERS[:2], "all-tiers": TIERS}
+CLUSTERS = {"small": ("small",), "standard": TIERS[:1], "mixed": TIERS[:2], "all-tiers": TIERS}
+SPARE_NODES = {name: name != "small" for name in CLUSTERS}
+"""How many m5 nodes a cluster can lose."""
 POOLS = {"m5": M5, "g4dn": G4DN}
 
 # What pods can have of an instance, as Karpenter documents it.
-CPU_M = {"m5.2xlarge": 7910, "m5.4xlarge": 15890, "g4dn.xlarge": 3920}
-MEMORY_MI = {"m5.2xlarge": 29317, "m5.4xlarge": 57691, "g4dn.xlarge": 14481}
+CPU_M = {"m5.xlarge": 3920, "m5.2xlarge": 7910, "m5.4xlarge": 15890, "g4dn.xlarge": 3920}
+MEMORY_MI = {"m5.xlarge": 14162, "m5.2xlarge": 29317, "m5.4xlarge": 57691, "g4dn.xlarge": 14481}
 OF_DAEMONSETS_M, OF_DAEMONSETS_MI = 300, 500
 """For what runs on every node: networking, pod identity, node monitoring, node-exporter."""
 
@@ -155,6 +159,19 @@ def test_clusters_are_valid_for_eksctl(chart_tools: Path, name: str) -> None:
     assert list(validator.iter_errors(cluster(name) | {"nodegroups": []}))
 
 
+def deployments(helm: Helm, name: str) -> list[Object]:
+    """Those of all releases that a cluster is made for."""
+    rendered: list[Object] = []
+    for tier in CLUSTERS[name]:
+        release = "podium-standard" if tier == "small" else f"podium-{tier}"
+        opened = "models.source=s3://my-podium-models"
+        rendered += helm.template(release, CHART, tier_file(tier), set_=opened)
+    sizes = [JOBS / "values-small.yaml"] if name == "small" else []
+    bucket = "objectStore.bucket=my-podium-jobs"
+    rendered += helm.template("podium-jobs", JOBS, *sizes, set_=bucket)
+    return list(of_kind(rendered, "Deployment").values())
+
+
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_pods_that_need_a_bucket_have_an_identity(helm: Helm, name: str) -> None:
     given = {
@@ -162,36 +179,66 @@ def test_pods_that_need_a_bucket_have_an_identity(helm: Helm, name: str) -> None
         for each in cluster(name)["iam"]["podIdentityAssociations"]
     }
     need = set()
-    for tier in CLUSTERS[name]:
-        rendered = helm.template(
-            f"podium-{tier}", CHART, tier_file(tier), set_="models.source=s3://my-podium-models"
-        )
-        for deployment in of_kind(rendered, "Deployment").values():
-            pod = deployment["spec"]["template"]["spec"]
-            names = {variable["name"] for variable in pod["containers"][0]["env"]}
-            if any(name.endswith("_S3_REGION") for name in names):
-                need.add((deployment["metadata"]["namespace"], pod["serviceAccountName"]))
+    for deployment in deployments(helm, name):
+        pod = deployment["spec"]["template"]["spec"]
+        names = {variable["name"] for variable in pod["containers"][0]["env"]}
+        if any(variable.endswith("_S3_REGION") for variable in names):
+            need.add((deployment["metadata"]["namespace"], pod["serviceAccountName"]))
     assert given == need
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_clusters_have_room_for_their_tiers(helm: Helm, name: str) -> None:
+def test_an_identity_may_write_only_where_its_service_does(name: str) -> None:
+    for each in cluster(name)["iam"]["podIdentityAssociations"]:
+        writes: set[str] = set()
+        for statement in each["permissionPolicy"]["Statement"]:
+            if any("Put" in action or "Delete" in action for action in statement["Action"]):
+                where = statement["Resource"]
+                writes |= {where} if isinstance(where, str) else set(where)
+        service = each["serviceAccountName"].rpartition("-")[2]
+        media, jobs = "arn:aws:s3:::my-podium-media/*", "arn:aws:s3:::my-podium-jobs/*"
+        allowed = {"postprocess": {media, jobs}, "api": {jobs}, "controller": {jobs}}
+        assert writes == allowed.get(service, set()), each["serviceAccountName"]
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_clusters_have_room_for_their_releases(helm: Helm, name: str) -> None:
     """First fit, largest first, with one m5 node lost; GPU pods get a node each."""
     pods: dict[str, list[tuple[int, int]]] = {"m5": [], "g4dn": []}
-    for tier in CLUSTERS[name]:
-        rendered = helm.template(f"podium-{tier}", CHART, tier_file(tier))
-        for deployment in of_kind(rendered, "Deployment").values():
-            pod = deployment["spec"]["template"]["spec"]
-            requests = pod["containers"][0]["resources"]["requests"]
-            size = int(requests["cpu"]) * 1000, int(requests["memory"].removesuffix("Gi")) * 1024
-            pods[pod["nodeSelector"]["podium.dev/pool"]] += [size] * deployment["spec"]["replicas"]
-    assert (
-        nodes_for(pods["m5"], groups(name)["m5"]["instanceType"])
-        < (groups(name)["m5"]["desiredCapacity"])
-    )
+    for deployment in deployments(helm, name):
+        pod = deployment["spec"]["template"]["spec"]
+        requests = pod["containers"][0]["resources"]["requests"]
+        size = millis(requests["cpu"]), mebis(requests["memory"])
+        pool = pod.get("nodeSelector", {}).get("podium.dev/pool", "m5")
+        pods[pool] += [size] * deployment["spec"]["replicas"]
+    m5 = groups(name)["m5"]
+    needed = nodes_for(pods["m5"], m5["instanceType"])
+    assert needed + SPARE_NODES[name] <= m5["desiredCapacity"]
     gpus = groups(name).get("g4dn", {"desiredCapacity": 0, "instanceType": "g4dn.xlarge"})
     assert nodes_for(pods["g4dn"], gpus["instanceType"]) == len(pods["g4dn"])
     assert len(pods["g4dn"]) == gpus["desiredCapacity"]
+
+
+def test_costs_on_the_page_about_deploying_are_those_of_the_clusters() -> None:
+    prices = tomllib.loads((ROOT / "loadtest" / "prices.toml").read_text())["instances"]
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    for name in CLUSTERS:
+        per_hour = sum(
+            group["desiredCapacity"] * prices[group["instanceType"]]["per_hour"]
+            for group in groups(name).values()
+        )
+        (row,) = re.findall(rf"^\| \[`{name}`\].*$", page, re.MULTILINE)
+        assert f"| {per_hour:.2f} |" in row
+
+
+def millis(cpu: str | int) -> int:
+    text = str(cpu)
+    return int(text[:-1]) if text.endswith("m") else int(text) * 1000
+
+
+def mebis(memory: str) -> int:
+    size = int(memory[:-2])
+    return size * 1024 if memory.endswith("Gi") else size
 
 
 def nodes_for(pods: list[tuple[int, int]], instance_type: str) -> int:

@@ -38,6 +38,10 @@
 {{- end }}
 {{- if eq $component "api" }}
 {{- $own := dict "HOST" "0.0.0.0" "PORT" $values.api.port "DRAIN_S" $values.api.shutdown.drainSeconds }}
+{{- if or $values.ingress.enabled $values.httpRoute.enabled }}
+{{- /* Load balancers keep idle connections for as long as they wait: they must not be closed before. */}}
+{{- $_ := set $own "KEEP_ALIVE_S" (add $values.timeoutSeconds 10) }}
+{{- end }}
 {{- range $setting, $value := mergeOverwrite $own $values.api.settings }}
 - name: PODIUM_API_{{ $setting }}
   value: {{ include "jobs.text" $value }}
