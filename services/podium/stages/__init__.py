@@ -9,11 +9,11 @@ A pipeline is one short async function over these five protocols (``pipelines/ru
     stages.decode.release(batch.frames)
     written    = await stages.postprocess.postprocess(source, output, options, results=...)
 
-The file of a stage holds all that is agreed on: the protocol in Python, the tensors and parameters
-on the wire, and both ends of it. The client end (``DecodeClient``, ...) implements the protocol by
-calls of the Open Inference Protocol; the server end (``DecodeModel``, ...) answers such calls with
-an implementation of the protocol. Model services have no server end here: an adapter of
-``podium.models`` gives the tensors of the contract itself. Stages never call each other.
+The file of a stage holds its whole contract: the Python protocol, the tensors and parameters on
+the wire, and both ends. The client end (``DecodeClient``, ...) implements the protocol by calls of
+the Open Inference Protocol; the server end (``DecodeModel``, ...) answers these calls with an
+implementation of the protocol. Model services have no server end here: an adapter of
+``podium.models`` takes and returns the tensors of the contract. Stages never call each other.
 """
 
 from __future__ import annotations

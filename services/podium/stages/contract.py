@@ -1,4 +1,4 @@
-"""What the contracts are written in: tensors with named sizes, and the calls made of them."""
+"""The building blocks of stage contracts: tensors with named sizes, and calls."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Tensor:
     """A tensor of a contract.
 
     Attributes:
-        name: On the wire, and of the field of the record that holds it.
-        form: Datatype and sizes, such as ``FP32[M,J,3]``. Letters vary, and are one size throughout
-            a call: N frames, D detector images, K detections, M persons, J key points; S, H and W
-            are pixels.
+        name: Name on the wire, and of the field of the record that holds the tensor.
+        form: Datatype and sizes, such as ``FP32[M,J,3]``. A letter is a variable size, the same
+            throughout a call: N frames, D detector images, K detections, M persons, J key points;
+            S, H and W are pixels.
         optional: Whether callers may leave it out.
         by_model: Whether only some models have it.
-        is_row_index: Whether it says for each row of the outputs which row of the inputs it is of.
+        is_row_index: Whether it holds, for each row of the outputs, the number of its input row.
     """
 
     name: str
@@ -44,15 +44,15 @@ class Tensor:
     is_row_index: bool = False
 
     def spec(self, **known: int) -> TensorSpec:
-        """What a model says of the tensor, with the sizes that it knows."""
+        """The tensor in a model's metadata; ``known`` sizes are filled in, others are -1."""
         datatype, sizes = _parts(self.form)
         shape = tuple(known.get(s, -1) if isinstance(s, str) else s for s in sizes)
         return TensorSpec(self.name, datatype, shape, self.optional, self.is_row_index)
 
     def fits(self, array: NDArray[Any], known: dict[str, int]) -> bool:
-        """Whether datatype and sizes are right; sizes that are new become known.
+        """Whether datatype and sizes are right; adds the sizes of new letters to ``known``.
 
-        In place of ``spec(...).check(array)``, which takes ten times as long.
+        ``spec(...).check(array)`` would take ten times as long.
         """
         datatype, sizes = _parts(self.form)
         if array.dtype != DTYPES[datatype] or array.ndim != len(sizes):
@@ -68,9 +68,9 @@ class Call:
     """The tensors of one call of a stage.
 
     Attributes:
-        stage: Name that errors carry.
-        inputs: What goes in.
-        outputs: What comes out.
+        stage: Name of the stage in errors.
+        inputs: Tensors of the request.
+        outputs: Tensors of the answer.
     """
 
     stage: str
@@ -78,28 +78,28 @@ class Call:
     outputs: tuple[Tensor, ...]
 
     def input_specs(self, *by_model: str, **known: int) -> tuple[TensorSpec, ...]:
-        """What a model says of its inputs.
+        """The inputs in a model's metadata.
 
         Args:
-            by_model: Names of those that this model has and others lack.
-            known: Letter -> size, where this model has a fixed one.
+            by_model: Names of the ``by_model`` tensors that this model has.
+            known: Letter -> size, where this model has a fixed size.
         """
         return _specs(self.inputs, by_model, known)
 
     def output_specs(self, *by_model: str, **known: int) -> tuple[TensorSpec, ...]:
-        """What a model says of its outputs; arguments as for ``input_specs``."""
+        """The outputs in a model's metadata; arguments as for ``input_specs``."""
         return _specs(self.outputs, by_model, known)
 
     def tensors_of(self, record: object) -> dict[str, NDArray[Any]]:
-        """The outputs, as the fields of a record have them."""
+        """The outputs, taken from the fields of a record."""
         return {tensor.name: getattr(record, tensor.name) for tensor in self.outputs}
 
     def read(self, result: InferResult, **known: int) -> dict[str, Any]:
-        """The outputs of an answer by name, checked; None for one that this model lacks.
+        """The outputs of an answer by name, checked; None for one that the model lacks.
 
         Args:
             result: The answer.
-            known: Letter -> size, as the inputs had it.
+            known: Letter -> size, from the inputs.
 
         Raises:
             StageFailed: an output is missing, or has another datatype or shape.
@@ -138,11 +138,11 @@ class ModelServer(Protocol):
             model: ``name`` or ``name@version``.
             inputs: Named arrays.
             parameters: Request parameters.
-            address: Base URL of the one replica that can answer, where that matters.
-            call: Name in metrics and timings, where a stage answers several.
+            address: Base URL of the only replica that can answer; None: any replica.
+            call: Name in metrics and timings, for a stage with several models.
 
         Raises:
-            PodiumError: what the model answered, or Unavailable when nobody answers.
+            PodiumError: the error that the model answered; Unavailable when nobody answers.
         """
         ...
 
@@ -152,10 +152,11 @@ class ModelServer(Protocol):
 
 
 def read_record(kind: type[T], values: Mapping[str, Any], where: str) -> T:
-    """A dataclass out of what an answer or metadata says; what it does not know is ignored.
+    """Make a dataclass from the values of an answer or of metadata; unknown keys are ignored.
 
     Raises:
-        StageFailed: a value is missing or ill-typed; begins with ``where``, names the field.
+        StageFailed: a value is missing or has a wrong type; the message begins with ``where`` and
+            names the field.
     """
     try:
         record: T = _reader(kind).validate_python(values)

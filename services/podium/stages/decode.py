@@ -52,7 +52,7 @@ class Decode(Protocol):
         *,
         release: bool = False,
     ) -> Crops:
-        """Cut M rotated regions out of kept frames; ``release`` says that they were the last.
+        """Cut M rotated regions out of kept frames; ``release``: the frames are not needed again.
 
         Raises:
             FramesGone: the replica no longer holds the frames; decode again.
@@ -60,9 +60,9 @@ class Decode(Protocol):
         ...
 
     def release(self, frames: FrameHandle) -> None:
-        """Let go of kept frames, which decoding may wait for the room of; they expire otherwise.
+        """Release kept frames early, as other requests may wait for their memory.
 
-        Returns at once and never fails: a request has no use for the outcome.
+        Returns at once and never fails: without it the frames expire.
         """
         ...
 
@@ -101,7 +101,7 @@ class DecodeClient:
 
     def __init__(self, server: ModelServer) -> None:
         self._server = server
-        self._releases: set[asyncio.Task[None]] = set()  # a loop alone does not keep tasks alive
+        self._releases: set[asyncio.Task[None]] = set()  # event loops keep only weak references
 
     async def decode(
         self, media: Media, frames: FrameRange, *, stride: int, letterbox: Letterbox | None
@@ -129,7 +129,7 @@ class DecodeClient:
         *,
         release: bool = False,
     ) -> Crops:
-        """Call ``crop`` of the replica that keeps the frames."""
+        """Call ``crop`` on the replica that keeps the frames."""
         asked = CropParameters.of(frames, spec, release=release)
         try:
             result = await self._server.infer(
@@ -139,13 +139,13 @@ class DecodeClient:
                 address=frames.address,
                 call="crop",
             )
-        except (NotFound, Unavailable) as error:  # without that replica its frames are lost
+        except (NotFound, Unavailable) as error:  # the frames were lost with the replica
             raise FramesGone(error.message) from None
         return Crops(**CROP.read(result, M=len(rois), H=spec.height, W=spec.width))
 
     def release(self, frames: FrameHandle) -> None:
-        """Call ``release`` of that replica in a task that outlives the request."""
-        # An empty context: the deadline and the trace of the request are not those of this call.
+        """Call ``release`` on that replica in a task that outlives the request."""
+        # An empty context, so that the request's deadline and trace do not apply to this call.
         task = asyncio.get_running_loop().create_task(
             self._release(frames), context=contextvars.Context()
         )
@@ -168,7 +168,7 @@ class _Model:
     """A call of the stage as a served model.
 
     Args:
-        decode: Answers it.
+        decode: Answers the call.
     """
 
     version = podium.__version__
@@ -180,7 +180,7 @@ class _Model:
 
 
 class DecodeModel(_Model):
-    """The model ``decode``: a range of frames, and detector images of some of them."""
+    """The model ``decode``: decodes a range of frames and makes detector images of some."""
 
     name = "decode"
     inputs = DECODE.input_specs()
@@ -200,7 +200,7 @@ class DecodeModel(_Model):
 
 
 class CropModel(_Model):
-    """The model ``crop``: regions of the frames that a ``decode`` call kept."""
+    """The model ``crop``: cuts regions out of frames that a ``decode`` call kept."""
 
     name = "crop"
     inputs = CROP.input_specs()
@@ -220,14 +220,14 @@ class CropModel(_Model):
 
 
 class ReleaseModel(_Model):
-    """The model ``release``: lets go of the frames that a ``decode`` call kept."""
+    """The model ``release``: releases frames that a ``decode`` call kept."""
 
     name = "release"
     inputs = RELEASE.input_specs()
     outputs = RELEASE.output_specs()
 
     async def infer(self, request: InferRequest) -> InferResult:
-        """Release; also what has gone already."""
+        """Release; unknown or released handles are no error."""
         asked = read_parameters(ReleaseParameters, request.parameters)
         self._decode.release(FrameHandle(asked.handle, "", 0))
         return InferResult({})

@@ -19,35 +19,35 @@ class _Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     def to_wire(self) -> dict[str, Parameter]:
-        """Those that are set."""
+        """The parameters that are set."""
         return self.model_dump(exclude_none=True)
 
 
 class DecodeParameters(_Parameters):
-    """Which frames, and what the detector wants to see of them."""
+    """The range of frames, and the detector images to make."""
 
     start: int = Field(default=0, ge=0, le=_MOST_FRAMES)
     """Ordinal of the first frame."""
     count: int | None = Field(default=None, ge=1, le=_MOST_FRAMES)
-    """Most frames to answer; fewer where the source or the limits end."""
+    """Largest number of frames; fewer if the source ends or a limit is reached."""
     step: int = Field(default=1, ge=1, le=_MOST_FRAMES)
-    """Distance between the frames."""
+    """Take every Nth frame."""
     capture_fps: float | None = Field(default=None, gt=0, le=100_000)
-    """Frames per second when it was filmed, of slow motion; left out: as its metadata say."""
+    """Frames per second at which slow motion was filmed; left out: from the metadata."""
     stride: int = Field(default=1, ge=1, le=_MOST_FRAMES)
-    """Every how many of these frames one gets a detector image; the last one always does."""
+    """Make a detector image of every Nth of these frames, and always of the last one."""
     letterbox: int = Field(default=0, ge=0, le=4096)
-    """Size of the detector images in pixels; 0: none."""
+    """Size of the detector images in pixels; 0: no images."""
     letterbox_anchor: Anchor = "center"
-    """Where the frame lies in them."""
+    """Place of the frame in them."""
     letterbox_fill: int = Field(default=0, ge=0, le=255)
-    """Grey level of the rest."""
+    """Grey level of the border."""
 
     @classmethod
     def of(
         cls, media: Media, frames: FrameRange, stride: int, letterbox: Letterbox | None
     ) -> DecodeParameters:
-        """Those of a call. Raises InvalidInput, as the server end would."""
+        """The parameters of a call. Raises InvalidInput, as the server end would."""
         values: dict[str, Any] = {
             "start": frames.start,
             "count": frames.count,
@@ -65,34 +65,34 @@ class DecodeParameters(_Parameters):
 
     @property
     def frames(self) -> FrameRange:
-        """The range."""
+        """The range of frames."""
         return FrameRange(self.start, self.count, self.step)
 
     @property
     def spec(self) -> Letterbox | None:
-        """The detector images."""
+        """The letterbox of the detector images; None: no images."""
         if not self.letterbox:
             return None
         return Letterbox(self.letterbox, self.letterbox_anchor, self.letterbox_fill)
 
 
 class CropParameters(_Parameters):
-    """Out of which frames crops are cut, and how."""
+    """The frames to cut crops from, and the shape of the crops."""
 
     handle: str
-    """From the answer to ``decode``."""
+    """Handle from the answer to ``decode``."""
     height: Pixels
-    """Of the crops."""
+    """Height of the crops."""
     width: Pixels
-    """Of the crops."""
+    """Width of the crops."""
     border: Border = "constant"
-    """What lies beyond the edge of the frame: black, or its last pixels."""
+    """Pixels beyond the edge of the frame: black, or its last pixels repeated."""
     release: bool = False
-    """Whether the frames are not needed after this call."""
+    """Whether to release the frames after this call."""
 
     @classmethod
     def of(cls, frames: FrameHandle, spec: CropSpec, *, release: bool) -> CropParameters:
-        """Those of a call. Raises InvalidInput, as the server end would."""
+        """The parameters of a call. Raises InvalidInput, as the server end would."""
         values = {
             "handle": frames.handle,
             "height": spec.height,
@@ -109,7 +109,7 @@ class CropParameters(_Parameters):
 
 
 class ReleaseParameters(_Parameters):
-    """Which frames are not needed any more."""
+    """The frames to release."""
 
     handle: str
-    """From the answer to ``decode``; one that is not known is no mistake."""
+    """Handle from the answer to ``decode``; an unknown one is no error."""

@@ -14,18 +14,18 @@ from podium.types import Anchor, Detections, Letterbox, UInt8
 
 @dataclass(frozen=True, slots=True)
 class DetectorFacts(ModelFacts):
-    """How a detector wants its frames."""
+    """The letterbox that a detector needs."""
 
     letterbox_size: Annotated[int, Field(ge=1, le=4096)]
-    """Pixels of the square image."""
+    """Side of the square image in pixels."""
     letterbox_anchor: Anchor
-    """Where the frame lies in it."""
+    """Place of the frame in it."""
     letterbox_fill: Annotated[int, Field(ge=0, le=255)]
-    """Grey level of the rest."""
+    """Grey level of the border."""
 
     @property
     def letterbox(self) -> Letterbox:
-        """The three together."""
+        """The three as one record."""
         return Letterbox(self.letterbox_size, self.letterbox_anchor, self.letterbox_fill)
 
 
@@ -33,7 +33,7 @@ class Detection(Protocol):
     """Letterboxed images to person boxes."""
 
     async def describe(self, model: str) -> DetectorFacts:
-        """Say which letterbox the model wants. Raises NotFound."""
+        """The letterbox that the model needs. Raises NotFound."""
         ...
 
     async def detect(self, model: str, images: UInt8) -> Detections:

@@ -1,4 +1,4 @@
-"""What the stages that run networks share: facts of a model, refused rows, and the client end."""
+"""Shared by the stages that run networks: facts of a model, refused rows, the client end."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from podium.types import FailedRows
 from podium.wire import Parameter, Tensors
 
 _FACTS_TTL_S = 5.0
-"""How long a model that was swapped may still be described as before."""
+"""How long facts are kept, and so may be old after a model was swapped."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What a model service says of a model, so that a pipeline need only name it.
+    """Facts of a model from its service, so that a pipeline need only name it.
 
     The fields after name and version are the parameters in the metadata of the model.
     """
@@ -35,14 +35,14 @@ class ModelFacts:
         return f"{self.name}@{self.version}"
 
     def to_parameters(self) -> dict[str, Parameter]:
-        """The facts as parameters; one that has its default is left out."""
+        """The facts as parameters; those with their default value are left out."""
         own = fields(self)[len(fields(ModelFacts)) :]
         values = ((field, getattr(self, field.name)) for field in own)
         return {field.name: value for field, value in values if value != field.default}
 
     @classmethod
     def from_parameters(cls, name: str, version: str, parameters: Mapping[str, Any]) -> Self:
-        """Read what the metadata of a model says.
+        """Read the facts from the metadata of a model.
 
         Raises:
             StageFailed: a fact is missing or wrong; names the model and the fact.
@@ -55,12 +55,12 @@ Facts = TypeVar("Facts", bound=ModelFacts)
 
 
 class ModelClient(Generic[Facts]):
-    """The client end of a stage whose models all answer the same call.
+    """The client end of a stage whose models all have the same tensors.
 
     Args:
-        server: Has the models.
-        call: What they answer.
-        facts: What is to be known of each.
+        server: Serves the models.
+        call: The tensors.
+        facts: Class of the facts of a model.
     """
 
     def __init__(self, server: ModelServer, call: Call, facts: type[Facts]) -> None:
@@ -70,7 +70,7 @@ class ModelClient(Generic[Facts]):
         self._described: dict[str, tuple[float, Facts]] = {}  # model -> when asked, answer
 
     async def describe(self, model: str) -> Facts:
-        """What is to be known of a model.
+        """The facts of a model.
 
         Raises:
             NotFound: there is no such model.
@@ -92,29 +92,29 @@ class ModelClient(Generic[Facts]):
         return self._described[model][1]
 
     async def infer(self, model: str, inputs: Tensors, **known: int) -> dict[str, Any]:
-        """Run a model; gives the outputs by name, and ``failed``.
+        """Run a model; returns the outputs by name, and ``failed``.
 
         Args:
             model: ``name`` or ``name@version``.
             inputs: The tensors of the call.
-            known: Letter -> size, as the inputs have it.
+            known: Letter -> size, from the inputs.
 
         Raises:
             Unprocessable: the engine refuses every row.
-            StageFailed: the inputs do not suit the model, or the answer not the contract.
+            StageFailed: the model refuses the inputs, or the answer breaks the contract.
         """
         try:
             result = await self._server.infer(model, inputs)
         except Unprocessable:
             raise
-        except InvalidInput as error:  # the pipeline's mistake, not that of its caller
+        except InvalidInput as error:  # the fault of the pipeline, not of its caller
             raise StageFailed(f"{self._call.stage}: {model}: {error.message}") from None
         failed = read_failed(result.parameters, self._call.stage)
         return {**self._call.read(result, **known), "failed": failed}
 
 
 def failed_parameters(failed: FailedRows) -> dict[str, Parameter]:
-    """The server end of refused rows: both parameters are JSON lists; none where none failed."""
+    """Encode refused rows as two parameters, JSON lists; no parameters if none failed."""
     if not failed:
         return {}
     return {
@@ -124,7 +124,7 @@ def failed_parameters(failed: FailedRows) -> dict[str, Parameter]:
 
 
 def read_failed(parameters: Mapping[str, Parameter], stage: str) -> FailedRows:
-    """The client end of refused rows. Raises StageFailed when they are garbled."""
+    """Decode refused rows. Raises StageFailed when they are malformed."""
     if "failed_rows" not in parameters:
         return {}
     try:

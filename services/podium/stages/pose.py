@@ -27,22 +27,22 @@ _Positive = Annotated[float, Field(gt=0, le=100)]
 
 @dataclass(frozen=True, slots=True)
 class PoseFacts(ModelFacts):
-    """How a pose model wants its crops, and what its key points are."""
+    """The crops that a pose model needs, and its key points."""
 
     crop_height: _Pixels
     crop_width: _Pixels
     crop_border: Border
-    """What lies beyond the edge of the frame."""
+    """Pixels beyond the edge of the frame."""
     roi_scale: _Positive
-    """How much larger than the box of a person its region is, where a detector gives no region."""
+    """Size of the region over size of the person's box, if the detector gives no region."""
     roi_aspect: _Positive
-    """Width over height that the box is widened to first."""
+    """Width over height to which the box is widened first."""
     skeleton: Annotated[str, AfterValidator(_known)]
     """Name of the key point set."""
     presence_threshold: float | None = None
-    """Of the output ``presence``; None: the model does not judge whether a crop shows a person."""
+    """Threshold of ``presence``; None: the model does not judge whether a crop shows a person."""
     needs_camera: bool = False
-    """Whether the model wants the inputs ``boxes`` and ``intrinsics``."""
+    """Whether the model needs the inputs ``boxes`` and ``intrinsics``."""
 
     @property
     def crop(self) -> CropSpec:
@@ -54,7 +54,7 @@ class Pose2D(Protocol):
     """Crops to 2D key points."""
 
     async def describe(self, model: str) -> PoseFacts:
-        """Say which crop and skeleton the model has. Raises NotFound."""
+        """The crop and the skeleton of the model. Raises NotFound."""
         ...
 
     async def estimate(self, model: str, images: UInt8) -> Poses2D:
@@ -66,7 +66,7 @@ class Pose3D(Protocol):
     """Crops to 3D key points."""
 
     async def describe(self, model: str) -> PoseFacts:
-        """Say which crop and skeleton the model has. Raises NotFound."""
+        """The crop and the skeleton of the model. Raises NotFound."""
         ...
 
     async def estimate(
@@ -136,7 +136,7 @@ class Pose3DClient(ModelClient[PoseFacts]):
 def pose3d_inputs(
     images: UInt8, boxes: Float32 | None, intrinsics: Float32 | None
 ) -> dict[str, NDArray[Any]]:
-    """The tensors of a call: one row of intrinsics per crop, so that those of cameras batch."""
+    """The tensors of a call; intrinsics are repeated per crop, so that cameras share batches."""
     rows = None if intrinsics is None else np.tile(intrinsics, (len(images), 1))
     given = {"images": images, "boxes": boxes, "intrinsics": rows}
     return {name: array for name, array in given.items() if array is not None}

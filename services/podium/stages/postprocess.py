@@ -33,12 +33,12 @@ class Postprocess(Protocol):
         Args:
             source: ``uri`` of the video.
             output: ``uri`` of the folder to write to.
-            options: What to do.
-            results: The frame results as JSON; or else
-            results_uri: where they are.
+            options: Options of the analysis and of the files.
+            results: The frame results as JSON; None: read them from ``results_uri``.
+            results_uri: ``uri`` of the frame results, if ``results`` is None.
 
         Raises:
-            InvalidInput, Forbidden, NotFound, TooLarge: names the argument or the option.
+            InvalidInput, Forbidden, NotFound, TooLarge: the message names the argument or option.
         """
         ...
 
@@ -87,7 +87,7 @@ class PostprocessModel:
     """The model ``postprocess``: the server end.
 
     Args:
-        postprocess: Answers it.
+        postprocess: Answers the calls.
     """
 
     name = "postprocess"
@@ -101,7 +101,7 @@ class PostprocessModel:
 
     @property
     def parameters(self) -> Mapping[str, Parameter]:
-        """The options and their defaults; one without a default is left out."""
+        """The options with their defaults; those without a default are left out."""
         return PostprocessOptions().model_dump(exclude_none=True)
 
     async def infer(self, request: InferRequest) -> InferResult:

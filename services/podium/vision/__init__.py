@@ -1,1 +1,1 @@
-"""Pictures, boxes and identities: numpy and OpenCV, no models."""
+"""Crops, boxes, key points and identities, with numpy and OpenCV; no models."""

@@ -1,10 +1,10 @@
 """Crops of rotated regions, and the 2x3 transforms that lead back to the frame.
 
 A region of interest (ROI) is ``cx, cy, w, h, rotation``: centre and size in frame pixels, rotation
-in radians, clockwise as seen. A crop is cut corner to corner: its pixel (0, 0) lies on the corner
-of the ROI, with ``frame = centre + R (crop / crop_size - 1/2) * roi_size`` and
-``R = [[cos, -sin], [sin, cos]]``. That is how MediaPipe cuts the inputs of BlazePose, and the
-warp is its ``warpPerspective``: ``warpAffine`` rounds differently on one pixel in a hundred.
+in radians, clockwise on screen. A crop is cut corner to corner: its pixel (0, 0) lies on the
+corner of the ROI, with ``frame = centre + R (crop / crop_size - 1/2) * roi_size`` and
+``R = [[cos, -sin], [sin, cos]]``. MediaPipe cuts the inputs of BlazePose in this way, with
+``warpPerspective``; ``warpAffine`` would round differently on one pixel in a hundred.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from podium.errors import InvalidInput
 from podium.types import Border, Crops, CropSpec, Float32, UInt8
 
 MAX_ROI_PX = 1 << 16
-"""Centres and sizes beyond this are mistakes; OpenCV's fixed-point warp does not reach them."""
+"""Larger centres and sizes are errors; OpenCV's fixed-point warp does not cover them."""
 
 _BORDERS: dict[Border, int] = {
     "constant": cv2.BORDER_CONSTANT,
@@ -33,11 +33,11 @@ def crop(frames: Sequence[UInt8], rois: Float32, spec: CropSpec, *, fill: int = 
     Args:
         frames: M frames (H, W, 3); repeat a frame to cut it more than once.
         rois: (M, 5) cx, cy, w, h in frame pixels, rotation in radians.
-        spec: Size of the crops, and what lies beyond the edge of the frame.
+        spec: Size of the crops, and their pixels beyond the edge of the frame.
         fill: Grey level of the ``constant`` border, 0-255.
 
     Raises:
-        InvalidInput: a row of ``rois`` is not finite, has no area or is absurdly far or large.
+        InvalidInput: a row of ``rois`` is not finite, has no area or exceeds ``MAX_ROI_PX``.
     """
     check_rois(rois)
     transforms = roi_transforms(rois, spec.height, spec.width)

@@ -10,11 +10,11 @@ from podium.types import Float64
 def match(cost: Float64, limit: float) -> list[tuple[int, int]]:
     """Pair rows with columns, cheapest pairs first, none above ``limit``.
 
-    Greedy rather than optimal: with few persons far apart both give the same pairs, and greedy
+    Greedy, not optimal: for a few persons far apart the result is the same, and a greedy match
     never breaks a certain pair to make two doubtful ones.
 
     Args:
-        cost: (A, B); NaN never matches.
+        cost: (A, B) costs; NaN never matches.
         limit: Highest cost of a pair.
 
     Returns:

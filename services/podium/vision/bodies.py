@@ -7,18 +7,18 @@ import numpy as np
 from podium.types import Bool, Float32, Float64, Int64
 
 FALLOFF = 0.1
-"""Distance, in square roots of the box area, at which a key point counts for exp(-1/2).
+"""Distance, in square roots of the box area, at which a key point's similarity is exp(-1/2).
 
-COCO's constants (twice 0.025 to 0.107) lie around it; one value serves every skeleton."""
+COCO's constants (twice 0.025 to 0.107) lie around it; one value is used for every skeleton."""
 
 
 def oks(a: Float32, b: Float32, area_px: Float64) -> Float64:
-    """Object key point similarity of every body of ``a`` with every one of ``b``.
+    """Object key point similarity (OKS) of every body of ``a`` with every one of ``b``.
 
     Args:
         a: (A, J, 3) x, y, score.
-        b: (B, J, 3).
-        area_px: (A, B) of the body.
+        b: (B, J, 3) x, y, score.
+        area_px: (A, B) area of the body in square pixels.
 
     Returns:
         (A, B) 0-1, the mean over key points weighted by both scores. Source: COCO key point
@@ -33,7 +33,7 @@ def oks(a: Float32, b: Float32, area_px: Float64) -> Float64:
 
 
 def same_bodies(keypoints: Float32, boxes: Float32, min_oks: float) -> Bool:
-    """Which pairs (M, M) of the persons of one frame are one body."""
+    """Which pairs (M, M) of the persons of one frame are the same body."""
     sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).astype(np.float64)
     area = sides.prod(axis=1)
     smaller = np.minimum(area[:, None], area[None, :])
@@ -48,7 +48,7 @@ def suppress_bodies(
     Args:
         keypoints: (M, J, 3).
         boxes: (M, 4) tight boxes.
-        merit: (M,) the better of two stays.
+        merit: (M,) of two equal bodies the one with the higher merit stays.
         groups: (M,) for example the frame of each person.
         min_oks: Similarity above which two are the same body.
 

@@ -1,6 +1,6 @@
 """Boxes (xyxy) and rotated regions of interest (cx, cy, w, h, rotation).
 
-A rotation is in radians and clockwise as seen, since y points down: a point (u, v) of the region,
+A rotation is in radians, clockwise on screen, since y points down: a point (u, v) of the region,
 measured from its centre, lies at ``centre + [[cos, -sin], [sin, cos]] @ (u, v)``.
 """
 
@@ -39,13 +39,13 @@ def centers(boxes: Float32) -> Float32:
 
 
 def box_of_keypoints(keypoints: Float32, margin: float = 0.06, min_score: float = 0.3) -> Float32:
-    """The boxes around poses, each side moved out by a share of the larger side.
+    """The boxes around poses, enlarged by a margin.
 
     Args:
         keypoints: (M, J, 3) x, y, score.
-        margin: Share of the larger side to add on each side. Key points lie inside the body, so
-            the plain extent of them is smaller than a drawn box.
-        min_score: Key points below it are left out, unless all of a person's are.
+        margin: Share of the larger side to add on each side: key points lie inside the body, so
+            their extent is smaller than the person's box.
+        min_score: Key points below it are ignored, unless all of the person are below it.
 
     Returns:
         (M, 4) xyxy.
@@ -62,12 +62,12 @@ def box_of_keypoints(keypoints: Float32, margin: float = 0.06, min_score: float 
 
 
 def roi_of_box(boxes: Float32, scale: float, aspect: float) -> Float32:
-    """The upright region that a pose model wants around a person box.
+    """The upright region around a person box that a pose model needs.
 
     Args:
         boxes: (M, 4).
-        scale: How much larger than the box; 1.25 for HRNet and RTMPose.
-        aspect: width / height of the crop; the box is widened to it first.
+        scale: Size of the region over size of the box; 1.25 for HRNet and RTMPose.
+        aspect: width / height of the crop; the box is extended to it first.
 
     Returns:
         (M, 5) with rotation 0.
@@ -79,13 +79,13 @@ def roi_of_box(boxes: Float32, scale: float, aspect: float) -> Float32:
 
 
 def box_of_roi(rois: Float32) -> Float32:
-    """The upright boxes (M, 4) of regions (M, 5), their rotation left out."""
+    """Boxes (M, 4) of regions (M, 5) without their rotation."""
     half = rois[:, 2:4] / 2
     return np.concatenate([rois[:, :2] - half, rois[:, :2] + half], axis=1)
 
 
 def transform_rois(rois: Float32, transforms: Float32) -> Float32:
-    """Move regions through similarity transforms, such as letterbox -> frame.
+    """Apply similarity transforms, such as letterbox -> frame, to regions.
 
     Args:
         rois: (K, 5).
@@ -104,19 +104,19 @@ def transform_rois(rois: Float32, transforms: Float32) -> Float32:
 
 
 def transform_boxes(boxes: Float32, transforms: Float32) -> Float32:
-    """Move boxes (K, 4) through transforms (K, 2, 3) that do not rotate."""
+    """Apply transforms (K, 2, 3) without rotation to boxes (K, 4)."""
     return transform_points(boxes.reshape(-1, 2, 2), transforms).reshape(-1, 4)
 
 
 def clip_boxes(boxes: Float32, width: int, height: int) -> Float32:
-    """The parts of boxes (K, 4) inside a frame, whose first pixel reaches from -0.5 to 0.5."""
+    """The parts of boxes (K, 4) inside a frame; its first pixel spans -0.5 to 0.5."""
     edge = np.array([width, height, width, height], np.float32) - np.float32(0.5)
     clipped: Float32 = boxes.clip(-0.5, edge)
     return clipped
 
 
 def transform_points(points: Float32, transforms: Float32) -> Float32:
-    """Move points (K, N, 2) through affine transforms (K, 2, 3), row by row."""
+    """Apply affine transforms (K, 2, 3) to points (K, N, 2), one per row."""
     linear, shift = transforms[:, :, :2], transforms[:, :, 2]
     moved: Float32 = (points @ linear.transpose(0, 2, 1) + shift[:, None]).astype(np.float32)
     return moved
@@ -127,7 +127,7 @@ def suppress(boxes: Float32, scores: Float32, groups: Int64, max_iou: float) -> 
 
     Args:
         boxes: (M, 4).
-        scores: (M,) the better of two overlapping boxes stays.
+        scores: (M,) of two overlapping boxes the one with the higher score stays.
         groups: (M,) for example the frame of each box.
         max_iou: Overlap above which two boxes are the same person.
 
@@ -139,7 +139,7 @@ def suppress(boxes: Float32, scores: Float32, groups: Int64, max_iou: float) -> 
     _, group, sizes = np.unique(groups[best_first], return_inverse=True, return_counts=True)
     for crowd in np.flatnonzero(sizes > 1):
         rows = best_first[group == crowd]
-        beaten = np.triu(iou(boxes[rows], boxes[rows]) > max_iou, 1)  # by the row's box
+        beaten = np.triu(iou(boxes[rows], boxes[rows]) > max_iou, 1)  # [i, j]: i suppresses j
         for row, worse in zip(rows.tolist(), beaten, strict=True):
             if kept[row]:
                 kept[rows[worse]] = False

@@ -10,10 +10,10 @@ import numpy as np
 from podium.types import Float32, Float64
 
 ASSUMED_FOCAL_PX = 1500.0
-"""What 3DMPPE takes for a camera that it knows nothing of."""
+"""Focal length that 3DMPPE assumes for an unknown camera."""
 
 _REAL_SIZE_M = 2.0
-"""Height and width of the box that RootNet takes a person to fill."""
+"""Height and width that RootNet assumes for the box of a person."""
 
 
 def assumed_intrinsics(width: int, height: int) -> Float32:
@@ -38,14 +38,14 @@ def back_project(pixels: Float64, depth_m: Float64, intrinsics: Float64) -> Floa
 
 
 def distance_scale_m(boxes: Float64, intrinsics: Float64) -> Float64:
-    """How far away a person would be who is 2 m x 2 m and fills the box: RootNet's k.
+    """Distance at which an object of 2 m x 2 m would fill the box: RootNet's k.
 
-    RootNet corrects it by a factor that it sees in the picture. Source: Moon et al., "Camera
+    RootNet estimates a correction factor from the picture. Source: Moon et al., "Camera
     Distance-aware Top-down Approach for 3D Multi-person Pose Estimation", 2019, equation 2.
 
     Args:
-        boxes: (M, 4) frame pixels, the whole region that the network sees. A side or a focal
-            length below one pixel counts as one.
+        boxes: (M, 4) frame pixels, the whole crop of the network. A side or a focal length below
+            one pixel counts as one pixel.
         intrinsics: (M, 4).
 
     Returns:

@@ -14,14 +14,14 @@ import numpy as np
 from podium.types import Bool, Float32, Float64, Int64
 
 _MIN_VALUE = 1e-10
-"""Of a heat map, so that it has a logarithm."""
+"""Smallest value of a heat map, so that its logarithm exists."""
 
 
 def decode_quarter(heatmaps: Float32) -> Float32:
     """The highest cell of each heat map, moved a quarter cell towards its higher neighbour.
 
-    Peaks on the outer two rows and columns (at the far ends: one) are not moved, and a map that is
-    nowhere above 0 has its peak at (0, 0).
+    Peaks on the first two and the last row and column are not moved. A map that is nowhere above
+    0 has its peak at (0, 0).
 
     Args:
         heatmaps: (M, J, H, W).
@@ -42,16 +42,16 @@ def decode_quarter(heatmaps: Float32) -> Float32:
 
 
 def decode_dark(heatmaps: Float32, sigma: float = 2.0) -> Float32:
-    """The highest cell of each heat map, moved to the top of the Gaussian around it.
+    """The highest cell of each heat map, moved to the maximum of the Gaussian around it.
 
     The map is smoothed, and one Newton step is taken on its logarithm, which is a parabola where
-    the map is a Gaussian. Peaks on the outer two rows and columns, and those whose surroundings
-    are no peak, are not moved. The published method also rescales the smoothed map to its old
-    maximum; that moves the logarithm up or down as a whole, so it is left out.
+    the map is a Gaussian. Peaks on the outer two rows and columns, and those where the logarithm
+    has no maximum, are not moved. The published method also rescales the smoothed map to its old
+    maximum; that only adds a constant to the logarithm, so it is left out.
 
     Args:
         heatmaps: (M, J, H, W).
-        sigma: Of the Gaussians that the network was trained with, in cells; also of the smoothing.
+        sigma: Sigma of the Gaussians in training, in cells; also used for the smoothing.
 
     Returns:
         (M, J, 3) x, y in cells of the heat map, and the height of the peak.
@@ -65,27 +65,27 @@ def decode_dark(heatmaps: Float32, sigma: float = 2.0) -> Float32:
 
 
 def flip_back(heatmaps: Float32, mirror: tuple[int, ...]) -> Float32:
-    """Heat maps of mirrored pictures as those of the pictures themselves.
+    """Mirror the heat maps of mirrored pictures back.
 
-    A cell is several pixels wide, so that mirrored maps come out one cell to the left of the
-    plain ones; they are moved right by one, and their first column stays.
+    A cell is several pixels wide, so that mirrored maps lie one cell to the left of the plain
+    ones; they are shifted right by one cell, and the first column stays.
 
     Args:
         heatmaps: (M, J, H, W).
-        mirror: For each joint the same one of the other side.
+        mirror: For each joint, its counterpart on the other side.
     """
     flipped = heatmaps[:, list(mirror), :, ::-1]
     return np.concatenate([flipped[..., :1], flipped[..., :-1]], axis=3)
 
 
 def pose_confidence(scores: Float32, min_score: float = 0.2) -> Float32:
-    """How sure a pose is: the mean of the scores above ``min_score``, 0 where there are none.
+    """Confidence of a pose: the mean of the scores above ``min_score``, 0 if there are none.
 
-    It is the pose's share of the instance score that HRNet is evaluated with.
+    HRNet's evaluation multiplies it with the box score to get the score of an instance.
 
     Args:
         scores: (M, J).
-        min_score: Key points below it are counted as unseen.
+        min_score: Key points below it count as unseen.
 
     Returns:
         (M,).
@@ -97,7 +97,7 @@ def pose_confidence(scores: Float32, min_score: float = 0.2) -> Float32:
 
 
 def _peaks(heatmaps: Float32) -> tuple[Float32, Int64, Int64]:
-    """Peaks (M, J, 3) as x, y, height, and their columns and rows (M, J) each."""
+    """Peaks (M, J, 3) as x, y, height; and their columns and rows, (M, J) each."""
     rows, joints, height, width = heatmaps.shape
     flat = heatmaps.reshape(rows, joints, height * width)
     cell = flat.argmax(axis=2)
@@ -110,7 +110,7 @@ def _peaks(heatmaps: Float32) -> tuple[Float32, Int64, Int64]:
 def _smoothed(heatmaps: Float32, cells: tuple[Int64, Int64, Int64, Int64], sigma: float) -> Float64:
     """The 5 x 5 cells around some cells (P,) of the maps, smoothed: (P, 5, 5)."""
     radius = math.ceil(2.5 * sigma)  # 5 for 2 and 8 for 3, as published
-    reach = np.arange(-radius - 2, radius + 3)  # what the outermost of the 5 cells see
+    reach = np.arange(-radius - 2, radius + 3)  # input cells of the outermost of the 5 cells
     m, j, y, x = (index[:, None, None] for index in cells)
     padded = np.pad(heatmaps, ((0, 0), (0, 0), (radius,) * 2, (radius,) * 2))
     patch = padded[m, j, y + radius + reach[:, None], x + radius + reach].astype(np.float64)
@@ -122,7 +122,7 @@ def _smoothed(heatmaps: Float32, cells: tuple[Int64, Int64, Int64, Int64], sigma
 
 
 def _newton_step(smoothed: Float64) -> tuple[Float32, Bool]:
-    """From the middle of (P, 5, 5) to the top of a Gaussian: offsets (P, 2), and where they are."""
+    """Offsets (P, 2) from the middle of (P, 5, 5) to the maximum, and whether they are valid."""
     h = np.log(np.maximum(smoothed, _MIN_VALUE))
     dx = 0.5 * (h[:, 2, 3] - h[:, 2, 1])
     dy = 0.5 * (h[:, 3, 2] - h[:, 1, 2])

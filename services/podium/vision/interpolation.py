@@ -1,4 +1,4 @@
-"""Regions of interest on every frame from regions on every Nth."""
+"""Interpolates regions of interest between detection frames, and associates persons for it."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from podium.types import Float32, Float64, Int64
 from podium.vision.assignment import match
 
 _MAX_SHIFT = 1.0
-"""Furthest a person moves between two detections, in sides of the region, size change included;
-furthest from where their motion leads, once that is known."""
+"""Largest movement of a person between two detection frames, in sides of the region, including the
+change of size. Once the motion is known: largest distance from the predicted place."""
 
 _MAX_MISSES = 2
-"""Detections in a row that a person may be missed on and still be joined to what follows."""
+"""Detection frames in a row without a person after which the track still goes on."""
 
 _HIDDEN = 12
-"""The same for somebody whose motion is known and who comes out where it leads."""
+"""The same limit if the motion is known and the person reappears at the predicted place."""
 
 _COMES_OUT = 0.35
-"""How exactly, in sides of the region, size change included."""
+"""Largest distance from that predicted place, in sides of the region, including change of size."""
 
 _GAIN = 0.05
-"""By how many sides an exchange has to make the ways of two persons straighter."""
+"""Smallest decrease of two persons' crookedness, in sides, for which they exchange sightings."""
 
 _NEARNESS = 0.3
-"""What a side of distance weighs against a side of deviation from straight motion."""
+"""Weight of a side of distance, relative to a side of deviation from straight motion."""
 
 
 @dataclass(slots=True)
@@ -36,12 +36,12 @@ class _Track:
     """One person over the detection frames of one batch."""
 
     number: int
-    steps: list[int] = field(default_factory=list)  # which detection frames
+    steps: list[int] = field(default_factory=list)  # numbers of the detection frames
     positions: list[int] = field(default_factory=list)
     rois: list[Float32] = field(default_factory=list)
 
     def motion(self) -> Float32 | None:
-        """Of the centre, pixels a frame (2,); None after a single sighting."""
+        """Velocity (2,) of the centre in pixels per frame; None after a single sighting."""
         if len(self.rois) < 2:
             return None
         moved: Float32 = self.rois[-1][:2] - self.rois[-2][:2]
@@ -61,11 +61,11 @@ def interpolate_rois(
 
     Args:
         positions: (D,) ascending positions of the detection frames within the batch.
-        image_index: (K,) which detection frame each region belongs to.
+        image_index: (K,) detection frame of each region.
         rois: (K, 5) frame pixels.
         scores: (K,).
         frame_count: N, frames of the batch.
-        hold: Whether to hold regions where the person may be gone.
+        hold: Whether to add regions on frames on which the person may be gone.
 
     Returns:
         Position in the batch (M,), region (M, 5) and score (M,), ordered by position.
@@ -80,14 +80,14 @@ def interpolate_rois(
 def associate(positions: Int64, image_index: Int64, rois: Float32) -> Int64:
     """Number the persons over the detection frames of a batch, by place, size and motion.
 
-    Two who cross keep their numbers: what is nearest to where somebody was going is that person,
-    and of the first two sightings those belong together that the third one lies in line with. Then
-    persons exchange what follows (or came before) a moment for as long as that makes their ways
-    straighter, since a batch may begin or end where one hides the other.
+    Two persons who cross keep their numbers: a sighting goes to the person whose motion predicts
+    it best, and the first two sightings are paired so that the third one lies in line. Then two
+    persons exchange their sightings before or after a moment, as long as that makes both paths
+    straighter: a batch may begin or end while one hides the other.
 
     Args:
         positions: (D,) ascending positions of the detection frames within the batch.
-        image_index: (K,) which detection frame each region belongs to, ascending.
+        image_index: (K,) detection frame of each region, ascending.
         rois: (K, 5) frame pixels.
 
     Returns:
@@ -98,7 +98,7 @@ def associate(positions: Int64, image_index: Int64, rois: Float32) -> Int64:
 
 
 def _straightened(at: Int64, rois: Float32, numbers: Int64) -> Int64:
-    """The numbers (K,) once no two persons gain by exchanging what follows a moment."""
+    """Exchange sightings between persons until no exchange makes their paths straighter."""
     people = [np.flatnonzero(numbers == n) for n in np.unique(numbers)]
     improved = len(people) > 1
     while improved:
@@ -120,7 +120,7 @@ def _straightened(at: Int64, rois: Float32, numbers: Int64) -> Int64:
 
 
 def _exchanges(at: Int64, one: Int64, other: Int64) -> Iterator[tuple[Int64, Int64]]:
-    """Ways in which two persons, by ascending rows, may exchange what is seen of them."""
+    """All exchanges of sightings between two persons, given as ascending rows."""
     moments = np.unique(at[np.concatenate([one, other])])
     for moment in moments:
         early, early_other = at[one] <= moment, at[other] <= moment
@@ -137,7 +137,7 @@ def _exchanges(at: Int64, one: Int64, other: Int64) -> Iterator[tuple[Int64, Int
 
 
 def _meet(at: Int64, rois: Float32, one: Int64, other: Int64) -> bool:
-    """Whether two persons, by rows, are ever nearer than a region is wide, or may be one."""
+    """Whether two persons, given as rows, are ever closer than a region is wide, or may be one."""
     if not len(one) or not len(other):
         return False
     frames = np.arange(at[np.concatenate([one, other])].min(), at.max() + 1, dtype=np.int64)
@@ -147,9 +147,9 @@ def _meet(at: Int64, rois: Float32, one: Int64, other: Int64) -> bool:
 
 
 def _crookedness(at: Int64, rois: Float32, rows: Int64) -> float:
-    """How far somebody, by ascending rows, is from where they were going, in sides, summed.
+    """Sum of a person's deviations from straight motion, in sides; rows are ascending.
 
-    Every person costs one, steps longer than a side cost their length, and changes of size theirs.
+    Added are 1 per person, the length of steps longer than a side, and the changes of size.
     """
     if not len(rows):
         return 0.0
@@ -163,7 +163,7 @@ def _crookedness(at: Int64, rois: Float32, rows: Int64) -> float:
 
 
 def _chained(positions: Int64, image_index: Int64, rois: Float32) -> Int64:
-    """Numbers (K,) as one finds them in the order of ``positions``."""
+    """Numbers (K,), assigned greedily in the order of ``positions``."""
     numbers = np.full(len(rois), -1, np.int64)
     tracks: list[_Track] = []
     for step, position in enumerate(positions.tolist()):
@@ -196,14 +196,14 @@ def _chained(positions: Int64, image_index: Int64, rois: Float32) -> Int64:
 def _cost(
     tracks: list[_Track], position: int, rois: Float32, ahead: Float32, elapsed: int
 ) -> Float64:
-    """How little each region fits each track, in sides of the region: (T, P).
+    """Cost (T, P) of assigning each region to each track, in sides of the region.
 
     Args:
-        tracks: Persons seen lately.
-        position: Of the frame of ``rois``.
+        tracks: Recently seen persons.
+        position: Position of the frame of ``rois``.
         rois: (P, 5).
         ahead: (Q, 5) regions of the next detection frame, ``elapsed`` frames later.
-        elapsed: 0 if there is none.
+        elapsed: 0 if there is no next detection frame.
     """
     cost = np.full((len(tracks), len(rois)), np.inf)
     for row, track in enumerate(tracks):
@@ -215,7 +215,7 @@ def _cost(
         motion = track.motion()
         if motion is not None:
             off = np.linalg.norm(moved - motion * gap, axis=1) / side
-            # A person may stop or turn: where they were is never excluded.
+            # A person may stop or turn, so the last place is never excluded.
             fit = np.minimum(off, _NEARNESS + far) + resized
         elif len(ahead):
             onward = ahead[None, :, :2] - rois[:, None, :2]
@@ -238,20 +238,20 @@ def spread(
     frame_count: int,
     hold: bool,
 ) -> tuple[Int64, Int64, Float32, Float32]:
-    """Regions on every frame on which a person is or may be.
+    """Regions on all frames on which a person is or may be.
 
-    Between two sightings regions are interpolated linearly. Before the first and after the last one
-    the region moves on as it did for one gap, because the person may come or go between two
-    detections, if the pose model says whether somebody is there.
+    Between two sightings, regions are interpolated linearly. With ``hold``, they are extrapolated
+    before the first and after the last sighting, up to the next detection frame: the person may
+    come or go between two detection frames.
 
     Args:
-        tracks: (K,) whom each region is of.
-        position: (K,) its frame within the batch.
+        tracks: (K,) person of each region.
+        position: (K,) frame of each region within the batch.
         rois: (K, 5).
         scores: (K,).
         searched: (D,) ascending positions of the detection frames.
         frame_count: N, frames of the batch.
-        hold: Whether to go on where the person may be gone.
+        hold: Whether to extrapolate; right if the pose model can tell that nobody is there.
 
     Returns:
         Track (M,), position (M,), region (M, 5) and score (M,), ordered by position.
@@ -284,9 +284,9 @@ def spread(
 
 
 def along(frames: Int64, at: Int64, knots: Float64) -> Float64:
-    """Regions (F, 5) on ``frames`` by those (K, 5) at ``at`` (K,), ascending.
+    """Interpolate regions ``knots`` (K, 5) at ``at`` (K,), ascending, to ``frames``: (F, 5).
 
-    Outside the knots the centre goes on as between the two at that end; size and rotation stay.
+    Outside the knots the centre is extrapolated from the two nearest; size and rotation stay.
     """
     knots = knots.copy()
     knots[:, 4] = np.unwrap(knots[:, 4])

@@ -1,4 +1,4 @@
-"""Frames made square for a detector: resized with the aspect kept, the rest filled."""
+"""Letterboxing: resizes a frame to fit into a detector's square and fills the rest."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from podium.vision.affine import crop
 def letterbox(frame: UInt8, spec: Letterbox) -> tuple[UInt8, Float32]:
     """Letterbox one frame.
 
-    ``center`` cuts the square around the frame as MediaPipe does for BlazePose, corner to corner.
-    ``top_left`` resizes like YOLOX, whose pixel centres lie at half pixels.
+    ``center`` works like MediaPipe for BlazePose: the frame in the middle, corner to corner.
+    ``top_left`` works like YOLOX: pixel centres lie at half pixels.
 
     Args:
         frame: (H, W, 3) RGB.

@@ -1,4 +1,4 @@
-"""Weighted non-maximum suppression; the plain one is ``boxes.suppress``."""
+"""Weighted non-maximum suppression; ``boxes.suppress`` is the plain one."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ def weighted_nms(
 ) -> tuple[Float32, Float32]:
     """Blend overlapping candidates of one image into one detection each.
 
-    The best candidate left and those that overlap it by more than ``max_iou`` make one detection:
-    the score of the best, and the mean of all their values weighted by score. This averages the
-    jitter of neighbouring anchors out instead of picking one of them. Source: Bazarevsky et al.,
-    "BlazeFace", 2019, section 3.3.
+    The best remaining candidate and those that overlap it by more than ``max_iou`` make one
+    detection, with the score of the best and the mean of their values, weighted by score. So the
+    jitter of neighbouring anchors averages out. Source: Bazarevsky et al., "BlazeFace", 2019,
+    section 3.3.
 
     Args:
-        boxes: (C, 4) xyxy, what overlap is measured on.
+        boxes: (C, 4) xyxy, to measure the overlap.
         scores: (C,) above 0.
-        values: (C, V) what to average.
+        values: (C, V) values to average.
         max_iou: 0-1.
 
     Returns:

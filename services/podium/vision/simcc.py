@@ -12,17 +12,17 @@ from podium.types import Float32
 
 
 def decode_simcc(along_x: Float32, along_y: Float32, width: int, height: int) -> Float32:
-    """The likeliest place of each key point.
+    """The most likely place of each key point.
 
     Args:
         along_x: (M, J, W * ratio) value of each bin, left to right.
         along_y: (M, J, H * ratio) value of each bin, top to bottom.
-        width: W, of the crop in pixels.
-        height: H.
+        width: W, width of the crop in pixels.
+        height: H, height of the crop in pixels.
 
     Returns:
-        (M, J, 3) x, y in crop pixels and the lower of the two values there; a key point whose
-        value is not above 0 is at (0, 0).
+        (M, J, 3) x, y in crop pixels, and as score the lower of the two values; a key point
+        without a positive score is at (0, 0).
     """
     x, y = along_x.argmax(axis=2), along_y.argmax(axis=2)  # (M, J)
     score = np.minimum(along_x.max(axis=2), along_y.max(axis=2))

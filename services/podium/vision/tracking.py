@@ -12,18 +12,18 @@ from podium.vision.assignment import match
 from podium.vision.boxes import iou
 
 _MAX_COST = 0.75
-_SIZES_PER_S = 5.0  # how far a sprinter gets in a second, in sizes of the person
-_MIN_MISSES = 3  # frames that a person may be missed on, however far apart frames are
-_MOTION_S = 0.25  # how far back motion is measured
-_AHEAD_S = 0.3  # how far ahead ways are compared
-_MAX_OFF = 0.5  # sizes that a way may be off what was expected
-_FORGETS_S = 1.0  # after which a way is not expected to go on
-_COASTS_S = 0.5  # how long somebody out of sight is taken to go on as before
+_SIZES_PER_S = 5.0  # speed of a sprinter, in sizes of the person per second
+_MIN_MISSES = 3  # frames that a person may be missed on, at any frame rate
+_MOTION_S = 0.25  # time back over which motion is measured
+_AHEAD_S = 0.3  # time ahead over which paths are compared
+_MAX_OFF = 0.5  # largest distance of a path from the prediction, in sizes of the person
+_FORGETS_S = 1.0  # time after which a path is no longer predicted
+_COASTS_S = 0.5  # time for which a person out of sight is assumed to keep their velocity
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where one person is on some consecutive frames."""
+    """The path of one person over some consecutive frames."""
 
     time_s: Float64  # (N,) ascending
     centers: Float64  # (N, 2)
@@ -36,7 +36,7 @@ class _Track:
     box: Float32  # (4,)
     keypoints: Float32  # (J, 3)
     time_s: float
-    update: int  # which call of ``Tracker.update`` saw the person last
+    update: int  # number of the last call of ``Tracker.update`` that saw the person
     path: list[tuple[float, Float64]] = field(default_factory=list)  # time and centre (2,)
 
     def see(self, box: Float32, keypoints: Float32, time_s: float, update: int) -> None:
@@ -45,7 +45,7 @@ class _Track:
         self.path.append((time_s, middle(keypoints)))
 
     def shift(self, time_s: float) -> Float32:
-        """How far (2,) the person has gone since they were seen, as their motion has it."""
+        """Predicted shift (2,) of the person since the last sighting, in pixels."""
         (first_s, start), (last_s, end) = self.path[0], self.path[-1]
         if last_s <= first_s:
             return np.zeros(2, np.float32)
@@ -56,14 +56,14 @@ class _Track:
 class Tracker:
     """Gives each person of a frame the id of the most similar person of earlier frames.
 
-    Similarity is half overlap of the boxes and half distance of the key points relative to the
-    size of the person, once the known ones have been moved on as they were going: two people who
-    cross, or one who overtakes another, keep their ids. The longer ago a person was seen, the
-    further they may have gone.
+    The cost is half the missing overlap of the boxes and half the distance of the key points,
+    relative to the size of the person. Known persons are first moved to their predicted places, so
+    that people who cross or overtake keep their ids. The tolerance grows with the time since the
+    last sighting.
 
     Args:
-        forget_after_s: How long a person may be out of sight and come back as the same one; where
-            frames are far apart, at least three of them.
+        forget_after_s: How long a person may be out of sight and keep the id; at least three
+            frames.
     """
 
     def __init__(self, forget_after_s: float = 1.0) -> None:
@@ -74,13 +74,12 @@ class Tracker:
         self._ids: dict[int, int] = {}
 
     def begin(self, ways: Mapping[int, Way]) -> None:
-        """Begin with other groups than before, whose ways are known ahead.
+        """Begin with new groups, such as a new chunk; their paths are known in advance.
 
-        Who somebody is shows in where they come from and where they go: where one hides another,
-        a single frame does not tell.
+        Paths identify persons better than a single frame on which one may hide another.
 
         Args:
-            ways: Number of a group as in ``update`` -> the way of that person.
+            ways: Number of a group, as in ``update`` -> the path of that person.
         """
         numbers = list(ways)
         cost = np.full((len(self._tracks), len(numbers)), np.inf)
@@ -102,9 +101,9 @@ class Tracker:
         Args:
             boxes: (P, 4).
             keypoints: (P, J, 3).
-            time_s: Time of the frame; frames come in order.
-            groups: (P,) numbers of persons who are known to be the same since ``begin``: whoever
-                has the id of a number once keeps it.
+            time_s: Time of the frame; ascending from call to call.
+            groups: (P,) since ``begin``, persons with the same number are known to be the same
+                one and keep one id.
 
         Returns:
             Track id of each person (P,).
@@ -130,7 +129,7 @@ class Tracker:
         return ids
 
     def _with_groups(self, cost: Float64, groups: Int64) -> Float64:
-        """The costs (T, P), where whoever is known has to be who they are."""
+        """The costs (T, P); infinite for tracks that a person's group excludes."""
         cost = cost.copy()
         tracks = np.array([t.track_id for t in self._tracks], np.int64)
         for column, group in enumerate(groups.tolist()):
@@ -167,12 +166,12 @@ class Tracker:
 
 
 def middle(keypoints: Float32) -> Float64:
-    """Centre (2,) of a body (J, 3): the median, which an arm or a foot hardly moves."""
+    """Centre (2,) of a body (J, 3): the median, which arms and feet hardly move."""
     return np.asarray(np.median(keypoints[:, :2], axis=0), np.float64)
 
 
 def _off_way(track: _Track, way: Way) -> float:
-    """How far a way is from where the track was going, in sizes; infinite: somebody else."""
+    """Distance of a path from the track's prediction, in sizes; infinite if there is none."""
     gone_s = float(way.time_s[0]) - track.time_s
     if gone_s < 0 or len(track.path) < 2 or len(way.time_s) < 2:
         return np.inf
@@ -187,7 +186,7 @@ def _off_way(track: _Track, way: Way) -> float:
 
 
 def _line(time_s: Float64, places: Float64) -> tuple[Float64, Float64, float]:
-    """Motion and middle of places (N, 2), and the time of the middle, by least squares."""
+    """Velocity (2,) and mean (2,) of places (N, 2), and their mean time, by least squares."""
     middle_s = float(time_s.mean())
     around = (time_s - middle_s)[:, None]
     motion = (around * places).sum(axis=0) / np.maximum((around**2).sum(), 1e-12)

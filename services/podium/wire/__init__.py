@@ -1,9 +1,8 @@
 """Open Inference Protocol V2 bytes <-> named arrays; the only package that knows the format.
 
 Sources: the OIP V2 REST specification and its binary tensor data extension. A body is a JSON
-header, followed by the blobs of those tensors that carry ``binary_data_size``, in header order,
-little-endian and without padding. ``Inference-Header-Content-Length`` gives the length of the
-JSON.
+header, followed by the blobs of the tensors with ``binary_data_size``, in header order,
+little-endian and without padding. ``Inference-Header-Content-Length`` is the length of the JSON.
 """
 
 from podium.wire.messages import (

@@ -12,7 +12,7 @@ from podium.errors import InvalidInput, TooLarge
 from podium.wire.tensors import bytes_tensor
 
 MAX_BYTES_ELEMENTS = 1 << 16
-"""Of a BYTES tensor: each is an object of its own."""
+"""Limit of the elements of a BYTES tensor: each is a Python object."""
 
 
 def from_blob(

@@ -1,7 +1,7 @@
-"""JSON from strangers: what it takes in memory is estimated before it is parsed.
+"""Parses untrusted JSON; estimates its size in memory first.
 
 A few bytes may become many: ``{},`` is a dictionary of 64 bytes and a place in a list, and 64 kB of
-gzip may hold twenty million of them. What is counted here is cheap to count: characters.
+gzip may hold twenty million of them. The estimate only counts characters, which is cheap.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import orjson
 from podium.errors import InvalidInput, TooLarge
 
 MAX_PARSED_BYTES = 512 << 20
-"""As much as a service holds of bodies; a body of 64 MB of key points takes it."""
+"""Limit in memory, equal to a service's limit of bodies; 64 MB of key points need it."""
 MAX_KEYS = 256
-"""Of the objects in requests that name things: parameters and options."""
+"""Limit of the keys in an object of parameters or options."""
 LARGE_BYTES = 1 << 20
-"""Smaller JSON takes 30 MB at most, and is parsed at once."""
+"""Smaller JSON takes at most 30 MB in memory and is parsed without an estimate."""
 
-# Of CPython 3.11, with the place in a list or dictionary.
+# Sizes in CPython 3.11, including the place in a list or dictionary.
 _VALUE_BYTES = 32
 _CONTAINER_BYTES = 72
 _STRING_BYTES = 56
@@ -27,7 +27,7 @@ _ENTRY_BYTES = 64
 
 
 def parsed_bytes(data: bytes | memoryview) -> int:
-    """What some JSON takes in memory once it is parsed, at most; 0 for what is not large."""
+    """Upper bound of the bytes that JSON takes once parsed; 0 for JSON that is not large."""
     if len(data) <= LARGE_BYTES:
         return 0
     text = bytes(data)
@@ -66,6 +66,6 @@ def read_object(data: bytes | memoryview) -> dict[str, Any]:
 
 
 def check_keys(values: object, *, field: str) -> None:
-    """Raise TooLarge for an object of more keys than any has names for."""
+    """Raise TooLarge for an object with more than ``MAX_KEYS`` keys."""
     if isinstance(values, dict) and len(values) > MAX_KEYS:
         raise TooLarge(f"has more than {MAX_KEYS} keys", field=field)

@@ -24,13 +24,13 @@ class InferRequest:
     inputs: dict[str, NDArray[Any]]
     parameters: dict[str, Parameter] = field(default_factory=dict)
     id: str = ""
-    outputs: dict[str, bool] | None = None  # wanted outputs -> as binary; None: all of them
-    binary: bool = False  # whether outputs that do not say otherwise go as binary
+    outputs: dict[str, bool] | None = None  # requested outputs -> as binary; None: all of them
+    binary: bool = False  # whether outputs are binary by default
 
 
 @dataclass(frozen=True, slots=True)
 class InferResult:
-    """What a model answers."""
+    """The answer of a model."""
 
     outputs: dict[str, NDArray[Any]]
     parameters: dict[str, Parameter] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class InferResult:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Bytes ready to send, in parts that lie where they lay, and the headers that describe them."""
+    """Bytes ready to send, in parts that are not copied, and the headers that describe them."""
 
     parts: tuple[bytes | memoryview, ...]
     headers: dict[str, str]
@@ -50,7 +50,7 @@ class Body:
 
 
 def without_reserved(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
-    """The parameters that are not the protocol's own, which any request may carry."""
+    """The parameters without the protocol's own, which any request may have."""
     return {
         key: value
         for key, value in parameters.items()

@@ -1,4 +1,4 @@
-"""Parameters of requests, checked against a closed model; the error names the parameter."""
+"""Checks parameters of requests against a pydantic model; the error names the parameter."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _SHOWN_CHARACTERS = 80
 
 
 def read_parameters(kind: type[M], values: Mapping[str, Any], *, reserved: bool = True) -> M:
-    """Values as a model wants them.
+    """Validate the parameters of a request.
 
     Args:
-        kind: The closed model.
-        values: What a request says.
-        reserved: Whether they may hold the protocol's own parameters, which are then left out.
+        kind: The model; it forbids unknown fields.
+        values: The parameters.
+        reserved: Whether they may hold the protocol's own parameters, which are then ignored.
 
     Raises:
         InvalidInput: a value is wrong or unknown.
@@ -40,9 +40,9 @@ def read_parameters(kind: type[M], values: Mapping[str, Any], *, reserved: bool 
 
 
 def explain(error: ValidationError) -> tuple[str, str]:
-    """The field of the first mistake, and what is wrong with it."""
+    """The field of the first error, and what is wrong with it."""
     first = error.errors()[0]
-    # Pydantic names the branches of a union too; people do not.
+    # Pydantic's location also has the branches of a union, which mean nothing to users.
     parts = [str(part) for part in first["loc"]]
     field = ".".join(p for p in parts if "[" not in p and not p[:1].isupper()) or "value"
     given = first["input"]

@@ -21,9 +21,9 @@ from podium.wire.tensors import DTYPES, TensorSpec, bytes_tensor
 
 MAX_RANK = 16
 MAX_HEADER_BYTES = 256 << 20
-"""JSON tensors may be large; a header beyond this is refused unread."""
+"""Limit of the JSON header; large enough for JSON tensors."""
 MAX_ELEMENTS = 1 << 48
-"""Product of the sizes that are not 0; numpy makes no array beyond, not even an empty one."""
+"""Limit of the product of the sizes that are not 0; numpy makes no larger array, even empty."""
 MAX_TENSORS = 256
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
@@ -36,7 +36,7 @@ def read_request(body: bytes, header_length: str | None) -> InferRequest:
         header_length: Value of the ``Inference-Header-Content-Length`` header, if any.
 
     Raises:
-        InvalidInput: malformed; the message names the tensor or the field.
+        InvalidInput: the body is malformed; the message names the tensor or the field.
     """
     header, blobs = _split(body, header_length)
     if not isinstance(header.get("inputs"), list):
@@ -101,7 +101,7 @@ def read_response(body: bytes, header_length: str | None) -> InferResult:
 
 
 def read_error(body: bytes) -> str:
-    """The message of an error response, whatever its shape."""
+    """The message of an error response of any shape."""
     try:
         decoded = read_json(body)
     except InvalidInput:
@@ -128,7 +128,7 @@ def _split(body: bytes, header_length: str | None) -> tuple[dict[str, Any], memo
 
 
 def json_bytes(body: bytes, header_length: str | None) -> int:
-    """How many bytes of a body are JSON, as far as its header tells."""
+    """How many bytes of a body are JSON, according to the header; it is not checked."""
     valid = header_length is not None and _LENGTH.fullmatch(header_length) is not None
     return min(int(header_length or 0), len(body)) if valid else len(body)
 
@@ -160,7 +160,7 @@ def _parameters(holder: dict[str, Any]) -> dict[str, Parameter]:
 
 
 def _is_binary(parameters: dict[str, Parameter], name: str, *, default: bool) -> bool:
-    """Whether an output is wanted as binary data; there are no other parameters of outputs."""
+    """Whether an output is requested as binary data; outputs have no other parameters."""
     for key in parameters.keys() - {"binary_data"}:
         raise InvalidInput(
             f"output parameter {key!r} is not known, only binary_data is", field=name

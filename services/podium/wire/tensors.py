@@ -1,4 +1,4 @@
-"""Named arrays: their element types, and what a model says of each."""
+"""Named arrays: their element types, and their specifications in models."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class TensorSpec:
     datatype: str
     shape: tuple[int, ...]
     optional: bool = False
-    is_row_index: bool = False  # its rows, and those of all outputs, are of these input rows
+    is_row_index: bool = False  # whether it holds the input row of each output row
 
     def to_json(self) -> dict[str, Any]:
-        """The form that model metadata wants."""
+        """The form in model metadata."""
         return {"name": self.name, "datatype": self.datatype, "shape": list(self.shape)}
 
     def zeros(self, rows: int) -> NDArray[Any]:
-        """A tensor that fits; its first dimension is ``rows`` where that is variable, others 1."""
+        """A tensor that fits: a variable first dimension is ``rows``, other variable ones are 1."""
         shape = [1 if size == -1 else size for size in self.shape]
         if self.shape and self.shape[0] == -1:
             shape[0] = rows
@@ -80,7 +80,7 @@ def bytes_tensor(*elements: bytes | str) -> NDArray[Any]:
 
 
 def check_tensors(model: str, specs: Iterable[TensorSpec], tensors: Tensors) -> None:
-    """Raise InvalidInput for an input that is missing, unknown, or of another type or shape."""
+    """Raise InvalidInput if an input is missing, unknown, or has a wrong type or shape."""
     known = {spec.name: spec for spec in specs}
     for name, array in tensors.items():
         if name not in known:
