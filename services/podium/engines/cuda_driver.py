@@ -1,9 +1,9 @@
-"""The calls of NVIDIA's driver that Podium makes itself: which cards there are, pinned memory.
+"""Calls of NVIDIA's driver: lists the graphics cards and allocates pinned memory.
 
-Copies between the host and a card run beside its computing only when the host's memory is pinned
+A copy between host and card can overlap with computation only if the host memory is pinned
 (page-locked). ONNX Runtime's Python interface cannot allocate such memory, so it is allocated
-here. Source: CUDA Driver API, ``libcuda.so.1``, which every driver brings, whatever the version
-of the CUDA libraries is.
+here. Source: CUDA Driver API, ``libcuda.so.1``, which is part of every driver, for any version of
+the CUDA libraries.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class CudaDriver:
     """The driver of this machine's graphics cards.
 
     Raises:
-        SetupError: there is no driver, it does not work, or it sees no card.
+        SetupError: there is no driver, it does not work, or it finds no card.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class CudaDriver:
         self._context: ctypes.c_void_p | None = None
 
     def pinned(self, size: int) -> NDArray[np.uint8]:
-        """Page-locked host memory of ``size`` bytes, freed with the last array that shows it."""
+        """Page-locked host memory of ``size`` bytes, freed with the last array that uses it."""
         address = ctypes.c_void_p()
         with self._current_context():
             self._call(
@@ -58,7 +58,7 @@ class CudaDriver:
             )
         assert address.value is not None  # noqa: S101 - the call has succeeded
         memory = (ctypes.c_uint8 * size).from_address(address.value)
-        weakref.finalize(memory, self._free, address).atexit = False  # the driver ends before
+        weakref.finalize(memory, self._free, address).atexit = False  # at exit the driver has ended
         return np.ctypeslib.as_array(memory)
 
     def _free(self, address: ctypes.c_void_p) -> None:
@@ -67,7 +67,7 @@ class CudaDriver:
 
     @contextmanager
     def _current_context(self) -> Iterator[None]:
-        """Make the context of the first card current, which all libraries of a process share."""
+        """Make the first card's context current; all libraries of a process share it."""
         if self._context is None:
             context = ctypes.c_void_p()
             self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), ctypes.c_int(0))
@@ -100,5 +100,5 @@ class CudaDriver:
 
 @cache
 def cuda_driver() -> CudaDriver:
-    """The one driver of the process. Raises SetupError."""
+    """The driver, loaded once per process. Raises SetupError."""
     return CudaDriver()

@@ -1,4 +1,4 @@
-"""Runs of an ONNX Runtime session from and into host memory that a graphics card copies itself."""
+"""Runs an ONNX Runtime session with host buffers that a graphics card copies by itself."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from podium.engines.onnx_tensors import numpy_type
 
 
 class HostBufferedRuns:
-    """Runs that take their turns on a few sets of buffers.
+    """Runs a session with a fixed number of sets of buffers.
 
     Args:
         session: An ONNX Runtime session.
-        in_flight: Runs at the same time; further callers wait.
-        allocate: Makes host memory of so many bytes.
+        in_flight: Number of sets, and so of runs at the same time; further callers wait.
+        allocate: Allocates host memory of a number of bytes.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class HostBufferedRuns:
 
 
 class _Run:
-    """One run at a time; its buffers grow to the largest batch that they have seen."""
+    """One set of buffers, for one run at a time; they grow to the largest batch so far."""
 
     def __init__(self, session: Any, allocate: Callable[[int], NDArray[np.uint8]]) -> None:
         self._session = session
@@ -62,7 +62,7 @@ class _Run:
         ]
 
     def _bind_output(self, binding: Any, node: Any, rows: int) -> NDArray[Any] | None:
-        """Bind a buffer where the rows alone vary; else (None) the engine makes room itself."""
+        """Bind a buffer if only the rows vary; else (None) the engine allocates the output."""
         first, *others = node.shape
         if first != self._batch_dimension or not all(isinstance(size, int) for size in others):
             binding.bind_output(node.name, "cpu")

@@ -1,7 +1,7 @@
-"""Where ONNX Runtime computes: on the processor, by CUDA or by TensorRT, and never elsewhere.
+"""Makes ONNX Runtime compute on the processor, with CUDA or with TensorRT, without fallback.
 
-ONNX Runtime goes on without a provider that it cannot load, and puts nodes that a provider does
-not have on the processor, both with a line in its log. Here either is an error.
+By itself, ONNX Runtime goes on without a provider that it cannot load, and runs nodes that a
+provider lacks on the processor; both only write a line to its log. Here both are errors.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _LIBRARIES_REMEDY = (
 
 
 def require_provider(provider: Provider) -> None:
-    """Check, before any model is loaded, that there is what the provider needs.
+    """Check, before any model is loaded, that the provider can run.
 
     Raises:
-        SetupError: what is missing, by name, and the remedy.
+        SetupError: something is missing; the message names it and the remedy.
     """
     name, available = NAMES[provider], ort.get_available_providers()
     if name not in available:
@@ -54,8 +54,8 @@ def require_provider(provider: Provider) -> None:
 
 
 def missing_library(provider: Provider) -> str | None:
-    """The first shared library that a provider misses, as the system's loader says it."""
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
+    """The system loader's message about the provider's first missing library; None: all found."""
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints the libraries that it misses
         ort.preload_dlls()
     folder = Path(ort.__file__).parent / "capi"
     for part in ("shared", provider):
@@ -74,17 +74,17 @@ def provider_list(
     """The argument ``providers`` of an ONNX Runtime session.
 
     Args:
-        options: Of the engine.
-        inputs: Of the weights; TensorRT must know the shapes that it is to build for.
+        options: Options of the engine.
+        inputs: Inputs of the weights; TensorRT builds an engine for their shapes.
     """
     if options.provider == "cpu":
         return [(NAMES["cpu"], {})]
     cuda = {
-        # Batches differ in size; trying every algorithm anew for each size would stall requests.
+        # Batches differ in size; trying every algorithm for each size would stall requests.
         "cudnn_conv_algo_search": "HEURISTIC",
-        # Models share a card with each other and with other pods: take what is needed, not double.
+        # Models share a card with each other and with other pods: do not double the memory.
         "arena_extend_strategy": "kSameAsRequested",
-        # FP32 weights are computed in FP32, not in TF32 with its 10 bits; FP16 ones are quicker.
+        # Compute FP32 weights in FP32, not in TF32 with its 10 bits; FP16 weights are faster.
         "use_tf32": "0",
     }
     providers = [(NAMES["cuda"], cuda)]
@@ -94,12 +94,12 @@ def provider_list(
 
 
 def require_placement(session: Any, provider: Provider) -> None:
-    """Check that a session computes where it was asked to.
+    """Check that a session computes on its provider.
 
-    Shape arithmetic may stay on the processor; convolutions and matrix products may not.
+    Shape arithmetic may run on the processor; convolutions and matrix products may not.
 
     Raises:
-        SetupError: it does not, or not all of it.
+        SetupError: the provider was not loaded, or does not run all of these nodes.
     """
     name = NAMES[provider]
     if name not in session.get_providers():

@@ -23,18 +23,17 @@ _ERRORS_ONLY = 3
 
 
 class OnnxRuntimeSession:
-    """One ONNX file in ONNX Runtime; FP32, FP16 and INT8 weights are loaded as they are.
+    """One ONNX file in ONNX Runtime; FP32, FP16 and INT8 weights keep their types.
 
-    On a graphics card every call has host buffers and a stream of its own, so that with
-    ``in_flight`` of 2 the copies of one batch run beside the computing of the other; the weights
-    are there once.
+    On a graphics card every call has its own host buffers and stream, so that with ``in_flight``
+    of 2 the copies of one batch overlap with the computation of the other; they share the weights.
 
     Args:
         weights: The ``.onnx`` file.
         options: Where and how it runs.
 
     Raises:
-        SetupError: it cannot run there, or the file is missing or not a usable model.
+        SetupError: the provider cannot run it, or the file is missing or not a usable model.
     """
 
     def __init__(self, weights: Path, options: EngineOptions | None = None) -> None:
@@ -45,7 +44,7 @@ class OnnxRuntimeSession:
             self._session = _open(weights, options)
             self._inputs = tuple(spec_of(node) for node in self._session.get_inputs())
             self._outputs = tuple(spec_of(node) for node in self._session.get_outputs())
-        except Exception as error:  # its exceptions share no base but Exception
+        except Exception as error:  # its exceptions have no other common base
             reason = str(error).splitlines()[0]
             raise SetupError(f"{weights}: onnxruntime cannot load it: {reason}") from error
         require_placement(self._session, options.provider)
@@ -77,14 +76,14 @@ class OnnxRuntimeSession:
 
 
 def _open(weights: Path, options: EngineOptions) -> Any:
-    """An ONNX Runtime session that goes over to no other provider by itself."""
+    """Open an ONNX Runtime session that does not fall back to another provider."""
     settings = ort.SessionOptions()
     settings.log_severity_level = _ERRORS_ONLY
     settings.intra_op_num_threads = options.threads
     settings.inter_op_num_threads = 1
-    # Idle threads that spin would take the processor from the other services of a node.
+    # Spinning idle threads would take the processor from the other services of a node.
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Memory plans are kept per input shape: of use where the batch size never changes.
+    # Memory plans are kept per input shape, so they help only if the batch size never changes.
     settings.enable_mem_pattern = options.max_rows == 1
     inputs: tuple[TensorSpec, ...] = ()
     if options.provider != "cpu":
@@ -99,7 +98,7 @@ def _open(weights: Path, options: EngineOptions) -> Any:
 
 
 def _inputs_of(weights: Path) -> tuple[TensorSpec, ...]:
-    """The inputs of a file, read by a session that optimises nothing and runs nothing."""
+    """The inputs of a file, read with a session that does not optimise."""
     settings = ort.SessionOptions()
     settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = ort.InferenceSession(str(weights), settings, providers=["CPUExecutionProvider"])

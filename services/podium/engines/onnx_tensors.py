@@ -1,4 +1,4 @@
-"""Tensors as ONNX Runtime describes them, as the Open Inference Protocol and numpy name them."""
+"""Translates ONNX Runtime's element types to those of the Open Inference Protocol and numpy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TYPES: dict[str, tuple[str, type[np.generic]]] = {
 
 
 def spec_of(node: Any) -> TensorSpec:
-    """Describe an input or output of a session; dimensions without a number vary: -1."""
+    """Describe an input or output of a session; variable dimensions are -1."""
     shape = tuple(size if isinstance(size, int) else -1 for size in node.shape)
     return TensorSpec(node.name, _TYPES[node.type][0], shape)
 

@@ -1,4 +1,4 @@
-"""Weights files to sessions; the one engine is ONNX Runtime."""
+"""Opens weights files; the only engine is ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from podium.engines.session import Session
 from podium.errors import SetupError
 
 PLATFORMS = {".onnx": "onnxruntime_onnx"}
-"""Suffix of a weights file -> the platform that the model's metadata name."""
+"""Suffix of a weights file -> the platform in the model's metadata."""
 
 
 def open_session(weights: Path, options: EngineOptions | None = None) -> Session:
     """Load weights into the engine.
 
     Raises:
-        SetupError: no engine reads the file, or its engine cannot run as ``options`` say.
+        SetupError: no engine reads the file, or it cannot run with these options.
     """
     if weights.suffix == ".onnx":
         from podium.engines.onnx_runtime import OnnxRuntimeSession

@@ -11,9 +11,9 @@ Provider = Literal["cpu", "cuda", "tensorrt"]
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What every engine is told.
+    """Options of every engine.
 
-    Nothing falls back: an engine that cannot run on ``provider`` does not load.
+    There is no fallback: an engine that cannot run on ``provider`` does not load.
     """
 
     provider: Provider = "cpu"
@@ -22,15 +22,15 @@ class EngineOptions:
     """Processor threads of one call."""
 
     max_rows: int = 1
-    """Rows per call; a longer batch is split. On a processor one row at a time is as fast as any
-    (measured: 8 rows cost 7 % more per row), takes least memory, and makes a result independent
-    of what else is in the batch. Graphics cards want more."""
+    """Rows per call; a longer batch is split. On a processor one row at a time is fastest
+    (measured: 8 rows cost 7 % more per row), needs least memory, and makes results independent of
+    the rest of the batch. Graphics cards need more rows."""
 
     in_flight: int = 1
-    """Calls at the same time that have host buffers of their own; further ones wait."""
+    """Calls at the same time, each with its own host buffers; further calls wait."""
 
     tensorrt_cache: Path | None = None
-    """Folder for built TensorRT engines; None: they are built anew, which takes minutes."""
+    """Folder for built TensorRT engines; None: they are built at each start, for minutes."""
 
     tensorrt_fp16: bool = False
     """Whether TensorRT may compute in FP16 what the weights have in FP32."""

@@ -1,8 +1,8 @@
-"""How many processors this process may use: what the affinity and the container's quota allow.
+"""How many processors this process may use, by its affinity and its container's quota.
 
-``os.cpu_count`` counts the processors of the machine. A container with a limit of two of 64 that
-starts 64 threads is throttled most of the time. Sources: cgroups(7) and the kernel's documents of
-the CPU controller, ``cpu.max`` (version 2) and ``cpu.cfs_quota_us`` (version 1).
+``os.cpu_count`` counts the processors of the machine: a container limited to 2 of 64 processors
+that starts 64 threads is throttled most of the time. Sources: cgroups(7) and the kernel's
+documentation of the CPU controller, ``cpu.max`` (version 2) and ``cpu.cfs_quota_us`` (version 1).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def available_cpus(root: Path = Path("/")) -> int:
     """Whole processors that this process may use, at least 1; a limit of 2.5 counts as 2.
 
     Args:
-        root: Where ``proc`` and ``sys`` are.
+        root: The folder with ``proc`` and ``sys``.
     """
     if hasattr(os, "sched_getaffinity"):
         cpus = float(len(os.sched_getaffinity(0)))
@@ -28,7 +28,7 @@ def available_cpus(root: Path = Path("/")) -> int:
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """The quotas of the process's cgroups and of all above them, in processors."""
+    """The quotas of the process's cgroups and of all their parents, in processors."""
     for controller in _CONTROLLERS:
         mount = root / "sys" / "fs" / "cgroup" / controller
         for group in _groups(root):
@@ -39,7 +39,7 @@ def _quotas(root: Path) -> Iterator[float]:
 
 
 def _groups(root: Path) -> set[PurePosixPath]:
-    """Paths of the process's cgroups, and the root: a container may see its own as that."""
+    """Paths of the process's cgroups, and the root, as which a container may see its own."""
     groups = {PurePosixPath("/")}
     try:
         lines = (root / "proc" / "self" / "cgroup").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""What an adapter feeds its engine, kept for measuring and for calibration."""
+"""Records what an adapter feeds its engine, for measurements and calibration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Feeds = dict[str, NDArray[Any]]
 
 
 class RecordingSession:
-    """A session that keeps what it is fed while it is told to.
+    """A session that can record its feeds.
 
     Args:
         session: Does the work.
@@ -43,7 +43,7 @@ class RecordingSession:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Keep what is fed while the block runs."""
+        """Record the feeds of all calls while the block runs."""
         self._recording = True
         try:
             yield
@@ -51,6 +51,6 @@ class RecordingSession:
             self._recording = False
 
     def take(self) -> list[Feeds]:
-        """The calls that were kept; they are forgotten here."""
+        """Return the recorded feeds and forget them."""
         calls, self._calls = self._calls, []
         return calls

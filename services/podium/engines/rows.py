@@ -1,4 +1,4 @@
-"""Long batches in pieces of as many rows as an engine takes at once."""
+"""Splits long batches into pieces of at most ``max_rows`` rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run_in_pieces(
     outputs: Sequence[TensorSpec],
     max_rows: int,
 ) -> dict[str, NDArray[Any]]:
-    """Compute every output, for as many rows as the first dimension of the feeds has."""
+    """Compute every output for all rows (first dimension) of the feeds."""
     names = [spec.name for spec in outputs]
     rows = len(next(iter(feeds.values())))
     if not rows:
@@ -30,7 +30,7 @@ def run_in_pieces(
         piece = run({name: feed[start : start + max_rows] for name, feed in feeds.items()})
         if rows <= max_rows:
             return dict(zip(names, piece, strict=True))
-        # Copied while it is in the processor's cache, and its memory is used again.
+        # Copied at once, while it is in the processor's cache, so that its memory is reused.
         whole = whole or [np.empty((rows, *part.shape[1:]), part.dtype) for part in piece]
         for values, part in zip(whole, piece, strict=True):
             values[start : start + len(part)] = part

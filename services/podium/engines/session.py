@@ -1,4 +1,4 @@
-"""What every inference engine looks like to the models."""
+"""The interface of inference engines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Session(Protocol):
         ...
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Compute every output, for as many rows as the feeds have; also for none."""
+        """Compute every output for all rows of the feeds; there may be none."""
         ...
 
 
@@ -37,7 +37,7 @@ SessionFactory = Callable[[Path], Session]
 def require_tensors(
     session: Session, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
 ) -> None:
-    """Check that loaded weights have the tensors that a model family is written for.
+    """Check that loaded weights have the tensors that a model family needs.
 
     Raises:
         SetupError: one is missing or differs; the message names it.

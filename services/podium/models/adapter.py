@@ -1,4 +1,4 @@
-"""What a model family must provide, and how a model is loaded by its manifest."""
+"""The interface of a model family, and loading a model by its manifest."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from podium.wire import TensorSpec
 
 
 class Adapter(Protocol):
-    """A network with its pre- and post-processing: tensors of a stage contract in and out.
+    """A network with its pre- and post-processing; inputs and outputs are those of the stage.
 
-    It keeps no state between calls, works on the whole batch at once, may be called from several
-    threads, and answers an empty batch with empty arrays.
+    It keeps no state between calls, computes whole batches, may be called from several threads,
+    and returns empty arrays for an empty batch.
     """
 
     @property
@@ -40,7 +40,7 @@ class Adapter(Protocol):
 
     @property
     def facts(self) -> ModelFacts:
-        """What callers need to prepare the inputs and to read the outputs."""
+        """The facts that callers need to prepare inputs and to interpret outputs."""
         ...
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -49,7 +49,7 @@ class Adapter(Protocol):
 
 
 Family = Callable[[Manifest, Callable[[], Session]], Adapter]
-"""Makes an adapter of a manifest and of what opens its weights in an engine."""
+"""Makes an adapter from a manifest and a function that opens its weights in an engine."""
 
 FAMILIES: Mapping[tuple[str, Task], Family] = MappingProxyType(
     {
@@ -75,9 +75,9 @@ def load_adapter(
     """Load a model for one task.
 
     Args:
-        manifest: What the repository says of the model.
+        manifest: Manifest of the model.
         weights: Its weights file, verified.
-        task: Which stage it is for; a model may serve several.
+        task: The task to serve; a model may have several.
         session_factory: Loads the weights into an engine.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The models of a remote repository that are on this machine, shared by its processes."""
+"""Local copies of the models of a remote repository, shared by the processes of a machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from podium.whole_files import publish_folder
 _log = logging.getLogger("podium.models")
 
 Download = Callable[[Path], None]
-"""Writes the weights to a path, from where an earlier download left them."""
+"""Writes the weights to a path; continues an earlier download."""
 
 
 _CACHE = re.compile(r"[0-9a-f]{16}")
@@ -27,19 +27,20 @@ _VERSION = re.compile(r"[1-9][0-9]*|\.[1-9][0-9]*(-[0-9a-f]{12}\.partial|\.old)"
 
 
 class WrongBytes(SetupError):
-    """A file is not the one that its hash was published of."""
+    """The hash of a file is not the published one."""
 
 
 class ModelCache:
-    """A folder that is itself a repository: ``<name>/<version>/``, each whole and verified.
+    """A folder that is itself a repository: ``<name>/<version>/``, each complete and verified.
 
-    One process downloads at a time; the others wait for it and find what it has brought. A
-    download lies in ``<name>/.<version>-<hash>.partial`` until its hash is right, and continues
-    there in the next process if its own one dies.
+    One process downloads at a time; the others wait and then use its result. A download is in
+    ``<name>/.<version>-<hash>.partial`` until its hash is verified. If the process dies, the next
+    one continues it.
 
     Args:
-        folder: The folder; made when it is needed.
-        budget: The folder above, whose cap the caches of all repositories share; None: no cap.
+        folder: The folder; created when it is needed.
+        budget: The parent folder, with a cap that the caches of all repositories share; None: no
+            cap.
     """
 
     def __init__(self, folder: Path, budget: FolderCache | None = None) -> None:
@@ -47,16 +48,16 @@ class ModelCache:
         self._budget = budget
 
     def hold(self, manifest: Manifest, size: int, download: Download) -> HeldFile:
-        """Have a model on this machine, verified, and keep it from being evicted.
+        """Get a local, verified copy of a model and protect it from eviction.
 
         Args:
             manifest: The model.
             size: Bytes of its weights.
-            download: Brings what is not there.
+            download: Downloads the weights if they are not in the cache.
 
         Raises:
             SetupError: the disk or the cache is full, the folder cannot be written, or the
-                weights are not what the manifest says.
+                weights do not match the manifest.
             PodiumError: what ``download`` raises.
         """
         held = self._held(manifest)
@@ -85,7 +86,7 @@ class ModelCache:
         except WrongBytes:
             if not resumed:
                 raise
-            self._fill(partial, manifest, download)  # the first half was of another file
+            self._fill(partial, manifest, download)  # the earlier part was of another file
         publish_folder(partial, folder)
         held = self._held(manifest)
         if held is None:
@@ -105,12 +106,12 @@ class ModelCache:
                     f"{manifest.sha256[:12]}); put the right file there"
                 )
             write_manifest(partial / MANIFEST_FILE, manifest)
-        except (OSError, SetupError):  # unlike a broken connection, nothing to continue from
+        except (OSError, SetupError):  # unlike a broken connection, it cannot be continued
             shutil.rmtree(partial, ignore_errors=True)
             raise
 
     def _held(self, manifest: Manifest) -> HeldFile | None:
-        """The model if it is there, undamaged, under a lock; marked as used now."""
+        """The model, locked and marked as used now; None if it is missing or damaged."""
         folder = self._of(manifest)
         try:
             held = hold(folder / manifest.weights, marker=folder / MANIFEST_FILE)
@@ -133,7 +134,7 @@ def _explain(error: OSError) -> str:
 
 
 def versions_in(folder: Path) -> Iterator[Entry]:
-    """The models of all caches in a folder; these are named by 16 hexadecimal digits."""
+    """The models of all caches in a folder; the caches' names have 16 hexadecimal digits."""
     for version in folder.glob("*/*/*"):
         cache = version.parent.parent.name
         if _CACHE.fullmatch(cache) and _VERSION.fullmatch(version.name) and version.is_dir():

@@ -1,4 +1,4 @@
-"""The facts of a model that pipelines need, out of its manifest."""
+"""The facts of a model that pipelines need, from its manifest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from podium.stages.pose import PoseFacts
 
 
 def detector_facts(manifest: Manifest) -> DetectorFacts:
-    """How frames must be letterboxed for a detector. Raises SetupError without ``letterbox``."""
+    """The facts of a detector. Raises SetupError if the manifest has no ``letterbox``."""
     if manifest.letterbox is None:
         raise SetupError("a detection model needs letterbox in its manifest")
     return DetectorFacts(
@@ -24,15 +24,15 @@ def detector_facts(manifest: Manifest) -> DetectorFacts:
 def pose_facts(
     manifest: Manifest, *, presence: float | None = None, needs_camera: bool = False
 ) -> PoseFacts:
-    """How persons must be cut out for a pose model, and which key points it gives.
+    """The facts of a pose model.
 
     Args:
-        manifest: Of the model.
-        presence: Threshold of a model that judges presence, unless the manifest has another.
-        needs_camera: Whether it wants boxes and intrinsics.
+        manifest: Manifest of the model.
+        presence: Default presence threshold; None: the model does not judge presence.
+        needs_camera: Whether it needs boxes and intrinsics.
 
     Raises:
-        SetupError: there is no ``crop`` or no ``skeleton``.
+        SetupError: the manifest has no ``crop`` or no ``skeleton``.
     """
     if manifest.crop is None or manifest.skeleton is None:
         raise SetupError("a pose model needs crop and skeleton in its manifest")

@@ -1,8 +1,8 @@
-"""Models of an ``s3://`` repository into a folder, for use before a service starts.
+"""Copies models of an ``s3://`` repository into a folder, before a service starts.
 
-``python -m podium.models.fetch FOLDER [NAME[@VERSION]]...`` does so with what a service has
-installed, out of the repository that ``PODIUM_MODELS`` names; ``podium models fetch`` is the same
-for people.
+``python -m podium.models.fetch FOLDER [NAME[@VERSION]]...`` needs only the packages of a service
+and copies from the repository ``PODIUM_MODELS``; ``podium models fetch`` is the command for
+people.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ def fetch(
     settings: RepositorySettings,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Bring models into a folder that a service can then use as its repository.
+    """Copy models into a folder that a service can use as its repository.
 
-    What is there and undamaged is not downloaded again, and a broken download continues.
+    Undamaged copies are not downloaded again, and an interrupted download continues.
 
     Args:
         source: ``s3://bucket/prefix``.
-        folder: Created if need be; several processes may fill it at the same time.
-        references: ``name``, ``name@latest`` or ``name@3``; empty: what ``settings.serve`` says,
-            and every version of every model if that is empty too.
+        folder: Created if it is missing; several processes may fill it at the same time.
+        references: ``name``, ``name@latest`` or ``name@3``; empty: those of ``settings.serve``;
+            if that is empty too, every version of every model.
         settings: Where the bucket is.
-        progress: Told of the bytes.
+        progress: Called with the bytes so far.
 
     Returns:
         The folders of the models.
 
     Raises:
-        SetupError: some of them are damaged or do not fit; the others are there.
+        SetupError: some models are damaged or do not fit; the others have been copied.
         PodiumError: the repository cannot be read.
     """
     if not is_s3(source):
@@ -63,7 +63,7 @@ def fetch(
 
 
 def main() -> None:
-    """What ``python -m podium.models.fetch`` runs; the exit code is 1 when a model is missing."""
+    """Run ``python -m podium.models.fetch``; the exit code is 1 when a model is missing."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     if len(sys.argv) < 2:
         sys.exit("usage: python -m podium.models.fetch FOLDER [NAME[@VERSION]]...")

@@ -1,4 +1,4 @@
-"""``model.yaml``: what Podium must know of a model besides its weights."""
+"""``model.yaml``, the manifest of a model: all that Podium needs beside the weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Channels = tuple[float, float, float]
 
 
 class InputSize(_Closed):
-    """The pictures that the network takes; Podium's own are uint8, RGB, channels last."""
+    """The input image of the network; Podium's own images are uint8, RGB, channels last."""
 
     height: int = Field(ge=1, le=4096)
     width: int = Field(ge=1, le=4096)
@@ -40,9 +40,9 @@ class InputSize(_Closed):
     """``nhwc``: uint8, normalised inside the graph, as Podium exports networks. ``nchw``: float,
     channels first, as most others do; Podium normalises with ``mean`` and ``std``."""
     mean: Channels = (0, 0, 0)
-    """Of grey levels 0-255, in the order of ``color``; it is taken away. For ``nchw``."""
+    """Subtracted from grey levels 0-255, in the order of ``color``. Only with ``nchw``."""
     std: Channels = (1, 1, 1)
-    """What the result is divided by. For ``nchw``."""
+    """The difference is divided by it. Only with ``nchw``."""
 
     @model_validator(mode="after")
     def _normalises_once(self) -> InputSize:
@@ -55,18 +55,18 @@ class InputSize(_Closed):
 
 
 class LetterboxRule(_Closed):
-    """How a frame is fitted into a detector's picture."""
+    """How a frame is fitted into a detector's image."""
 
     anchor: Literal["center", "top_left"] = "center"
     fill: int = Field(0, ge=0, le=255)
 
 
 class CropRule(_Closed):
-    """How a person is cut out for a pose model."""
+    """How a person is cropped for a pose model."""
 
     border: Literal["constant", "replicate"] = "constant"
     roi_scale: float = Field(1.25, gt=0, le=10)
-    """How much larger than the person's box the crop is."""
+    """Size of the crop over size of the person's box."""
 
 
 class Manifest(_Closed):
@@ -79,13 +79,13 @@ class Manifest(_Closed):
     name: Name
     version: int = Field(ge=1)
     family: str
-    """Which adapter runs it."""
+    """Name of the adapter that runs it."""
     tasks: tuple[Task, ...] = Field(min_length=1)
     weights: FileName
     sha256: Sha256
-    """Of the weights file."""
+    """Hash of the weights file."""
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
-    """What most of the network computes in."""
+    """Number type of most of the network."""
     input: InputSize
     letterbox: LetterboxRule | None = None
     crop: CropRule | None = None
@@ -93,12 +93,12 @@ class Manifest(_Closed):
     thresholds: dict[str, float] = {}
     license: str
     source: str
-    """Where the weights come from, for people."""
+    """Origin of the weights, for people."""
     options: dict[str, str | int | float | bool] = {}
-    """What only this family knows."""
+    """Options of this family."""
 
     def read_options(self, kind: type[Options]) -> Options:
-        """The options as their family wants them. Raises SetupError, naming the option."""
+        """Read ``options`` as a family's class. Raises SetupError, which names the option."""
         try:
             return kind.model_validate(self.options)
         except ValidationError as error:
@@ -125,7 +125,7 @@ def read_manifest(path: Path) -> Manifest:
     """Read and check a ``model.yaml``.
 
     Raises:
-        SetupError: unreadable or wrong; the message names the file and the field.
+        SetupError: it is unreadable or wrong; the message names the file and the field.
     """
     try:
         with path.open("rb") as file:
@@ -136,7 +136,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def parse_manifest(text: bytes, where: str) -> Manifest:
-    """Check the text of a ``model.yaml``; ``where`` it comes from leads the messages.
+    """Check the text of a ``model.yaml``; messages begin with ``where``, its origin.
 
     Raises:
         SetupError: it is wrong; the message names the field.

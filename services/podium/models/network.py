@@ -1,4 +1,4 @@
-"""A network with the pictures that Podium moves at its door, however it wants them itself."""
+"""Feeds Podium's images to a network, in the format that it needs."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _FLOATS = {"FP32": np.float32, "FP16": np.float16}
 
 
 class Network:
-    """A session with one picture input of any name: uint8 NHWC, or float NCHW.
+    """A session with one image input of any name: uint8 NHWC, or float NCHW.
 
-    Exports that others make differ in the names of their tensors, in the order of the colours and
-    in whether they normalise; the manifest says which.
+    Exports differ in the names of tensors, in the order of colours and in whether they normalise;
+    the manifest describes them.
 
     Args:
         manifest: Size, colours, layout and normalisation of the input.
-        session: The weights.
+        session: The loaded weights.
 
     Raises:
-        SetupError: the input of the weights is not what the manifest says.
+        SetupError: the input of the weights differs from the manifest.
     """
 
     def __init__(self, manifest: Manifest, session: Session) -> None:
@@ -41,14 +41,14 @@ class Network:
         self._input = _picture_input(session, manifest.input)
 
     def output(self, shape: tuple[int, ...], name: str | None = None) -> TensorSpec:
-        """One of the outputs.
+        """Find an output.
 
         Args:
-            shape: Sizes that it must have; -1 where any will do.
-            name: None: the only one, whatever it is called.
+            shape: Its sizes; -1: any size.
+            name: Its name; None: the only output, with any name.
 
         Raises:
-            SetupError: there is none that fits.
+            SetupError: no output fits.
         """
         found = [spec for spec in self._session.outputs if name in (None, spec.name)]
         if len(found) == 1 and _fits(found[0].shape, shape):
@@ -64,7 +64,7 @@ class Network:
         return any(spec.name == name for spec in self._session.outputs)
 
     def __call__(self, images: UInt8) -> dict[str, NDArray[Any]]:
-        """Every output by name, floats as float32, for pictures (N, H, W, 3) in RGB."""
+        """Run images (N, H, W, 3) in RGB; returns outputs by name, floats as float32."""
         outputs = self._session.run({self._input.name: self._prepared(images)})
         return {
             name: array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
@@ -75,7 +75,7 @@ class Network:
         pixels = images if self._size.color == "rgb" else images[..., ::-1]
         if self._size.layout == "nhwc":
             return pixels
-        # Without OpenCV, which the images of model services do not have.
+        # Without OpenCV, which the container images of model services lack.
         planes: Float32 = pixels.transpose(0, 3, 1, 2).astype(np.float32, order="C")
         if not self._is_plain:
             planes -= self._mean
@@ -99,7 +99,7 @@ def _picture_input(session: Session, size: InputSize) -> TensorSpec:
 
 
 def _fits(found: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether sizes agree, a variable one with any."""
+    """Whether sizes agree; a variable size (-1) agrees with any."""
     return len(found) == len(wanted) and all(
         -1 in (a, b) or a == b for a, b in zip(found, wanted, strict=True)
     )

@@ -1,10 +1,9 @@
 """Networks whose weights their authors publish: addresses, hashes and manifests.
 
-Where the hashes come from: OpenMMLab ends the names of its checkpoints with the first 8 digits of
-their sha256 (``mmengine``'s convention). Megvii's releases and OpenMMLab's ONNX archives come
-without; for these the table has what at least two unrelated projects that pin the same file have
-recorded, so that a file that is not the one everybody knows is refused. Where even that is missing,
-there is no hash here, and ``podium models pull`` says so.
+Origin of the hashes: OpenMMLab ends the names of its checkpoints with the first 8 digits of their
+sha256 (``mmengine``'s convention). Megvii's releases and OpenMMLab's ONNX archives have none; for
+these the table has the hash that at least two unrelated projects have recorded for the same file.
+If there is no such hash either, the table has none, and ``podium models pull`` says so.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ class PublishedFile:
 
     Args:
         url: Its address.
-        sha256: Of the weights, all digits or the first ones; empty: nobody has published it.
-        member: The weights are the one file of this name in the archive; None: the file is it.
+        sha256: Hash of the weights, all digits or the first ones; empty: not published.
+        member: Name of the weights in the archive; None: the file itself is the weights.
     """
 
     url: str
@@ -46,16 +45,16 @@ class PublishedFile:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What can be had of one network.
+    """The published files of one network.
 
     Args:
-        name: What it is called in the repository.
-        license: Of the weights.
-        manifest: Of ``onnx``, with a hash of zeros.
-        onnx: Ready to serve.
-        checkpoint: For torch; ``podium models export`` makes a model of it.
-        page: Where a person finds the weights, if no address can be downloaded.
-        family: What ``podium models export`` calls it; empty: it cannot export it.
+        name: Name in the repository.
+        license: Licence of the weights.
+        manifest: Manifest of ``onnx``, with a hash of zeros.
+        onnx: Weights that can be served as they are.
+        checkpoint: A checkpoint for torch, which ``podium models export`` converts.
+        page: Web page with the weights, if no address can be downloaded.
+        family: Name for ``podium models export``; empty: it cannot export the network.
     """
 
     name: str
@@ -224,7 +223,7 @@ PULL_COMMAND = "podium models pull blazepose"
 
 
 def how_to_get(name: str) -> str:
-    """What to do for a model of this name, as the end of a sentence."""
+    """How to get a model of this name, as the end of a sentence."""
     if name.startswith("blazepose-"):
         return f"run `{PULL_COMMAND}`"
     network = ZOO.get(name)

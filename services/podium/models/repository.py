@@ -21,7 +21,7 @@ _REFERENCE = re.compile(rf"(?P<name>{_NAME})(@(latest|(?P<version>{_VERSION})))?
 
 @dataclass(frozen=True, slots=True)
 class StoredModel:
-    """A model as it lies in the repository."""
+    """A model in the repository."""
 
     manifest: Manifest
     folder: Path
@@ -32,7 +32,7 @@ class StoredModel:
         return f"{self.manifest.name}@{self.manifest.version}"
 
     def verified_weights(self) -> Path:
-        """The weights file, once its bytes have been checked against the manifest.
+        """Check the weights file against the manifest and return its path.
 
         Raises:
             SetupError: it is missing, or its sha256 differs.
@@ -50,7 +50,7 @@ class StoredModel:
         return path
 
     def hold(self) -> HeldFile:
-        """The verified weights, for as long as the caller keeps the result.
+        """The verified weights; they are protected while the caller keeps the result.
 
         Raises:
             SetupError: see ``verified_weights``.
@@ -70,7 +70,7 @@ class ModelRepository:
 
     @property
     def address(self) -> str:
-        """What messages call the repository."""
+        """The repository in messages."""
         return str(self.root)
 
     def models(self) -> list[StoredModel]:
@@ -82,7 +82,7 @@ class ModelRepository:
         return [self.load(name, version) for name, version in self.folders()]
 
     def folders(self) -> list[tuple[str, int]]:
-        """Name and version of every folder with a manifest, whether that is right or wrong."""
+        """Name and version of every folder with a manifest, valid or not."""
         if not self.root.is_dir():
             return []
         return [
@@ -92,7 +92,7 @@ class ModelRepository:
         ]
 
     def select(self, references: Collection[str]) -> list[tuple[str, int]]:
-        """Those of ``folders`` that any of ``references`` means; without references all of them.
+        """The ``folders`` that ``references`` name; without references all folders.
 
         Raises:
             NotFound, SetupError: see ``find``.
@@ -102,11 +102,11 @@ class ModelRepository:
         return sorted({self.find(reference) for reference in references})
 
     def find(self, reference: str) -> tuple[str, int]:
-        """Name and version that ``name``, ``name@latest`` (the highest) or ``name@3`` mean.
+        """Name and version for a reference: ``name`` or ``name@latest`` (highest), ``name@3``.
 
         Raises:
             NotFound: the reference is malformed.
-            SetupError: there is no such model; the message says what there is, and how to get it.
+            SetupError: there is no such model; the message says how to get it.
         """
         match = _REFERENCE.fullmatch(reference)
         if match is None:
@@ -127,7 +127,7 @@ class ModelRepository:
         return name, int(version)
 
     def resolve(self, reference: str) -> StoredModel:
-        """Find and load what ``reference`` means.
+        """Find and load the model of a reference.
 
         Raises:
             NotFound, SetupError: see ``find`` and ``load``.
@@ -135,9 +135,9 @@ class ModelRepository:
         return self.load(*self.find(reference))
 
     def versions(self, name: str) -> list[int]:
-        """Versions of a model, ascending; none where there is no such model.
+        """Versions of a model, ascending; empty if there is no such model.
 
-        Folders that are no number are ignored, and so are those that have no manifest yet.
+        Folders whose name is not a number or that have no manifest yet are ignored.
         """
         folder = self.root / name
         if not is_name(name) or not folder.is_dir():
@@ -161,17 +161,17 @@ class ModelRepository:
 
 
 def is_name(text: str) -> bool:
-    """Whether a model may be called so."""
+    """Whether a text is a valid name of a model."""
     return re.fullmatch(_NAME, text) is not None
 
 
 def is_version(text: str) -> bool:
-    """Whether a folder of this name is a version."""
+    """Whether the name of a folder is a version."""
     return re.fullmatch(_VERSION, text) is not None
 
 
 def require_place(manifest: Manifest, name: str, version: int, where: str) -> None:
-    """Raise SetupError unless a manifest is of the folder that it lies in."""
+    """Raise SetupError unless the manifest has the name and version of its folder."""
     if (manifest.name, manifest.version) != (name, version):
         raise SetupError(
             f"{where}: is of {manifest.name}@{manifest.version}, "
@@ -180,7 +180,7 @@ def require_place(manifest: Manifest, name: str, version: int, where: str) -> No
 
 
 def sha256_of(path: Path) -> str:
-    """Hash a file; a file that has not changed since is not read again.
+    """Hash a file; an unchanged file is read only once.
 
     Raises:
         OSError: it cannot be read.

@@ -1,4 +1,4 @@
-"""A model repository under an ``s3://bucket/prefix``, read through a folder of this machine."""
+"""A model repository at ``s3://bucket/prefix``, read through a local cache."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from podium.storage.folder_cache import FolderCache
 from podium.storage.s3 import S3Connection, bucket_and_key, store_errors
 
 Progress = Callable[[str, int, int], None]
-"""Called with ``name@version``, the bytes that are there and the bytes in all."""
+"""Called with ``name@version``, the bytes so far and the bytes in all."""
 
 _MAX_OBJECTS = 100_000
 _STALL_S = 30
@@ -34,18 +34,18 @@ _STALL_S = 30
 
 @dataclass(frozen=True, slots=True)
 class RemoteModel(StoredModel):
-    """A model of an object store; its weights are downloaded when they are asked for."""
+    """A model of an object store; its weights are downloaded on first use."""
 
     cache: ModelCache
     size: int
     download: Download
 
     def verified_weights(self) -> Path:
-        """The downloaded weights, as they are now; ``hold`` keeps them. Raises PodiumError."""
+        """The downloaded weights; only ``hold`` protects them. Raises PodiumError."""
         return self.hold().path
 
     def hold(self) -> HeldFile:
-        """Have the weights on this machine for as long as the result lives. Raises PodiumError."""
+        """Local weights, protected while the result lives. Raises PodiumError."""
         return self.cache.hold(self.manifest, self.size, self.download)
 
 
@@ -55,9 +55,9 @@ class S3Repository(ModelRepository):
     Args:
         uri: ``s3://bucket/prefix``.
         connection: Where the bucket is.
-        cache: Where downloads lie.
+        cache: Folder of the downloads.
         max_file_bytes: Larger weights are refused.
-        progress: Told of downloads.
+        progress: Called during downloads.
 
     Raises:
         InvalidInput: ``uri`` is malformed.
@@ -93,10 +93,10 @@ class S3Repository(ModelRepository):
         return sorted(version for _, version in self._list(self._key(name)))
 
     def load(self, name: str, version: int) -> StoredModel:
-        """Read the manifest of a folder; the weights are not touched.
+        """Read the manifest of a folder; the weights are not downloaded.
 
         Raises:
-            SetupError: it is wrong, or the weights are not there or too large.
+            SetupError: it is wrong, or the weights are missing or too large.
             NotFound, Forbidden, Unavailable: see ``store_errors``.
         """
         remote = self._remote(name, version, MANIFEST_FILE)
@@ -185,7 +185,7 @@ def open_repository(address: str | Path, settings: RepositorySettings) -> ModelR
 def s3_repository(
     uri: str, settings: RepositorySettings, cache: ModelCache, progress: Progress | None = None
 ) -> S3Repository:
-    """The repository at ``s3://bucket/prefix``, downloaded into ``cache``.
+    """The repository at ``s3://bucket/prefix``, with downloads in ``cache``.
 
     Raises:
         InvalidInput: the address is malformed.

@@ -11,7 +11,7 @@ from podium.storage.settings import S3Settings, Texts
 
 
 class RepositorySettings(S3Settings):
-    """Which models of a repository are served, and how those from ``s3://`` get here."""
+    """Which models of a repository are served, and how they are copied from ``s3://``."""
 
     word: ClassVar[str] = "MODELS"
 
@@ -38,5 +38,5 @@ class RepositorySettings(S3Settings):
 
 
 def is_s3(address: str | Path) -> bool:
-    """Whether the address of a repository is of an object store, not a folder."""
+    """Whether the address of a repository is an object store, not a folder."""
     return str(address).startswith("s3:")

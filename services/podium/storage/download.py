@@ -1,4 +1,4 @@
-"""Large files of object stores and web servers; a download that broke off continues."""
+"""Downloads large files from object stores and web servers; continues interrupted downloads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes that are there and the bytes in all."""
+"""Called with the bytes so far and the bytes in all."""
 
 _ATTEMPTS = 4
 _PAUSE_S = 0.25
@@ -33,7 +33,7 @@ _CHUNK_BYTES = 256 << 10
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file to download; ``uri`` is what messages call it."""
+    """A file to download; messages name it by ``uri``."""
 
     store: ObjectStore
     key: str
@@ -43,23 +43,23 @@ class RemoteFile:
 def download(
     remote: RemoteFile, target: Path, *, max_bytes: int, progress: Progress | None = None
 ) -> None:
-    """Write the whole file to ``target``, from where an earlier download left it.
+    """Download a file to ``target``; continues an earlier download.
 
-    A connection that breaks is made again while bytes still come. Whether the bytes of two
-    downloads belong together is for the caller to check, by their hash.
+    After a lost connection it reconnects, as long as there is progress. The caller has to check
+    the hash: the two parts may be of different files.
 
     Args:
-        remote: What to download.
-        target: Local file; what it holds is taken for the beginning of the remote one.
+        remote: The file to download.
+        target: Local file; its bytes are taken for the beginning of the remote file.
         max_bytes: Larger files are refused before anything is written.
-        progress: Told of every chunk.
+        progress: Called for every chunk.
 
     Raises:
         SetupError: the file is too large.
         NotFound, Forbidden: see ``store_errors``.
-        Unavailable: the connection broke several times without a new byte; ``target`` keeps what
-            has come.
-        OSError: it cannot be written; with ENOSPC before the first byte where that can be known.
+        Unavailable: several connections in a row broke without a new byte; ``target`` keeps the
+            bytes so far.
+        OSError: it cannot be written; ENOSPC is raised before the first byte if possible.
     """
     fruitless, begun = 0, None
     while True:

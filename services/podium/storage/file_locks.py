@@ -1,4 +1,4 @@
-"""Advisory locks between processes (flock): who downloads, and what is in use."""
+"""Advisory locks between processes (flock): one downloads; files in use are not removed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _log = logging.getLogger("podium.storage")
 
 
 class SharedLock:
-    """Holds a shared lock on a file until the object is gone; any number of them may.
+    """A shared lock on a file, held until the object is collected; there may be several.
 
     Raises:
-        FileNotFoundError: there is no such file, or it was removed while it was waited for.
+        FileNotFoundError: there is no such file, or it was removed during the wait.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,15 +31,15 @@ class SharedLock:
 
 @dataclass(frozen=True, slots=True)
 class HeldFile:
-    """A file that stays as it is, and where it is, while this object lives."""
+    """A file that is not changed, moved or removed while this object lives."""
 
     path: Path
-    keeper: object = None  # lets go of it when it is collected
+    keeper: object = None  # releases the file when it is collected
 
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold a file's only lock, once everybody else has let go; the file is made if missing."""
+    """Wait for the exclusive lock on a file and hold it; a missing file is created."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:

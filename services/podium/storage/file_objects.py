@@ -19,7 +19,7 @@ from podium.whole_files import partial_name
 _DESCRIPTORS = Path("/proc/self/fd")
 _NO_LINKS = os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | _NO_LINKS
-"""A pipe is not waited for."""
+"""Opening a pipe does not block."""
 
 _LINK_ERRORS = (errno.ELOOP, errno.ENOTDIR)
 
@@ -28,9 +28,9 @@ class FileObjects:
     """Regular files inside the roots, after symbolic links are resolved.
 
     Links are resolved once, to check where the address leads. The file is then opened from its
-    root downwards without following any, and read through that descriptor: what is opened is what
-    was checked, whatever happens to the names meanwhile. (Where there is no ``/proc``, outside
-    Linux, it is read by its name.)
+    root downwards without following links, and read through that descriptor: so the checked file
+    is read, even if names change meanwhile. (Without ``/proc``, outside Linux, it is read by its
+    name.)
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class FileObjects:
         self._path(uri, write=write)
 
     def fetch(self, uri: str) -> HeldFile:
-        """A regular file that is not too large, open."""
+        """Open a regular file. Raises NotFound, Forbidden, TooLarge or InvalidInput."""
         root, path = self._path(uri, write=False)
         try:
             descriptor = _open(root, path)
@@ -84,7 +84,7 @@ class FileObjects:
         return target.as_uri()
 
     def _path(self, uri: str, *, write: bool) -> tuple[Path, Path]:
-        """The root that allows an address, and where it leads."""
+        """The root that allows an address, and the resolved path."""
         try:
             parts = urlsplit(uri)
         except ValueError:
@@ -124,12 +124,12 @@ def _folder(root: Path, folder: Path, *, create: bool = False) -> Iterator[int]:
     """Open a folder at or below a root, following no links below it.
 
     Args:
-        root: Opened as it is.
-        folder: The root or below it.
-        create: Whether to make the folders that are missing.
+        root: A link here is followed.
+        folder: The root or a folder below it.
+        create: Whether to create missing folders.
 
     Raises:
-        OSError: ELOOP or ENOTDIR where a link is in the way.
+        OSError: ELOOP or ENOTDIR if a part of the path is a link.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     if create:
@@ -149,7 +149,7 @@ def _folder(root: Path, folder: Path, *, create: bool = False) -> Iterator[int]:
 
 
 def _copy(source: Path, name: str, folder: int) -> None:
-    """Copy a file into an open folder; it is there whole or not at all."""
+    """Copy a file into an open folder; it appears complete or not at all."""
     partial = partial_name()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS
     descriptor = os.open(partial, flags, 0o666, dir_fd=folder)

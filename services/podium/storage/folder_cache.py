@@ -1,4 +1,4 @@
-"""A folder of downloads that never holds more than a fixed number of bytes; processes share it."""
+"""A folder of downloads with a limit of bytes, shared by processes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LOCK_FILE = ".lock"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One download: a file, or a folder with a file that stands for it."""
+    """One download: a file, or a folder with a marker file."""
 
     path: Path
-    marker: Path  # locked while somebody uses the download; its time is that of the last use
+    marker: Path  # locked while the download is in use; its time is that of the last use
 
     @property
     def size_bytes(self) -> int:
-        """What it takes; 0 when it has just gone."""
+        """Bytes on the disk; 0 if it was just removed."""
         try:
             files = [self.path] if self.path.is_file() else list(self.path.iterdir())
             return sum(file.stat().st_size for file in files)
@@ -32,19 +32,19 @@ class Entry:
 
     @property
     def used_ns(self) -> int:
-        """When it was last used; 0 for what is only half there."""
+        """Time of the last use; 0 for an unfinished download."""
         try:
             return self.marker.stat().st_mtime_ns
         except FileNotFoundError:
             return 0
 
     def remove_unless_used(self) -> bool:
-        """Remove it, unless somebody holds it; whether it is gone."""
+        """Remove it unless it is in use; returns whether it was removed."""
         try:
             with unused(self.marker) as free:
                 if not free:
                     return False
-                self.marker.unlink()  # from here on nobody can hold it
+                self.marker.unlink()  # from here on no process can hold it
         except FileNotFoundError:
             pass
         shutil.rmtree(self.path, ignore_errors=True)
@@ -53,12 +53,12 @@ class Entry:
 
 
 class FolderCache:
-    """Downloads under a byte cap; those used least recently go first, and those in use stay.
+    """Downloads under a byte limit; the least recently used are removed, those in use stay.
 
     Args:
-        folder: Where they lie; made when it is needed, readable by its owner only.
-        max_bytes: The cap.
-        entries: Finds what is there; nothing else below the folder is ever removed.
+        folder: Folder of the downloads; created when needed, readable only by its owner.
+        max_bytes: The limit.
+        entries: Lists the downloads; nothing else below the folder is ever removed.
     """
 
     def __init__(
@@ -69,19 +69,19 @@ class FolderCache:
         self._entries = entries
 
     def lock(self) -> AbstractContextManager[None]:
-        """Hold off everybody else who makes room. Raises OSError."""
+        """The lock of the cache, for ``make_room``. Raises OSError."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return exclusive(self.folder / LOCK_FILE)
 
     def make_room(self, size: int, *, besides: Path | None = None) -> bool:
-        """Remove what nobody uses until ``size`` more bytes fit; to be called under the lock.
+        """Remove unused downloads until ``size`` more bytes fit; call it with the lock held.
 
         Args:
-            size: Bytes that will be needed, for ``besides`` with what it has already.
-            besides: A download that does not count and is not removed.
+            size: Bytes needed; with ``besides``, the whole size of that download.
+            besides: An unfinished download that is not counted and not removed.
 
         Returns:
-            Whether they fit now; if not, what is left is in use.
+            Whether they fit now; if not, the remaining downloads are in use.
         """
         entries = [entry for entry in self._entries(self.folder) if entry.path != besides]
         sizes = {entry: entry.size_bytes for entry in entries}
@@ -93,7 +93,7 @@ class FolderCache:
 
 
 def hold(path: Path, marker: Path | None = None) -> HeldFile | None:
-    """Keep a download from being removed and mark it as used now; None when it is not there."""
+    """Protect a download from removal and mark it as used now; None if it is missing."""
     marker = marker or path
     try:
         lock = SharedLock(marker)

@@ -1,4 +1,4 @@
-"""Downloaded objects: files whose names say which object and version they are."""
+"""A cache of downloaded objects: files named by object and version."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _RETRY_AFTER_S = 30.0
 
 
 class ObjectCache:
-    """Objects under a byte cap.
+    """Objects under a byte limit.
 
     Args:
-        folder: Where they lie.
-        max_bytes: Cap on the sum of their sizes.
+        folder: Folder of the objects.
+        max_bytes: Limit of the sum of their sizes.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -30,11 +30,11 @@ class ObjectCache:
         return hold(self._cache.folder / name)
 
     def put(self, name: str, chunks: Iterable[bytes], size: int) -> HeldFile:
-        """Write an object of ``size`` bytes; readers see all of it or nothing.
+        """Write an object of ``size`` bytes; readers see it complete or not at all.
 
         Raises:
             Overloaded: the cache is full of objects that are in use.
-            TooLarge: more than ``size`` bytes came.
+            TooLarge: the object has more than ``size`` bytes.
         """
         partial = self._cache.folder / partial_name()
         path = self._cache.folder / name
@@ -45,8 +45,8 @@ class ObjectCache:
                     retry_after_s=_RETRY_AFTER_S,
                 )
             partial.touch(0o600)
-            lock = SharedLock(partial)  # one of a process that has died can be removed
-            os.truncate(partial, size)  # counts against the cap from now on
+            lock = SharedLock(partial)  # if this process dies, others can remove the file
+            os.truncate(partial, size)  # counts against the limit from now on
         try:
             with partial.open("r+b") as file:
                 for chunk in chunks:

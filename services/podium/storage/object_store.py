@@ -22,7 +22,7 @@ from podium.storage.s3_objects import S3Objects
 from podium.storage.settings import ObjectStoreSettings
 
 _MAX_URI_CHARACTERS = 8192
-"""Twice what a path may have on Linux, for percent-encoded ones."""
+"""Twice the longest path on Linux, because of percent encoding."""
 
 
 class _Objects(Protocol):
@@ -56,7 +56,7 @@ class ObjectStore:
         )
 
     def check(self, uri: str, *, write: bool = False) -> None:
-        """Say whether ``uri`` may be read (or written), without asking for the object.
+        """Check that ``uri`` may be read (or written); the object itself is not accessed.
 
         Raises:
             InvalidInput: ``uri`` is malformed.
@@ -65,7 +65,7 @@ class ObjectStore:
         self._objects(uri).check(uri, write=write)
 
     async def fetch(self, uri: str) -> HeldFile:
-        """Bring an object to this machine; it stays while the result lives.
+        """Get a local copy of an object; it is kept while the result lives.
 
         Raises:
             InvalidInput, Forbidden: see ``check``; or it is not a regular file.
@@ -79,7 +79,7 @@ class ObjectStore:
             return await asyncio.to_thread(objects.fetch, uri)
 
     async def publish(self, files: Mapping[str, Path], prefix: str) -> dict[str, str]:
-        """Write local files below ``prefix``; each appears whole or not at all.
+        """Write local files below ``prefix``; each appears complete or not at all.
 
         Args:
             files: Name below the prefix (``overlay.mp4``, ``frames/0001.png``) -> local file.

@@ -1,6 +1,6 @@
-"""S3 and stores that speak its protocol: addresses, connections, errors.
+"""S3 and compatible stores: addresses, connections, errors.
 
-Credentials are found the way the AWS tools find them: environment, web identity, instance role.
+Credentials are found as by the AWS tools: environment, web identity, instance role.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class S3Connection:
         endpoint: Base URL of an S3-compatible store; None: AWS.
         region: Region of the buckets.
         allow_http: Whether the endpoint may be plain HTTP.
-        stall_s: A response that brings nothing for this long has failed; None: five minutes for
-            all of it. Not for uploads: the answer to a long one comes late.
+        stall_s: A response without new bytes for this long fails; None: five minutes for the whole
+            response. Not for uploads: the answer to a long upload comes late.
     """
 
     endpoint: str | None = None
@@ -44,7 +44,7 @@ class S3Connection:
     _buckets: dict[str, S3Store] = field(default_factory=dict, repr=False, compare=False)
 
     def bucket(self, name: str) -> S3Store:
-        """The store of one bucket; nothing is asked of it yet."""
+        """The store of one bucket; makes no request."""
         if name not in self._buckets:
             config: S3Config = {"region": self.region}
             if self.endpoint:
@@ -66,10 +66,10 @@ class S3Connection:
 
 
 def bucket_and_key(uri: str, *, named: str = "uri") -> tuple[str, str]:
-    """Take ``s3://bucket/folder/name`` apart; the key may be empty and ends in no slash.
+    """Split ``s3://bucket/folder/name``; the key may be empty and does not end in a slash.
 
     Raises:
-        InvalidInput: it is malformed; ``named`` leads the message.
+        InvalidInput: it is malformed; the message begins with ``named``.
     """
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
@@ -81,12 +81,12 @@ def bucket_and_key(uri: str, *, named: str = "uri") -> tuple[str, str]:
 
 @contextmanager
 def store_errors(uri: str, *, named: str = "uri") -> Iterator[None]:
-    """Turn what obstore raises into errors of Podium; ``named`` leads the messages.
+    """Turn obstore's exceptions into Podium's; messages begin with ``named``.
 
     Raises:
-        NotFound: there is no such object, or no such bucket.
+        NotFound: there is no such object or bucket.
         Forbidden: the store refuses the credentials.
-        Unavailable: it does not answer.
+        Unavailable: the store does not answer.
     """
     try:
         yield
@@ -97,6 +97,6 @@ def store_errors(uri: str, *, named: str = "uri") -> Iterator[None]:
             f"{named}: the object store refuses the credentials of this service"
         ) from None
     except BaseError as error:
-        if "NoSuchBucket" in str(error):  # the protocol's code; a listing has no better sign
+        if "NoSuchBucket" in str(error):  # the protocol's code; listings raise no better error
             raise NotFound(f"{named}: there is no bucket of {uri}") from None
         raise Unavailable(f"{named}: the object store does not answer; try again") from error

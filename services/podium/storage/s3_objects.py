@@ -16,7 +16,7 @@ from podium.storage.s3 import S3Connection, bucket_and_key, store_errors
 
 
 class S3Objects:
-    """Objects of S3 or of a store that speaks its protocol, read through a local cache."""
+    """Objects of S3 or of a compatible store, read through a local cache."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class S3Objects:
             )
 
     def fetch(self, uri: str) -> HeldFile:
-        """The local copy of an object; downloaded unless this version is in the cache."""
+        """A local copy of an object; it is downloaded unless this version is in the cache."""
         self.check(uri, write=False)
         bucket, key = bucket_and_key(uri)
         store = self._connection.bucket(bucket)
@@ -59,7 +59,7 @@ class S3Objects:
             cached = self._cache.get(name)
             if cached is not None:
                 return cached
-            # A version that replaces this one meanwhile fails the condition, not the checksum.
+            # If the object is replaced meanwhile, this condition fails, not the checksum.
             found = obstore.get(store, key, options={"if_match": facts["e_tag"]})
             stream = found.stream(min_chunk_size=1 << 20)
             return self._cache.put(name, stream, size)

@@ -1,4 +1,4 @@
-"""Settings about objects: where stores are, what may be read and written."""
+"""Settings of objects: where stores are, what may be read and written."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Paths = Annotated[tuple[Path, ...], BeforeValidator(_folders)]
 
 
 class S3Settings(Group):
-    """How S3, or a store that speaks its protocol, is reached."""
+    """How to reach S3 or a compatible store."""
 
     s3_endpoint: str | None = None
     """Base URL of an S3-compatible store; unset: AWS."""
@@ -45,7 +45,7 @@ class S3Settings(Group):
     """Whether the endpoint may be plain HTTP."""
 
     def connection(self, *, stall_s: float | None = None) -> S3Connection:
-        """A connection to it; see ``S3Connection``."""
+        """Make the connection; see ``S3Connection``."""
         return S3Connection(self.s3_endpoint, self.s3_region, self.s3_allow_http, stall_s=stall_s)
 
 

@@ -18,11 +18,11 @@ def web_file(url: str, mirror: str | None = None) -> RemoteFile:
 
     Args:
         url: Its address.
-        mirror: Base address of a server that has the files of all addresses under their last
-            part, ``https://`` or, on this machine, ``http://``; None: ``url`` itself.
+        mirror: Base address of a server that has the file under the last part of ``url``:
+            ``https://`` or, on this machine, ``http://``; None: ``url`` itself is used.
 
     Raises:
-        InvalidInput: the mirror is no such address.
+        InvalidInput: the mirror is not such an address.
     """
     if mirror is not None:
         url = f"{mirror.rstrip('/')}/{url.rpartition('/')[2]}"

@@ -1,1 +1,1 @@
-"""Published weights: where they are, how they are pulled and converted."""
+"""Downloads published weights and converts them."""

@@ -1,8 +1,8 @@
-"""How much arithmetic a network asks for, counted from its ONNX graph.
+"""Counts the floating-point operations of a network from its ONNX graph.
 
-Convolutions, transposed convolutions and matrix products, a multiplication and an addition as two
-operations. Activations, normalisations and resizing are left out, as is usual: they are a few per
-cent of the operations. Papers often give half the number, multiply-accumulates.
+Convolutions, transposed convolutions and matrix products are counted; a multiplication and an
+addition are two operations. Activations, normalisations and resizing are left out, as is usual:
+they are a few per cent. Papers often give half the number, multiply-accumulates.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def flops_per_row(weights: Path) -> int:
     """Floating-point operations for one row of the batch.
 
     Raises:
-        SetupError: the file is no ONNX graph, or a shape in it depends on the data.
+        SetupError: the file is not an ONNX graph, or a shape depends on the data.
     """
     try:
         model = onnx.load(weights)
         _set_rows(model, 1)
         model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-    except Exception as error:  # protobuf's and onnx's errors share no base but Exception
+    except Exception as error:  # protobuf's and onnx's errors have no other common base
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SetupError(f"{weights}: its arithmetic cannot be counted: {reason}") from error
     graph = model.graph
@@ -52,7 +52,7 @@ def flops_per_row(weights: Path) -> int:
 
 
 def _set_rows(model: ModelProto, rows: int) -> None:
-    """Make the batch dimension a number and forget what followed from its name."""
+    """Set the batch dimension to a number and drop the shapes inferred from its name."""
     batch = model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
     for value in (*model.graph.input, *model.graph.output):
         for size in value.type.tensor_type.shape.dim:

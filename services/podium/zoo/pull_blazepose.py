@@ -31,16 +31,16 @@ from podium.zoo.wheel import (
 )
 
 Progress = Callable[[str, int, int], None]
-"""Called with the step that begins, the steps done and the steps in all."""
+"""Called with the name of the next step, the number of steps done and the number in all."""
 
 LICENSE_FILE = "LICENSE.mediapipe"
 ORIGINAL_FILE = "model.tflite"
-"""What the ONNX file was converted from, kept so that parity can be checked at any time."""
+"""The file before conversion, kept so that the ONNX file can be compared with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Recipe:
-    """How a TFLite file of the wheel becomes a model of the repository."""
+    """How to make a model of the repository from a TFLite file of the wheel."""
 
     member: Member
     manifest: Manifest  # with an empty hash, filled in once the weights exist
@@ -102,22 +102,22 @@ _RECIPES = (
 def pull_blazepose(
     repository: Path, *, wheel: Path | None = None, progress: Progress | None = None
 ) -> list[Path]:
-    """Make sure that the BlazePose detector and landmark model are in a repository.
+    """Put the BlazePose detector and landmark model into a repository.
 
-    Models that are there and undamaged are left alone, without a download. A folder that differs
-    from what this version of Podium writes is replaced: to change a default model, copy it to a
-    name or version of your own.
+    Undamaged models are kept, and nothing is downloaded. A folder that differs from the files
+    that this version of Podium writes is replaced: to change a default model, copy it to a name
+    or version of your own.
 
     Args:
-        repository: Directory of the repository, created if need be.
-        wheel: Take this file instead of downloading it.
-        progress: Told of every step.
+        repository: Directory of the repository, created if it is missing.
+        wheel: Use this file instead of downloading it.
+        progress: Called at every step.
 
     Returns:
         The folders of the models.
 
     Raises:
-        SetupError: one line that says what failed and what to do.
+        SetupError: the message says in one line what failed and what to do.
     """
     report = progress or (lambda step, done, total: None)
     folders = [_folder(repository, recipe) for recipe in _RECIPES]

@@ -22,17 +22,17 @@ from podium.whole_files import publish_folder
 
 MAX_BYTES = 1 << 30
 DOWNLOADS = ".downloads"
-"""Folder of the repository for checkpoints and for what is half downloaded."""
+"""Folder of the repository for checkpoints and unfinished downloads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a pull has left.
+    """The result of a pull.
 
     Args:
         path: The folder of the model, or the checkpoint.
-        sha256: Of the weights.
-        checked: Whether a published hash, or its first digits, has been compared with it.
+        sha256: Hash of the weights.
+        checked: Whether it was compared with a published hash, or with its first digits.
     """
 
     path: Path
@@ -47,24 +47,24 @@ def pull_model(
     mirror: str | None = None,
     progress: Progress | None = None,
 ) -> Pulled:
-    """Make sure that a network is in a repository, ready to serve.
+    """Put a network into a repository, ready to serve.
 
-    A version 1 that is there and undamaged is left alone, whatever its manifest says of
-    thresholds; nothing is downloaded then. One that is damaged is replaced.
+    An undamaged version 1 is kept, even if its manifest was edited, and nothing is downloaded. A
+    damaged one is replaced.
 
     Args:
-        network: One that has ``onnx``.
-        repository: Directory of the repository, created if need be.
-        mirror: Base address that is used instead of the authors', see ``web_file``.
-        progress: Told of the bytes.
+        network: A network with ``onnx``.
+        repository: Directory of the repository, created if it is missing.
+        mirror: Base address to use instead of the authors', see ``web_file``.
+        progress: Called with the bytes so far.
 
     Raises:
-        SetupError: a hash is wrong, version 1 is somebody else's, the disk is full, or the folder
+        SetupError: a hash is wrong, version 1 holds other weights, the disk is full, or the folder
             cannot be written.
         PodiumError: see ``download``.
     """
-    assert network.onnx is not None  # noqa: S101 - the caller has looked
-    assert network.manifest is not None  # noqa: S101 - goes with it
+    assert network.onnx is not None  # noqa: S101 - the caller has checked
+    assert network.manifest is not None  # noqa: S101 - networks with onnx have one
     file, manifest = network.onnx, network.manifest
     there = _intact(repository, manifest, file)
     if there is not None:
@@ -100,11 +100,11 @@ def pull_checkpoint(
     mirror: str | None = None,
     progress: Progress | None = None,
 ) -> Pulled:
-    """Make sure that a network's checkpoint is beside a repository, to be exported.
+    """Download a network's checkpoint into a folder of the repository, for export.
 
-    Args and errors are those of ``pull_model``; the network has ``checkpoint``.
+    Arguments and errors are those of ``pull_model``; the network has ``checkpoint``.
     """
-    assert network.checkpoint is not None  # noqa: S101 - the caller has looked
+    assert network.checkpoint is not None  # noqa: S101 - the caller has checked
     file = network.checkpoint
     target = repository / DOWNLOADS / file.name
     record = target.with_name(f"{file.name}.sha256")  # as sha256sum writes it
@@ -129,14 +129,14 @@ def _fetch(
     progress: Progress | None,
     finish: Callable[[Path], Pulled],
 ) -> Pulled:
-    """Download a file and hand it on; what is wrong or does not fit on the disk is removed."""
+    """Download a file and call ``finish``; removes it if it is wrong or the disk is full."""
     remote = web_file(file.url, mirror)
     partial = repository / DOWNLOADS / f"{file.name}.partial"
     try:
         partial.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(partial.parent / ".lock"):
             if not file.sha256:
-                partial.unlink(missing_ok=True)  # no hash would tell that two halves differ
+                partial.unlink(missing_ok=True)  # without a hash, mixed parts would go unnoticed
             resumed = partial.exists()
             while True:
                 try:
@@ -146,7 +146,7 @@ def _fetch(
                     partial.unlink(missing_ok=True)
                     if not resumed:
                         raise
-                    resumed = False  # the first half was of another file
+                    resumed = False  # the earlier part was of another file
     except OSError as error:
         partial.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -155,7 +155,7 @@ def _fetch(
 
 
 def _intact(repository: Path, manifest: Manifest, file: PublishedFile) -> Pulled | None:
-    """What is there already; None where that is nothing, or damaged."""
+    """The model in the repository; None if it is missing or damaged."""
     reference = f"{manifest.name}@{manifest.version}"
     try:
         stored = ModelRepository(repository).resolve(reference)
@@ -172,7 +172,7 @@ def _intact(repository: Path, manifest: Manifest, file: PublishedFile) -> Pulled
 
 
 def _checked(path: Path, file: PublishedFile) -> str:
-    """The hash of a file, which is the published one as far as that is known."""
+    """The hash of a file. Raises WrongBytes if it is not the published one."""
     digest = sha256_of(path)
     if not digest.startswith(file.sha256):
         raise WrongBytes(
@@ -183,14 +183,14 @@ def _checked(path: Path, file: PublishedFile) -> str:
 
 
 def _extract(archive: Path, member: str, target: Path) -> None:
-    """Write the one file called ``member``, in whatever folder of the archive, to ``target``."""
+    """Write the only file named ``member``, in any folder of the archive, to ``target``."""
     try:
         with zipfile.ZipFile(archive) as opened:
             found = [i for i in opened.infolist() if PurePosixPath(i.filename).name == member]
             if len(found) != 1:
                 raise WrongBytes(f"{archive.name}: holds {len(found)} files {member}, not one")
             with opened.open(found[0]) as source, target.open("wb") as file:
-                while chunk := source.read(1 << 20):  # whatever size the directory declares
+                while chunk := source.read(1 << 20):  # the declared size is not trusted
                     if file.tell() + len(chunk) > MAX_BYTES:
                         raise WrongBytes(f"{archive.name}: {member} is over {MAX_BYTES} bytes")
                     file.write(chunk)

@@ -1,11 +1,10 @@
 """INT8 copies of networks for processors: static quantisation of an ONNX graph.
 
-Convolutions and matrix products get INT8 weights with a scale per output channel and UINT8
-activations, whose ranges are those seen in calibration. FP32 stay the first and the last of them,
-the usual exception, since raw pixels and final figures need more than 256 levels; and depthwise
-convolutions, whose few weights per channel lose most and gain nothing. Source: Jacob et al.,
-"Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
-2018.
+Convolutions and matrix products get INT8 weights with a scale per output channel, and UINT8
+activations with ranges from calibration. The first and the last of them stay FP32, as is usual,
+since raw pixels and final values need more than 256 levels; so do depthwise convolutions, whose few
+weights per channel would lose most and gain nothing. Source: Jacob et al., "Quantization and
+Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018.
 """
 
 from __future__ import annotations
@@ -49,11 +48,11 @@ class _Rows(quantization.CalibrationDataReader):  # type: ignore[misc]  # it has
 
 
 def quantize(weights: Path, calls: Iterable[Feeds]) -> ModelProto:
-    """Make the INT8 copy of a network; its inputs and outputs stay as they are.
+    """Make the INT8 copy of a network; its inputs and outputs do not change.
 
     Args:
         weights: The FP32 graph.
-        calls: What its adapter feeds it for the calibration pictures.
+        calls: The feeds of its adapter for the calibration pictures.
 
     Raises:
         SetupError: the graph cannot be quantised.
@@ -76,13 +75,13 @@ def quantize(weights: Path, calls: Iterable[Feeds]) -> ModelProto:
                 nodes_to_exclude=sorted(_kept_in_fp32(model)),
             )
             return onnx.load(target)
-        except Exception as error:  # the quantiser's errors share no base but Exception
+        except Exception as error:  # the quantiser's errors have no other common base
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise SetupError(f"{weights}: cannot be quantised: {reason}") from error
 
 
 def _upgraded(model: ModelProto) -> ModelProto:
-    """The same graph with an operator set that knows scales per channel, and names for all."""
+    """The graph with an operator set that has scales per channel, and with all nodes named."""
     versions = {opset.domain: opset.version for opset in model.opset_import}
     if versions.get("", 0) < _MIN_OPSET:
         model = version_converter.convert_version(model, _OPSET)
@@ -92,7 +91,7 @@ def _upgraded(model: ModelProto) -> ModelProto:
 
 
 def _fold_constants(path: Path) -> None:
-    """Make weights that the graph computes, such as those stored in FP16, plain constants."""
+    """Replace weights that the graph computes, such as from FP16, by constants."""
     settings = ort.SessionOptions()
     settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     settings.optimized_model_filepath = str(path)
@@ -100,7 +99,7 @@ def _fold_constants(path: Path) -> None:
 
 
 def _kept_in_fp32(model: ModelProto) -> set[str]:
-    """Names of what stays as it is: up to the first product, from the last ones, and depthwise."""
+    """Names of the nodes that stay FP32: to the first product, from the last ones, depthwise."""
     nodes = list(model.graph.node)
     makers = {name: [node] for node in nodes for name in node.output}
     users: dict[str, list[NodeProto]] = {}
@@ -115,7 +114,7 @@ def _kept_in_fp32(model: ModelProto) -> set[str]:
 def _until_product(
     tensors: list[str], neighbours: dict[str, list[NodeProto]], *, forward: bool
 ) -> set[str]:
-    """Names of the nodes on the way from these tensors to the next products, them included."""
+    """Names of the nodes from these tensors to the next products, including those."""
     found: set[str] = set()
     while tensors:
         for node in neighbours.get(tensors.pop(), ()):
@@ -132,7 +131,7 @@ def _is_depthwise(node: NodeProto) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the quantiser says of its own internals off the screen."""
+    """Suppress the quantiser's output about its internals."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -17,9 +17,10 @@ from podium.types import Int64
 
 
 def operator_names(schema: type) -> dict[int, str]:
-    """Code -> name, of the schema's class of operators.
+    """Code -> name, from the schema's class of operators.
 
-    Python adds attributes of its own to classes, numbers among them: ``__firstlineno__`` from 3.13.
+    Python's own attributes of the class are left out; some are numbers, such as
+    ``__firstlineno__`` since 3.13.
     """
     return {code: name for name, code in vars(schema).items() if not name.startswith("_")}
 
@@ -53,7 +54,7 @@ class Operator(NamedTuple):
 
 
 class TfliteGraph:
-    """The only subgraph of a TFLite model; tensors are known by their numbers."""
+    """The only subgraph of a TFLite model; tensors are identified by numbers."""
 
     def __init__(self, model: bytes) -> None:
         self._model = tflite.Model.GetRootAsModel(model, 0)
@@ -71,7 +72,7 @@ class TfliteGraph:
         return [int(n) for n in tensor.ShapeAsNumpy()] if tensor.ShapeLength() else []
 
     def live_operators(self, wanted: set[int]) -> list[Operator]:
-        """The operators that the wanted tensors depend on, in order."""
+        """The operators on which the wanted tensors depend, in order."""
         needed = set(wanted)
         live = []
         for k in reversed(range(self._graph.OperatorsLength())):

@@ -1,12 +1,11 @@
 """TFLite -> ONNX for the default models: float graphs of the twelve operators that they use.
 
-The whole graph runs channels-first, the layout that ONNX convolutions have: a rank-4 tensor is
-NHWC in TFLite and NCHW here, and is transposed only at the input, before a reshape, and at a
-rank-4 output. The batch dimension is dynamic. Weights stay float16 with a Cast, which engines fold
-when they load the graph.
+The whole graph is channels-first, as ONNX convolutions are: a rank-4 tensor is NHWC in TFLite and
+NCHW here, and is transposed only at the input, before a reshape, and at a rank-4 output. The batch
+dimension is dynamic. Weights stay float16 with a Cast, which engines fold when they load the graph.
 
-The input becomes uint8 NHWC and is normalised inside the graph, so that a model takes the bytes
-that travel between services and any ONNX server can stand in for ours.
+The input becomes uint8 NHWC and is normalised inside the graph, so that a model takes the images
+that the services exchange, and any ONNX server can serve it.
 
 Source: the operator definitions of the TFLite schema and of ONNX opset 13.
 """
@@ -39,14 +38,14 @@ def convert(
 
     Args:
         model: The TFLite file.
-        outputs: TFLite output -> ONNX output. What only other outputs need is left out.
+        outputs: TFLite output -> ONNX output. Nodes that only other outputs need are left out.
         scale: The network sees ``images * scale + offset``.
         offset: See ``scale``.
         name: Name of the ONNX graph.
 
     Returns:
-        An ONNX file with the input ``images`` UINT8[N, H, W, C] and the named outputs, each with
-        the layout that it has in TFLite.
+        An ONNX file with the input ``images`` UINT8[N, H, W, C] and the named outputs, in TFLite's
+        layout.
 
     Raises:
         SetupError: the model has an operator, a type or an option that this converter lacks.
@@ -237,7 +236,7 @@ class _Converter:
         self._activated(op, "Concat", [f"t{number}" for number in op.inputs], axis=axis)
 
     def _constant_copy(self, op: Operator) -> None:
-        """DEQUANTIZE (from float16) and DENSIFY of a constant: its value, widened when used."""
+        """Replace DEQUANTIZE (from float16) or DENSIFY of a constant by its value."""
         value = self.source.constant(op.inputs[0])
         if value is None:
             raise SetupError(f"the converter has {op.kind} of constants only")

@@ -1,4 +1,4 @@
-"""The one pinned wheel that the default models come from: fetch it, check it, open it."""
+"""Downloads, checks and opens the pinned wheel that has the default models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOCAL_WHEEL = "Or fetch the wheel elsewhere and run `podium models pull blazepo
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file inside the wheel; later wheels of the package do not carry the models."""
+    """A file inside the wheel; later wheels of the package do not have the models."""
 
     path: str
     sha256: str
@@ -43,7 +43,7 @@ LICENSE = Member(
 
 
 def download(folder: Path) -> Path:
-    """Download the wheel with pip, the same bytes on every platform.
+    """Download the wheel with pip; it is the same file for every platform.
 
     Args:
         folder: An existing directory for it.
@@ -52,7 +52,7 @@ def download(folder: Path) -> Path:
         The wheel, not yet checked.
 
     Raises:
-        SetupError: pip is missing, the network is, or the package index no longer has the wheel.
+        SetupError: there is no pip or no network, or the package index no longer has the wheel.
     """
     command = [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"),
@@ -134,7 +134,7 @@ def read_members(wheel: Path, members: tuple[Member, ...]) -> list[bytes]:
 
 def _read_member(archive: zipfile.ZipFile, member: Member) -> bytes:
     with archive.open(member.path) as file:
-        data = file.read(_MAX_MEMBER_BYTES + 1)  # whatever size the directory declares
+        data = file.read(_MAX_MEMBER_BYTES + 1)  # the declared size is not trusted
     if hashlib.sha256(data).hexdigest() != member.sha256:
         raise SetupError(f"{member.path}: its sha256 is not the pinned one; fetch the wheel again")
     return data

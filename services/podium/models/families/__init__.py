@@ -1,1 +1,1 @@
-"""One adapter per model family: tensors of the network to what the stage promises."""
+"""One adapter per model family, from the network's tensors to those of the stage."""

@@ -1,4 +1,4 @@
-"""Activations that networks leave to their post-processing."""
+"""Activations that are not part of the networks."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """BlazePose person detector: letterboxed images -> one aligned region per person.
 
-The network finds faces and, from each, the middle of the hips and a point on the circle around
-the whole body; the direction from the one to the other gives the person's rotation. It is made
-for one or few large persons. Source: Bazarevsky et al., "BlazePose", 2020, and the weights.
+The network finds faces and, for each, the middle of the hips and a point on the circle around the
+whole body; the direction from the first to the second gives the person's rotation. It is made for
+one or a few large persons. Source: Bazarevsky et al., "BlazePose", 2020, and the weights.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ _NETWORK_OUTPUTS = (
 class BlazePoseDetector:
     """Adapter: ``images`` -> ``boxes``, ``scores``, ``image_index``, ``rois``.
 
-    Rows are ordered by image, and within an image by descending score. Pixels are those of the
-    image that ``image_index`` names:
+    Rows are ordered by image, and within an image by descending score. Boxes and regions are in
+    pixels of the image that ``image_index`` names:
 
     boxes: (K, 4) xyxy, the square around the body circle. A standing person is narrower, and the
-        square may reach past the image. (The box that the network itself gives is the face.)
+        square may extend beyond the image. (The network's own box is the face.)
     scores: (K,) 0-1.
     image_index: (K,) row of ``images``.
-    rois: (K, 5) cx, cy, w, h, rotation. The square that BlazePose landmark models want: centred
-        on the hips, 1.25 times the body circle wide, turned with the person. The rotation is in
-        radians, clockwise as seen, 0 for a person who stands upright.
+    rois: (K, 5) cx, cy, w, h, rotation. The square that BlazePose landmark models need: centred
+        on the hips, 1.25 times as wide as the body circle, rotated with the person. The rotation
+        is in radians, clockwise on screen, 0 for a person who stands upright.
 
     Raises:
         SetupError: the weights are not of this family.
@@ -65,7 +65,7 @@ class BlazePoseDetector:
         self.facts = detector_facts(manifest)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        raw = self._session.run({"images": inputs["images"]})  # normalises inside the graph
+        raw = self._session.run({"images": inputs["images"]})  # the graph normalises
         return self.postprocess(raw["regressors"], raw["logits"])
 
     def postprocess(self, regressors: Float32, logits: Float32) -> dict[str, NDArray[Any]]:
@@ -74,7 +74,7 @@ class BlazePoseDetector:
         image, anchor = np.nonzero(scores >= self._min_score)  # (C,) candidates of all images
         scores = scores[image, anchor]
         raw = regressors[image, anchor].reshape(-1, _VALUES // 2, 2)  # (C, 6, 2) x, y in pixels
-        points = raw + self._anchors[anchor, None]  # row 1 is a size, not a place
+        points = raw + self._anchors[anchor, None]  # row 1 is a size, not a point
         center, half = points[:, 0], raw[:, 1] / 2
         faces = np.concatenate([center - half, center + half], axis=1)
         hips_and_circle = points[:, 2:4].reshape(-1, 4)

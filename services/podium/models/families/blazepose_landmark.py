@@ -1,8 +1,8 @@
 """BlazePose landmark model: person crops -> 33 key points, in the crop and in metres.
 
 One network gives both, so the same weights serve ``pose2d`` and ``pose3d``. Key points are
-regressed and then moved to the centroid of their heat map around that place. Sources:
-Bazarevsky et al., "BlazePose", 2020; Grishchenko et al., "BlazePose GHUM Holistic", 2022.
+regressed and then moved to the nearby centroid of their heat map. Sources: Bazarevsky et al.,
+"BlazePose", 2020; Grishchenko et al., "BlazePose GHUM Holistic", 2022.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from podium.wire import TensorSpec
 SIZE_PX = 256
 JOINTS = 33
 
-_POINTS = 39  # the network adds 6; the first two align a crop
+_POINTS = 39  # 33 key points and 6 more; the first two of those align a crop
 _ALIGNED = JOINTS + 2
 _CELLS = 64  # side of a heat map
 _PX_PER_CELL = np.float32(SIZE_PX / _CELLS)
-_STEPS = np.arange(-4, 5, dtype=np.int32)  # to the cells around the regressed place that count
+_STEPS = np.arange(-4, 5, dtype=np.int32)  # offsets of the cells around the regressed point
 _SUMS = np.stack(
     [np.ones(_STEPS.size**2), np.tile(_STEPS, _STEPS.size), np.repeat(_STEPS, _STEPS.size)], axis=1
-).astype(np.float32)  # (81, 3): what gives the sums of 1, x and y over the window
+).astype(np.float32)  # (81, 3): weights for the sums of 1, x and y over the window
 _INPUT = TensorSpec("images", "UINT8", (-1, SIZE_PX, SIZE_PX, 3))
 _NETWORK_OUTPUTS = (
     TensorSpec("landmarks", "FP32", (-1, _POINTS * 5)),  # x, y, z in crop pixels, two logits
@@ -50,7 +50,7 @@ class _Estimates(NamedTuple):
 
 
 class _Landmarks:
-    """What the two adapters share: the network and its decoding."""
+    """The network and its decoding, shared by the two adapters."""
 
     def __init__(self, manifest: Manifest, session: Session) -> None:
         require_tensors(session, (_INPUT,), _NETWORK_OUTPUTS)
@@ -59,7 +59,7 @@ class _Landmarks:
         self.facts = pose_facts(manifest, presence=0.5)
 
     def _estimate(self, inputs: Mapping[str, NDArray[Any]]) -> _Estimates:
-        raw = self._session.run({"images": inputs["images"]})  # normalises inside the graph
+        raw = self._session.run({"images": inputs["images"]})  # the graph normalises
         landmarks = raw["landmarks"].reshape(-1, _POINTS, 5)[:, :_ALIGNED]
         points = refine(landmarks[..., :2], raw["heatmaps"], self._min_confidence)
         visibility = sigmoid(landmarks[:, :JOINTS, 3:4])
@@ -75,8 +75,8 @@ class BlazePose2D(_Landmarks):
     keypoints: (M, 33, 3) x, y in crop pixels, where the crop spans 0 to 256 from edge to edge;
         score = visibility, 0-1.
     presence: (M,) probability that the crop shows a person.
-    rois: (M, 5) the region to cut out around the person that the crop shows, in crop pixels:
-        cx, cy, w, h, rotation (radians, clockwise as seen), by the alignment points.
+    rois: (M, 5) the region for the person's next crop, in crop pixels: cx, cy, w, h, rotation
+        (radians, clockwise on screen), from the alignment points.
 
     Raises:
         SetupError: the weights are not of this family.
@@ -93,9 +93,9 @@ class BlazePose2D(_Landmarks):
 class BlazePose3D(_Landmarks):
     """Adapter: ``images`` -> ``keypoints_3d``, ``keypoints``, ``scores``, ``presence``, ``rois``.
 
-    keypoints_3d: (M, 33, 3) metres from the middle of the hips, in the axes of the crop: a
-        caller whose crop was turned turns x and y back.
-    keypoints: (M, 33, 3), presence: (M,), rois: (M, 5), as ``BlazePose2D`` gives them.
+    keypoints_3d: (M, 33, 3) metres from the middle of the hips, in the axes of the crop: if the
+        crop was rotated, the caller rotates x and y back.
+    keypoints: (M, 33, 3), presence: (M,), rois: (M, 5), as in ``BlazePose2D``.
     scores: (M, 33) visibility, 0-1.
 
     Raises:
@@ -119,11 +119,9 @@ class BlazePose3D(_Landmarks):
 def refine(xy: Float32, heatmaps: Float32, min_confidence: float) -> Float32:
     """Move key points to the centroid of their heat map in the 9 x 9 cells around them.
 
-    Points outside the crop, and those whose heat map stays below ``min_confidence`` there, are
-    left where they are.
-
-    After a network has run, the processor's caches hold none of NumPy: what counts here is how many
-    different operations there are, not how many cells.
+    Points outside the crop, and those whose heat map stays below ``min_confidence`` there, do not
+    move. Written with few NumPy operations: after a network has run, NumPy's code is no longer in
+    the processor's caches, so the number of operations costs more than the number of cells.
 
     Args:
         xy: (M, J, 2) crop pixels.

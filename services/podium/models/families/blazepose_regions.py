@@ -1,4 +1,4 @@
-"""The regions that BlazePose models want: centred on the hips and turned with the person.
+"""The regions that BlazePose models need: centred on the hips and rotated with the person.
 
 Detector and landmark model both give two points, the middle of the hips and a point on the circle
 around the whole body, straight above them for a person who stands. Source: Bazarevsky et al.,

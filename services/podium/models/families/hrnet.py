@@ -1,9 +1,9 @@
 """HRNet and other networks with one heat map per key point: person crops -> 2D key points.
 
 Source: Sun et al., "Deep High-Resolution Representation Learning for Human Pose Estimation", 2019
-(MIT, code and weights). It wants RGB, ``mean: [123.675, 116.28, 103.53]``, ``std: [58.395, 57.12,
-57.375]`` (inside the graph where Podium exported it) and crops of 192 x 256 or 288 x 384 pixels
-that are 1.25 times as large as the person, widened to 3:4.
+(MIT, code and weights). It needs RGB, ``mean: [123.675, 116.28, 103.53]``, ``std: [58.395, 57.12,
+57.375]`` (inside the graph if Podium exported it) and crops of 192 x 256 or 288 x 384 pixels, 1.25
+times as large as the person's box, extended to 3:4.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ class HrnetOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     decode: Literal["quarter", "dark"] = "quarter"
-    """Quarter offset, as published with HRNet, or DARK: 74.9 or 75.7 AP on COCO in MMPose."""
+    """Quarter offset, as published with HRNet, or DARK: MMPose has 74.9 and 75.7 AP on COCO."""
 
     sigma: float = Field(default=2, gt=0, le=8)
-    """Of the Gaussians in training, in cells of the heat map: 2 at 192 x 256, 3 at 288 x 384."""
+    """Sigma of the Gaussians in training, in heat map cells: 2 at 192 x 256, 3 at 288 x 384."""
 
     flip_test: bool = False
-    """Average with the mirrored crop, for twice the time."""
+    """Average with the mirrored crop; takes twice the time."""
 
 
 class Hrnet:
     """Adapter: ``images`` -> ``keypoints``, ``presence``.
 
-    keypoints: (M, J, 3) x, y in crop pixels; score = height of the heat map there, cut to 0-1.
-    presence: (M,) mean of the scores above 0.2, 0 where there are none: near 0 for a crop that
-        shows nobody.
+    keypoints: (M, J, 3) x, y in crop pixels; score = height of the heat map there, clipped to 0-1.
+    presence: (M,) mean of the scores above 0.2, 0 if there are none; near 0 for a crop without a
+        person.
 
     Raises:
         SetupError: the weights are not of this family.

@@ -1,10 +1,10 @@
 """3DMPPE, RootNet and PoseNet in one graph: person crops -> key points in metres.
 
-PoseNet places the joints in a volume of 64 x 64 x 64 cells around the person: the crop, by 2 m of
-depth around the hips. RootNet says how far away the hips are. Source: Moon et al., "Camera
+PoseNet places the joints in a volume of 64 x 64 x 64 cells around the person: the crop times 2 m
+of depth around the hips. RootNet estimates the distance of the hips. Source: Moon et al., "Camera
 Distance-aware Top-down Approach for 3D Multi-person Pose Estimation from a Single RGB Image",
-2019 (MIT, code and weights). They want RGB with ImageNet normalisation and square crops of 256 x
-256 pixels that are 1.25 times as large as the person.
+2019 (MIT, code and weights). They need RGB with ImageNet normalisation and square crops of 256 x
+256 pixels, 1.25 times as large as the person's box.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from podium.vision.camera import back_project, distance_scale_m
 from podium.vision.soft_argmax import soft_argmax_3d
 
 _CELLS = 64  # along each side of the volume
-_DEPTH_M = 2.0  # that the volume spans
+_DEPTH_M = 2.0  # depth of the volume
 _ROOT = "mid_hip"
 
 
 class Mppe3D:
     """Adapter: crops, boxes and intrinsics -> 3D and 2D key points, and the distance.
 
-    The distance is in proportion to the focal length: where that is assumed, it is a guess, while
-    the shape of the person is nearly right.
+    The distance is proportional to the focal length: if that is assumed, the distance is a guess,
+    but the shape of the person is nearly right.
 
-    images, boxes: (M, 4) what each crop shows, in frame pixels.
+    images, boxes: (M, 4) the region of each crop, in frame pixels.
     intrinsics: (M, 4) fx, fy, cx, cy in frame pixels.
     keypoints_3d: (M, J, 3) metres from the middle of the hips, camera axes.
-    keypoints: (M, J, 3) x, y in crop pixels. The network does not judge itself: the score is 1.
-    scores: (M, J) likewise.
-    root_depth: (M,) metres from the camera to the hips, where the weights hold RootNet.
+    keypoints: (M, J, 3) x, y in crop pixels. The network gives no scores: they are 1.
+    scores: (M, J) 1.
+    root_depth: (M,) metres from the camera to the hips, if the weights include RootNet.
 
     Raises:
         SetupError: the weights are not of this family.
@@ -108,5 +108,5 @@ def _in_camera(cells: Float64, root_m: Float64, boxes: Float64, intrinsics: Floa
     pixels = cells[..., :2] / _CELLS * side + corner
     depth_m = (cells[..., 2] / _CELLS - 0.5) * _DEPTH_M + root_m[:, None]
     camera = intrinsics.copy()
-    camera[:, :2] = np.maximum(camera[:, :2], 1)  # as distance_scale_m
+    camera[:, :2] = np.maximum(camera[:, :2], 1)  # as in distance_scale_m
     return back_project(pixels, depth_m, camera)

@@ -1,7 +1,7 @@
-"""Models that compute nothing: they show what everything around the networks costs.
+"""Models that compute nothing, to measure the costs of everything around the networks.
 
 Family ``noop``. The detector finds one person in the middle of every image; the pose models put
-every key point into the middle of the crop. Shapes are those of real models.
+every key point into the middle of the crop. The shapes are those of real models.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class NoOpPose2D:
 
 
 class NoOpPose3D(NoOpPose2D):
-    """The same, and every joint at the hips."""
+    """As ``NoOpPose2D``, and in 3D every joint at the hips."""
 
     def __init__(self, manifest: Manifest) -> None:
         super().__init__(manifest)

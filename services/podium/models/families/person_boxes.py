@@ -1,4 +1,4 @@
-"""What the detectors of many classes share: candidates to the boxes of persons."""
+"""Candidates to boxes of persons, for the detectors of many classes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DetectorOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     person_class: int = Field(default=0, ge=0)
-    """Which class is a person; in COCO the first."""
+    """Number of the class person; in COCO 0."""
 
 
 def person_boxes(
@@ -26,17 +26,17 @@ def person_boxes(
 ) -> dict[str, NDArray[Any]]:
     """The outputs of a detector, ordered by image and then by descending score.
 
-    boxes: (K, 4) xyxy in pixels of the image, the whole person, not cut at its edges.
+    boxes: (K, 4) xyxy in pixels of the image; may extend beyond its edges.
     scores: (K,) 0-1.
     image_index: (K,) row of ``images``.
 
     Args:
-        boxes: (C, 4) candidates, xyxy, measured as COCO does: from the corner of the first pixel.
-            Podium measures from its centre, half a pixel further in.
-        scores: (C,).
-        image_index: (C,).
-        max_iou: Of two candidates of one image that overlap more, the better stays; None: the
-            network has done that.
+        boxes: (C, 4) candidates, xyxy, with COCO's origin: the corner of the first pixel. Podium's
+            origin is its centre.
+        scores: (C,) scores of the candidates.
+        image_index: (C,) row of ``images`` of each candidate.
+        max_iou: Of two candidates of one image that overlap more, the better one stays; None: the
+            graph does non-maximum suppression itself.
     """
     finite = np.flatnonzero(np.isfinite(boxes).all(axis=1))
     boxes, scores, image_index = boxes[finite] - 0.5, scores[finite], image_index[finite]

@@ -1,6 +1,6 @@
 """RTMDet as MMDeploy exports it: letterboxed images -> person boxes.
 
-Decoding and non-maximum suppression are inside the graph. It wants BGR, ``mean: [103.53, 116.28,
+Decoding and non-maximum suppression are inside the graph. It needs BGR, ``mean: [103.53, 116.28,
 123.675]``, ``std: [57.375, 57.12, 58.395]`` and frames in the top left corner on grey 114. Source:
 Lyu et al., "RTMDet: An Empirical Study of Designing Real-Time Object Detectors", 2022
 (Apache-2.0, code and weights).
@@ -49,6 +49,6 @@ class Rtmdet:
 
     def postprocess(self, dets: Float32, labels: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Take the persons of ``dets`` (D, N, 5), xyxy and score, by ``labels`` (D, N)."""
-        scores = dets[..., 4]  # (D, N); filled up with zeros where an image has fewer
+        scores = dets[..., 4]  # (D, N), padded with zeros
         image, row = np.nonzero((scores >= self._min_score) & (labels == self._person))
         return person_boxes(dets[image, row, :4], scores[image, row], image, max_iou=None)

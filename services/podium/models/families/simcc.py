@@ -1,8 +1,8 @@
 """RTMPose and other SimCC networks as MMDeploy exports them: person crops -> 2D key points.
 
 Sources: Li et al., "SimCC", 2022; Jiang et al., "RTMPose: Real-Time Multi-Person Pose Estimation
-based on MMPose", 2023 (Apache-2.0, code and weights). They want RGB, ``mean: [123.675, 116.28,
-103.53]``, ``std: [58.395, 57.12, 57.375]``, and crops as HRNet's.
+based on MMPose", 2023 (Apache-2.0, code and weights). They need RGB, ``mean: [123.675, 116.28,
+103.53]``, ``std: [58.395, 57.12, 57.375]``, and the crops of HRNet.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from podium.vision.simcc import decode_simcc
 class Simcc:
     """Adapter: ``images`` -> ``keypoints``, ``presence``.
 
-    keypoints: (M, J, 3) x, y in crop pixels; score = the lower of the two values, cut to 0-1.
-    presence: (M,) mean of the scores above 0.2, 0 where there are none.
+    keypoints: (M, J, 3) x, y in crop pixels; score = the lower of the two values, clipped to 0-1.
+    presence: (M,) mean of the scores above 0.2, 0 if there are none.
 
     Raises:
         SetupError: the weights are not of this family.
@@ -48,7 +48,7 @@ class Simcc:
         return self.postprocess(raw["simcc_x"], raw["simcc_y"])
 
     def postprocess(self, along_x: Float32, along_y: Float32) -> dict[str, NDArray[Any]]:
-        """Decode ``along_x`` (M, J, 2 W) and ``along_y`` (M, J, 2 H); the 2 may be another."""
+        """Decode ``along_x`` (M, J, R W) and ``along_y`` (M, J, R H); R is usually 2."""
         keypoints = decode_simcc(along_x, along_y, self._width, self._height)
         keypoints[..., 2] = keypoints[..., 2].clip(0, 1)
         return {"keypoints": keypoints, "presence": pose_confidence(keypoints[..., 2])}

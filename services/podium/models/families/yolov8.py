@@ -1,7 +1,7 @@
 """The output layout of YOLOv8: letterboxed images -> person boxes.
 
-For weights that users bring: [D, 4 + classes, N], boxes decoded already as centre and size in
-pixels of the image, one score per class and no objectness. Such networks usually want RGB 0-1
+For weights of users: [D, 4 + classes, N], with decoded boxes as centre and size in pixels of the
+image, one score per class and no objectness. Such networks usually need RGB 0-1
 (``input.layout: nchw``, ``std: [255, 255, 255]``) and frames in the middle on grey 114
 (``letterbox: {anchor: center, fill: 114}``). Podium ships none: the official code and weights are
 under AGPL-3.0. Source: the published shape of the official ONNX export.

@@ -1,9 +1,9 @@
 """YOLOX: letterboxed images -> person boxes.
 
-The network's last layer is not decoded in the official exports: centres are offsets from the
-cells of three grids, sizes are logarithms, both in strides. Source: Ge et al., "YOLOX: Exceeding
-YOLO Series in 2021", 2021 (Apache-2.0, code and weights). It wants BGR 0-255 and frames in the
-top left corner on grey 114: ``input.color: bgr``, ``letterbox: {anchor: top_left, fill: 114}``.
+The official exports do not decode the last layer: centres are offsets from the cells of three
+grids, sizes are logarithms, both in strides. Source: Ge et al., "YOLOX: Exceeding YOLO Series in
+2021", 2021 (Apache-2.0, code and weights). It needs BGR 0-255 and frames in the top left corner on
+grey 114: ``input.color: bgr``, ``letterbox: {anchor: top_left, fill: 114}``.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from podium.types import Float32
 _STRIDES_PX = (8, 16, 32)
 _FIRST_CLASS = 5  # after box centre, box size and objectness
 _MAX_LOG_SIZE = 20.0
-"""A box of 10^10 px is as wrong as any larger one, and float32 holds it."""
+"""Limits sizes to about 10^10 px, so that float32 does not overflow."""
 
 
 class Yolox:
     """Adapter: ``images`` -> ``boxes``, ``scores``, ``image_index``; see ``person_boxes``.
 
-    The score is that of the object times that of the class person. Thresholds: ``score`` (0.1)
-    and ``iou`` (0.45), as in the official demonstration.
+    The score is objectness times the score of the class person. Thresholds: ``score`` (0.1) and
+    ``iou`` (0.45), as in the official demonstration.
 
     Raises:
         SetupError: the weights are not of this family.
