@@ -1,0 +1,57 @@
+"""A real Chromium, where there is one: fixtures for whoever imports them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, or what ``CHROMIUM`` names."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=quiet)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test when a script of it fails or a policy refuses something."""
+    with watched_page(browser) as page:
+        yield page
+
+
+@contextmanager
+def watched_page(browser: Browser, *expected: str) -> Iterator[Page]:
+    """As ``page``; messages that begin with one of ``expected`` are none of its faults."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    yield page
+    page.goto("about:blank")  # before its server ends
+    context.close()
+    errors = [error for error in errors if not error.startswith(expected)]
+    assert not errors, errors
+
+
+def grave_findings(page: Page) -> list[str]:
+    """What axe finds to be in somebody's way; the page's context bypasses its policy."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    return [
+        f"{found['id']}: {found['nodes'][0]['html'][:120]}"
+        for found in Axe().run(page).response["violations"]
+        if found["impact"] in ("serious", "critical")
+    ]
