@@ -29,7 +29,7 @@ _VERBS = {
 
 
 class _LazyGroup(click.Group):
-    """Imports a verb when it is asked for, so that ``podium --help`` is quick."""
+    """Imports a command only when it is used, so that ``podium --help`` is quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_VERBS)
@@ -81,11 +81,11 @@ def cli(verbose: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line; errors that Podium raises on purpose become one red line."""
-    # SIGTERM ends a command as Ctrl-C does, and both work in the background of a shell script,
-    # where SIGINT starts out ignored.
+    # SIGTERM ends a command like Ctrl-C. Both also work in the background of a shell script,
+    # where SIGINT is ignored at the start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may have any bytes
+    if isinstance(sys.stdout, io.TextIOWrapper):  # file names may have any bytes
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(prog_name="podium", standalone_mode=False)
@@ -96,7 +96,7 @@ def main() -> NoReturn:
         click.secho("stopped", fg="yellow", err=True)
         _print_notes(stop.__cause__ or stop)  # Click wraps the interrupt
         sys.exit(128 + signal.SIGINT)
-    except BrokenPipeError:  # the reader of our output has gone, as in `podium ... | head`
+    except BrokenPipeError:  # the reader of the output has ended, as in `podium ... | head`
         sys.stderr.close()
         sys.exit(1)
     except Exception as error:
@@ -140,5 +140,5 @@ def _print_notes(error: BaseException) -> None:
 
 
 def is_verbose() -> bool:
-    """Whether ``--verbose`` was given; asked also after the command has failed."""
+    """Whether ``--verbose`` was given; also works after the command has failed."""
     return any(argument in ("-v", "--verbose") for argument in sys.argv[1:])

@@ -39,13 +39,13 @@ _MOST_IN_FLIGHT = 1024
     type=click.Choice(["real", "no-op", "both"]),
     default="both",
     show_default=True,
-    help="With the real models, with models that compute nothing, or both.",
+    help="Use the real models, models that compute nothing, or both.",
 )
 @click.option(
     "--concurrency",
     default="1,4,16",
     show_default=True,
-    help="Requests in flight, several with commas between.",
+    help="Requests in flight; several numbers separated by commas.",
 )
 @click.option("--rounds", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option(
@@ -53,10 +53,10 @@ _MOST_IN_FLIGHT = 1024
     type=click.FloatRange(0.2, 60),
     default=3.0,
     show_default=True,
-    help="Per cell and round.",
+    help="Seconds per cell and round.",
 )
 @click.option("--url", help="A gateway to compare with; it runs its own models.")
-@click.option("--workload", "only", multiple=True, help="Only workloads that begin like this.")
+@click.option("--workload", "only", multiple=True, help="Only workloads whose name begins so.")
 @click.option("--json", "json_file", type=OutputFile())
 @click.option("--plot", "plot_file", type=OutputFile())
 def command(
@@ -75,9 +75,8 @@ def command(
 ) -> None:
     """Measure what the services cost above the same pipeline in one process.
 
-    Everything runs in one go, and the rounds of all compositions are interleaved, so that a
-    machine whose speed drifts does not favour one. CPU time is that of the whole process tree,
-    the client included.
+    The rounds of all compositions are interleaved, so that a machine whose speed drifts does not
+    favour one. CPU time is that of the whole process tree, including the client.
 
     \b
     Examples:
@@ -85,11 +84,11 @@ def command(
       podium bench sprint.mp4 --compute no-op --concurrency 16 --json result.json --plot result.svg
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
     if plot_file is not None:
-        figure_class()  # says now what is missing, not after minutes
+        figure_class()  # a missing package is reported now, not after minutes
     require_models(models)
-    finish_before_others()  # as the services do, so that both compositions have the same policy
+    finish_before_others()  # as in the services, so that both compositions have the same policy
     levels = _levels(concurrency)
-    console = Console(width=max(Console().width, 190))  # a narrower table cannot be read
+    console = Console(width=max(Console().width, 190))  # a narrower table is unreadable
     found = asyncio.run(
         _run(
             video=video,

@@ -1,4 +1,4 @@
-"""``podium models throughput``: how fast an engine is, and whether it computes as the CPU does."""
+"""``podium models throughput``: how fast an engine is, and whether it agrees with the CPU."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from podium.engines.session import Session
 from podium.errors import SetupError
 from podium.models.repository import StoredModel
 
-_CALLERS = 2  # as PODIUM_<SERVICE>_WORKERS=0 has it on a graphics card
+_CALLERS = 2  # as with PODIUM_<SERVICE>_WORKERS=0 on a graphics card
 _LARGEST = {"fp32": 1e-4, "fp16": 1e-2, "int8": 1e-4}
-"""Difference from the processor that is allowed, of outputs up to 1 and in proportion above."""
+"""Allowed difference from the processor: absolute for outputs up to 1, relative above."""
 
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Of one model at one batch size, from host memory to host memory."""
+    """Figures of one model at one batch size, from host memory to host memory."""
 
     model: str
     provider: Provider
@@ -41,14 +41,14 @@ class Throughput:
     """Median, one call after the other."""
     images_per_s: float
     images_per_s_two_callers: float
-    """Two callers at a time: copies of one batch may run beside the computing of the other."""
+    """With two callers: copies of one batch may overlap with the computation of the other."""
     difference: float
-    """Largest from the same file on the processor, over all outputs; of an output with values
-    above 1, as a share of the largest."""
+    """Largest difference of any output from the same file on the processor; for an output with
+    values above 1, relative to the largest value."""
 
     @property
     def is_equal(self) -> bool:
-        """Whether the difference is what rounding may cost."""
+        """Whether rounding can explain the difference."""
         return self.difference < _LARGEST[self.precision]
 
 
@@ -61,7 +61,7 @@ class Throughput:
     type=click.IntRange(1, 256),
     default=(1, 8, 32),
     show_default=True,
-    help="Images per call, several times if need be.",
+    help="Images per call; may be repeated.",
 )
 @click.option(
     "--provider",
@@ -70,7 +70,7 @@ class Throughput:
     show_envvar=True,
     default="cpu",
     show_default=True,
-    help="Where the networks run.",
+    help="Provider that runs the networks.",
 )
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
 @click.option(
@@ -78,7 +78,7 @@ class Throughput:
     type=click.FloatRange(0, 60),
     default=3.0,
     show_default=True,
-    help="Per figure; each takes one call at least.",
+    help="Seconds per figure; each takes at least one call.",
 )
 @click.option("--json", "json_file", type=OutputFile())
 def command(
@@ -93,9 +93,9 @@ def command(
 ) -> None:
     """Measure images per second of whole batches, and the difference from the processor.
 
-    Pixels are random. The same file runs on the processor too, and the exit code is 1 where
-    outputs differ by more than rounding explains: 1e-4 in FP32, 1e-2 in FP16, of outputs up to 1
-    and in proportion above.
+    Pixels are random. The same file also runs on the processor. The exit code is 1 if outputs
+    differ by more than rounding explains: 1e-4 in FP32, 1e-2 in FP16; absolute for outputs up to
+    1, relative above.
 
     \b
     Examples:
@@ -129,7 +129,7 @@ def command(
 
 
 def measure(model: StoredModel, options: EngineOptions, batch: int, seconds: float) -> Throughput:
-    """Run a model for about twice ``seconds``. Raises SetupError where it does not load."""
+    """Run a model for about twice ``seconds``. Raises SetupError if it does not load."""
     weights = model.verified_weights()
     session = open_session(weights, options)
     feeds = {spec.name: _pixels(spec.datatype, (batch, *spec.shape[1:])) for spec in session.inputs}
@@ -149,7 +149,7 @@ def measure(model: StoredModel, options: EngineOptions, batch: int, seconds: flo
 
 
 def _calls_per_s(session: Session, feeds: dict[str, NDArray[Any]], seconds: float) -> float:
-    """Of all callers together."""
+    """Calls per second of all callers together."""
     started = time.perf_counter()
     with ThreadPoolExecutor(_CALLERS) as callers:
         runs = [
@@ -159,7 +159,7 @@ def _calls_per_s(session: Session, feeds: dict[str, NDArray[Any]], seconds: floa
 
 
 def _repeat(run: Callable[[], object], seconds: float) -> list[float]:
-    """Run for so long, at least once; the duration of each run in seconds."""
+    """Run for ``seconds``, at least once; returns the duration of each run in seconds."""
     durations_s: list[float] = []
     end = time.perf_counter() + seconds
     while not durations_s or time.perf_counter() < end:
@@ -170,7 +170,7 @@ def _repeat(run: Callable[[], object], seconds: float) -> list[float]:
 
 
 def _difference(found: dict[str, NDArray[Any]], wanted: dict[str, NDArray[Any]]) -> float:
-    """The largest over all outputs; what is no number differs infinitely."""
+    """The largest difference over all outputs; infinite for NaN and infinity."""
     largest = 0.0
     for name, values in wanted.items():
         scale = max(1.0, float(np.abs(values).max(initial=0)))

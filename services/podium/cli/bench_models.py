@@ -24,7 +24,7 @@ def models_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "repositories",
         multiple=True,
         type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Folder of models, several times if need be.  [default: PODIUM_MODELS, or ./models]",
+        help="Folder of models; may be repeated.  [default: PODIUM_MODELS, or ./models]",
     )
     return click.argument("names", nargs=-1, metavar="[NAME]...")(repositories(command))
 
@@ -38,7 +38,7 @@ def models_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.IntRange(1, 64),
     default=(1, 8),
     show_default=True,
-    help="Images per call, several times if need be.",
+    help="Images per call; may be repeated.",
 )
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
 @click.option("--rounds", type=click.IntRange(1, 50), default=5, show_default=True)
@@ -47,7 +47,7 @@ def models_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.FloatRange(0, 60),
     default=1.0,
     show_default=True,
-    help="Per network, batch size and round; every way runs at least once.",
+    help="Seconds per network, batch size and round; every variant runs at least once.",
 )
 @click.option("--json", "json_file", type=OutputFile())
 @click.option("--markdown", "markdown_file", type=OutputFile())
@@ -66,7 +66,7 @@ def command(
 ) -> None:
     """Measure what adapter and engine add to the bare ONNX Runtime, per network and batch size.
 
-    The ways take turns call by call, so that a machine whose speed drifts does not favour one.
+    The calls of the variants alternate, so that a machine whose speed drifts does not favour one.
     Without a NAME, all models are measured.
 
     \b
@@ -79,7 +79,7 @@ def command(
     from podium.lab.plotting import figure_class
 
     if plot_file is not None:
-        figure_class()  # says now what is missing, not after minutes
+        figure_class()  # a missing package is reported now, not after minutes
     models = chosen_models(repositories, names)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("networks", total=len(models) * len(batches) * rounds)
@@ -104,7 +104,7 @@ def command(
 
 
 def chosen_models(folders: Sequence[Path], names: Sequence[str]) -> list[StoredModel]:
-    """The models of these names, or all. Raises SetupError where there is none."""
+    """The models of these names, or all. Raises SetupError if there are none."""
     repositories = [ModelRepository(folder) for folder in folders or (default_models(),)]
     if names:
         return [_find(repositories, name) for name in names]
@@ -119,4 +119,4 @@ def _find(repositories: list[ModelRepository], name: str) -> StoredModel:
     for repository in repositories:
         if repository.versions(name.partition("@")[0]):
             return repository.resolve(name)
-    return repositories[0].resolve(name)  # says what is missing
+    return repositories[0].resolve(name)  # raises, with the remedy

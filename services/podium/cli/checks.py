@@ -1,4 +1,4 @@
-"""What ``podium doctor`` looks at: each check says how it stands and what to do about it."""
+"""The checks of ``podium doctor``; each gives findings with remedies."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PACKAGES = {
     "uvicorn": "uvicorn",
     "uvloop": "uvloop",
 }
-"""Module -> distribution, of everything that the six services need."""
+"""Module -> distribution, for everything that the six services need."""
 
 _OPENCV = "4.11."
 _MIN_MEMORY_GIB = 4
@@ -53,13 +53,13 @@ class Finding:
 
 
 def python() -> Iterator[Finding]:
-    """Python and Podium themselves."""
+    """The versions of Python and Podium."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", "ok", f"{version}, podium {podium.__version__}")
 
 
 def packages() -> Iterator[Finding]:
-    """The libraries of the services can be imported."""
+    """Whether the libraries of the services can be imported."""
     found, missing = [], []
     for module, distribution in _PACKAGES.items():
         try:
@@ -75,7 +75,7 @@ def packages() -> Iterator[Finding]:
 
 
 def opencv() -> Iterator[Finding]:
-    """The one version of OpenCV whose warps are those of the reference."""
+    """Whether OpenCV has the version whose warps equal the reference."""
     import cv2
 
     if cv2.__version__.startswith(_OPENCV):
@@ -90,7 +90,7 @@ def opencv() -> Iterator[Finding]:
 
 
 def codecs() -> Iterator[Finding]:
-    """H.264 goes through the encoder and back through the decoder."""
+    """Whether H.264 can be encoded and decoded."""
     import av
     import numpy as np
 
@@ -113,7 +113,7 @@ def codecs() -> Iterator[Finding]:
 
 
 def models(repository: Path) -> Iterator[Finding]:
-    """There are models, and their weights are undamaged."""
+    """Whether there are models with undamaged weights."""
     try:
         stored = ModelRepository(repository).models()
         for model in stored:
@@ -129,7 +129,7 @@ def models(repository: Path) -> Iterator[Finding]:
 
 
 def ports(wanted: dict[str, int]) -> Iterator[Finding]:
-    """The ports of ``podium up`` are free."""
+    """Whether the ports of ``podium up`` are free."""
     numbers = f"{min(wanted.values())}-{max(wanted.values())}"
     busy = taken(wanted)
     if not busy:
@@ -142,11 +142,11 @@ def ports(wanted: dict[str, int]) -> Iterator[Finding]:
 
 
 def gpu() -> Iterator[Finding]:
-    """The networks can run where ``PODIUM_PROVIDER`` says."""
+    """Whether networks can run on ``PODIUM_PROVIDER``."""
     try:
         from podium.engines.onnx_providers import NAMES, missing_library, require_provider
     except ImportError:
-        return  # packages() says so
+        return  # packages() reports it
     asked = os.environ.get("PODIUM_PROVIDER", "cpu")
     provider = next((known for known in NAMES if known == asked), None)
     if provider is None:
@@ -174,7 +174,7 @@ def gpu() -> Iterator[Finding]:
 
 
 def folders() -> Iterator[Finding]:
-    """Results and temporary files can be written."""
+    """Whether results and temporary files can be written."""
     for name, folder in (("results folder", Path.cwd()), ("temporary files", _temporary())):
         free_gib = shutil.disk_usage(folder).free / 2**30
         detail = f"{folder}, {free_gib:.1f} GiB free"
@@ -189,7 +189,7 @@ def folders() -> Iterator[Finding]:
 
 
 def machine() -> Iterator[Finding]:
-    """Processors and memory for six services."""
+    """Whether processors and memory are enough for six services."""
     cpus = available_cpus()
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     detail = f"{cpus} CPUs, {memory_gib:.1f} GiB memory"

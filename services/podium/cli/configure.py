@@ -1,4 +1,4 @@
-"""``podium configure``: where the api is, and the key for it."""
+"""``podium configure``: stores the address of an api and a key."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from podium.errors import Unauthorized, Unavailable
 
 
 @click.command("configure")
-@click.option("--endpoint-url", metavar="URL", help="Of the api; asked for without it.")
+@click.option("--endpoint-url", metavar="URL", help="URL of the api. [default: asks for it]")
 @click.option("--check/--no-check", default=True, help="Whether to try the key first.")
 def command(endpoint_url: str | None, check: bool) -> None:
-    """Keep the address of an api and a key for it, for `podium jobs` and the SDK.
+    """Store the address of an api and a key for it, for `podium jobs` and the SDK.
 
-    The key is asked for, or read from PODIUM_API_KEY or from stdin: what is given as an argument
-    can be read by others. The file is readable by you alone. PODIUM_ENDPOINT_URL and PODIUM_API_KEY
-    go before it.
+    The key is asked for, or read from PODIUM_API_KEY or from stdin: other users of the machine
+    could read it among the arguments. Only you can read the file. PODIUM_ENDPOINT_URL and
+    PODIUM_API_KEY have precedence over the file.
 
     \b
     Examples:

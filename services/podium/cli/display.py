@@ -1,4 +1,4 @@
-"""What ``podium run`` shows: a progress bar, a summary, the files."""
+"""The output of ``podium run``: a progress bar, a summary, the files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class FrameBar:
         self._progress.stop()
 
     def show(self, done: int, resumed: int, total: int | None) -> None:
-        """Move the bar; the speed is that of the frames that were not done before."""
+        """Move the bar; the speed counts only frames of this run."""
         elapsed_s = self._progress.tasks[self._task].elapsed or 0.0
         speed = ""
         if done > resumed and elapsed_s > 0:
@@ -62,10 +62,10 @@ def summary_table(
     """The headline numbers of a run.
 
     Args:
-        video: What was run.
-        summary: As in ``summary.json``.
-        frames_per_s: Speed of the pipeline; None if nothing was left to do.
-        accuracy: Against the ground truth, if there is one.
+        video: The video.
+        summary: The content of ``summary.json``.
+        frames_per_s: Speed of the pipeline; None if there were no new frames.
+        accuracy: Accuracy against the ground truth, if there is one.
     """
     frames = summary.frames
     lost = frames.undecodable + frames.failed + frames.missing

@@ -1,4 +1,4 @@
-"""``podium doctor``: whether this machine is ready, and what to do where it is not."""
+"""``podium doctor``: checks whether this machine is ready, and says what to do if not."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _STYLES: dict[State, str] = {"ok": "green", "info": "cyan", "warn": "yellow", "f
     type=click.IntRange(1, 65530),
     default=FIRST_PORT,
     show_default=True,
-    help="First of the six ports that `podium up` is to use.",
+    help="First of the six ports for `podium up`.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
 def command(context: click.Context, models: Path, port: int, as_json: bool) -> None:
     """Check Python, packages, models, ports, codecs, GPU, folders and the machine.
 
-    The exit code is 1 when something fails; a warning or an information leaves it at 0.
+    The exit code is 1 if a check fails; warnings and information do not count.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``podium export``: a finished run as files of motion capture."""
+"""``podium export``: writes a finished run as motion capture files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FORMATS = ("trc", "mot", "c3d", "csv")
     "formats",
     default=",".join(_FORMATS),
     show_default=True,
-    help="Formats, with commas between.",
+    help="Formats, separated by commas.",
 )
 def command(run: Path, formats: str) -> None:
     """Write the athletes of a finished RUN as files for other programs.
@@ -27,7 +27,8 @@ def command(run: Path, formats: str) -> None:
     c3d  markers, joint angles and foot contacts, for Visual3D, Mokka, MATLAB
     csv  every series, one row per frame, for spreadsheets
 
-    RUN is a folder that `podium run` wrote. Files come to RUN/exports, one per athlete and format.
+    RUN is a folder that `podium run` wrote. Files are written to RUN/exports, one per athlete and
+    format.
     Metres need a scale: run with --height-m or a pipeline with 3D key points.
 
     \b

@@ -1,4 +1,4 @@
-"""``podium models export``: a checkpoint of torch to a model of the repository."""
+"""``podium models export``: makes a model of the repository from a torch checkpoint."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class _Size(click.ParamType[tuple[int, int]]):
     "--weights",
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The checkpoint (.pth, .pt, .pth.tar); of 3dmppe that of PoseNet.",
+    help="The checkpoint (.pth, .pt, .pth.tar); for 3dmppe that of PoseNet.",
 )
 @click.option(
     "--root-weights",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="3dmppe: the checkpoint of RootNet. Without it, distances are not known.",
+    help="3dmppe: the checkpoint of RootNet. Without it, distances are unknown.",
 )
 @click.option(
     "--out",
@@ -60,7 +60,7 @@ class _Size(click.ParamType[tuple[int, int]]):
     show_default="PODIUM_MODELS, or ./models",
     help="Model repository to write to.",
 )
-@click.option("--variant", help="yolox: nano, tiny, s, m, l or x.  [default: told by the weights]")
+@click.option("--variant", help="yolox: nano, tiny, s, m, l or x.  [default: from the weights]")
 @click.option(
     "--input-size",
     type=_Size(),
@@ -74,24 +74,24 @@ class _Size(click.ParamType[tuple[int, int]]):
     show_default=True,
     help="fp16 is for graphics cards and takes half the memory; on processors it is slower.",
 )
-@click.option("--name", help="Of the model.  [default: such as yolox-s, hrnet-w32, 3dmppe]")
+@click.option("--name", help="Name of the model.  [default: such as yolox-s, hrnet-w32, 3dmppe]")
 @click.option(
     "--version",
     type=click.IntRange(1, 999_999_999),
-    help="Of the model.  [default: the next one that is free]",
+    help="Version of the model.  [default: the next free one]",
 )
 @click.option(
     "--license",
     "license_",
     default="not stated",
     show_default=True,
-    help="Of the weights, for model.yaml.",
+    help="Licence of the weights, for model.yaml.",
 )
 @click.option(
     "--end-to-end",
     is_flag=True,
-    help="yolox, hrnet: with box decoding and NMS, or arg-max decoding, inside the graph, for a "
-    "Triton or KServe server in the place of a stage.",
+    help="yolox, hrnet: put box decoding and NMS, or arg-max decoding, into the graph, for a "
+    "Triton or KServe server instead of a stage.",
 )
 def command(
     *,
@@ -107,13 +107,13 @@ def command(
     license_: str,
     end_to_end: bool,
 ) -> None:
-    """Make a model of an official checkpoint, or of one trained with the official code.
+    """Make a model from an official checkpoint, or from one trained with the official code.
 
-    Every tensor of the checkpoint must fit, or those that do not are named. The model takes
-    uint8 RGB pictures and normalises them itself. It is compared with torch on random pictures, and
-    only written when both compute the same. Files are never unpickled beyond tensors.
+    Every tensor of the checkpoint must fit; the error names those that do not. The model takes
+    uint8 RGB pictures and normalises them itself. It is compared with torch on random pictures,
+    and only written if the results agree. Only tensors are unpickled.
 
-    This is the one command that needs torch: run it where `make setup-networks` was run.
+    This is the only command that needs torch: run it after `make setup-networks`.
 
     \b
     Examples:
@@ -186,7 +186,7 @@ def _load(
     input_size: tuple[int, int] | None,
     origin: Callable[[str], Origin],
 ) -> Export:
-    """Checkpoints to what is exported; ``origin`` completes the name that the weights suggest."""
+    """Load the checkpoints for export; ``origin`` gets the default name of the model."""
     from podium.networks import families, official
     from podium.networks.yolox import VARIANTS
 

@@ -1,4 +1,4 @@
-"""``podium models fetch``: models of an ``s3://`` repository into a folder."""
+"""``podium models fetch``: copies models of an ``s3://`` repository into a folder."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from podium.cli.pull_models import download_columns
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
-    help="Folder that becomes, or is, a repository.",
+    help="Folder to copy into; it can then be used as a repository.",
 )
 def command(names: tuple[str, ...], source: str, folder: Path) -> None:
-    """Bring models of an s3:// repository into a folder: all, or those named.
+    """Copy models of an s3:// repository into a folder: all, or those named.
 
-    NAME is the highest version, NAME@3 that one. What is there and undamaged is not downloaded
-    again, a broken download continues, and several processes may fill a folder at the same time.
-    The endpoint and its kin come from PODIUM_MODELS_S3_ENDPOINT and its kin; credentials are found
-    as the AWS tools find them.
+    NAME is the highest version, NAME@3 is version 3. Undamaged copies are not downloaded again,
+    an interrupted download continues, and several processes may fill a folder at the same time.
+    The connection is set by PODIUM_MODELS_S3_ENDPOINT, _S3_REGION and _S3_ALLOW_HTTP; credentials
+    are found as by the AWS tools.
 
     In a container of a service, `python -m podium.models.fetch FOLDER` does the same.
     """

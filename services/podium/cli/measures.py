@@ -1,4 +1,4 @@
-"""``podium measures``: the data dictionary."""
+"""``podium measures``: prints the data dictionary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``podium models``: what is in the model repository, and the verbs that fill it."""
+"""``podium models``: lists, checks and fills the model repository."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def command() -> None:
       podium models pull blazepose --wheel FILE    the same from a file, without a network
       podium models list --available               networks that can be pulled
       podium models pull yolox-s                   one of them, ready to serve
-      podium models export hrnet --weights FILE    a model of a checkpoint of torch
+      podium models export hrnet --weights FILE    convert a torch checkpoint
       podium models fetch --from s3://bucket/models --into DIR
       podium models list
       podium models verify
@@ -64,7 +64,7 @@ for _verb in (
 @_repository
 @click.option("--available", is_flag=True, help="Show what `podium models pull` can get instead.")
 def list_models(repository: Path, available: bool) -> None:
-    """Show every model, and whether its weights are what model.yaml says."""
+    """Show every model, and whether its weights match model.yaml."""
     if available:
         pull_models.show_available()
         return
@@ -98,7 +98,7 @@ def list_models(repository: Path, available: bool) -> None:
 @command.command()
 @_repository
 def verify(repository: Path) -> None:
-    """Check the sha256 of all weights; the exit code is 1 when one is wrong."""
+    """Check the sha256 of all weights; the exit code is 1 if one is wrong."""
     require_models(repository)
     problems = 0
     for name, version in ModelRepository(repository).folders():
@@ -110,7 +110,7 @@ def verify(repository: Path) -> None:
 
 
 def _look_at(repository: Path, name: str, version: int) -> tuple[StoredModel | None, str]:
-    """A model, if its manifest can be read, and what is wrong with it."""
+    """A model (None: its manifest is wrong), and what is wrong with it."""
     model = None
     try:
         model = ModelRepository(repository).load(name, version)

@@ -1,4 +1,4 @@
-"""``podium list-users``, ``podium create-project`` and the rest: a command for each operation."""
+"""``podium list-users``, ``podium create-project`` and so on: a command for each operation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _QUERY_TYPES: Mapping[str, click.ParamType[Any]] = {
 
 
 def command_of(operation: Operation) -> click.Command:
-    """The command of an operation; its options are the fields of what is sent."""
+    """The command of an operation; its options are the fields of the request."""
     from podium.cli.jobs.connection import api_client, endpoint_option, output_option
 
     def run(endpoint_url: str | None, output: str, **given: Any) -> None:
@@ -54,7 +54,7 @@ def command_of(operation: Operation) -> click.Command:
     for option in (endpoint_option, output_option):
         made = option(made)
     if operation.has_versions:
-        made = click.option("--version", type=int, help="Refuse if the object has another by now.")(
+        made = click.option("--version", type=int, help="Refuse if the object's version differs.")(
             made
         )
     if operation.is_list:
@@ -71,7 +71,7 @@ def command_of(operation: Operation) -> click.Command:
 
 
 def sections() -> list[tuple[str, str]]:
-    """For ``podium --help``: the commands of each kind of objects, in a row."""
+    """For ``podium --help``: one row per kind of object with its commands."""
     kinds: dict[str, list[str]] = {}
     for name in OPERATIONS:
         verb, _, what = name.partition("_")

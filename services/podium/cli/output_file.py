@@ -1,4 +1,4 @@
-"""Files that commands write at their end, after minutes perhaps: checked before anything runs."""
+"""Output files of long commands, checked at the start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 
 class OutputFile(click.Path):
-    """A file that can be written: it may be there, its folder must be."""
+    """A writable file; it may exist, and its folder must exist."""
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False, writable=True, path_type=Path)

@@ -1,4 +1,4 @@
-"""``podium models pull``: the default models, and networks that their authors publish."""
+"""``podium models pull``: gets the default models and networks that their authors publish."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ DEFAULT = "blazepose"
 @click.option(
     "--wheel",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Take the default models out of this file instead of downloading it.",
+    help="Take the default models from this file instead of downloading it.",
 )
-@click.option("--checkpoint", is_flag=True, help="Get the weights for torch, to be exported.")
+@click.option("--checkpoint", is_flag=True, help="Get the torch checkpoint, for `models export`.")
 @click.option(
     "--mirror",
     envvar="PODIUM_MODELS_MIRROR",
     show_envvar=True,
     metavar="URL",
-    help="Base address of a server that has the files under their own names.",
+    help="Base address of a server that has the files under their original names.",
 )
 def command(
     name: str, repository: Path, wheel: Path | None, checkpoint: bool, mirror: str | None
 ) -> None:
     """Get the default models (blazepose), or a network that its authors publish.
 
-    `podium models list --available` shows their names. What is there and undamaged is left alone,
-    without a download; a download that broke off continues.
+    `podium models list --available` shows their names. Undamaged models are kept, without a
+    download; an interrupted download continues.
     """
     if name == DEFAULT:
         _pull_default(repository, wheel)
@@ -120,17 +120,17 @@ def _by_hand(network: Network, repository: Path) -> str:
 
 def _export(network: Network, weights: str, repository: Path) -> str:
     if network.family == "3dmppe":
-        weights = "POSENET --root-weights ROOTNET"  # one model of two checkpoints
+        weights = "POSENET --root-weights ROOTNET"  # one model from two checkpoints
     return f"podium models export {network.family} --weights {weights} --out {repository}"
 
 
 def download_columns() -> tuple[TextColumn | BarColumn | DownloadColumn | TransferSpeedColumn, ...]:
-    """What a progress bar of downloads shows."""
+    """The columns of a progress bar for downloads."""
     return TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
 
 
 def show_available() -> None:
-    """Print what ``podium models pull`` knows, where it is and how it is checked."""
+    """Print the networks that can be pulled, their origin and how they are checked."""
     table = Table(box=None, pad_edge=False)
     for column in ("name", "licence", "gives", "sha256"):
         table.add_column(column, no_wrap=True)

@@ -1,4 +1,4 @@
-"""``podium models quantize``: an INT8 copy of a model, beside the original."""
+"""``podium models quantize``: makes an INT8 copy of a model."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _HELD_OUT = 4  # one row in four, the last ones
     "--frames",
     required=True,
     type=click.Path(exists=True, path_type=Path),
-    help="A video or picture, or a folder of them, of what the model will see.",
+    help="A typical video or picture, or a folder of them.",
 )
 @click.option(
     "--detector",
-    help="Finds the persons for a pose model.  [default: the first detector of the repository]",
+    help="Detector that finds the persons for a pose model.  [default: the first one]",
 )
 @click.option(
     "--every",
@@ -40,7 +40,7 @@ _HELD_OUT = 4  # one row in four, the last ones
     type=click.IntRange(2, 1000),
     default=128,
     show_default=True,
-    help="Most images or persons.",
+    help="Largest number of images or persons.",
 )
 @click.option(
     "--repository",
@@ -54,9 +54,9 @@ def command(
 ) -> None:
     """Make NAME-int8, a model that computes in 8 bits on processors, and compare it.
 
-    Three quarters of the images set the ranges of the activations; the last quarter shows what
-    changes. The copy is a model of its own, which only a pipeline that names it uses: look at the
-    figures first, since not every network bears it or is quicker for it.
+    Three quarters of the images set the ranges of the activations; the last quarter measures the
+    differences. The copy is another model, which only a pipeline that names it uses: look at the
+    figures first, since some networks become inaccurate or not faster.
 
     \b
     Examples:

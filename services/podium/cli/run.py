@@ -1,4 +1,4 @@
-"""``podium run``: a video through a pipeline, to files."""
+"""``podium run``: runs a video through a pipeline and writes files."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
     "--pipeline",
     default="pose-3d",
     show_default=True,
-    help="pose-2d, pose-3d; athletes-2d, athletes-3d for several; yolox-hrnet-2d, "
-    "yolox-3dmppe-3d or yours.",
+    help="pose-2d, pose-3d; athletes-2d, athletes-3d for several athletes; yolox-hrnet-2d, "
+    "yolox-3dmppe-3d; or your own.",
 )
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write to. [default: results/NAME of the video, another where that has the "
+    help="Folder to write to. [default: results/NAME of the video; another folder if that has "
     "results of another video]",
 )
 @click.option(
     "--overwrite",
     is_flag=True,
-    help="Replace what --out holds of another video, or of others.",
+    help="Replace results of another video and other files in --out.",
 )
 @click.option("--gateway", metavar="URL", help="Use the services behind this gateway.")
 @click.option(
     "--services",
     is_flag=True,
-    help="Start the six services as processes, instead of running all stages in this one.",
+    help="Start the six services as processes, instead of running all stages in this process.",
 )
 @click.option(
     "--uri",
@@ -66,42 +66,42 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
     show_default=True,
     metavar="RULE",
     help="Whom to analyse, decided over the whole video: all, largest, longest, "
-    "most_displacement, or nearest:X,Y (pixels, where the athlete appears).",
+    "most_displacement, or nearest:X,Y (pixels of the athlete's first appearance).",
 )
 @click.option(
     "--max-persons",
     type=click.IntRange(1, 64),
     default=_PERSONS_PER_FRAME,
     show_default=True,
-    help="Most persons followed.",
+    help="Largest number of persons to track.",
 )
 @click.option(
     "--height-m",
     type=click.FloatRange(0.3, 3.0),
-    help="Standing height of the athlete: makes metres out of pixels.",
+    help="Standing height of the athlete: converts pixels to metres.",
 )
 @click.option(
     "--mass-kg",
     type=click.FloatRange(10, 300),
-    help="Mass of the athlete: for the air resistance in the profile of a sprint. [default: 70]",
+    help="Mass of the athlete: for the air resistance in a sprint profile. [default: 70]",
 )
 @click.option(
     "--cutoff-hz",
     type=click.FloatRange(0.1, 1000),
-    help="Cut-off of the Butterworth filter: 6 suits walking; sprints lose about 5 degrees of knee "
-    "angle with it and 2 with 10. [default: 6]",
+    help="Cut-off of the Butterworth filter: 6 suits walking; in a sprint the knee angle loses "
+    "about 5 degrees with 6 and 2 with 10. [default: 6]",
 )
 @click.option(
     "--capture-fps",
     type=click.FloatRange(0, 100_000, min_open=True),
-    help="Frames per second when it was filmed, of slow motion that plays slower: makes times and "
-    "speeds true. [default: as the video says, if it does]",
+    help="For slow motion: frames per second at which it was filmed, for true times and speeds. "
+    "[default: from the video's metadata, if present]",
 )
 @click.option(
     "--slowmo",
     type=click.FloatRange(0, 1000, min_open=True),
     metavar="N",
-    help="Instead of --capture-fps: the video plays N times slower than it was filmed.",
+    help="Instead of --capture-fps: the video plays N times slower than real time.",
 )
 @click.option(
     "--stride",
@@ -111,7 +111,7 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--tiles",
     type=click.Choice(["never", "auto", "always"]),
-    help="Search again in overlapping squares of the frame, where small athletes are larger. "
+    help="Search again in overlapping squares of the frame, for small athletes. "
     "[default: the pipeline's]",
 )
 @click.option(
@@ -140,7 +140,7 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--truth",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Ground truth to compare with. [default: the JSON file beside the video, if it is one]",
+    help="Ground truth to compare with. [default: the .json file beside the video, if it is one]",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show the services' logs and tracebacks.")
 def command(
@@ -173,7 +173,7 @@ def command(
     """Run a video (or a picture) through a pipeline and write the results.
 
     Writes keypoints.csv, biomechanics.csv, summary.json, report.html, overlay.mp4 and pictures,
-    and results.json. Stopped by Ctrl-C or a failure, the same command goes on where it stopped.
+    and results.json. After Ctrl-C or a failure, repeat the command to continue.
 
     \b
     Examples:

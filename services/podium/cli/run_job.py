@@ -1,4 +1,4 @@
-"""What ``podium run`` does, and shows meanwhile: frames, then files, then where they are."""
+"""Runs a video for ``podium run`` and shows the progress: frames, files, places of the files."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def show_run(
     truth: Path | None,
     console: Console,
 ) -> None:
-    """Run a video and show how it goes.
+    """Run a video and show the progress.
 
     Args:
-        run: What to do.
-        placement: Where it is done.
+        run: The run.
+        placement: Where it runs.
         truth: Ground-truth file; None: the one beside the video, if there is one.
-        console: Where to show it.
+        console: Where to show the progress.
 
     Raises:
-        PodiumError: in the words of the command line, with a note of what is kept, where the same
-            command would go on.
+        PodiumError: the message names options of the command line; a note says how to continue,
+            if that is possible.
     """
     try:
         _show_run(run, placement, truth, console)
@@ -87,12 +87,12 @@ def _show_run(
 
 
 def _say(console: Console, line: str) -> None:
-    """Paths are not broken over lines."""
+    """Print without line breaks, so that paths stay whole."""
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def in_words_of_options(message: str, video: Path) -> str:
-    """A message of a stage, with our options and our video in place of its fields."""
+    """A message of a stage, with its fields replaced by options of the command line."""
     field, colon, rest = message.partition(": ")
     if colon and field in _MEDIA_FIELDS:
         return f"{video}: {rest}"
@@ -127,7 +127,7 @@ def _ground_truth(video: Path, truth: Path | None) -> TrueLimbs | None:
         beside = video.with_suffix(".json")
         try:
             return read_true_limbs(beside) if beside.is_file() else None
-        except OSError:  # the name is too long for one that ends in .json
+        except OSError:  # the name with .json is too long
             return None
     limbs = read_true_limbs(truth)
     if limbs is None:

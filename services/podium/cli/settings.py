@@ -1,4 +1,4 @@
-"""``podium settings``: every setting of every service, as it is read from the environment."""
+"""``podium settings``: prints every setting of every service."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ _TITLES = {"jobs": "jobs: controllers and the api"}
 def command() -> None:
     """Print every setting of every service as a Markdown table.
 
-    Services are configured by environment variables alone; docs/configuration.md is made of this.
+    Services are configured only by environment variables. The tables are also in
+    docs/configuration.md.
     """
     click.echo(markdown())
     check_names([settings_of(service) for service in (*SERVICES, *JOB_SERVICES)], os.environ)
 
 
 def markdown() -> str:
-    """A table of what all services share, one of what some share, and one per service."""
+    """Tables of the settings that all services share, that some share, and of each service."""
     everywhere = _by_common_name(variables(ServiceSettings))
     objects = {variable.own: variable.field for variable in group_variables(ObjectStoreSettings)}
     models = _by_common_name(variables(ModelServiceSettings))

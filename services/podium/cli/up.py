@@ -1,4 +1,4 @@
-"""``podium up``: the services, the api and a controller in the foreground, until Ctrl-C."""
+"""``podium up``: runs the services, the api and a controller until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WATCH_S = 0.5
     type=click.IntRange(1, 65535 - len(_COLORS) + 1),
     default=FIRST_PORT,
     show_default=True,
-    help="Of the gateway; the other services take the next five, the api the one after.",
+    help="Port of the gateway; the other services take the next five, the api the one after.",
 )
 @click.option(
     "--models",
@@ -44,7 +44,7 @@ _WATCH_S = 0.5
     "read_roots",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
-    help="Folder that requests may name files in; may be repeated. [default: none]",
+    help="Folder whose files requests may read; may be repeated. [default: none]",
 )
 @click.option(
     "--write",
@@ -59,10 +59,10 @@ _WATCH_S = 0.5
     default=Path("podium-state"),
     envvar="PODIUM_JOBS_STATE",
     show_default=True,
-    help="Folder for what jobs keep: database, uploads, results.",
+    help="Folder for the data of jobs: database, uploads, results.",
 )
 @click.option("--jobs/--no-jobs", default=True, help="Whether to start the api and a controller.")
-@click.option("--new-admin-key", is_flag=True, help="Make another admin key, as yours is lost.")
+@click.option("--new-admin-key", is_flag=True, help="Make another admin key if yours is lost.")
 @click.option("--json-logs", is_flag=True, help="Forward the log lines of the services unchanged.")
 def command(
     *,
@@ -110,7 +110,7 @@ def _forward_json(_: str, line: str) -> None:
 
 
 class _Forwarder:
-    """Prints log lines for people, each with the name of its service."""
+    """Prints readable log lines, each with the name of its service."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

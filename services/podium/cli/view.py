@@ -1,4 +1,4 @@
-"""``podium view``: results in the browser, from a folder on this machine."""
+"""``podium view``: shows the results in a folder of this machine in the browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOST = "127.0.0.1"
 @click.option(
     "--video",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The video that the results are of. [default: where it was when it was run]",
+    help="The video of the results. [default: its place at the time of the run]",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
 @click.option("--open/--no-open", "opens", default=True, help="Whether to open the browser.")
@@ -44,7 +44,7 @@ def command(*, folder: Path, video: Path | None, port: int, opens: bool) -> None
             f"{folder} holds no {MOTION_FILE}; name the folder that `podium run` wrote",
             field="FOLDER",
         )
-    plotly_js()  # says now what is missing
+    plotly_js()  # a missing package is reported now
     video = video or video_of(folder)
     console = Console()
     if video is None:
@@ -53,6 +53,6 @@ def command(*, folder: Path, video: Path | None, port: int, opens: bool) -> None
         url = f"http://{HOST}:{listener.getsockname()[1]}/"
         console.print(f"{folder} is at {url} until Ctrl-C", highlight=False)
         if opens:
-            webbrowser.open(url)  # it waits until the server answers
+            webbrowser.open(url)  # the browser waits until the server answers
         config = uvicorn.Config(folder_app(folder, video), log_level="warning")
         uvicorn.Server(config).run(sockets=[listener])

@@ -1,1 +1,1 @@
-"""The Kubernetes API as the services need it: credentials, watches and leases."""
+"""A client of the Kubernetes API: credentials, watches and leases."""

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import orjson
-from aiohttp.http import HttpProcessingError  # for one: a line is too long
+from aiohttp.http import HttpProcessingError  # for example: a line is too long
 
 from podium.kubernetes.credentials import SERVICE_ACCOUNT, connect
 from podium.kubernetes.errors import ApiError
@@ -24,15 +24,15 @@ _MAX_MESSAGE_CHARACTERS = 300
 
 
 class KubernetesApi:
-    """The API server of one cluster; connects with the first call.
+    """The API server of a cluster; connects at the first call.
 
-    After a 401, or a certificate that is not trusted, the credentials are read again.
+    After a 401 or an untrusted certificate, the credentials are read again.
 
-    The models of the client library are not used: custom resources have none, and of other objects
-    a few fields are enough.
+    The models of the client library are not used: custom resources have none, and only a few
+    fields of other objects are needed.
 
     Args:
-        namespace: Where the objects are; None: that of the credentials.
+        namespace: Namespace of the objects; None: that of the credentials.
         service_account: Folder of the credentials inside a cluster; see ``credentials.connect``.
     """
 
@@ -51,7 +51,7 @@ class KubernetesApi:
         await self._disconnect()
 
     async def namespace(self) -> str:
-        """The namespace that objects are in. Raises ApiError."""
+        """The namespace of the objects. Raises ApiError."""
         if self._namespace is None:
             await self._connected()
         return self._namespace or "default"
@@ -79,15 +79,15 @@ class KubernetesApi:
     async def stream(
         self, path: str, query: Mapping[str, str], *, idle_s: float
     ) -> AsyncIterator[AsyncIterator[Object]]:
-        """Open a stream of lines of JSON; it ends with the block.
+        """Open a stream of JSON lines; the end of the block closes it.
 
         Args:
             path: Path of the collection.
             query: Query of the request.
-            idle_s: Longest silence; then the connection is taken for lost.
+            idle_s: After a longer silence the connection counts as lost.
 
         Raises:
-            ApiError: refused; and while it is read: lost.
+            ApiError: the request is refused; while reading: the connection is lost.
         """
         limits = aiohttp.ClientTimeout(total=None, connect=_CALL_TIMEOUT_S, sock_read=idle_s)
         async with await self._send("GET", path, query, limits) as response:
@@ -103,7 +103,7 @@ class KubernetesApi:
         *,
         content_type: str = "application/json",
     ) -> aiohttp.ClientResponse:
-        """Send a request; gives the response, of which the body is unread. Raises ApiError."""
+        """Send a request; returns the response with an unread body. Raises ApiError."""
         client = await self._connected()
         try:
             request = await client.param_serialize(
@@ -113,13 +113,13 @@ class KubernetesApi:
                 body=body,
                 auth_settings=["BearerToken"],
             )
-        except Exception as error:  # it reads the token again
+        except Exception as error:  # the library may read the token again
             raise ApiError(f"the credentials cannot be read: {error}") from None
         try:
             answer = await client.call_api(*request, _request_timeout=limits)
         except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
             if isinstance(error, aiohttp.ClientSSLError):
-                await self._disconnect()  # the authority may be a new one too
+                await self._disconnect()  # the certificate authority may have changed, too
             raise ApiError(f"the API server does not answer ({_name(error)})") from None
         response: aiohttp.ClientResponse = answer.response
         if response.status < 300:
@@ -172,7 +172,7 @@ def _decode(data: bytes) -> Object:
 
 
 def _message(data: bytes) -> str:
-    """What a ``Status`` says; nothing where a proxy answered."""
+    """The message of a ``Status``; empty if a proxy answered."""
     try:
         return str(orjson.loads(data)["message"])[:_MAX_MESSAGE_CHARACTERS]
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Who a process is to the API server, and where that is: a pod's service account, or KUBECONFIG."""
+"""Credentials and address of the API server: a pod's service account, or KUBECONFIG."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from podium.errors import SetupError
 from podium.kubernetes.errors import ApiError, NoCluster
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where every pod finds its credentials."""
+"""Folder of the credentials in every pod."""
 
 
 def require_library(setting: str) -> None:
-    """Load the client library, which ``setting`` needs, before there are requests to delay.
+    """Import the client library, which ``setting`` needs, at the start, not during a request.
 
     Raises:
         SetupError: it is not installed.
@@ -30,10 +30,10 @@ def require_library(setting: str) -> None:
 
 
 def require_cluster(setting: str, service_account: Path) -> None:
-    """Check that something says where the API server is that ``setting`` needs.
+    """Check that there are credentials for the API server, which ``setting`` needs.
 
     Raises:
-        SetupError: nothing does, or the client library is not installed.
+        SetupError: there are none, or the client library is not installed.
     """
     require_library(setting)
     if not (os.environ.get("KUBECONFIG") or _is_in_cluster(service_account)):
@@ -46,23 +46,23 @@ def require_cluster(setting: str, service_account: Path) -> None:
 async def connect(service_account: Path) -> tuple[Any, str | None]:
     """Read the credentials.
 
-    ``KUBECONFIG`` comes first, so that a gateway can be developed outside the cluster; then the
-    service account that a pod is given. Its token is read again every minute, because the kubelet
-    replaces it.
+    ``KUBECONFIG`` comes first, so that a gateway can be developed outside a cluster; then the
+    service account of the pod. Its token is read again every minute, because the kubelet replaces
+    it.
 
     Args:
         service_account: Folder with ``token``, ``ca.crt`` and ``namespace``.
 
     Returns:
-        A ``kubernetes.aio.client.ApiClient``, and the namespace that the credentials name.
+        A ``kubernetes.aio.client.ApiClient``, and the namespace in the credentials.
 
     Raises:
         ApiError: they cannot be read; NoCluster: there are none.
     """
     client, config = _library()
     configuration = client.Configuration()
-    # Python 3.13 also refuses certificates of authorities, such as older clusters have, that
-    # lack an extension. The chain is verified all the same.
+    # Python 3.13 refuses CA certificates without a certain extension, such as those of older
+    # clusters. The certificate chain is still verified.
     configuration.disable_strict_ssl_verification = True
     try:
         if kubeconfig := os.environ.get("KUBECONFIG"):
@@ -82,7 +82,7 @@ async def connect(service_account: Path) -> tuple[Any, str | None]:
         connected = client.ApiClient(configuration)
     except ApiError:
         raise
-    except Exception as error:  # whatever the library makes of a damaged file
+    except Exception as error:  # the library may raise anything for a damaged file
         raise ApiError(f"the credentials cannot be read: {error}") from None
     connected.user_agent = f"podium/{podium.__version__}"
     return connected, namespace
@@ -94,7 +94,7 @@ def _is_in_cluster(service_account: Path) -> bool:
 
 
 def _library() -> tuple[Any, Any]:
-    """Client and configuration; large, and partly without types."""
+    """The client and configuration modules: slow to import, and partly without types."""
     modules = ("kubernetes.aio.client", "kubernetes.aio.config")
     client, config = (importlib.import_module(module) for module in modules)
     return client, config

@@ -1,4 +1,4 @@
-"""What can go wrong with the API server."""
+"""Errors of the API server."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ class ApiError(PodiumError):
     """The API server refuses, or does not answer.
 
     Args:
-        message: Why.
-        code: The HTTP status; None: there was no answer.
-        retry_after_s: When to try again, as the API server has it.
+        message: The reason.
+        code: HTTP status; None: there was no answer.
+        retry_after_s: When to try again, if the API server says so.
     """
 
     status = 503
@@ -25,4 +25,4 @@ class ApiError(PodiumError):
 
 
 class NoCluster(ApiError):
-    """Neither a service account nor ``KUBECONFIG`` says where an API server is."""
+    """There is neither a service account nor ``KUBECONFIG``."""

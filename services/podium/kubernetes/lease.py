@@ -1,4 +1,4 @@
-"""Chooses one of several processes, by a Lease of the Kubernetes API."""
+"""Leader election among processes, by a Lease of the Kubernetes API."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _PATH = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
 
 
 class Lease:
-    """Held by one process at a time, as long as clocks run at about the same speed.
+    """A lease that one process at a time holds, if clocks run at about the same speed.
 
-    The algorithm of client-go: the holder renews the lease, and others take it when they have seen
-    no renewal for its whole duration by their own clocks. Each write names the version that it is
-    based on, so that of two only one succeeds. The holder stops counting on the lease at two thirds
-    of the duration, before others may take it. The leader election of the client library (37.0)
-    ends with the first lost connection and compares wall clocks.
+    The algorithm of client-go: the holder renews the lease; others take it when they have seen no
+    renewal for its whole duration by their own clocks. Each write names the version it is based
+    on, so that only one of two writes succeeds. The holder gives the lease up at two thirds of the
+    duration, before others may take it. The leader election of the client library (37.0) is not
+    used: it ends at the first lost connection and compares wall clocks.
 
     Args:
-        api: Where the lease is.
-        name: Its name.
+        api: The API server.
+        name: Name of the lease.
         duration_s: How long it lasts without renewal.
     """
 
@@ -49,7 +49,7 @@ class Lease:
         return time.monotonic() < self._held_until
 
     async def run(self) -> None:
-        """Try to get the lease and to keep it until cancelled; then give it back."""
+        """Acquire and renew the lease until cancelled; then release it."""
         said = ""
         try:
             while True:
@@ -57,7 +57,7 @@ class Lease:
                     await self._acquire_or_renew()
                     said = ""
                 except ApiError as error:
-                    if error.code != 409 and error.message != said:  # 409: another was quicker
+                    if error.code != 409 and error.message != said:  # 409: another was first
                         _log.warning("lease %s: %s", self._name, error.message)
                         said = error.message
                 pause_s = self._duration_s / 3 * random.uniform(0.8, 1)  # noqa: S311 - jitter
@@ -87,7 +87,7 @@ class Lease:
         self._held_until = began + self._duration_s * 2 / 3
 
     def _is_free(self, lease: Object) -> bool:
-        """Whether it is ours, nobody's, or was not renewed for all of its duration."""
+        """Whether it is held by this process or nobody, or was not renewed for its duration."""
         version = lease["metadata"]["resourceVersion"]
         if version != self._seen[0]:
             self._seen = (version, time.monotonic())
@@ -118,7 +118,7 @@ class Lease:
         }
 
     async def _give_back(self) -> None:
-        """Let another have it at once. Raises ApiError."""
+        """Release the lease, so that another can take it at once. Raises ApiError."""
         self._held_until = 0.0
         path = f"{_PATH.format(await self._api.namespace())}/{self._name}"
         lease = await self._api.call("GET", path)

@@ -22,24 +22,24 @@ _MAX_BACKOFF_S = 30.0
 
 
 class Watch:
-    """Lists a collection, then follows its changes, for as long as it runs.
+    """An informer: lists a collection, then watches its changes.
 
-    As "Efficient detection of changes" in the Kubernetes API concepts has it: a list, and from its
-    resource version on a stream of events, with bookmarks. A stream that ends is continued where
-    it ended. When the API server has forgotten that version (410), the list is read anew. Anything
-    else that goes wrong is tried again after a random wait, at first of half a second and in the
-    end of up to 30 s; meanwhile the copy stays as it is.
+    It works as described under "Efficient detection of changes" in the Kubernetes API concepts: a
+    list, then a stream of events from its resource version on, with bookmarks. A stream that ends
+    is continued at its last version. When the API server has forgotten that version (410), the
+    list is read again. After any other failure it retries after a random wait that grows from half
+    a second up to 30 s; meanwhile the copy stays as it is.
 
-    The informer of the client library (37.0) reads neither custom resources nor bookmarks, does
-    not notice a silent stream, and does not wait before it tries again.
+    The informer of the client library (37.0) is not used: it reads neither custom resources nor
+    bookmarks, does not notice a silent stream, and retries without a wait.
 
     Args:
-        api: Where to ask.
+        api: The API server.
         path: Path of the collection, with ``{namespace}`` in it.
-        selector: Label selector; None: all.
-        on_change: Called with all objects by name after each change of them.
-        otherwise: What happens while the collection cannot be read, for the log.
-        idle_s: Longest silence of a stream before its connection is taken for lost.
+        selector: Label selector; None: all objects.
+        on_change: Called with all objects by name after each change.
+        otherwise: For the log: the fallback while the collection cannot be read.
+        idle_s: After a longer silence of a stream its connection counts as lost.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class Watch:
 
     @property
     def age_s(self) -> float:
-        """Time since the API server last confirmed the copy; at most a minute while all is well."""
+        """Time since the API server last confirmed the copy; normally at most a minute."""
         return time.monotonic() - self._heard_at
 
     async def run(self) -> None:
         """Keep the copy up to date until cancelled.
 
-        ``synced`` is set once there is a copy. ``refused`` says that none can be had for now: there
-        is no leave (403), no such collection (404) or no cluster. ``settled``: one of the two.
+        ``synced`` is set once there is a copy. ``refused`` is true while there is no permission
+        (403), no such collection (404) or no cluster. ``settled`` is set when either is.
         """
         while True:
             try:
@@ -97,14 +97,14 @@ class Watch:
                 if error.code == 410:
                     self._version = None
                 self._failures += 1
-            except Exception:  # a fault of our own; who runs us serves on with what is known
+            except Exception:  # a bug here must not end the service; it keeps the known objects
                 _log.exception("%s: an object could not be dealt with", self._what)
                 self._version = None
                 await asyncio.sleep(self._pause_s())
                 self._failures += 1
 
     async def _list(self) -> str:
-        """Read the whole collection; gives its resource version. Raises ApiError."""
+        """Read the whole collection; returns its resource version. Raises ApiError."""
         listed = await self._api.call("GET", await self._full_path(), query=self._selector)
         try:
             self._objects = {item["metadata"]["name"]: item for item in listed["items"]}
@@ -141,7 +141,7 @@ class Watch:
         self._failures = 0
 
     def _apply(self, event: Object) -> None:
-        """Change the copy. Raises ApiError when the event tells of one."""
+        """Apply an event to the copy. Raises ApiError for an error event."""
         try:
             kind, changed = event["type"], event["object"]
             if kind == "ERROR":
@@ -170,7 +170,7 @@ class Watch:
             self._said = ""
 
     def _say(self, error: ApiError) -> None:
-        """Log what is wrong, once; a 410 is in good order."""
+        """Log an error, once; a 410 is normal and not logged."""
         known = self.synced.is_set() and not self.refused
         known_before = error.code == 410 or error.message == self._said
         _log.log(

@@ -1,1 +1,1 @@
-"""Podium on one machine: the services as processes, the stages in this process."""
+"""Podium on one machine: services as processes, or all stages in this process."""

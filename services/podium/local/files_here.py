@@ -1,4 +1,4 @@
-"""Postprocessing in a thread of this process, made ready while others are busy with the frames."""
+"""Postprocessing in a thread of this process; its imports run while frames are processed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def files_here(run: VideoRun) -> Iterator[Postprocess]:
-    """Postprocess the results of a run in a thread; it may read the video and write to ``out``."""
+    """A postprocessor in a thread; it may read the run's video and write to its ``out``."""
     with ThreadPoolExecutor(1, thread_name_prefix="postprocess") as executor:
         yield _FilesHere(run, executor)
 
@@ -27,8 +27,7 @@ def files_here(run: VideoRun) -> Iterator[Postprocess]:
 class _FilesHere:
     """Implements ``podium.stages.Postprocess``.
 
-    SciPy and what else postprocessing imports take a second; they come while the first frames are
-    decoded.
+    Importing SciPy and the rest takes a second, so it is done while the first frames are decoded.
     """
 
     def __init__(self, run: VideoRun, executor: ThreadPoolExecutor) -> None:
@@ -52,7 +51,7 @@ class _FilesHere:
         )
 
     def _load(self) -> PostprocessService:
-        import scipy.signal  # noqa: F401 - SciPy itself imports its parts at their first use
+        import scipy.signal  # noqa: F401 - else SciPy would import it at its first use
 
         from podium.postprocess.postprocessor import Postprocessor
         from podium.postprocess.service import PostprocessService

@@ -1,4 +1,4 @@
-"""The stages in this very process: what a pipeline costs without any service around it."""
+"""The stages in this process, without services."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class LocalModels:
     """The models of a repository that serve one task; each call runs in a thread.
 
     Args:
-        repository: Where they are; each is loaded at its first use.
-        task: What they serve.
+        repository: The models; each is loaded at its first use.
+        task: The task to serve.
     """
 
     def __init__(self, repository: ModelRepository, task: Task) -> None:
@@ -48,7 +48,7 @@ class LocalModels:
         address: str | None = None,
         call: str | None = None,
     ) -> InferResult:
-        """Run a model. Raises InvalidInput for inputs that it does not take."""
+        """Run a model. Raises InvalidInput for wrong inputs."""
         adapter = self._loaded(model)
         check_tensors(model, adapter.inputs, inputs)
         return InferResult(await asyncio.to_thread(adapter, inputs))
@@ -72,7 +72,7 @@ class LocalModels:
 
 
 class _NoPostprocess:
-    """Whoever wants files has a postprocessor of their own."""
+    """Raises when called: these stages only process frames."""
 
     async def postprocess(
         self,
@@ -88,7 +88,7 @@ class _NoPostprocess:
 
 @contextmanager
 def local_stages(models: Path, read_roots: Sequence[Path] = ()) -> Iterator[Stages]:
-    """The stages of a pipeline in this process, for as long as the block lasts.
+    """The stages of a pipeline in this process; they are closed at the end of the block.
 
     Args:
         models: Model repository.
@@ -106,7 +106,7 @@ def local_stages(models: Path, read_roots: Sequence[Path] = ()) -> Iterator[Stag
 
 
 def _decode_settings(read_roots: Sequence[Path]) -> DecodeSettings:
-    """As ``podium up`` would have them on this machine."""
+    """The settings of decode as with ``podium up`` on this machine."""
     sizes = sized_for(os.cpu_count() or 1, os.environ)
     prefix = "PODIUM_DECODE_"
     own = {n.removeprefix(prefix).lower(): v for n, v in sizes.items() if n.startswith(prefix)}

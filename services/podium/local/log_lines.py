@@ -1,4 +1,4 @@
-"""The JSON log lines of the services, for people."""
+"""Makes the JSON log lines of services readable."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _REQUEST = ("method", "path", "status", "duration_ms", "bytes_in", "bytes_out", 
 
 
 def level_of(line: str) -> str:
-    """The level of a log line; ``info`` where it is not one of ours."""
+    """The level of a log line; ``info`` if it is not in Podium's format."""
     return str(_parse(line).get("level", "info"))
 
 
 def readable(line: str) -> str:
-    """One log line as ``12:34:56 message key=value``; a line that is not JSON stays as it is."""
+    """One log line as ``12:34:56 message key=value``; a line that is not JSON is not changed."""
     record = _parse(line)
     if "message" not in record:
         return line

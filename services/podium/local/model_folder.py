@@ -1,4 +1,4 @@
-"""Which model repository the commands of this machine use."""
+"""The model repository that commands on this machine use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from podium.models.settings import is_s3
 
 
 def default_models() -> Path:
-    """The model repository: ``PODIUM_MODELS``, or ``models`` where the command is run.
+    """The model repository: ``PODIUM_MODELS``, or ``models`` in the current folder.
 
     Raises:
         SetupError: it is not on this machine; the message has the remedy.

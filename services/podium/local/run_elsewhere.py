@@ -1,4 +1,4 @@
-"""A video's run with its frames from services: of its own, or those behind a gateway."""
+"""Runs a video with services: its own ones, or those behind a gateway."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from podium.media.picture_header import is_picture
 
 @asynccontextmanager
 async def own_services(run: VideoRun, log: LogSink | None) -> AsyncIterator[Placement]:
-    """The six services as processes on loopback, for this run alone.
+    """Start the six services as processes on loopback, only for this run.
 
     Args:
-        run: What to do.
+        run: The run.
         log: Receives the output of the services.
 
     Raises:
         NotFound, InvalidInput: there is no such pipeline, or an option is wrong.
         SetupError: there are no models, or no ports are free.
-        Unavailable: a service does not start, or has ended meanwhile.
+        Unavailable: a service does not start, or ended during the run.
     """
     checked_pipeline(run)
     with Stack(read_roots=(run.video, run.out), write_roots=(run.out,), log=log) as services:
@@ -44,10 +44,10 @@ async def own_services(run: VideoRun, log: LogSink | None) -> AsyncIterator[Plac
 
 @asynccontextmanager
 async def at_gateway(run: VideoRun, url: str) -> AsyncIterator[Placement]:
-    """The services behind a gateway for the frames, this process for the files.
+    """Use the services behind a gateway for the frames, and this process for the files.
 
     Args:
-        run: What to do; without a ``uri``, what a request needs of the video is uploaded.
+        run: The run; without a ``uri``, each request uploads the part of the video that it needs.
         url: Base URL of the gateway.
     """
     async with GatewayClient(url) as client:

@@ -1,4 +1,4 @@
-"""A video's run with all stages in this process; of what serves, nothing is imported."""
+"""Runs a video with all stages in this process; imports no serving code."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from podium.wire.parameters import read_parameters
 
 @asynccontextmanager
 async def in_process(run: VideoRun) -> AsyncIterator[Placement]:
-    """All stages in threads of this process: no services, no sockets.
+    """Run all stages in threads of this process: no services, no sockets.
 
-    Pipelines are those that are shipped and those in ``PODIUM_GATEWAY_PIPELINES``.
+    The known pipelines are the shipped ones and those in ``PODIUM_GATEWAY_PIPELINES``.
 
     Raises:
         SetupError: there are no models; the message has the remedy.
         NotFound: there is no such pipeline.
         InvalidInput: an option is wrong.
     """
-    spec = checked_pipeline(run)  # a mistake shows before anything is loaded
+    spec = checked_pipeline(run)  # a wrong option is reported before models are loaded
     models = default_models()
     require_models(models)
     with local_stages(models, read_roots=(run.video,)) as stages, files_here(run) as files:
@@ -46,7 +46,7 @@ async def in_process(run: VideoRun) -> AsyncIterator[Placement]:
 
 
 def checked_pipeline(run: VideoRun) -> Pipeline:
-    """The pipeline of a run on this machine, once its options have been checked.
+    """Check the options of a run on this machine, and return its pipeline.
 
     Raises:
         NotFound: there is no such pipeline.

@@ -1,4 +1,4 @@
-"""One service as a process of its own: started, watched, stopped."""
+"""Starts, watches and stops one service as a process."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ TAIL_LINES = 15
 
 
 class ServiceProcess:
-    """``python -m podium.<name>`` on a loopback port, in a process group of its own.
+    """``python -m podium.<name>`` on a loopback port, in its own process group.
 
-    The group keeps Ctrl-C of the terminal away from the service: the stack stops its services in
-    order. The service ends when this process does, even when it is killed.
+    With its own group it does not get the terminal's Ctrl-C: the stack stops the services in
+    order. It ends when this process ends, even when this process is killed.
 
     Args:
-        name: Of the service.
-        host: Address it listens on.
-        port: Port it listens on.
-        environment: Its settings; added to the environment of this process.
-        log: Receives its output.
-        without: Variables of the environment of this process that it does not get.
+        name: Name of the service.
+        host: Address to listen on.
+        port: Port to listen on.
+        environment: Settings; added to the environment of this process.
+        log: Receives the output.
+        without: Environment variables of this process that the service does not get.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class ServiceProcess:
         self.port = port
         self._log = log
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
-        # -P: a folder called podium where the command is run does not shadow the package.
+        # -P: a folder named podium in the current folder does not shadow the package.
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
             [sys.executable, "-P", "-m", f"podium.{name}", WITH_PARENT],
-            stdin=subprocess.PIPE,  # it ends with this process, however that ends
+            stdin=subprocess.PIPE,  # closed when this process ends in any way, which stops it
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={
@@ -88,7 +88,7 @@ class ServiceProcess:
 
     def is_ready(self) -> bool:
         """Whether ``/v2/health/ready`` answers 200."""
-        # http.client, because it alone ignores the proxies of the environment.
+        # http.client, because it ignores the proxies of the environment.
         connection = http.client.HTTPConnection(self.host, self.port, timeout=2)
         try:
             connection.request("GET", "/v2/health/ready")
@@ -99,17 +99,17 @@ class ServiceProcess:
             connection.close()
 
     def last_lines(self) -> str:
-        """The end of its output, readable."""
+        """The last lines of its output, readable."""
         if self.exit_code is not None:
             self._reader.join(timeout=1)
         return "\n".join(readable(line) for line in list(self._tail)) or "(no output)"
 
     def terminate(self) -> None:
-        """Ask it to finish its requests and end."""
+        """Ask it to finish its requests and exit (SIGTERM)."""
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it now."""
+        """Kill it."""
         self._signal(signal.SIGKILL)
 
     def wait(self, timeout_s: float) -> bool:
@@ -124,7 +124,7 @@ class ServiceProcess:
         return True
 
     def _signal(self, number: signal.Signals) -> None:
-        # Until poll() has reaped it, its pid cannot belong to another process.
+        # Until poll() has reaped the process, its pid cannot belong to another one.
         if self._process.poll() is None:
             os.killpg(self._process.pid, number)
 
@@ -142,7 +142,7 @@ class ServiceProcess:
 def ready(
     process: ServiceProcess, *, within_s: float = 60.0, stops_within_s: float = 10.0
 ) -> Iterator[ServiceProcess]:
-    """Wait until a service is ready; it is stopped when the block ends, and killed if need be.
+    """Wait until a service is ready; the end of the block stops it, and kills it if needed.
 
     Raises:
         Unavailable: it ends, or is not ready in time; the message has its last log lines.

@@ -1,4 +1,4 @@
-"""The settings of the services as they are on this machine."""
+"""The settings classes of the services."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from podium.serving.hosting.model_service import MODEL_SERVICES, model_settings
 
 SERVICES = ("gateway", "decode", "detection", "pose2d", "pose3d", "postprocess")
 JOB_SERVICES = ("api", "jobs")
-"""The api of jobs, and a controller."""
+"""The api of jobs and the job controller."""
 
 
 def settings_of(service: str) -> type[Settings]:
-    """The settings of one of the services."""
-    if service in JOB_SERVICES:  # with a database behind them, which nothing else needs
+    """The settings class of a service."""
+    if service in JOB_SERVICES:  # imported only here: the other services need no database
         from podium.api.settings import ApiSettings
         from podium.jobs.settings import JobsSettings
 

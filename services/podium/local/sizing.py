@@ -1,4 +1,4 @@
-"""How large the stages are on this machine."""
+"""Sizes of the stages on this machine."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from podium.decode.settings import DecodeSettings
 from podium.models.manifest import Task
 
 FRAMES_BYTES = 96 << 20
-"""Decoded frames that keep one processor busy: a chunk of 720p and the beginning of the next."""
+"""Bytes of decoded frames per processor: a chunk of 720p and the beginning of the next one."""
 
 
 def sized_for(processors: int, environ: Mapping[str, str]) -> dict[str, str]:
-    """Settings for one replica of each service on a machine of its own.
+    """Settings for one replica of each service that have a machine for themselves.
 
-    As many engine calls and decoded requests as processors, and no more chunks and frames than keep
-    them busy. Videos are postprocessed one at a time. What the environment says goes first.
+    As many engine calls and decoded requests as processors, and only as many chunks and frames as
+    keep them busy. Videos are postprocessed one at a time. Variables in ``environ`` have
+    precedence.
 
     Returns:
-        Variables of all services; a service reads its own.
+        Variables of all services; each service reads its own.
     """
     sizes = {f"PODIUM_{each.upper()}_WORKERS": processors for each in ("decode", *get_args(Task))}
     sizes["PODIUM_GATEWAY_MAX_CHUNKS"] = 3 * processors

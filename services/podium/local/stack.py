@@ -23,15 +23,15 @@ from podium.schemas.objects import NewApiKey
 HOST = "127.0.0.1"
 FIRST_PORT = 8000
 FREE_PORTS = range(20_000, 32_000)
-"""Below those that systems give to outgoing connections."""
+"""Below the ports that systems use for outgoing connections."""
 ALLOCATOR = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
 }
-"""For glibc: threads share what is free, and frames up to 1080p are laid over those let go (fresh
-pages cost 1 ms per MB), whose pages stay up to 1 GiB: one small object above them would keep them
-anyway, from one moment to another. docs/operations/processes.md has the same for containers."""
+"""Settings of glibc's malloc: threads share free memory, and up to 1 GiB of freed pages is kept, so
+that frames up to 1080p reuse them (fresh pages cost 1 ms per MB). docs/operations/processes.md has
+the same settings for containers."""
 KEY_SETTINGS = ("PODIUM_API_KEYS", "PODIUM_GATEWAY_API_KEYS")
 READY_TIMEOUT_S = 120.0
 KILL_TIMEOUT_S = 10.0
@@ -43,7 +43,7 @@ def ports_from(first: int) -> dict[str, int]:
 
 
 class Stack:
-    """Starts the services and waits until all are ready; stops them when the block ends.
+    """Starts the services and waits until all are ready; the end of the block stops them.
 
     Args:
         models: Model repository; None: ``default_models()``.
@@ -51,18 +51,18 @@ class Stack:
         read_roots: Folders that ``file:`` addresses in requests may be read from.
         write_roots: Folders that results may be written to.
         log: Receives the output of the services.
-        asks_for_keys: Whether ``PODIUM_API_KEYS`` holds; a stack that serves one command alone
-            asks for no keys.
-        jobs: Folder for what jobs keep; the api and a controller run too. None: without them.
+        asks_for_keys: Whether ``PODIUM_API_KEYS`` is obeyed; not needed when the stack serves only
+            one command.
+        jobs: Folder for the data of jobs; the api and a controller run, too. None: without them.
         new_admin_key: Whether to make another admin key for the api.
 
     Attributes:
-        processes: The services, from the start to the stop.
-        admin_key: That was made at the start; its secret is nowhere else.
+        processes: The running services.
+        admin_key: The key that was made at the start, if any; its secret is not stored.
 
     Raises:
-        SetupError: a port is taken, there are no models, or a variable of the environment is called
-            wrongly; the message has the remedy.
+        SetupError: a port is taken, there are no models, or an environment variable has a wrong
+            name; the message has the remedy.
         Unavailable: a service does not become ready; the message has its last log lines.
     """
 
@@ -97,7 +97,7 @@ class Stack:
 
     @property
     def gateway_url(self) -> str:
-        """Base URL of the one public door."""
+        """Base URL of the gateway."""
         return self.urls["gateway"]
 
     def __enter__(self) -> Self:
@@ -136,9 +136,9 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings of the services, beside those of the environment of this process."""
+        """The variables that the services get in addition to this process's environment."""
         objects = [] if self._jobs is None else [self._jobs / "objects"]
-        objects = [folder for folder in objects if folder.is_dir()]  # none with a bucket
+        objects = [folder for folder in objects if folder.is_dir()]  # a bucket is no folder
         read_roots = _listed([*self._read_roots, *objects])
         return {
             **{name: os.environ.get(name, value) for name, value in ALLOCATOR.items()},
@@ -181,7 +181,7 @@ class Stack:
                 env.database.close()
 
     def stop(self) -> None:
-        """Stop what was started, what asks before what answers; kill what does not end in time."""
+        """Stop the services, callers first; kill those that do not end in time."""
         first = (JOB_SERVICES, ("gateway",), SERVICES[1:])
         groups = [[p for p in self.processes if p.name in names] for names in first]
         try:
@@ -191,7 +191,7 @@ class Stack:
                     process.terminate()
                 for process in group:
                     process.wait(deadline - time.monotonic())
-        finally:  # also when a second Ctrl-C cuts the grace short
+        finally:  # also after a second Ctrl-C during the wait
             for process in self.processes:
                 process.kill()
                 process.wait(KILL_TIMEOUT_S)
@@ -212,10 +212,10 @@ class Stack:
 
 
 def free_ports() -> dict[str, int]:
-    """A free port for each service, one after the other.
+    """Consecutive free ports, one for each service, from ``FREE_PORTS``.
 
-    None of those that systems give to outgoing connections: one of these may take a port between
-    the look and the start of the service. Raises SetupError when all are taken.
+    An outgoing connection could take any other port before the service starts. Raises SetupError
+    when all are taken.
     """
     first_ports = range(FREE_PORTS.start, FREE_PORTS.stop, len(ports_from(0)))
     for first in random.sample(first_ports, len(first_ports)):
@@ -226,11 +226,11 @@ def free_ports() -> dict[str, int]:
 
 
 def taken(ports: Mapping[str, int]) -> dict[str, int]:
-    """Those of ``ports`` that another process listens on."""
+    """The ``ports`` that another process listens on."""
     result = {}
     for name, port in ports.items():
         with socket.socket() as probe:
-            # As servers do: a port that was in use a minute ago is free.
+            # As servers do: a port in TIME_WAIT counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((HOST, port))
@@ -250,16 +250,16 @@ def require_free(ports: Mapping[str, int]) -> None:
 
 
 def _grace_s() -> float:
-    """Longer than the services wait for their requests in flight."""
+    """Seconds to wait for services to end: longer than they wait for requests in flight."""
     waits_s = [KILL_TIMEOUT_S - 5]
     for variable in itertools.chain.from_iterable(variables(settings_of(s)) for s in SERVICES):
         if variable.path == ("drain_s",):
             given = os.environ.get(variable.own, os.environ.get(variable.common or ""))
-            with suppress(ValueError):  # no service starts with it
+            with suppress(ValueError):  # the services report a wrong value themselves
                 waits_s.append(float(variable.field.default if given is None else given))
     return max(waits_s) + 5
 
 
 def _listed(folders: Sequence[Path]) -> str:
-    """As addresses: names of folders may hold commas, and bytes that are no UTF-8."""
+    """Folders as ``file:`` addresses: names may have commas and bytes that are not UTF-8."""
     return ",".join(folder.absolute().as_uri() for folder in folders)

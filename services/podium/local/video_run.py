@@ -1,4 +1,4 @@
-"""One video through a pipeline to files, wherever the stages are."""
+"""Runs one video through a pipeline to files, with stages in any place."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from podium.stages import Postprocess
 
 @dataclass(frozen=True)
 class VideoRun:
-    """What to run.
+    """The options of a run.
 
     Attributes:
         video: Absolute path.
         out: Absolute path of the folder to write to.
-        overwrite: Whether what it holds of another video, or of others, may be replaced.
-        pipeline: Name.
-        uri: Address of the video that a remote gateway reads; None: it is uploaded.
+        overwrite: Whether results of another video or other files in ``out`` may be replaced.
+        pipeline: Name of the pipeline.
+        uri: Address of the video for a remote gateway; None: it is uploaded.
         start: First frame.
-        count: How many frames; None: to the end.
+        count: Number of frames; None: to the end.
         batch: Frames per request.
         in_flight: Requests at the same time.
-        frame_options: Go with every request for frames.
-        postprocess_options: Go with the request to postprocess.
+        frame_options: Options of every request for frames.
+        postprocess_options: Options of the postprocessing.
     """
 
     video: Path
@@ -45,19 +45,19 @@ class VideoRun:
     overwrite: bool = False
 
     def identity(self) -> dict[str, Any]:
-        """What tells this run from another."""
+        """The values that distinguish this run from others."""
         names = ("pipeline", "uri", "start", "count", "batch")
         options = {name: getattr(self, name) for name in names} | self.frame_options
         return fingerprint(self.video, options)
 
     def folder(self) -> RunFolder:
-        """The folder, to be entered; it has what an earlier run of the same has done."""
+        """The folder, a context manager; it has the results so far of an earlier equal run."""
         return RunFolder(self.out, self.identity(), self.video, overwrite=self.overwrite)
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a run is done: how frames are asked for, and who postprocesses."""
+    """How a run gets its frames, and its postprocessor."""
 
     request: Request
     postprocess: Postprocess
@@ -65,15 +65,15 @@ class Placement:
 
 @dataclass(frozen=True)
 class Frames:
-    """The frames that a run has got."""
+    """The progress of a run."""
 
     done: int
-    resumed: int  # of these, before this run
+    resumed: int  # frames of ``done`` from an earlier run
     elapsed_s: float
 
     @property
     def per_s(self) -> float | None:
-        """Speed of the frames that were new; None where none was."""
+        """Frames per second of the new frames; None if there were none."""
         new = self.done - self.resumed
         return new / self.elapsed_s if new else None
 

@@ -1,4 +1,4 @@
-"""``podium jobs``: videos to an api, results back, however long it takes."""
+"""``podium jobs``: sends videos to an api and gets the results."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ _job_id = click.argument("job_id", type=click.IntRange(1), metavar="JOB")
 
 @click.group("jobs")
 def command() -> None:
-    """Send videos to an api of Podium, see how they fare, and get the results.
+    """Send videos to an api of Podium, watch the progress, and get the results.
 
     \b
     Examples:
-      podium configure                             say where the api is, once
+      podium configure                             store the address of the api, once
       podium jobs submit sprint.mp4 --out results  upload, wait, download
-      podium jobs submit day.zip                   a ZIP of videos; says the number of the job
+      podium jobs submit day.zip                   a ZIP of videos; prints the number of the job
       podium jobs watch 12                         progress until the end
       podium jobs results 12 --out results --only '*.csv'
-      podium jobs retry 12                         do again what failed, and nothing else
+      podium jobs retry 12                         repeat only what failed
 
-    A command that was stopped goes on where it was when it is given again.
+    Repeat a command that was stopped, and it continues where it stopped.
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
 
 
 @command.command("submit")
 @click.argument("source", metavar="VIDEO|ZIP|URI")
 @click.option("--pipeline", default="pose-3d", show_default=True, help="Name of a pipeline.")
-@click.option("--name", help="Of the job, for people. [default: that of the file]")
+@click.option("--name", help="Name of the job, for people. [default: name of the file]")
 @click.option("--height-m", type=float, help="Standing height of the athlete: gives metres.")
 @click.option("--mass-kg", type=float, help="Mass of the athlete.")
-@click.option("--athlete-id", type=int, help="An athlete that is known, instead of the two.")
+@click.option("--athlete-id", type=int, help="A known athlete, instead of height and mass.")
 @click.option(
     "--frames",
     multiple=True,
@@ -60,8 +60,8 @@ def command() -> None:
     help="Option of postprocessing, such as cutoff_hz=10 or athlete=longest; may be repeated.",
 )
 @click.option("--step", type=int, help="Take every Nth frame.")
-@click.option("--retain-days", type=int, help="Delete videos and results so long after the end.")
-@click.option("--again", is_flag=True, help="Make a new job, whatever was submitted before.")
+@click.option("--retain-days", type=int, help="Delete videos and results this long after the end.")
+@click.option("--again", is_flag=True, help="Make a new job even if there is an equal one.")
 @click.option("--wait", is_flag=True, help="Wait for the end, and show progress.")
 @click.option(
     "--out",
@@ -90,8 +90,8 @@ def submit(
 ) -> None:
     """Upload a video, or a ZIP of videos, and start a job.
 
-    The same command again goes on with an upload that was stopped, and finds the job that it has
-    started, unless that has failed; --again makes another.
+    Repeat the command to continue a stopped upload, or to find the job that it has started unless
+    that has failed; --again makes another job.
 
     \b
     Examples:
@@ -152,7 +152,7 @@ def list_jobs(status: tuple[str, ...], limit: int, output: str, endpoint_url: st
 @output_option
 @endpoint_option
 def status(job_id: int, output: str, endpoint_url: str | None) -> None:
-    """Show a job, its videos, and in words what is missing."""
+    """Show a job, its videos, and what is missing."""
     with api_client(endpoint_url) as client:
         _print(client.job(job_id), output)
 
@@ -175,7 +175,7 @@ def watch(job_id: int, output: str, endpoint_url: str | None) -> None:
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to download into; without it the files are listed.",
+    help="Folder to download into. [default: only list the files]",
 )
 @click.option("--only", multiple=True, metavar="PATTERN", help="Such as '*.csv'; may be repeated.")
 @output_option
@@ -183,7 +183,7 @@ def watch(job_id: int, output: str, endpoint_url: str | None) -> None:
 def results(
     *, job_id: int, out: Path | None, only: tuple[str, ...], output: str, endpoint_url: str | None
 ) -> None:
-    """List or download the files of a job; what is there already is not downloaded again."""
+    """List or download the files of a job; downloaded files are not downloaded again."""
     with api_client(endpoint_url) as client:
         job = client.job(job_id)
         if out is not None:
@@ -198,7 +198,7 @@ def results(
 @output_option
 @endpoint_option
 def cancel(job_id: int, output: str, endpoint_url: str | None) -> None:
-    """Begin no more work on a job; results up to then can be downloaded."""
+    """Cancel a job; the results so far can be downloaded."""
     with api_client(endpoint_url) as client:
         _print(client.job(job_id).cancel(), output)
 
@@ -209,7 +209,7 @@ def cancel(job_id: int, output: str, endpoint_url: str | None) -> None:
 @output_option
 @endpoint_option
 def retry(job_id: int, wait: bool, output: str, endpoint_url: str | None) -> None:
-    """Do again what failed of a job, and nothing else."""
+    """Repeat only the failed parts of a job."""
     with api_client(endpoint_url) as client:
         job = client.job(job_id).retry()
         if wait:
@@ -220,7 +220,7 @@ def retry(job_id: int, wait: bool, output: str, endpoint_url: str | None) -> Non
 
 
 def _options(option: str, given: tuple[str, ...]) -> dict[str, Any]:
-    """``NAME=VALUE`` as names and values: numbers, true and false are what they look like."""
+    """Parse ``NAME=VALUE``; numbers, true and false become numbers and booleans."""
     found: dict[str, Any] = {}
     for each in given:
         name, equals, value = each.partition("=")

@@ -1,4 +1,4 @@
-"""Options that all commands of the api have, and its client with errors that say what to do."""
+"""Options of all commands of the api, and its client with errors that have a remedy."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def endpoint_option(command: Command) -> Command:
-    """``--endpoint-url`` for a command."""
+    """Add ``--endpoint-url`` to a command."""
     return click.option(
         "--endpoint-url",
         metavar="URL",
-        help="Of the api. [default: PODIUM_ENDPOINT_URL, or that of `podium configure`]",
+        help="URL of the api. [default: PODIUM_ENDPOINT_URL, or that of `podium configure`]",
     )(command)
 
 
 def output_option(command: Command) -> Command:
-    """``-o`` for a command."""
+    """Add ``-o`` to a command."""
     return click.option(
         "-o",
         "--output",
@@ -37,7 +37,7 @@ def output_option(command: Command) -> Command:
 
 @contextmanager
 def api_client(endpoint_url: str | None) -> Iterator[Client]:
-    """A client; a key that is not taken comes with the way to another."""
+    """A client; its errors about keys have a note with the remedy."""
     try:
         with Client(endpoint_url) as client:
             yield client

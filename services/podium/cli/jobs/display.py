@@ -1,4 +1,4 @@
-"""What commands of the api print: tables, JSON, progress."""
+"""Output of the commands of the api: tables, JSON, progress."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _MOST_VIDEOS = 12
 
 
 def console(*, err: bool = False) -> Console:
-    """The terminal; what goes to a file or another program is not cut to a width."""
+    """The terminal; output to a file or another program is not cut to a width."""
     made = Console(stderr=err)
     return made if made.is_terminal else Console(stderr=err, width=_WIDE)
 
 
 def print_json(shown: Any) -> None:
-    """An object, or a list of objects."""
+    """Print an object or a list of objects as JSON."""
     many = isinstance(shown, list | tuple)
     values = [each.model_dump(mode="json") for each in (shown if many else [shown])]
     click.echo(json.dumps(values if many else values[0], indent=2, ensure_ascii=False))
 
 
 def print_object(shown: BaseModel) -> None:
-    """One object, a row for each field."""
+    """Print one object, a row for each field."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -51,7 +51,7 @@ def print_object(shown: BaseModel) -> None:
 
 
 def print_list(items: Sequence[BaseModel], kind: type[BaseModel]) -> None:
-    """Objects, a row for each; what is nested has no column."""
+    """Print a row for each object; nested fields have no column."""
     plain = [
         name
         for name in kind.model_fields
@@ -67,7 +67,7 @@ def print_list(items: Sequence[BaseModel], kind: type[BaseModel]) -> None:
 
 
 def text(value: Any) -> Text:
-    """A value in a cell."""
+    """A value as the text of a cell."""
     if value is None:
         return Text("-", style="dim")
     if isinstance(value, datetime):
@@ -82,7 +82,7 @@ def text(value: Any) -> Text:
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:
-    """Jobs, a row for each."""
+    """Print a row for each job."""
     table = Table(box=None, pad_edge=False)
     for name in ("job", "name", "status", "done", "videos", "made"):
         table.add_column(name, justify="right" if name in ("job", "done") else "left")
@@ -101,7 +101,7 @@ def print_jobs(jobs: Sequence[Job]) -> None:
 
 
 def print_job(job: Job, videos: Sequence[Video]) -> None:
-    """A job and its videos, and in words what is missing."""
+    """Print a job, its videos, and what is missing."""
     out = console()
     out.print(Text.assemble((f"job {job.id}  ", "bold"), job.job_name, "  ", text(job.job_status)))
     place = job.progress.queue_position
@@ -130,7 +130,7 @@ def print_job(job: Job, videos: Sequence[Video]) -> None:
 
 
 def print_results(results: JobResults) -> None:
-    """The files of a job, a row for each."""
+    """Print a row for each file of a job."""
     table = Table(box=None, pad_edge=False)
     for name in ("video", "file", "size"):
         table.add_column(name, overflow="fold", justify="right" if name == "size" else "left")
@@ -144,7 +144,7 @@ def print_results(results: JobResults) -> None:
 
 @contextmanager
 def byte_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for bytes on their way; drawn on stderr, where that is a terminal."""
+    """A progress bar for bytes, on stderr if that is a terminal."""
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -159,7 +159,7 @@ def byte_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 class JobBars:
-    """A bar for a job and for each of its videos; live while entered."""
+    """Progress bars for a job and each of its videos; live while entered."""
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -179,7 +179,7 @@ class JobBars:
         self._progress.stop()
 
     def show(self, job: Job, videos: Sequence[Video]) -> None:
-        """Move the bars."""
+        """Update the bars."""
         note = job.job_status.replace("_", " ")
         if job.progress.queue_position:
             note += f", {job.progress.queue_position} frame batches before it"
