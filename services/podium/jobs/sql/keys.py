@@ -32,7 +32,7 @@ def create(session: Session, wanted: ApiKeyCreate, now: datetime) -> NewApiKey:
     """Make a key; its secret is in the answer and nowhere else.
 
     Raises:
-        Forbidden: it would be allowed more than the key that asks.
+        Forbidden: it would be allowed more than the key that asks, or be another user's.
         Unprocessable: there is no such project or user.
         Conflict: a user has two keys already: one to use, and one to change to.
     """
@@ -42,12 +42,14 @@ def create(session: Session, wanted: ApiKeyCreate, now: datetime) -> NewApiKey:
         raise Forbidden("a key cannot give scopes that it does not have")
     if project_id is None or session.get(Project, project_id) is None:
         raise Unprocessable("there is no such project", field="project_id")
-    if wanted.user_id is not None:
-        _check_user(session, wanted.user_id, project_id, now)
+    user_id = principal.user_id if wanted.user_id is None else wanted.user_id
+    _require_own(principal, user_id)
+    if user_id is not None:
+        _check_user(session, user_id, project_id, now)
     secret = f"{PREFIX}{secrets.token_urlsafe(_SECRET_BYTES)}"
     row = ApiKey(
         project_id=project_id,
-        user_id=wanted.user_id,
+        user_id=user_id,
         api_key_name=wanted.api_key_name,
         key_hash=hash_of(secret),
         scopes=list(wanted.scopes),
@@ -89,10 +91,11 @@ def list_page(session: Session, *, limit: int, cursor: str | None) -> Page[schem
 
 
 def revoke(session: Session, key_id: int, now: datetime) -> schemas.ApiKey:
-    """End a key at once; a second time changes nothing. Raises NotFound."""
+    """End a key at once; a second time changes nothing. Raises NotFound or Forbidden."""
     row = session.scalars(select(ApiKey).where(ApiKey.id == key_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no api_key {key_id}")
+    _require_own(principal_of(session), row.user_id)
     if row.revoked_at is None:
         row.revoked_at = now
         session.flush()
@@ -122,3 +125,9 @@ def _check_user(session: Session, user_id: int, project_id: int, now: datetime) 
     live = [row for row in rows if row.expires_at is None or row.expires_at > now]
     if len(live) >= _LIVE_KEYS:
         raise Conflict("the user has two keys already; revoke one of them first")
+
+
+def _require_own(principal: Principal, user_id: int | None) -> None:
+    """Users have to do with their own keys; keys of no user with all of their project."""
+    if not principal.is_admin and principal.user_id not in (None, user_id):
+        raise Forbidden("the key of a user makes and revokes keys of this user alone")
