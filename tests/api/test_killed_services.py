@@ -1,0 +1,153 @@
+"""Whatever is killed, every job ends once: api, controller, gateway and decode at any moment."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import requests
+
+from podium.local.service_process import ServiceProcess
+from podium.local.stack import HOST, Stack
+from podium.schemas.states import TERMINAL
+from tests.support.api_world import Client
+from tests.support.job_world import zipped
+from tests.support.videos import write_video
+
+T = TypeVar("T")
+
+VICTIMS = ("api", "jobs", "gateway", "decode")
+_PATIENCE_S = 120.0
+
+
+class Follower(threading.Thread):
+    """Reads the events of a job as they come, and comes back where a stream breaks off."""
+
+    def __init__(self, client: Client, job_id: int) -> None:
+        super().__init__(daemon=True)
+        self.ids: list[int] = []
+        self.types: list[str] = []
+        self.streams = 0
+        self._client, self._path = client, f"/v1/jobs/{job_id}/events"
+
+    def run(self) -> None:
+        while not self.types or self.types[-1] != "job.succeeded":
+            try:
+                self._read()
+            except (requests.RequestException, OSError):
+                time.sleep(0.1)
+
+    def _read(self) -> None:
+        headers = {"accept": "text/event-stream"}
+        if self.ids:
+            headers["last-event-id"] = str(self.ids[-1])
+        answer = requests.get(
+            f"{self._client.url}{self._path}",
+            headers={**headers, "x-api-key": self._client.secret},
+            stream=True,
+            timeout=30,
+        )
+        with answer:
+            answer.raise_for_status()
+            self.streams += 1
+            for line in answer.iter_lines():
+                if line.startswith(b"id: "):
+                    self.ids.append(int(line[4:]))
+                elif line.startswith(b"event: "):
+                    self.types.append(line[7:].decode())
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """Ask until there is an answer."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except (requests.RequestException, AssertionError):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+
+def kill_and_restart(stack: Stack, name: str) -> None:
+    [(place, victim)] = [
+        (n, process) for n, process in enumerate(stack.processes) if process.name == name
+    ]
+    victim.kill()
+    victim.wait(10)
+    stack.processes[place] = ServiceProcess(name, HOST, victim.port, stack.environment, None)
+
+
+@pytest.mark.parametrize("rounds", [1, pytest.param(50, marks=pytest.mark.slow)])
+def test_every_job_ends_once_whatever_is_killed(
+    model_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    monkeypatch.setenv("PODIUM_JOBS_LEASE_S", "5")
+    chance = random.Random(20261129)  # noqa: S311 - repeatable, no secret
+    video = write_video(tmp_path / "v.mp4", 60).read_bytes()
+    both = zipped(tmp_path / "two.zip", {"a.mp4": video, "b.mp4": video, "note.txt": b"note"})
+    with Stack(models=model_repository, jobs=tmp_path / "state") as stack:
+        assert stack.admin_key is not None
+        client = Client(stack.urls["api"], stack.admin_key.secret)
+        upload = client.upload(both)
+        [pipeline] = [
+            each["id"]
+            for each in client.get("/v1/pipelines")["items"]
+            if each["pipeline_name"] == "pose-2d"
+        ]
+        for round_ in range(rounds):
+            body = {
+                "input": {"upload_id": upload},
+                "pipeline_id": pipeline,
+                "job_parameters": {"batch_frames": 6},
+            }
+
+            def begin(body: Any = body, key: str = f"round {round_}") -> int:
+                headers = {"idempotency-key": key}
+                return int(client.post("/v1/jobs", body, 202, headers=headers)["id"])
+
+            job_id = patiently(begin)
+            follower = Follower(client, job_id)
+            follower.start()
+            for name in chance.sample(VICTIMS, len(VICTIMS)):
+                time.sleep(chance.uniform(0.0, 1.5))
+                kill_and_restart(stack, name)
+            assert patiently(begin) == job_id  # sent again, done once
+            until = time.monotonic() + _PATIENCE_S
+            while True:
+                job = patiently(partial(client.get, f"/v1/jobs/{job_id}"))
+                if job["job_status"] in TERMINAL:
+                    break
+                assert time.monotonic() < until, job
+                time.sleep(0.2)
+            _check(client, job, follower)
+
+
+def _check(client: Client, job: dict[str, Any], follower: Follower) -> None:
+    """Nothing is lost, nothing is doubled."""
+    assert job["job_status"] == "succeeded", job["error"]
+    assert job["progress"]["frame_batches"] == {"total": 20, "succeeded": 20, "failed": 0}
+    results = client.get(f"/v1/jobs/{job['id']}/results")
+    for video in results["videos"]:
+        names = Counter(file["name"] for file in video["files"])
+        assert set(names.values()) == {1}
+        [whole] = [file for file in video["files"] if file["name"] == "results.json"]
+        merged = json.loads(requests.get(whole["url"], timeout=30).content)
+        indices = [frame["index"] for batch in merged for frame in batch["frames"]]
+        assert indices == list(range(60))
+    follower.join(30)
+    assert not follower.is_alive()
+    assert follower.streams > 1  # the api was killed while it was read
+    assert follower.ids == sorted(set(follower.ids))
+    told = client.get(f"/v1/jobs/{job['id']}/events?limit=1000")["items"]
+    assert [event["id"] for event in told] == follower.ids
+    counts = Counter(follower.types)
+    assert counts["job.started"] == counts["job.succeeded"] == 1
+    assert counts["video.succeeded"] == 2
