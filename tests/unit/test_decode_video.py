@@ -13,7 +13,7 @@ import pytest
 from podium.decode.frames import Limits
 from podium.decode.video import decode_video
 from podium.errors import InvalidInput, TooLarge, Unprocessable, UnsupportedMedia
-from podium.media import packets, video, video_decoder
+from podium.media import codecs, packets, video_decoder
 from podium.media.containers import HEAD_BYTES, Source
 from podium.media.video import VideoReader
 from podium.types import FrameRange
@@ -231,8 +231,8 @@ def test_an_index_is_made_anew_when_the_file_changes(request, tmp_path):
 
 def test_the_indexes_of_few_files_are_kept(tmp_path, monkeypatch):
     scanned = []
-    scan = video.scan
-    monkeypatch.setattr(video, "scan", lambda *opened: scanned.append(0) or scan(*opened))
+    scan = codecs.scan
+    monkeypatch.setattr(codecs, "scan", lambda *opened: scanned.append(0) or scan(*opened))
     reader = VideoReader(max_pixels=LIMITS.max_pixels)
     paths = [write_video(tmp_path / f"{number}.mp4", 3) for number in range(5)]
     for path in [*paths, paths[-1], paths[0]]:
@@ -242,7 +242,7 @@ def test_the_indexes_of_few_files_are_kept(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["b-frames.mp4", "b-frames.mkv", "b-frames.avi", "vp9.webm"])
 def test_a_declared_length_is_checked_before_the_packets_are_read(clips, name, monkeypatch):
-    monkeypatch.setattr(video, "scan", lambda *_: pytest.fail("the packets were read"))
+    monkeypatch.setattr(codecs, "scan", lambda *_: pytest.fail("the packets were read"))
     data = clip_of(clips, name).read_bytes()
     with pytest.raises(TooLarge, match="media: is 2 s long"):
         decode(data, max_duration_s=2)

@@ -10,6 +10,7 @@ import click
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from podium.containment.settings import CodecsSettings
 from podium.environment import Variable, check_names, group_variables, variables
 from podium.local.settings import JOB_SERVICES, SERVICES, settings_of
 from podium.models.settings import RepositorySettings
@@ -35,16 +36,19 @@ def markdown() -> str:
     """Tables of the settings that all services share, that some share, and of each service."""
     everywhere = _by_common_name(variables(ServiceSettings))
     objects = {variable.own: variable.field for variable in group_variables(ObjectStoreSettings)}
+    codecs = {variable.own: variable.field for variable in group_variables(CodecsSettings)}
     models = _by_common_name(variables(ModelServiceSettings))
     models = {name: field for name, field in models.items() if name not in everywhere}
     parts = [f"## Every service\n\n{_table(everywhere)}"]
     for title, group, table in (
         ("Media and results", ObjectStoreSettings, objects),
+        ("Codecs", CodecsSettings, codecs),
         ("Models", RepositorySettings, models),
     ):
-        users = ", ".join(each for each in SERVICES if group in _groups_of(each))
+        services = (*SERVICES, *JOB_SERVICES)
+        users = ", ".join(each for each in services if group in _groups_of(each))
         parts.append(f"## {title}: {users}\n\n{_table(table)}")
-    said = everywhere | objects | models
+    said = everywhere | objects | codecs | models
     for service in (*SERVICES, *JOB_SERVICES):
         added = {}
         for variable in variables(settings_of(service)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,8 +13,9 @@ from typing import Self
 
 import numpy as np
 
+from podium.containment.settings import open_codecs
 from podium.decode.frame_store import FrameStore, Room
-from podium.decode.frames import Claim, DecodedFrames
+from podium.decode.frames import DecodedFrames
 from podium.decode.pictures import decode_picture
 from podium.decode.settings import DecodeSettings
 from podium.decode.video import decode_video
@@ -69,11 +71,15 @@ class Decoder:
         self._address = address
         self._store = FrameStore(settings.store_bytes, settings.store_ttl_s)
         self._objects = ObjectStore(settings.objects)
+        self._opened = ExitStack()
+        idle = settings.workers + 1
+        self._codecs = self._opened.enter_context(open_codecs(settings.codecs, idle=idle))
         self._videos = VideoReader(
             max_pixels=settings.max_pixels,
             max_duration_s=settings.max_duration_s,
             threads=settings.threads,
             kept_bytes=settings.open_videos_bytes,
+            codecs=self._codecs,
         )
         # Decoding waits for room in the store, and only crops make some: each has its threads.
         self._decoders = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
@@ -91,6 +97,7 @@ class Decoder:
         self._decoders.shutdown(cancel_futures=True)
         self._croppers.shutdown(cancel_futures=True)
         self._videos.close()
+        self._opened.close()
 
     async def decode(
         self, media: Media, frames: FrameRange, *, stride: int = 1, letterbox: Letterbox | None
@@ -176,7 +183,7 @@ class Decoder:
         spec: Letterbox | None,
     ) -> FrameBatch:
         with room:
-            decoded = self._read(held, wanted, room.claim)
+            decoded = self._read(held, wanted, room)
             images, transforms, shown = self._squares(decoded, stride, spec)
             handle = room.keep(decoded.pixels)
         return FrameBatch(
@@ -205,7 +212,7 @@ class Decoder:
             images[row], transforms[row] = make_square(decoded.pixels[ordinal], spec)
         return images, transforms, shown
 
-    def _read(self, held: bytes | HeldFile, wanted: _Wanted, claim: Claim) -> DecodedFrames:
+    def _read(self, held: bytes | HeldFile, wanted: _Wanted, room: Room) -> DecodedFrames:
         data = held if isinstance(held, bytes) else held.path
         try:
             size_bytes = len(data) if isinstance(data, bytes) else data.stat().st_size
@@ -221,7 +228,14 @@ class Decoder:
                 )
             if is_picture(head):
                 picture = data if isinstance(data, bytes) else data.read_bytes()
-                return decode_picture(picture, wanted.frames, self._settings.limits, claim=claim)
+                return decode_picture(
+                    picture,
+                    wanted.frames,
+                    self._settings.limits,
+                    codecs=self._codecs,
+                    claim=room.claim,
+                    check=room.check,
+                )
         except OSError as error:
             raise NotFound(f"uri: cannot be read ({error.strerror})") from error
         return decode_video(
@@ -230,7 +244,8 @@ class Decoder:
             wanted.frames,
             self._settings.limits,
             capture_fps=wanted.capture_fps,
-            claim=claim,
+            claim=room.claim,
+            check=room.check,
         )
 
     def _check_bytes(self, count: int, height: int, width: int, *, field: str) -> None:

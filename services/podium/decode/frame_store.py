@@ -67,6 +67,11 @@ class Room:
             raise CancelledError
         return self._handle
 
+    def check(self) -> None:
+        """Raise CancelledError once the room was abandoned."""
+        if self._abandoned.is_set():
+            raise CancelledError
+
     def abandon(self) -> None:
         """Nobody will ask for the frames: claim and keep no more, drop what is kept."""
         self._abandoned.set()

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from podium.containment.settings import CodecsSettings
 from podium.decode.frames import Limits
 from podium.serving.http.settings import ServiceSettings
 from podium.storage.settings import ObjectStoreSettings
@@ -57,6 +58,9 @@ class DecodeSettings(ServiceSettings):
     open_videos_bytes: int = Field(default=256 << 20, ge=0)
     """Memory, by estimate, for video decoders that are kept open, so that a range of frames goes on
     where the one before it ended, 100 million a 4K video; 0: every range begins at a key frame."""
+
+    codecs: CodecsSettings = Field(default_factory=CodecsSettings)
+    """Where media are decoded."""
 
     objects: ObjectStoreSettings = Field(default_factory=ObjectStoreSettings)
     """Where media named by ``uri`` may be read."""

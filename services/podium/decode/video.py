@@ -10,6 +10,7 @@ import numpy as np
 from podium.decode.frames import CHANNELS, Claim, DecodedFrames, Limits, select
 from podium.errors import Unprocessable
 from podium.media.capture_rate import slow_motion, slow_motion_note
+from podium.media.codecs import Check, go_on
 from podium.media.containers import Source
 from podium.media.video import VideoReader
 from podium.media.video_index import VideoIndex
@@ -24,6 +25,7 @@ def decode_video(
     *,
     capture_fps: float | None = None,
     claim: Claim = lambda _: None,
+    check: Check = go_on,
 ) -> DecodedFrames:
     """Decode a range of frames.
 
@@ -35,6 +37,7 @@ def decode_video(
         capture_fps: Frames per second when it was filmed, where the caller knows that it plays
             slower (or faster); None: as its metadata say.
         claim: Told how many bytes the frames will have, before they are decoded.
+        check: Called between frames; ends the work by what it raises.
 
     Raises:
         UnsupportedMedia: a container or codec that is not read.
@@ -42,13 +45,13 @@ def decode_video(
         TooLarge: over a limit.
         InvalidInput: the range starts beyond the end.
     """
-    index = reader.index(source)
+    index = reader.index(source, check)
     width, height = index.size
     ordinals = select(frames, index.frame_count, width * height, limits)
     claim(len(index.present(ordinals)) * width * height * CHANNELS)
     pixels: dict[int, UInt8] = {}
     fitted = 0
-    with closing(reader.frames(source, index, ordinals)) as decoded:
+    with closing(reader.frames(source, index, ordinals, check)) as decoded:
         for frame in decoded:
             pixels[frame.ordinal] = frame.pixels
             fitted += frame.is_fitted
@@ -61,7 +64,7 @@ def decode_video(
         time_s=index.times(ordinals) / slowed,
         frame_ok=np.isin(ordinals, list(pixels)),
         pixels=pixels,
-        size=_shown_size(reader, source, index, pixels),
+        size=_shown_size(reader, source, index, pixels, check),
         source=SourceFacts(
             frame_count=index.frame_count,
             fps=index.fps * slowed,
@@ -74,13 +77,17 @@ def decode_video(
 
 
 def _shown_size(
-    reader: VideoReader, source: Source, index: VideoIndex, pixels: dict[int, UInt8]
+    reader: VideoReader,
+    source: Source,
+    index: VideoIndex,
+    pixels: dict[int, UInt8],
+    check: Check,
 ) -> tuple[int, int]:
     """Width and height after rotation, as the frames have it that were decoded, or the first."""
     for image in pixels.values():
         return image.shape[1], image.shape[0]
     everything = np.arange(len(index.packet), dtype=np.int64)
-    with closing(reader.frames(source, index, everything)) as frames:
+    with closing(reader.frames(source, index, everything, check)) as frames:
         for frame in islice(frames, 1):
             return frame.pixels.shape[1], frame.pixels.shape[0]
     raise Unprocessable("none of its frames can be decoded", field=source.field)

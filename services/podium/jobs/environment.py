@@ -16,6 +16,7 @@ from podium.jobs.oplog import NoLog, OperationalLog
 from podium.jobs.probe import ProbeLimits
 from podium.jobs.sql.database import Database
 from podium.jobs.timing import Timing
+from podium.media.codecs import Codecs, CodecsHere
 from podium.schemas.states import Priority
 
 _log = logging.getLogger("podium.jobs")
@@ -72,6 +73,7 @@ class Environment:
         timing: How long and how often.
         archives: What a ZIP may hold.
         videos: What a video may be.
+        codecs: Where the packets of videos are read.
         tier_usd_per_hour: What the nodes of a tier cost, for estimates; None: not known.
         private_webhooks: Whether webhooks may lead into private networks.
         now: The clock.
@@ -87,6 +89,7 @@ class Environment:
     timing: Timing = field(default_factory=Timing)
     archives: ArchiveLimits = field(default_factory=ArchiveLimits)
     videos: ProbeLimits = field(default_factory=ProbeLimits)
+    codecs: Codecs = field(default_factory=CodecsHere)
     tier_usd_per_hour: float | None = None
     private_webhooks: bool = False
     now: Callable[[], datetime] = utc_now

@@ -37,7 +37,7 @@ def estimate(env: Environment, principal: Principal, wanted: JobCreate) -> JobEs
         problems: list[JobError] = []
         for name, path in _videos(env, tried):
             try:
-                counts.append(probe(path, env.videos).frame_count)
+                counts.append(probe(path, env.videos, env.codecs).frame_count)
             except InvalidInput as error:
                 told = describe(error)
                 problems.append(told.model_copy(update={"message": f"{name}: {told.message}"}))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from podium.errors import TooLarge
+from podium.media.codecs import Codecs
 from podium.media.containers import HEAD_BYTES, Source
 from podium.media.picture_header import is_picture, picture_size
 from podium.media.video import VideoReader
@@ -33,8 +34,13 @@ class Facts:
     warnings: tuple[str, ...] = ()
 
 
-def probe(path: Path, limits: ProbeLimits = ProbeLimits()) -> Facts:
+def probe(path: Path, limits: ProbeLimits = ProbeLimits(), codecs: Codecs | None = None) -> Facts:
     """Look at a local video or picture.
+
+    Args:
+        path: The file.
+        limits: What it may be.
+        codecs: Where its packets are read; None: in this process.
 
     Raises:
         UnsupportedMedia: a container or codec that is not read.
@@ -45,7 +51,9 @@ def probe(path: Path, limits: ProbeLimits = ProbeLimits()) -> Facts:
         head = file.read(HEAD_BYTES)
         if is_picture(head):
             return _picture(head + file.read(_PICTURE_HEAD_BYTES), limits)
-    reader = VideoReader(max_pixels=limits.max_pixels, max_duration_s=limits.max_duration_s)
+    reader = VideoReader(
+        max_pixels=limits.max_pixels, max_duration_s=limits.max_duration_s, codecs=codecs
+    )
     with reader:
         index = reader.index(Source(path, head))
     warnings = list(index.notes)

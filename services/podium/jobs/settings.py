@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
+from podium.containment.settings import CodecsSettings, codecs_of
 from podium.environment import Settings
 from podium.errors import SetupError
 from podium.jobs.environment import Environment, Stream, Workflow
@@ -112,6 +113,9 @@ class JobsSettings(Settings):
     usd_per_hour: float | None = Field(default=None, ge=0)
     """What the nodes of a tier cost, for estimates."""
 
+    codecs: CodecsSettings = Field(default_factory=CodecsSettings)
+    """Where the packets of uploaded videos are read."""
+
     private_webhooks: bool = False
     """Whether webhooks may lead into private networks."""
 
@@ -147,6 +151,7 @@ def open_environment(settings: JobsSettings) -> Environment:
         workflow=_workflow(settings),
         log=_log(settings, state),
         timing=timing,
+        codecs=codecs_of(settings.codecs, idle=settings.steps),
         tier_usd_per_hour=settings.usd_per_hour,
         private_webhooks=settings.private_webhooks,
     )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+from podium.containment.settings import CodecsSettings
 from podium.decode.decoder import Decoder
 from podium.decode.settings import DecodeSettings
 from podium.engines.onnx_runtime import OnnxRuntimeSession
@@ -106,9 +107,14 @@ def local_stages(models: Path, read_roots: Sequence[Path] = ()) -> Iterator[Stag
 
 
 def _decode_settings(read_roots: Sequence[Path]) -> DecodeSettings:
-    """The settings of decode as with ``podium up`` on this machine."""
+    """The settings of decode as with ``podium up`` on this machine, without containment.
+
+    That would protect nobody: the files are those of whoever runs the command.
+    """
     sizes = sized_for(os.cpu_count() or 1, os.environ)
     prefix = "PODIUM_DECODE_"
     own = {n.removeprefix(prefix).lower(): v for n, v in sizes.items() if n.startswith(prefix)}
     objects = ObjectStoreSettings(read_roots=tuple(read_roots))
-    return DecodeSettings(objects=objects, **cast(dict[str, Any], own))
+    return DecodeSettings(
+        objects=objects, codecs=CodecsSettings(contained=False), **cast(dict[str, Any], own)
+    )

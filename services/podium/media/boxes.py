@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 from podium.errors import TooLarge
+from podium.media.files import Data, opened
 
 _MOST_BYTES = 256 << 20
 _MOST_BOXES = 200_000
 _PIXELS_AND_GAPS = frozenset({b"mdat", b"free", b"skip", b"wide"})
 
 
-def header_boxes(data: bytes | Path, *, field: str) -> Iterator[bytes]:
+def header_boxes(data: Data, *, field: str) -> Iterator[bytes]:
     """The top-level boxes of a file with their heads, but for pixels, sound and gaps.
 
     Raises:
         TooLarge: they have more than 256 MiB, or are more than 200,000.
     """
     at = total = count = 0
-    with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as file:
+    with opened(data) as file:
         size = file.seek(0, io.SEEK_END)
         while at + 8 <= size:
             file.seek(at)

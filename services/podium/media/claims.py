@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import struct
-from pathlib import Path
 
 from podium.errors import TooLarge, Unprocessable
 from podium.media.boxes import header_boxes
+from podium.media.files import Data, size_bytes
 
 MOST_SAMPLES = 4_000_000
 """Of all tracks together: two hours of video at 240/s and of sound are two million."""
@@ -28,7 +28,7 @@ _NEAR_BYTES = 1 << 16
 _COUNTED = re.compile(rb"stsz|stz2|trun|elst|cmov")
 
 
-def check_samples(data: bytes | Path, *, field: str) -> None:
+def check_samples(data: Data, *, field: str) -> None:
     """Compare the samples that an MP4 declares with its size.
 
     The boxes that declare some are looked for by their names, wherever they lie: FFmpeg finds them
@@ -42,7 +42,7 @@ def check_samples(data: bytes | Path, *, field: str) -> None:
         Unprocessable: more samples than bytes, or a compressed index.
         TooLarge: more samples, or a longer header, than are read.
     """
-    size = len(data) if isinstance(data, bytes) else data.stat().st_size
+    size = size_bytes(data)
     declared, edits, tables = 0, 1, 0
     for header in header_boxes(data, field=field):
         for found in _COUNTED.finditer(header):

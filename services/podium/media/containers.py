@@ -5,7 +5,6 @@ FFmpeg is never left to guess: its guess would follow playlists, which name othe
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from av.video.stream import VideoStream
 
 from podium.errors import Unprocessable, UnsupportedMedia
 from podium.media.claims import check_samples
+from podium.media.files import Data, opened
 from podium.media.video_streams import choose_stream
 
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -75,9 +75,9 @@ def _is_transport_stream(head: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Media in memory or in a local file, and its first ``HEAD_BYTES``."""
+    """Media, and its first ``HEAD_BYTES``."""
 
-    data: bytes | Path
+    data: Data
     head: bytes
     field: str = "media"  # what errors call it
 
@@ -89,7 +89,7 @@ class Source:
         Raises:
             Unprocessable: the file is gone already.
         """
-        if isinstance(self.data, bytes) or not _DESCRIPTORS.exists():
+        if not isinstance(self.data, Path) or not _DESCRIPTORS.exists():
             return self
         try:
             file = files.enter_context(self.data.open("rb"))
@@ -114,7 +114,7 @@ class Source:
             if name == "mp4":
                 check_samples(self.data, field=self.field)
             container = av.open(
-                io.BytesIO(self.data) if isinstance(self.data, bytes) else str(self.data),
+                str(self.data) if isinstance(self.data, Path) else opened(self.data),
                 format=name,
                 options={
                     "protocol_whitelist": "file",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from podium.media.video_decoder import VideoDecoder
+from podium.media.codecs import OpenVideo
 
 _OPEN_COST = 4
 """To open a file anew costs about as much as to decode so many frames."""
@@ -37,7 +37,7 @@ class Wanted:
 @dataclass(eq=False, slots=True)
 class _Slot:
     wanted: Wanted  # last, or now
-    decoder: VideoDecoder | None = None
+    decoder: OpenVideo | None = None
     is_busy: bool = True
     used_s: float = field(default_factory=time.monotonic)
 
@@ -64,8 +64,8 @@ class OpenDecoders:
 
     @contextmanager
     def use(
-        self, wanted: Wanted, make: Callable[[], VideoDecoder]
-    ) -> Iterator[tuple[VideoDecoder, bool]]:
+        self, wanted: Wanted, make: Callable[[], OpenVideo]
+    ) -> Iterator[tuple[OpenVideo, bool]]:
         """The decoder that gets to a range with the least work, for the caller alone.
 
         That may be one that is at work on the range before: then it is waited for.

@@ -91,7 +91,7 @@ class PacketReader:
             self._container.seek(int(self._index.seek_time[entry]), stream=self._stream)
         packets = packets_of(self._container, self._stream)
         first = next(packets, None)
-        found = None if first is None else self._index.number.get(packet_id(first))
+        found = None if first is None else self._index.number(packet_id(first))
         if first is not None and found is not None and found <= entry:
             return islice(enumerate(chain([first], packets), found), entry - found, None)
         self._start_again()

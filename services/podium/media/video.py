@@ -9,28 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import threading
 from collections import OrderedDict
-from collections.abc import Generator, Hashable, Iterator
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Generator, Hashable
+from contextlib import closing
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import av
-from av.container import InputContainer
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
-
-from podium.errors import TooLarge
+from podium.media.codecs import Check, Codecs, CodecsHere, OpenVideo, ReadFrame, VideoLimits, go_on
 from podium.media.containers import Source
-from podium.media.frame_sizes import check_size
 from podium.media.open_decoders import OpenDecoders, Wanted
-from podium.media.upright import to_rgb
-from podium.media.video_decoder import VideoDecoder
 from podium.media.video_index import RECOVERY_KEYS, VideoIndex
-from podium.media.video_scan import scan
-from podium.types import Int64, UInt8
+from podium.types import Int64
 
 _INDEXES_KEPT = 4
 """Of the media read last; the index of two hours takes some 50 MB."""
@@ -42,15 +34,6 @@ _FRAMES_HELD = 8
 _BYTES_PER_PIXEL = 1.5  # 4:2:0
 
 
-@dataclass(frozen=True, slots=True)
-class ReadFrame:
-    """A frame of a video."""
-
-    ordinal: int
-    pixels: UInt8  # (H, W, 3) RGB, upright, in square pixels
-    is_fitted: bool  # it is stored in another size than the video, and was scaled to that
-
-
 class VideoReader:
     """Reads videos; thread-safe. Decoders are closed with it.
 
@@ -59,6 +42,7 @@ class VideoReader:
         max_duration_s: Longest video.
         threads: For each codec; 0: as many as there are processors.
         kept_bytes: Memory for decoders that are kept open for the next range; 0: none is kept.
+        codecs: Where media are decoded; None: in this process.
     """
 
     def __init__(
@@ -68,10 +52,10 @@ class VideoReader:
         max_duration_s: float = math.inf,
         threads: int = 1,
         kept_bytes: int = 0,
+        codecs: Codecs | None = None,
     ) -> None:
-        self._max_pixels = max_pixels
-        self._max_duration_s = max_duration_s
-        self._threads = threads
+        self._limits = VideoLimits(max_pixels, max_duration_s, threads)
+        self._codecs = codecs or CodecsHere()
         self._decoders = OpenDecoders(kept_bytes)
         self._indexes: OrderedDict[Hashable, VideoIndex] = OrderedDict()
         self._lock = threading.Lock()
@@ -88,8 +72,12 @@ class VideoReader:
         """Close the decoders that are kept."""
         self._decoders.close()
 
-    def index(self, source: Source) -> VideoIndex:
+    def index(self, source: Source, check: Check = go_on) -> VideoIndex:
         """The index of a video, made when it is first asked for.
+
+        Args:
+            source: The video.
+            check: Ends the work by what it raises.
 
         Raises:
             UnsupportedMedia: a container or codec that is not read.
@@ -101,7 +89,7 @@ class VideoReader:
             if key in self._indexes:
                 self._indexes.move_to_end(key)
                 return self._indexes[key]
-        index = self._scan(source)
+        index = self._codecs.scan(source, self._limits, check)
         with self._lock:
             self._indexes[key] = index
             while len(self._indexes) > _INDEXES_KEPT:
@@ -109,7 +97,7 @@ class VideoReader:
         return index
 
     def frames(
-        self, source: Source, index: VideoIndex, ordinals: Int64
+        self, source: Source, index: VideoIndex, ordinals: Int64, check: Check = go_on
     ) -> Generator[ReadFrame, None, None]:
         """Decode frames; close the generator if it is not used up.
 
@@ -117,6 +105,7 @@ class VideoReader:
             source: The video.
             index: Of the video.
             ordinals: (N,) ascending; those that are not in the file are left out.
+            check: Called between frames; ends the work by what it raises.
 
         Yields:
             The frames that decode, in order.
@@ -132,45 +121,14 @@ class VideoReader:
             lead_in=max(0, int(index.packet[ordinals[0]]) - entries[0]),
             size_bytes=_held_bytes(source, index),
         )
-        with self._decoders.use(wanted, lambda: self._decoder(source, index)) as (decoder, goes_on):
-            starts: list[int | None] = [*([None] if goes_on else entries[:1]), *entries[-1:]]
-            for ordinal, frame in _from_any(decoder, ordinals, list(dict.fromkeys(starts))):
-                is_fitted = (frame.width, frame.height) != (index.width, index.height)
-                pixels = to_rgb(frame, index.size, index.pixel_aspect)
-                yield ReadFrame(ordinal, pixels, is_fitted)
 
-    def _decoder(self, source: Source, index: VideoIndex) -> VideoDecoder:
-        return VideoDecoder(source, index, max_pixels=self._max_pixels, threads=self._threads)
+        def open_video() -> OpenVideo:
+            return self._codecs.open(source, index, self._limits)
 
-    def _scan(self, source: Source) -> VideoIndex:
-        with source.open_video(self._max_pixels) as (container, stream):
-            width, height = stream.codec_context.width, stream.codec_context.height
-            check_size(width, height, self._max_pixels, field=source.field)
-            if container.format.name != "mpegts":  # declares no length: FFmpeg would estimate it
-                self._check_duration(_declared_s(container, stream), source)
-            index = scan(source, container, stream)
-        check_size(*index.size, self._max_pixels, field=source.field)
-        self._check_duration(index.duration_s, source)
-        return index
-
-    def _check_duration(self, duration_s: float, source: Source) -> None:
-        if duration_s > self._max_duration_s:
-            raise TooLarge(
-                f"is {duration_s:.0f} s long; at most {self._max_duration_s:.0f} s are read",
-                field=source.field,
-            )
-
-
-def _from_any(
-    decoder: VideoDecoder, ordinals: Int64, starts: list[int | None]
-) -> Iterator[tuple[int, VideoFrame]]:
-    """Frames from the first of the places ``starts`` that gives the first of the frames."""
-    for start in starts:
-        frames = decoder.frames(ordinals, start)
-        first = next(frames, None)
-        if first is not None and (first[0] == ordinals[0] or start == starts[-1]):
-            yield from chain([first], frames)
-            return
+        with self._decoders.use(wanted, open_video) as (video, goes_on):
+            starts = [*([None] if goes_on else entries[:1]), *entries[-1:]]
+            with closing(video.read(ordinals, list(dict.fromkeys(starts)), check)) as frames:
+                yield from frames
 
 
 def _identity(source: Source) -> Hashable:
@@ -180,17 +138,12 @@ def _identity(source: Source) -> Hashable:
     """
     if isinstance(source.data, bytes):
         return hashlib.sha256(source.data).digest()
-    status = source.data.stat()  # one file may be read under several names
+    data = source.data
+    # One file may be read under several names.
+    status = data.stat() if isinstance(data, Path) else os.fstat(data.descriptor)
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _held_bytes(source: Source, index: VideoIndex) -> int:
     media = len(source.data) if isinstance(source.data, bytes) else 0
     return media + round(index.width * index.height * _BYTES_PER_PIXEL * _FRAMES_HELD)
-
-
-def _declared_s(container: InputContainer, stream: VideoStream) -> float:
-    """What the header says; 0: nothing."""
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / av.time_base

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
@@ -17,13 +18,15 @@ from podium.types import Bool, Float64, Int64
 PacketId = tuple[int | None, int | None, int | None]
 """Presentation time, decoding time and place in the file."""
 
+UNKNOWN = -(1 << 63)
+"""In the place of ``None`` in arrays of packet ids, as in FFmpeg."""
 
 RECOVERY_KEYS = 4
 """With intra refresh the picture is whole only some time after a "key frame": where the nearest one
 gives nothing, decoding starts this many earlier."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class VideoIndex:
     """The packets (P) of a video stream in decoding order, and the frames (F) in them."""
 
@@ -32,7 +35,7 @@ class VideoIndex:
     pixel_aspect: Fraction  # width of a pixel / its height
     time_base: Fraction  # unit of the container's times, seconds
     nominal_rate: Fraction  # frames per second that the container declares, or their average
-    number: dict[PacketId, int]  # of each packet
+    ids: Int64  # (P, 3) the PacketId of each packet; UNKNOWN: None
     seek_time: Int64  # (P,) time base units
     is_key: Bool  # (P,)
     ordinal: Int64  # (P,) of the frame that the packet is part of; -1: of none
@@ -47,6 +50,15 @@ class VideoIndex:
     header: bytes  # what the decoder must have seen of the first packet, wherever it begins
     capture_fps: float  # frames per second at which it says that it was filmed; 0: nothing
     notes: tuple[str, ...]  # what was assumed, for people
+
+    def number(self, packet: PacketId) -> int | None:
+        """Which packet this is; None: none that was seen."""
+        return self._numbers.get(tuple(UNKNOWN if part is None else part for part in packet))
+
+    @cached_property
+    def _numbers(self) -> dict[tuple[int, ...], int]:
+        rows = list(enumerate(map(tuple, self.ids.tolist())))
+        return {row: number for number, row in reversed(rows)}
 
     @property
     def frame_count(self) -> int:

@@ -26,7 +26,7 @@ from podium.media.coded_pictures import (
 from podium.media.containers import Source
 from podium.media.frame_times import filled, joins, spread
 from podium.media.packets import frames_of, packet_id, packets_of
-from podium.media.video_index import PacketId, VideoIndex
+from podium.media.video_index import UNKNOWN, PacketId, VideoIndex
 from podium.media.video_streams import video_streams
 from podium.types import Float64, Int64
 
@@ -97,7 +97,7 @@ def scan(source: Source, container: InputContainer, stream: VideoStream) -> Vide
         pixel_aspect=_pixel_aspect(stream),
         time_base=stream.time_base or Fraction(1, 90_000),
         nominal_rate=stream.average_rate or stream.guessed_rate or Fraction(30),
-        number={id_: number for number, id_ in reversed(list(enumerate(seen.ids)))},
+        ids=np.array([[UNKNOWN if n is None else n for n in id_] for id_ in seen.ids], np.int64),
         seek_time=seek_time,
         is_key=np.array(seen.is_key) & (np.array(seen.shows) != Shown.REST),
         ordinal=ordinal,

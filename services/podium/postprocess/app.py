@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
+from podium.containment.settings import open_codecs
 from podium.postprocess.postprocessor import Postprocessor
 from podium.postprocess.service import PostprocessService
 from podium.postprocess.settings import PostprocessSettings
@@ -22,16 +23,20 @@ from podium.storage.object_store import ObjectStore
 
 def host_postprocess(settings: PostprocessSettings, metrics: Metrics) -> Hosted:
     """What the service serves."""
+    opened = ExitStack()
+    codecs = opened.enter_context(open_codecs(settings.codecs, idle=settings.workers))
     executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="postprocess")
     service = PostprocessService(
-        Postprocessor(max_frames=settings.max_frames, max_pixels=settings.max_pixels),
+        Postprocessor(
+            max_frames=settings.max_frames, max_pixels=settings.max_pixels, codecs=codecs
+        ),
         ObjectStore(settings.objects),
         MeteredExecutor(executor, "postprocess", metrics),
     )
 
     @asynccontextmanager
     async def workers() -> AsyncIterator[None]:
-        with executor:
+        with opened, executor:
             yield
 
     return Hosted(Catalogue([PostprocessModel(service)]), workers)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis
+from podium.media.codecs import Codecs
 from podium.postprocess.frame_results import Clip
 from podium.postprocess.measured_clip import MeasuredClip
 from podium.postprocess.overlays import write_overlays
@@ -34,6 +35,7 @@ def draw_overlays(
     folder: Path,
     *,
     max_pixels: int,
+    codecs: Codecs | None,
     check: Callable[[], None],
 ) -> Overlays:
     """Draw the athletes on the frames of the source; earlier overlays in the folder go.
@@ -49,7 +51,7 @@ def draw_overlays(
     rows = _picture_rows(clip, analyses, options.overlay_frames)
     if not len(clip.frames) or not (options.overlay or len(rows)):
         return Overlays({}, video=False, notes=())
-    opened = open_source(source, max_pixels=max_pixels)
+    opened = open_source(source, max_pixels=max_pixels, codecs=codecs, check=check)
     moving = bool(opened.fps)
     pictures, drawn = write_overlays(
         opened,

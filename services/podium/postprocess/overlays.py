@@ -48,7 +48,7 @@ def write_overlays(
     ordinals = frames.frame_index if writer is not None else frames.frame_index[picture_rows]
     drawn = 0
     try:
-        for frame in source.frames(ordinals):
+        for frame in source.frames(ordinals, check):
             check()
             row = int(np.searchsorted(frames.frame_index, frame.ordinal))
             drawn += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from podium.media.codecs import Codecs
 from podium.postprocess.documents import write_documents
 from podium.postprocess.frame_results import merge
 from podium.postprocess.measured_clip import measure_clip
@@ -21,11 +22,19 @@ class Postprocessor:
     Args:
         max_frames: The most frames that the results may span.
         max_pixels: The largest frames that overlays are drawn on.
+        codecs: Where the source is decoded; None: in this process.
     """
 
-    def __init__(self, *, max_frames: int = 216_000, max_pixels: int = 40_000_000) -> None:
+    def __init__(
+        self,
+        *,
+        max_frames: int = 216_000,
+        max_pixels: int = 40_000_000,
+        codecs: Codecs | None = None,
+    ) -> None:
         self._max_frames = max_frames
         self._max_pixels = max_pixels
+        self._codecs = codecs
 
     def process(
         self,
@@ -59,7 +68,14 @@ class Postprocessor:
         check()
         output.mkdir(parents=True, exist_ok=True)
         measured = measure_clip(name or source.name, clip, options, output, check)
-        overlays = draw_overlays(source, measured, output, max_pixels=self._max_pixels, check=check)
+        overlays = draw_overlays(
+            source,
+            measured,
+            output,
+            max_pixels=self._max_pixels,
+            codecs=self._codecs,
+            check=check,
+        )
         summary, names = write_documents(source, measured, overlays, output)
         return PostprocessResult(
             files=output_files(output, names), summary=summary, warnings=summary.warnings

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from podium.containment.settings import CodecsSettings
 from podium.serving.http.settings import ServiceSettings
 from podium.storage.settings import ObjectStoreSettings
 
@@ -26,6 +27,9 @@ class PostprocessSettings(ServiceSettings):
 
     max_pixels: int = Field(default=40_000_000, ge=1)
     """Largest frames that overlays are drawn on."""
+
+    codecs: CodecsSettings = Field(default_factory=CodecsSettings)
+    """Where media are decoded."""
 
     objects: ObjectStoreSettings = Field(default_factory=ObjectStoreSettings)
     """Where sources and results may be read and files may be written."""

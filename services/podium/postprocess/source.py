@@ -12,11 +12,11 @@ from typing import Protocol
 import numpy as np
 
 from podium.errors import NotFound
+from podium.media.codecs import Check, Codecs, CodecsHere, go_on
 from podium.media.containers import HEAD_BYTES
 from podium.media.containers import Source as Container
 from podium.media.frame_sizes import check_size
 from podium.media.picture_header import is_picture, picture_size
-from podium.media.pictures import read_picture
 from podium.media.video import VideoReader
 from podium.types import Int64, UInt8
 
@@ -45,13 +45,24 @@ class Source(Protocol):
     fps: Fraction  # 0 for a picture
     time_base: Fraction
 
-    def frames(self, ordinals: Int64) -> Iterator[SourceFrame]:
-        """The frames ``ordinals`` (N,), ascending, as far as they are there and decode."""
+    def frames(self, ordinals: Int64, check: Check = go_on) -> Iterator[SourceFrame]:
+        """The frames ``ordinals`` (N,), ascending, as far as they are there and decode.
+
+        ``check`` is called between them; what it raises ends the work.
+        """
         ...
 
 
-def open_source(path: Path, *, max_pixels: int) -> Source:
+def open_source(
+    path: Path, *, max_pixels: int, codecs: Codecs | None = None, check: Check = go_on
+) -> Source:
     """Look at a local picture or video.
+
+    Args:
+        path: The file.
+        max_pixels: Of a frame.
+        codecs: Where it is decoded; None: in this process.
+        check: Ends the work by what it raises.
 
     Raises:
         UnsupportedMedia: neither of them.
@@ -67,37 +78,45 @@ def open_source(path: Path, *, max_pixels: int) -> Source:
     except OSError as error:
         raise NotFound(f"source: cannot be read ({error.strerror})") from error
     if is_picture(head):
-        return _Picture(path, picture_size(head, field="source"), max_pixels)
-    return _Video(Container(path, head, field="source"), max_pixels)
+        size = picture_size(head, field="source")
+        return _Picture(path, size, max_pixels, codecs or CodecsHere())
+    return _Video(Container(path, head, field="source"), max_pixels, codecs, check)
 
 
 class _Picture:
     fps = Fraction(0)
     time_base = Fraction(1, 1000)
 
-    def __init__(self, path: Path, size: tuple[int, int], max_pixels: int) -> None:
+    def __init__(self, path: Path, size: tuple[int, int], max_pixels: int, codecs: Codecs) -> None:
         check_size(*size, max_pixels, field="source")
         self._path = path
+        self._codecs = codecs
 
-    def frames(self, ordinals: Int64) -> Iterator[SourceFrame]:
+    def frames(self, ordinals: Int64, check: Check = go_on) -> Iterator[SourceFrame]:
         if 0 not in ordinals:
             return
-        yield SourceFrame(0, 0.0, read_picture(self._path.read_bytes(), field="source"))
+        read = self._codecs.picture(self._path.read_bytes(), "source", check)
+        yield SourceFrame(0, 0.0, read.pixels)
 
 
 class _Video:
-    def __init__(self, source: Container, max_pixels: int) -> None:
+    def __init__(
+        self, source: Container, max_pixels: int, codecs: Codecs | None, check: Check
+    ) -> None:
         self._source = source
-        self._reader = VideoReader(max_pixels=max_pixels, threads=0, kept_bytes=_KEPT_BYTES)
-        self._index = self._reader.index(source)
+        self._reader = VideoReader(
+            max_pixels=max_pixels, threads=0, kept_bytes=_KEPT_BYTES, codecs=codecs
+        )
+        self._index = self._reader.index(source, check)
         self.fps = self._index.nominal_rate
         self.time_base = self._index.time_base
 
-    def frames(self, ordinals: Int64) -> Iterator[SourceFrame]:
+    def frames(self, ordinals: Int64, check: Check = go_on) -> Iterator[SourceFrame]:
         times = self._index.times(ordinals)
         time_of = dict(zip(ordinals.tolist(), times.tolist(), strict=True))
         with self._reader:
             for run in np.split(ordinals, np.flatnonzero(np.diff(ordinals) > _FAR_FRAMES) + 1):
-                with closing(self._reader.frames(self._source, self._index, run)) as frames:
+                read = self._reader.frames(self._source, self._index, run, check)
+                with closing(read) as frames:
                     for frame in frames:
                         yield SourceFrame(frame.ordinal, time_of[frame.ordinal], frame.pixels)

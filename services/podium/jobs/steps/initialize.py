@@ -166,7 +166,7 @@ def _looked_at(
 
 def _facts(env: Environment, path: Path) -> tuple[Facts | None, JobError | None]:
     try:
-        return probe(path, env.videos), None
+        return probe(path, env.videos, env.codecs), None
     except InvalidInput as error:
         return None, describe(error)
 

@@ -1,0 +1,232 @@
+"""``Codecs`` by workers: nothing that is in media is looked at by the process that serves."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Self, TypeVar
+
+import numpy as np
+
+from podium.containment.indexes import index_of_message, index_to_message
+from podium.containment.messages import Message
+from podium.containment.shared_memory import Block
+from podium.containment.workers import Worker, Workers
+from podium.errors import InvalidInput, Unprocessable
+from podium.media.codecs import Check, ReadFrame, ReadPicture, VideoLimits, go_on
+from podium.media.containers import Source
+from podium.media.files import OpenFile, size_bytes
+from podium.media.picture_header import picture_size
+from podium.media.video_index import VideoIndex
+from podium.types import Int64, UInt8
+from podium.wire import Parameter
+
+T = TypeVar("T")
+
+BASE_S, PER_MEGABYTE_S, PER_MEGAPIXEL_S = 10.0, 2.0, 0.1
+"""Processor time that media may take. H.264, HEVC and AV1 take 2 to 10 ms a megapixel."""
+
+_CHANNELS = 3
+_MOST_FRAMES, _MOST_BYTES = 16, 32 << 20
+"""Of one answer; one frame at least. More would not be cheaper."""
+
+
+class ContainedCodecs:
+    """``Codecs`` by workers.
+
+    Args:
+        memory_bytes: What decoding one medium may take.
+        idle: How many workers are kept while they have nothing to do.
+    """
+
+    def __init__(self, *, memory_bytes: int, idle: int) -> None:
+        self._workers = Workers(memory_bytes=memory_bytes, idle=idle)
+
+    def __enter__(self) -> Self:
+        self._workers.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._workers.close()
+
+    def scan(self, source: Source, limits: VideoLimits, check: Check) -> VideoIndex:
+        """Index the packets of a video."""
+        with _File(source) as file:
+            message = Message(
+                {"question": "scan", "field": source.field, **_parameters(limits)},
+                {"head": np.frombuffer(source.head, np.uint8)},
+                [file.descriptor],
+            )
+
+            def ask(worker: Worker) -> VideoIndex:
+                answer = worker.ask(
+                    message, field=source.field, check=check, budget_s=_budget_s(file.bytes)
+                )
+                return index_of_message(answer)
+
+            return self._once(ask)
+
+    def open(self, source: Source, index: VideoIndex, limits: VideoLimits) -> _Contained:
+        """Open an indexed video."""
+        told = index_to_message(index)
+        with _File(source) as file:
+            message = Message(
+                {**told.parameters, "question": "open", "field": source.field}
+                | _parameters(limits),
+                {**told.tensors, "head": np.frombuffer(source.head, np.uint8)},
+                [file.descriptor],
+            )
+            worker = self._workers.take()
+            try:
+                budget_s = _budget_s(file.bytes)
+                worker.ask(message, field=source.field, check=go_on, budget_s=budget_s)
+            except BaseException:
+                worker.end()
+                raise
+        return _Contained(self._workers, worker, source.field, index, file.bytes)
+
+    def picture(self, data: bytes, field: str, check: Check) -> ReadPicture:
+        """Decode a picture whose size was checked."""
+        width, height = picture_size(data, field=field)
+        size = width * height * _CHANNELS
+
+        def ask(worker: Worker) -> ReadPicture:
+            block, content = worker.memory.take(max(size, len(data)))
+            content[: len(data)] = np.frombuffer(data, np.uint8)
+            said, descriptors = _told(block)
+            question = {"question": "picture", "field": field, "size": len(data), **said}
+            answer = worker.ask(
+                Message(question, descriptors=descriptors),
+                field=field,
+                check=check,
+                budget_s=_budget_s(len(data), width * height),
+            )
+            (pixels,) = _cut(content, answer, (width, height))
+            return ReadPicture(pixels, tuple(str(answer.parameters["notes"]).splitlines()))
+
+        return self._once(ask)
+
+    def _once(self, ask: Callable[[Worker], T]) -> T:
+        worker = self._workers.take()
+        try:
+            return ask(worker)
+        finally:
+            self._workers.give_back(worker)
+
+
+class _Contained:
+    """A video that a worker has open."""
+
+    def __init__(
+        self, workers: Workers, worker: Worker, field: str, index: VideoIndex, media_bytes: int
+    ) -> None:
+        self._workers = workers
+        self._worker = worker
+        self._field = field
+        self._size = index.size
+        self._media_bytes = media_bytes
+
+    def read(
+        self, ordinals: Int64, starts: Sequence[int | None], check: Check
+    ) -> Generator[ReadFrame, None, None]:
+        width, height = self._size
+        pixels = width * height
+        most = max(1, min(_MOST_FRAMES, _MOST_BYTES // (pixels * _CHANNELS)))
+        budget_s: float | None = _budget_s(self._media_bytes, pixels * len(ordinals))
+        tensors = {
+            "ordinals": ordinals,
+            "starts": np.array([-1 if start is None else start for start in starts], np.int64),
+        }
+        for first in range(0, len(ordinals), most):
+            count = min(most, len(ordinals) - first)
+            block, content = self._worker.memory.take(count * pixels * _CHANNELS)
+            said, descriptors = _told(block)
+            message = Message({"question": "read", "count": count, **said}, tensors, descriptors)
+            answer = self._worker.ask(message, field=self._field, check=check, budget_s=budget_s)
+            tensors, budget_s = {}, None  # the next ones of these
+            pictures = _cut(content, answer, self._size)
+            for row, picture in enumerate(pictures):
+                yield ReadFrame(
+                    int(answer.tensors["ordinals"][row]),
+                    picture,
+                    bool(answer.tensors["is_fitted"][row]),
+                )
+            if len(pictures) < count:
+                return
+
+    def close(self) -> None:
+        if self._worker.is_usable:
+            with suppress(InvalidInput):
+                self._worker.ask(Message({"question": "close"}), field=self._field, check=go_on)
+        self._workers.give_back(self._worker)
+
+
+class _File:
+    """The open file that a worker gets."""
+
+    def __init__(self, source: Source) -> None:
+        data = source.data
+        try:
+            self.bytes = size_bytes(data)
+            if isinstance(data, OpenFile):
+                self.descriptor = os.dup(data.descriptor)
+            elif isinstance(data, bytes):
+                self.descriptor = os.memfd_create("media", os.MFD_CLOEXEC)
+                with os.fdopen(os.dup(self.descriptor), "wb") as file:
+                    file.write(data)
+            else:
+                self.descriptor = os.open(data, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise Unprocessable(
+                f"cannot be opened ({error.strerror})", field=source.field
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        os.close(self.descriptor)
+
+
+def _budget_s(media_bytes: int, pixels: int = 0) -> float:
+    return BASE_S + PER_MEGABYTE_S * media_bytes / 1e6 + PER_MEGAPIXEL_S * pixels / 1e6
+
+
+def _parameters(limits: VideoLimits) -> dict[str, Parameter]:
+    return {
+        "max_pixels": limits.max_pixels,
+        "max_duration_s": min(limits.max_duration_s, sys.float_info.max),
+        "threads": limits.threads,
+    }
+
+
+def _told(block: Block) -> tuple[dict[str, Parameter], list[int]]:
+    """What a worker is told of a block: its number, and its file the first time."""
+    descriptors = [] if block.is_known else [block.descriptor]
+    block.is_known = True
+    return {"block": block.number}, descriptors
+
+
+def _cut(content: UInt8, answer: Message, size: tuple[int, int]) -> list[UInt8]:
+    """The pictures that lie in ``content`` one after the other, as an answer has their shapes.
+
+    Raises:
+        Unprocessable: they cannot; then whoever answers is not to be trusted.
+    """
+    width, height = size
+    upright, turned = [height, width, _CHANNELS], [width, height, _CHANNELS]
+    length = width * height * _CHANNELS
+    shapes = answer.tensors["shapes"].tolist()
+    if len(shapes) * length > len(content) or any(s not in (upright, turned) for s in shapes):
+        raise Unprocessable("breaks its decoder", field="media")
+    return [
+        content[row * length : (row + 1) * length].reshape(shape)
+        for row, shape in enumerate(shapes)
+    ]

@@ -1,0 +1,75 @@
+"""What both sides say to each other: named arrays, parameters and open files over a socket.
+
+Bodies are those of the Open Inference Protocol, whose reader trusts nobody. There is no pickle.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from podium.errors import InvalidInput
+from podium.wire import HEADER_LENGTH, InferRequest, Parameter, Tensors, read_request, write_request
+
+_LENGTHS = struct.Struct("<II")  # of the JSON header, of the whole
+_MOST_BYTES = 512 << 20
+"""The index of four million packets has 160 MB."""
+
+_MOST_DESCRIPTORS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A question or an answer."""
+
+    parameters: Mapping[str, Parameter]
+    tensors: Tensors = field(default_factory=dict)
+    descriptors: Sequence[int] = ()  # the receiver closes them
+
+
+def send(peer: socket.socket, message: Message) -> None:
+    """Send a message. Raises OSError when the peer has gone."""
+    body = write_request(message.tensors, message.parameters)
+    whole = sum(len(part) for part in body.parts)
+    head = _LENGTHS.pack(int(body.headers.get(HEADER_LENGTH, whole)), whole)
+    socket.send_fds(peer, [head], list(message.descriptors))
+    for part in body.parts:
+        peer.sendall(part)
+
+
+def receive(peer: socket.socket) -> Message:
+    """Wait for a message.
+
+    Raises:
+        EOFError: the peer has gone.
+        InvalidInput: it is none.
+    """
+    head, descriptors, _, _ = socket.recv_fds(peer, _LENGTHS.size, _MOST_DESCRIPTORS)
+    try:
+        head += _exactly(peer, _LENGTHS.size - len(head))
+        header, whole = _LENGTHS.unpack(head)
+        if whole > _MOST_BYTES:
+            raise InvalidInput("is too long", field="message")
+        read = read_request(_exactly(peer, whole), str(header))
+    except BaseException:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise
+    return Message(_unreserved(read), read.inputs, descriptors)
+
+
+def _unreserved(read: InferRequest) -> Mapping[str, Parameter]:
+    return {name: value for name, value in read.parameters.items() if name != "binary_data_output"}
+
+
+def _exactly(peer: socket.socket, count: int) -> bytes:
+    body = bytearray(count)
+    view, at = memoryview(body), 0
+    while at < count:
+        if not (got := peer.recv_into(view[at:])):
+            raise EOFError
+        at += got
+    return bytes(body)

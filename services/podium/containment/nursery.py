@@ -1,0 +1,89 @@
+"""``python -m podium.containment.nursery``: forks workers for the process that started it.
+
+It has imported what workers need, so that one costs milliseconds and shares that memory. It never
+looks at media, and ends when its parent does.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import pkgutil
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+import av
+
+from podium.containment.sandbox import leave_network, lock_up
+from podium.containment.worker import work
+
+_MOST_BYTES = 64
+
+
+def main(memory_bytes: int) -> None:
+    """Answer the parent on standard input.
+
+    ``start``, with a socket, forks a worker that answers there, and says its process id. ``end``
+    and an id kills one, and says which signal had ended it before, or 0.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # they are for the parent, which drains
+    leave_network()
+    _import_all()
+    gc.collect()
+    gc.freeze()
+    with socket.socket(fileno=0) as parent:
+        while True:
+            asked, descriptors, _, _ = socket.recv_fds(parent, _MOST_BYTES, 1)
+            match asked.split():
+                case [b"start"]:
+                    peer = socket.socket(fileno=descriptors[0])
+                    if (child := os.fork()) == 0:
+                        parent.close()
+                        _be_a_worker(peer, memory_bytes)
+                    peer.close()
+                    parent.send(b"%d" % child)
+                case [b"end", child]:
+                    parent.send(b"%d" % _end(int(child)))
+                case _:
+                    return
+
+
+def _import_all() -> None:
+    """Import what would be imported when it is met with: workers can open no file."""
+    for module in pkgutil.walk_packages(av.__path__, "av."):
+        if not module.name.endswith((".__main__", ".datasets")):
+            importlib.import_module(module.name)
+    with suppress(ImportError):  # where no pictures are decoded there is no OpenCV
+        importlib.import_module("podium.media.pictures")
+        importlib.import_module("cv2").setNumThreads(1)
+
+
+def _be_a_worker(peer: socket.socket, memory_bytes: int) -> None:
+    status = 1
+    try:
+        lock_up(memory_bytes)
+        work(peer)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _end(child: int) -> int:
+    """The signal that a worker ended by; it is killed if it lives."""
+    try:
+        ended, status = os.waitpid(child, os.WNOHANG)
+    except ChildProcessError:  # it was forked by the nursery before this one, and ended with it
+        return signal.SIGKILL
+    if not ended:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return 0
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,59 @@
+"""What a process takes from itself before it looks at media."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from podium.containment.syscalls import filter_program
+
+_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
+_SECCOMP_MODE_FILTER = 2
+_CLONE_NEWNET = 0x40000000
+_MOST_FILES = 64
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Program(ctypes.Structure):
+    """struct sock_fprog."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def leave_network() -> None:
+    """Move this process and those that it forks into a network of their own, where that is allowed.
+
+    In containers it seldom is; there the system calls for it are refused (``lock_up``).
+    """
+    _libc.unshare(_CLONE_NEWNET)
+
+
+def lock_up(memory_bytes: int) -> None:
+    """Limit this process for good.
+
+    It may take ``memory_bytes`` more of address space and open few files, writes none, leaves no
+    dump, gains no rights, and ends with its parent. Where Linux can filter system calls, it opens
+    no file, reaches no network, starts no program and signals no other process. If memory runs
+    out, it is the first to go.
+
+    Args:
+        memory_bytes: Address space beside what it has.
+    """
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = pages * resource.getpagesize() + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_MOST_FILES, _MOST_FILES))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if (code := filter_program(os.getpid())) is not None:
+        program = _Program(len(code) // 8, code)
+        _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0)

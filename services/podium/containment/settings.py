@@ -1,0 +1,55 @@
+"""Whether media are decoded in processes of their own, and what these may take."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+from pydantic import Field
+
+from podium.containment.codecs import ContainedCodecs
+from podium.environment import Group
+from podium.media.codecs import Codecs, CodecsHere
+
+_log = logging.getLogger("podium.containment")
+
+
+class CodecsSettings(Group):
+    """How media from strangers are decoded."""
+
+    word: ClassVar[str] = "CODECS"
+
+    contained: bool = True
+    """Whether media are decoded in processes of their own, which can open no file and reach no
+    network; on Linux. Otherwise the service decodes them itself."""
+
+    memory_bytes: int = Field(default=1 << 30, ge=64 << 20)
+    """Memory that decoding one medium may take in such a process; 8K video takes 900 MB."""
+
+
+def codecs_of(settings: CodecsSettings, *, idle: int) -> CodecsHere | ContainedCodecs:
+    """The codecs that the settings ask for; their processes start at the first use.
+
+    Args:
+        settings: Where media are decoded.
+        idle: How many processes are kept that have nothing to do.
+    """
+    if settings.contained and sys.platform == "linux":
+        return ContainedCodecs(memory_bytes=settings.memory_bytes, idle=idle)
+    if settings.contained:
+        _log.warning("media are decoded in this process: it can be contained on Linux alone")
+    return CodecsHere()
+
+
+@contextmanager
+def open_codecs(settings: CodecsSettings, *, idle: int) -> Iterator[Codecs]:
+    """The codecs that the settings ask for, started, and ended with the block."""
+    codecs = codecs_of(settings, idle=idle)
+    if isinstance(codecs, ContainedCodecs):
+        with codecs:
+            yield codecs
+    else:
+        yield codecs

@@ -1,0 +1,239 @@
+"""The workers as the process sees them that has media to decode: asked, timed, ended, replaced."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import podium
+from podium.containment.messages import Message, receive, send
+from podium.containment.shared_memory import SharedMemory
+from podium.errors import BY_STATUS, InvalidInput, Unavailable, Unprocessable
+from podium.media.codecs import Check
+
+_LOOK_S = 0.05
+"""How often whoever waits for an answer looks whether it is still wanted."""
+
+_MOST_WALL = 10
+"""Times its processor time, and a minute, is what a worker may take: others work, too."""
+
+_MOST_MEDIA = 100
+"""A worker is replaced after as many, and what a decoder leaked or a file planted goes with it."""
+
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+"""What workers get of it, and what sets the allocator; the rest holds secrets."""
+
+_PAST_THE_CACHE = "glibc.cpu.x86_non_temporal_threshold=500000"
+"""Frames are copied past the cache, where nobody reads them soon: half the time of a copy."""
+
+_log = logging.getLogger("podium.containment")
+
+
+class Worker:
+    """One process; used by one thread at a time. Made by ``Workers``."""
+
+    def __init__(self, workers: Workers, pid: int, peer: socket.socket) -> None:
+        self._workers = workers
+        self._peer = peer
+        self._ready = select.poll()
+        self._ready.register(peer, select.POLLIN)
+        self._budget_s = 0.0
+        self.pid = pid
+        self.memory = SharedMemory()
+        self.media = 0
+        self.is_usable = True
+
+    def ask(
+        self, message: Message, *, field: str, check: Check, budget_s: float | None = None
+    ) -> Message:
+        """Wait for an answer.
+
+        It is usable afterwards if it answered, be it that the media are bad.
+
+        Args:
+            message: What is asked.
+            field: What errors call the media.
+            check: Called while it is waited for; ends the work.
+            budget_s: Processor time for this question and those after it; None: as before.
+
+        Raises:
+            InvalidInput: the error of the worker; or it ended, or took too long.
+        """
+        forget = self.memory.dropped()
+        if forget:
+            tensors = {**message.tensors, "forget": np.array(forget, np.int64)}
+            message = replace(message, tensors=tensors)
+        if budget_s is not None:
+            self._budget_s = budget_s
+            self._limit_cpu(budget_s)
+        self.is_usable = False
+        latest = time.monotonic() + _MOST_WALL * self._budget_s + 60
+        try:
+            send(self._peer, message)
+            while not self._ready.poll(round(_LOOK_S * 1e3)):
+                check()
+                if time.monotonic() > latest:
+                    raise TimeoutError
+            answer = receive(self._peer)
+        except (OSError, EOFError, InvalidInput) as error:
+            raise self._ended(field, error) from None
+        self.is_usable = True
+        if (status := answer.parameters.get("status")) is None:
+            return answer
+        text = str(answer.parameters.get("error"))
+        if status in BY_STATUS:
+            raise BY_STATUS[int(status)](text)
+        raise self._failed(field, text)
+
+    def end(self) -> int:
+        """End the process; the signal that had ended it before, or 0."""
+        self.is_usable = False
+        self._peer.close()
+        self.memory.close()
+        return self._workers.end(self.pid)
+
+    def _limit_cpu(self, budget_s: float) -> None:
+        # The clock of another process (clock_getcpuclockid): its id, inverted, above two flags.
+        with suppress(OSError):  # it has ended: then nothing answers
+            used = time.clock_gettime((~self.pid << 3) | 2)
+            soft = math.ceil(used + budget_s)
+            resource.prlimit(self.pid, resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+    def _ended(self, field: str, error: Exception) -> Unprocessable:
+        by = self.end()
+        if by == signal.SIGXCPU or isinstance(error, TimeoutError):
+            reason = f"takes more than {self._budget_s:.0f} s to decode"
+        elif by == signal.SIGKILL:
+            reason = "takes too much memory to decode"
+        else:
+            reason = "breaks its decoder"
+        name = signal.Signals(by).name if by else repr(error)
+        _log.warning("media %s: a worker ended by %s", reason, name)
+        return Unprocessable(reason, field=field)
+
+    def _failed(self, field: str, error: str) -> Unprocessable:
+        if error == "memory":
+            return Unprocessable("takes too much memory to decode", field=field)
+        _log.warning("media break their decoder: %s", error)
+        return Unprocessable("breaks its decoder", field=field)
+
+
+class Workers:
+    """Starts workers, and keeps idle ones. Thread-safe.
+
+    Args:
+        memory_bytes: Address space that a worker may take for decoding.
+        idle: How many are kept while they have nothing to do.
+    """
+
+    def __init__(self, *, memory_bytes: int, idle: int) -> None:
+        self._memory_bytes = memory_bytes
+        self._most_idle = idle
+        self._idle: list[Worker] = []
+        self._lock = threading.Lock()
+        self._nursery: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._asking = threading.Lock()
+
+    def start(self) -> None:
+        """Start the nursery, so that the first worker is there sooner."""
+        with self._asking:
+            self._running()
+
+    def close(self) -> None:
+        """End them all; those at work, too."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.end()
+        with self._asking:
+            if self._control is not None and self._nursery is not None:
+                self._control.close()
+                self._nursery.wait()
+            self._control = self._nursery = None
+
+    def take(self) -> Worker:
+        """A worker that has nothing to do. Raises Unavailable where none can be started."""
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                pid = int(self._ask(b"start", theirs.fileno()))
+            except (OSError, ValueError) as error:
+                ours.close()
+                raise Unavailable(f"no process to decode in can be started: {error}") from None
+        return Worker(self, pid, ours)
+
+    def give_back(self, worker: Worker) -> None:
+        """Keep a worker that has nothing open, or end it."""
+        worker.media += 1
+        keeps = worker.is_usable and worker.media < _MOST_MEDIA
+        with self._lock:
+            keeps = keeps and len(self._idle) < self._most_idle
+            if keeps:
+                self._idle.append(worker)
+        if not keeps:
+            worker.end()
+
+    def end(self, pid: int) -> int:
+        """Kill a worker; the signal that had ended it before, or 0."""
+        try:
+            return int(self._ask(b"end %d" % pid))
+        except (OSError, ValueError):
+            return 0
+
+    def _ask(self, question: bytes, *descriptors: int) -> bytes:
+        with self._asking:
+            control = self._running()
+            socket.send_fds(control, [question], list(descriptors))
+            return control.recv(64)
+
+    def _running(self) -> socket.socket:
+        if self._nursery is not None and self._nursery.poll() is not None:
+            _log.error("the nursery of the decoders ended with %d", self._nursery.returncode)
+            if self._control is not None:
+                self._control.close()
+            self._control = None
+        if self._control is None:
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                self._nursery = subprocess.Popen(  # noqa: S603 - our own module, no shell
+                    [
+                        sys.executable,
+                        "-P",
+                        "-m",
+                        "podium.containment.nursery",
+                        str(self._memory_bytes),
+                    ],
+                    stdin=theirs.fileno(),
+                    env=_environment(),
+                )
+        return self._control
+
+
+def _environment() -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _ENVIRONMENT or name.startswith("MALLOC_")
+    }
+    package = str(Path(podium.__file__).parents[1])
+    path = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
+    own = {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
+    return {"MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": _PAST_THE_CACHE, **kept, **own}

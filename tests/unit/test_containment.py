@@ -1,0 +1,312 @@
+"""Media decoded in other processes: the same pictures, and nothing that a file can do to others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import CancelledError
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from podium.containment import codecs as contained
+from podium.containment.codecs import ContainedCodecs
+from podium.containment.syscalls import filter_program
+from podium.errors import TooLarge, Unprocessable
+from podium.media.codecs import CodecsHere, go_on
+from podium.media.containers import HEAD_BYTES, Source
+from podium.media.video import VideoReader
+from tests.support.videos import number_of, write_video
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+
+KEPT_BYTES = 64 << 20
+COUNT = 48
+CLIPS = {
+    "b-frames.mp4": {"g": "12", "bf": "3"},
+    "one-key-frame.mkv": {"g": "1000", "bf": "3"},
+    "untimed.avi": {"g": "12", "bf": "3"},
+}
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("clips")
+    return {name: write_video(folder / name, COUNT, **codec) for name, codec in CLIPS.items()}
+
+
+@pytest.fixture(scope="module")
+def codecs():
+    with ContainedCodecs(memory_bytes=1 << 30, idle=2) as codecs:
+        yield codecs
+
+
+def source_of(path: Path) -> Source:
+    return Source(path, path.read_bytes()[:HEAD_BYTES])
+
+
+def reader(codecs, *, kept_bytes: int = KEPT_BYTES, max_pixels: int = 1 << 20) -> VideoReader:
+    return VideoReader(max_pixels=max_pixels, kept_bytes=kept_bytes, codecs=codecs)
+
+
+def children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(child) for child in listed.split()]
+
+
+def workers(codecs: ContainedCodecs) -> list[int]:
+    return children(codecs._workers._nursery.pid)
+
+
+def big_picture(side: int = 4500) -> bytes:
+    """It takes a second or so to decode."""
+    noise = np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8)
+    _, data = cv2.imencode(".jpg", noise, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
+    return data.tobytes()
+
+
+@pytest.fixture(scope="module")
+def slow_picture() -> bytes:
+    return big_picture()
+
+
+@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_frames_and_index_are_those_of_this_process(codecs, clips, name, in_memory):
+    source = source_of(clips[name])
+    if in_memory:
+        source = Source(clips[name].read_bytes(), source.head)
+    with reader(CodecsHere()) as here, reader(codecs) as there:
+        expected, index = here.index(source), there.index(source)
+        assert index.frame_count == COUNT
+        assert vars(expected).keys() == vars(index).keys()
+        for field, value in vars(expected).items():
+            assert np.array_equal(value, getattr(index, field)), field
+        for ordinals in (np.arange(5, 37), np.arange(37, COUNT), np.arange(0, COUNT, 7)):
+            frames = list(there.frames(source, index, ordinals))
+            assert [number_of(frame.pixels) for frame in frames] == ordinals.tolist()
+            for one, other in zip(here.frames(source, expected, ordinals), frames, strict=True):
+                assert np.array_equal(one.pixels, other.pixels)
+                assert one.pixels.flags.writeable == other.pixels.flags.writeable
+
+
+def test_ranges_go_on_with_the_process_of_the_range_before(codecs, clips):
+    source = source_of(clips["one-key-frame.mkv"])
+    with reader(codecs) as there:
+        index = there.index(source)
+        for start in range(0, COUNT, 8):
+            assert len(list(there.frames(source, index, np.arange(start, start + 8)))) == 8
+        assert len(there._decoders._slots) == 1
+    assert len(workers(codecs)) <= 3
+
+
+def test_pictures_are_those_of_this_process(codecs):
+    image = np.arange(40 * 30 * 3, dtype=np.uint8).reshape(40, 30, 3)
+    for suffix in (".jpg", ".png", ".webp"):
+        data = cv2.imencode(suffix, image)[1].tobytes()
+        here, there = (c.picture(data, "media", go_on) for c in (CodecsHere(), codecs))
+        assert np.array_equal(here.pixels, there.pixels)
+        assert here.notes == there.notes
+
+
+def test_errors_are_those_of_this_process(codecs, tmp_path, clips):
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(clips["b-frames.mp4"].read_bytes()[:600])
+    with pytest.raises(Unprocessable, match="media: looks like mp4, but is damaged"):
+        reader(codecs).index(source_of(damaged))
+    with pytest.raises(TooLarge, match="media: is 160x96; at most 100 pixels"):
+        reader(codecs, max_pixels=100).index(source_of(clips["b-frames.mp4"]))
+
+
+def test_frames_stay_as_they_are_while_somebody_has_them(codecs, clips):
+    source = source_of(clips["b-frames.mp4"])
+    with reader(codecs) as there:
+        index = there.index(source)
+        kept = list(there.frames(source, index, np.arange(8)))
+        for _ in range(3):
+            list(there.frames(source, index, np.arange(8, COUNT)))
+    assert [number_of(frame.pixels) for frame in kept] == list(range(8))
+
+
+def test_a_process_that_dies_takes_one_request_with_it(codecs, clips, slow_picture):
+    failed: list[Exception] = []
+
+    def decode() -> None:
+        try:
+            codecs.picture(slow_picture, "media", go_on)
+        except Unprocessable as error:
+            failed.append(error)
+
+    source = source_of(clips["b-frames.mp4"])
+    with reader(codecs) as there:
+        index = there.index(source)
+        frames = there.frames(source, index, np.arange(COUNT))
+        next(frames)  # another process has this one open
+        before = set(workers(codecs))
+        thread = threading.Thread(target=decode)
+        thread.start()
+        busy = _busiest(codecs, before)
+        os.kill(busy, 11)
+        thread.join()
+        assert [str(error) for error in failed] == ["media: breaks its decoder"]
+        assert len(list(frames)) == COUNT - 1
+    assert codecs.picture(slow_picture, "media", go_on).pixels.shape == (4500, 4500, 3)
+
+
+def _busiest(codecs: ContainedCodecs, before: set[int]) -> int:
+    """The process that has begun to work."""
+
+    def used(pid: int) -> float:
+        return time.clock_gettime((~pid << 3) | 2)
+
+    start = {pid: used(pid) for pid in before}
+    while True:
+        for pid in workers(codecs):
+            if used(pid) - start.get(pid, 0) > 0.2:
+                return pid
+        time.sleep(0.01)
+
+
+def test_a_file_that_takes_too_long_is_refused(codecs, slow_picture, monkeypatch):
+    monkeypatch.setattr(contained, "BASE_S", 0.0)
+    monkeypatch.setattr(contained, "PER_MEGABYTE_S", 0.0)
+    monkeypatch.setattr(contained, "PER_MEGAPIXEL_S", 0.0)
+    worker = codecs._workers.take()
+    pid = worker.pid
+    codecs._workers.give_back(worker)
+
+    def decode_for_more_than_a_second() -> None:
+        for _ in range(20):
+            codecs.picture(slow_picture, "media", go_on)
+
+    with pytest.raises(Unprocessable, match="media: takes more than 0 s to decode"):
+        decode_for_more_than_a_second()
+    assert pid not in workers(codecs)
+
+
+def test_a_file_that_takes_too_much_memory_is_refused(slow_picture, clips):
+    with ContainedCodecs(memory_bytes=64 << 20, idle=1) as small:
+        with pytest.raises(Unprocessable):
+            small.picture(slow_picture, "media", go_on)
+        with reader(small) as there:
+            source = source_of(clips["b-frames.mp4"])
+            assert there.index(source).frame_count == COUNT
+
+
+def test_work_that_is_given_up_ends_at_once(codecs, slow_picture):
+    def give_up() -> None:
+        raise CancelledError
+
+    before = set(workers(codecs))
+    with pytest.raises(CancelledError):
+        codecs.picture(slow_picture, "media", give_up)
+    assert set(workers(codecs)) < before or len(workers(codecs)) == len(before)
+    assert all(not _is_running(pid) for pid in workers(codecs))
+
+
+def _is_running(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2]
+    return status.split()[0] == "R"
+
+
+def test_frames_that_nobody_has_leave_little_memory(clips):
+    with ContainedCodecs(memory_bytes=1 << 30, idle=1) as codecs:
+        data = big_picture(3000)
+        for _ in range(3):
+            pixels = codecs.picture(data, "media", go_on).pixels
+        shared = _shared_bytes(codecs)
+        assert shared >= pixels.nbytes
+        many = [codecs.picture(data, "media", go_on).pixels for _ in range(12)]
+        assert _shared_bytes(codecs) > 300 << 20
+        del many, pixels
+        assert _shared_bytes(codecs) <= 128 << 20
+
+
+def _shared_bytes(codecs: ContainedCodecs) -> int:
+    """Of the frames, in either process."""
+    total = 0
+    for pid in (os.getpid(), *workers(codecs)):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        (shared,) = (line for line in lines if line.startswith("Pss_Shmem:"))
+        total += int(shared.split()[1]) << 10
+    return total
+
+
+def test_the_processes_end_with_the_one_that_uses_them(tmp_path):
+    script = """
+        import os, sys, time
+        from podium.containment.codecs import ContainedCodecs
+        codecs = ContainedCodecs(memory_bytes=1 << 30, idle=1)
+        worker = codecs._workers.take()
+        print(codecs._workers._nursery.pid, worker.pid, flush=True)
+        time.sleep(60)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        process.kill()
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_secrets_of_the_environment_are_not_handed_on(codecs, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-for-decoders")
+    with ContainedCodecs(memory_bytes=1 << 30, idle=1) as fresh:
+        fresh._workers.give_back(fresh._workers.take())
+        (pid,) = workers(fresh)
+        assert b"not-for-decoders" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "open('/etc/passwd')",
+        "open('/proc/1/environ')",
+        "__import__('socket').socket()",
+        "os.fork()",
+        "os.execv('/bin/true', ['true'])",
+        "os.kill(os.getppid(), 9)",
+        "os.mkdir('made')",
+        "resource.setrlimit(resource.RLIMIT_CPU, (100, 100))",
+    ],
+)
+def test_what_a_locked_up_process_cannot_do(attempt, tmp_path):
+    if filter_program(1) is None:
+        pytest.skip("system calls are filtered on x86_64 and aarch64")
+    code = f"""
+        import os, resource, socket
+        from podium.containment.sandbox import lock_up
+        lock_up(1 << 30)
+        try:
+            {attempt}
+        except (PermissionError, ValueError):
+            os._exit(7)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 7
+
+
+def test_threads_can_be_made_in_a_locked_up_process():
+    code = """
+        import threading
+        from podium.containment.sandbox import lock_up
+        lock_up(1 << 30)
+        thread = threading.Thread(target=print, args=("made",))
+        thread.start()
+        thread.join()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    assert subprocess.run(command, check=True, capture_output=True).stdout == b"made\n"
+
+
+def test_unknown_processors_have_no_filter():
+    assert filter_program(1, "riscv64") is None
+    assert len(filter_program(1, "aarch64")) % 8 == 0
