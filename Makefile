@@ -106,8 +106,13 @@ $(VENV)/pyvenv.cfg:
 
 # The package itself is installed without its dependencies: the hashed lock names them all.
 $(VENV)/.local $(VENV)/.dev $(VENV)/.networks: $(VENV)/.%: services/requirements/%.txt pyproject.toml $(VENV)/pyvenv.cfg
-	@echo "Installing $< (once)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@echo "Installing the $$(grep -c '^[a-z].*==' $<) packages of $<: a few minutes, once"
+	@$(BIN)/pip install $(shell [ -t 2 ] || echo --quiet) --retries 2 --disable-pip-version-check --no-deps \
+	  --require-hashes -r $< \
+	  || { echo "error: the packages of $< could not be installed; the lines above say why."; \
+	       echo "  Offline, or behind a proxy? Check with: $(BIN)/pip download --no-deps pip"; \
+	       echo "  pip takes HTTPS_PROXY, PIP_INDEX_URL (a mirror) and PIP_FIND_LINKS (a folder of wheels)."; \
+	       exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
