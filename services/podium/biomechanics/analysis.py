@@ -20,10 +20,10 @@ from podium.biomechanics.fit.result import BodyFit
 from podium.biomechanics.fit.trajectory import fit_body
 from podium.biomechanics.persons.sides import Exchanges, undo_exchanges
 from podium.biomechanics.persons.trajectories import Trajectory
-from podium.biomechanics.signals.filters import Smoothing, noise_gain, smooth
+from podium.biomechanics.signals.filters import Smoothing, smooth
 from podium.biomechanics.signals.gaps import fill_gaps, outliers
 from podium.biomechanics.signals.kinematics import Motion, motion
-from podium.biomechanics.signals.timeline import pauses, rate_hz
+from podium.biomechanics.signals.timeline import pauses
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
 
@@ -82,7 +82,7 @@ class Analysis:
     motion: Motion  # px/s and px/s^2, D = 2
     fit: BodyFit  # of the raw key points
     angles: tuple[AngleSeries, ...]
-    noise_gain: float = 1.0  # of the filter: how much of white noise it lets through
+    smoothing: Smoothing
     athlete_mass_kg: float | None = None
 
 
@@ -138,7 +138,7 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
             _series(angle, plane, faces, skeleton, fit, sideways=sideways, breaks=breaks | turns)
             for angle in angles_of(skeleton)
         ),
-        noise_gain=noise_gain(options.smoothing, rate_hz(time_s)),
+        smoothing=options.smoothing,
         athlete_mass_kg=options.athlete_mass_kg,
         fit=fit,
     )

@@ -35,6 +35,14 @@ give 0.99."""
 MODEL_SHORT = {"blazepose33": 0.86}
 """The size that a 3D model gives athletes, over theirs: 0.82 to 0.88 on the same clips."""
 
+HEIGHT_SD = 0.02
+"""Relative standard uncertainty of a scale by the height. People differ by 1.2 % (height of the
+shoulder over stature in ANSUR II), what the model sees by 0.9 % (``BODY_SHORT``), and true joints
+of the rendered athlete are off by 1 %."""
+
+MODEL_SD = 0.05
+"""Of a scale by the 3D model, which hardly knows how tall a person is."""
+
 _BONES = tuple(
     (f"{side}_{a}", f"{side}_{b}")
     for side in ("left", "right")
@@ -57,7 +65,7 @@ class Scale:
     m_per_px: float | None
     source: ScaleSource
     athlete_height_px: float | None = None
-    relative_sd: float = 0.0  # of m_per_px, from the jitter of the key points
+    relative_sd: float = 0.0  # standard uncertainty of m_per_px
 
 
 def scale(
@@ -81,10 +89,12 @@ def scale(
     """
     height_px, relative_sd = standing_height_px(positions, facing, skeleton)
     if athlete_height_m is not None and height_px is not None:
-        return Scale(athlete_height_m / height_px, "athlete_height", height_px, relative_sd)
+        doubt = float(np.hypot(relative_sd, HEIGHT_SD))
+        return Scale(athlete_height_m / height_px, "athlete_height", height_px, doubt)
     ratio = _ratio_to_3d(positions, positions_3d, skeleton, _SHORT_FRACTION * box_height_px)
     if ratio is not None:
-        return Scale(ratio / MODEL_SHORT.get(skeleton.name, 1.0), "3d_landmarks", height_px)
+        factor = MODEL_SHORT.get(skeleton.name, 1.0)
+        return Scale(ratio / factor, "3d_landmarks", height_px, MODEL_SD)
     return Scale(None, "none", height_px)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,6 +41,23 @@ class Feet:
     def leg_m(self) -> float:
         """Length of the leg, from the stature."""
         return LEG_LENGTH * self.stature_m
+
+    def columns(self) -> Float64:
+        """All tracks side by side, (T, 12); NaN for a centre of mass that is not known."""
+        centre = np.full_like(self.hips, np.nan) if self.mass_centre is None else self.mass_centre
+        feet = [track[side] for track in (self.heels, self.toes) for side in SIDES]
+        return np.concatenate([self.hips, *feet, centre], axis=1)
+
+    def with_columns(self, columns: Float64) -> Feet:
+        """These feet with other tracks, in the order of ``columns``."""
+        hips, *feet, centre = np.split(columns, 6, axis=1)
+        return replace(
+            self,
+            hips=hips,
+            heels=dict(zip(SIDES, feet[:2], strict=True)),
+            toes=dict(zip(SIDES, feet[2:], strict=True)),
+            mass_centre=None if self.mass_centre is None else centre,
+        )
 
 
 def feet_of(analysis: Analysis) -> Feet | str:

@@ -8,6 +8,7 @@ from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.events.feet import Feet, feet_of
 from podium.biomechanics.events.gait import Gait, find_gait
 from podium.biomechanics.events.jump import Jump, find_jumps
+from podium.biomechanics.events.repeats import Repeats, repeats_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Movement:
     feet: Feet | str
     gait: Gait | str
     jumps: tuple[Jump, ...] | str
+    repeats: Repeats | None = None  # of the gait and the jumps; None without feet
 
 
 def movement_of(analysis: Analysis) -> Movement:
@@ -25,4 +27,5 @@ def movement_of(analysis: Analysis) -> Movement:
     feet = feet_of(analysis)
     if isinstance(feet, str):
         return Movement(analysis, feet, feet, feet)
-    return Movement(analysis, feet, find_gait(feet), find_jumps(feet))
+    gait, jumps = find_gait(feet), find_jumps(feet)
+    return Movement(analysis, feet, gait, jumps, repeats_of(feet, gait, jumps))

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from podium.biomechanics.events.feet import SIDES, Feet
-from podium.biomechanics.events.gait import G_M_S2, Gait, find_gait
+from podium.biomechanics.events.gait import G_M_S2, Gait
 from podium.biomechanics.events.movement import Movement
+from podium.biomechanics.events.repeats import Repeats
 from podium.biomechanics.events.steps import Step, Stride, at_contact, steps_of, strides_of
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Measure, Shown
 from podium.biomechanics.measures.registry import measured
-from podium.biomechanics.signals.noise import spread
+from podium.biomechanics.signals.noise import deviation
 from podium.biomechanics.signals.peaks import low_pass
 from podium.types import Float64
 
-INTERPOLATION_FRAMES = 0.08
-"""How far a moment between two frames may be off, besides the noise of the key points."""
+_OSCILLATION_HZ = {"walk": 6.0, "run": 12.0}
+"""Cut-off for the height of the centre of mass: three times the steps."""
 
 _CONTACTS = {
     "walk": "contacts by Zeni et al. 2008",
@@ -63,7 +64,6 @@ class Quantity:
     kinds: tuple[str, ...] = ("walk", "run")
     shown: Shown = "report"
     metric: bool = False  # whether it needs a scale
-    chained: bool = False  # each sample begins where another ends: only the ends are uncertain
 
 
 def _contact_s(seen: Observed) -> Float64:
@@ -98,7 +98,7 @@ def _oscillation_m(seen: Observed) -> Float64:
     if seen.feet.mass_centre is None:
         return np.zeros(0)
     feet, rate = seen.feet, seen.feet.rate_hz
-    up = low_pass(seen.feet.mass_centre[:, 1], rate, 6.0)
+    up = low_pass(seen.feet.mass_centre[:, 1], rate, _OSCILLATION_HZ[seen.gait.kind])
     starts = [contact.on_s for contact in seen.gait.contacts]
     ranges = [
         np.ptp(up[(feet.time_s >= a) & (feet.time_s <= b)])
@@ -156,12 +156,12 @@ QUANTITIES = (
              lambda o: 60 / o.of_steps(lambda step: step.time_s),
              "60 over the mean time of a step.", digits=1, shown="first"),
     Quantity("step_time_s", "Step time", "s", lambda o: o.of_steps(lambda step: step.time_s),
-             "From a contact to the next one of the other foot.", chained=True),
+             "From a contact to the next one of the other foot."),
     Quantity("step_length_m", "Step length", "m", lambda o: o.of_steps(lambda step: step.length_m),
              "Distance between the places where the toes stand; on a treadmill speed by time.",
              metric=True, shown="first"),
     Quantity("stride_time_s", "Stride time", "s", lambda o: o.of_strides(lambda s: s.time_s),
-             "From a contact to the next one of the same foot.", chained=True),
+             "From a contact to the next one of the same foot."),
     Quantity("stride_length_m", "Stride length", "m", lambda o: o.of_strides(lambda s: s.length_m),
              "Distance between the places where the toe stands; on a treadmill speed by time.",
              metric=True),
@@ -207,7 +207,7 @@ def gait(movement: Movement) -> Iterator[Measure]:
             yield _missing(quantity, found)
         return
     kind = found.gait.kind
-    uncertain = _uncertainty(found)
+    uncertain = _uncertainty(found, movement.repeats)
     for quantity, noise in zip(QUANTITIES, uncertain, strict=True):
         samples = _samples(quantity, found)
         if kind not in quantity.kinds:
@@ -264,40 +264,21 @@ def _mean(quantity: Quantity, samples: Float64) -> float:
     return float(np.mean(samples))
 
 
-def _uncertainty(seen: Observed) -> Float64:
-    """Standard uncertainty of every quantity, from noise and frame rate."""
-    feet = seen.feet
-    centre = np.full_like(feet.hips, np.nan) if feet.mass_centre is None else feet.mass_centre
-    tracks = [centre, feet.hips, *feet.heels.values(), *feet.toes.values()]
-    signals = [column for track in tracks for column in track.T]
-
-    def estimate(noisy: Sequence[Float64]) -> list[float]:
-        mass_centre, hips, *ends = (
-            np.stack(noisy[k : k + 2], axis=1) for k in range(0, len(noisy), 2)
-        )
-        moved = Feet(
-            feet.time_s,
-            hips,
-            dict(zip(SIDES, ends[:2], strict=True)),
-            dict(zip(SIDES, ends[2:], strict=True)),
-            mass_centre,
-            feet.stature_m,
-        )
-        again = _observe(find_gait(moved), moved)
-        if isinstance(again, str) or again.gait.kind != seen.gait.kind:
-            return [float("nan")] * len(QUANTITIES)
-        samples = [(quantity, _samples(quantity, again)) for quantity in QUANTITIES]
-        return [_mean(q, values) if len(values) else float("nan") for q, values in samples]
-
-    noise = spread(signals, estimate)
-    rounding = [_rounding_s(quantity, seen) for quantity in QUANTITIES]
-    return np.hypot(noise, rounding)
+def _uncertainty(seen: Observed, repeats: Repeats | None) -> Float64:
+    """Standard uncertainty of every quantity: noise, frame rate, and the method of the events."""
+    if repeats is None:
+        return np.full(len(QUANTITIES), np.nan)
+    repeated = []
+    for number, gait in enumerate(repeats.gaits):
+        again = _observe(gait, repeats.tracks(number))
+        same = not isinstance(again, str) and again.gait.kind == seen.gait.kind
+        repeated.append(_means(again if same else None))
+    return deviation(repeated, _means(seen))
 
 
-def _rounding_s(quantity: Quantity, seen: Observed) -> float:
-    """What the frame rate adds to the uncertainty of a mean duration."""
-    if quantity.unit != "s":
-        return 0.0
-    count = max(len(_samples(quantity, seen)), 1)
-    moment_s = INTERPOLATION_FRAMES / seen.feet.rate_hz
-    return float(moment_s * np.sqrt(2) / (count if quantity.chained else np.sqrt(count)))
+def _means(seen: Observed | str | None) -> list[float]:
+    """Every quantity; NaN where it is not known."""
+    if not isinstance(seen, Observed):
+        return [float("nan")] * len(QUANTITIES)
+    samples = [(quantity, _samples(quantity, seen)) for quantity in QUANTITIES]
+    return [_mean(q, values) if len(values) else float("nan") for q, values in samples]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,16 @@ from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Cell, Measure
 from podium.biomechanics.measures.registry import measured
-from podium.biomechanics.signals.noise import spread
-from podium.biomechanics.signals.peaks import low_pass
-from podium.biomechanics.signals.timeline import rate_hz
-from podium.types import Float64
+from podium.biomechanics.signals.filters import smooth
+from podium.biomechanics.signals.kinematics import rate_of_change
+from podium.biomechanics.signals.noise import jitters, spread
+from podium.biomechanics.signals.timeline import runs
+from podium.types import Bool, Float64
 
 _METHOD = "Length of the velocity of the middle of the hips in the image plane"
-_CUTOFF_HZ = 6.0
 _LEAST_FRAMES = 12
+_END_S = 0.08
+"""At the ends of what is seen a filter knows one side alone, and velocities are wrong."""
 _TOO_SHORT = "seen too briefly or too patchily for velocities"
 
 
@@ -47,15 +49,16 @@ def hip_speed(movement: Movement) -> Iterator[Measure]:
             plot="Speed of the hips" if is_shown else "",
             cell=Cell(kind="body", row="hips", column=column),
         )
-    known = speed[np.isfinite(speed)]
-    noise = _noise_px_s(analysis)
+    steady = _steady(analysis, np.isfinite(speed))
+    known = speed[steady]
+    noise = _noise_px_s(analysis, steady)
     statistics: tuple[tuple[str, str, Callable[..., Any]], ...] = (
         ("peak", "Peak", np.max),
         ("mean", "Mean", np.mean),
     )
     for (name, word, statistic), sd_px_s in zip(statistics, noise, strict=True):
         px_s = float(statistic(known)) if len(known) else None
-        method = f"{_METHOD}; {word.lower()} over the frames."
+        method = f"{_METHOD}; {word.lower()} over the frames that are not at an end."
         yield Measure(
             name=f"hip_speed_{name}_m_s",
             label=f"{word} speed of the hips",
@@ -90,18 +93,31 @@ def _metric_sd(px_s: float, sd_px_s: float, analysis: Analysis) -> float | None:
     )
 
 
-def _noise_px_s(analysis: Analysis) -> tuple[float | None, float | None]:
+def _steady(analysis: Analysis, known: Bool) -> Bool:
+    """The frames (T,) that have neighbours on both sides for the filter; all if none has."""
+    time_s = analysis.trajectory.time_s
+    inside = np.zeros(len(time_s), np.bool_)
+    for rows, _ in runs(known[:, None], analysis.breaks):
+        at_s = time_s[rows]
+        inside[rows] = (at_s >= at_s[0] + _END_S) & (at_s <= at_s[-1] - _END_S)
+    return inside if inside.any() else known
+
+
+def _noise_px_s(analysis: Analysis, steady: Bool) -> tuple[float | None, float | None]:
     """Standard uncertainty of the peak and the mean speed from the jitter of the hips."""
-    hips = analysis.skeleton.take(analysis.plane.measured, "mid_hip")
-    known = np.isfinite(hips).all(axis=1)
-    time_s = analysis.trajectory.time_s[known]
-    if np.count_nonzero(known) < _LEAST_FRAMES:
+    take, time_s = analysis.skeleton.take, analysis.trajectory.time_s
+    if np.count_nonzero(steady) < _LEAST_FRAMES:
         return None, None
 
-    def again(signals: Sequence[Float64]) -> list[float]:
-        smooth = low_pass(np.stack(signals, axis=1), rate_hz(time_s), _CUTOFF_HZ)
-        speed = np.linalg.norm(np.gradient(smooth, time_s, axis=0, edge_order=2), axis=1)
+    def again(hips: Float64) -> list[float]:
+        smoothed, _ = smooth(hips, time_s, analysis.breaks, analysis.smoothing)
+        velocity = rate_of_change(smoothed, time_s, analysis.breaks)
+        speed = np.linalg.norm(velocity[steady], axis=1)
         return [float(speed.max()), float(speed.mean())]
 
-    peak, mean = spread(list(hips[known].T), again)
+    sd = jitters(take(analysis.plane.measured, "mid_hip"))
+    # Nearly free of noise, so that what noise adds to the peak is seen whole.
+    stronger = analysis.smoothing.scaled(0.5)
+    way, _ = smooth(take(analysis.plane.positions, "mid_hip"), time_s, analysis.breaks, stronger)
+    peak, mean = spread(way, sd, again)
     return float(peak), float(mean)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.analysis import Analysis, AngleSeries
 from podium.biomechanics.body.angles import Angle, angle_in_plane
-from podium.biomechanics.events.gait import Contact
+from podium.biomechanics.events.gait import Contact, Gait
 from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import measured
-from podium.biomechanics.signals.noise import jitter
+from podium.biomechanics.signals.filters import smooth
+from podium.biomechanics.signals.noise import deviation, jitters, noisy
 from podium.types import Float64
 
 _BY_STRIDE = ("hip_flexion", "knee_flexion", "ankle_dorsiflexion")
@@ -24,38 +25,12 @@ _PLANE = "of the angle to read"
 
 @dataclass(frozen=True, slots=True)
 class _Statistic:
-    """One number of an angle."""
+    """One number of an angle: samples by stride or by contact, and their mean."""
 
     suffix: str
     label: str
     method: str
-
-
-_RANGE = _Statistic("range_deg", "range", f"Mean over strides of greatest less least {_PLANE}.")
-_PEAK = _Statistic("peak_deg", "greatest", f"Mean over strides of the greatest value {_PLANE}.")
-_CONTACT = _Statistic("at_contact_deg", "at contact", f"Mean over contacts {_PLANE}.")
-
-
-@measured(order=55)
-def joint_cycles(movement: Movement) -> Iterator[Measure]:
-    """Range and peak by stride of the joints of the legs; angles at contact, with the trunk."""
-    analysis, gait = movement.analysis, movement.gait
-    reason = gait if isinstance(gait, str) else ""
-    contacts = () if isinstance(gait, str) else gait.contacts
-    time_s = analysis.trajectory.time_s
-    for series in analysis.angles:
-        side, _, part = series.angle.name.partition("_")
-        own = [c for c in contacts if c.side == side] if side in ("left", "right") else contacts
-        noise = _noise_deg(series.angle, analysis)
-        if part in _BY_STRIDE:
-            strides = _strides(series.chosen.degrees, time_s, own)
-            ranges = np.array([np.ptp(stride) for stride in strides])
-            peaks = np.array([stride.max() for stride in strides])
-            yield _mean(series.angle, _RANGE, ranges, noise * np.sqrt(2), reason)
-            yield _mean(series.angle, _PEAK, peaks, noise, reason)
-        if part in _AT_CONTACT or series.angle.name == "trunk":
-            values = np.interp([contact.on_s for contact in own], time_s, series.chosen.degrees)
-            yield _mean(series.angle, _CONTACT, values[np.isfinite(values)], noise, reason)
+    samples: Callable[[Float64, Float64, Sequence[Contact]], Float64]  # of degrees, time_s
 
 
 def _strides(degrees: Float64, time_s: Float64, contacts: Sequence[Contact]) -> list[Float64]:
@@ -65,27 +40,117 @@ def _strides(degrees: Float64, time_s: Float64, contacts: Sequence[Contact]) -> 
     return [part for part in parts if len(part) > 1 and np.isfinite(part).all()]
 
 
-def _noise_deg(angle: Angle, analysis: Analysis) -> float:
-    """Standard uncertainty of one sample of a smoothed angle, from the jitter before the filter."""
-    raw = angle_in_plane(angle, analysis.plane.measured, analysis.facing, analysis.skeleton)
-    return analysis.noise_gain * jitter(raw)
+def _ranges(degrees: Float64, time_s: Float64, contacts: Sequence[Contact]) -> Float64:
+    return np.array([np.ptp(stride) for stride in _strides(degrees, time_s, contacts)])
 
 
-def _mean(
-    angle: Angle, statistic: _Statistic, samples: Float64, noise_deg: float, reason: str
+def _peaks(degrees: Float64, time_s: Float64, contacts: Sequence[Contact]) -> Float64:
+    return np.array([stride.max() for stride in _strides(degrees, time_s, contacts)])
+
+
+def _at_contacts(degrees: Float64, time_s: Float64, contacts: Sequence[Contact]) -> Float64:
+    values = np.interp([contact.on_s for contact in contacts], time_s, degrees)
+    return np.asarray(values[np.isfinite(values)])
+
+
+_RANGE = _Statistic(
+    "range_deg", "range", f"Mean over strides of greatest less least {_PLANE}.", _ranges
+)
+_PEAK = _Statistic(
+    "peak_deg", "greatest", f"Mean over strides of the greatest value {_PLANE}.", _peaks
+)
+_CONTACT = _Statistic("at_contact_deg", "at contact", f"Mean over contacts {_PLANE}.", _at_contacts)
+
+
+@measured(order=55)
+def joint_cycles(movement: Movement) -> Iterator[Measure]:
+    """Range and peak by stride of the joints of the legs; angles at contact, with the trunk."""
+    analysis, gait = movement.analysis, movement.gait
+    shown = [series for series in analysis.angles if _statistics_of(series.angle)]
+    numbers = [(series.angle, each) for series in shown for each in _statistics_of(series.angle)]
+    samples = _samples(shown, [series.chosen.degrees for series in shown], analysis, gait)
+    doubts = _uncertainty(shown, movement) if samples else np.full(len(numbers), np.nan)
+    reason = gait if isinstance(gait, str) else "no whole stride was seen"
+    for (angle, statistic), values, doubt in zip(
+        numbers, samples or [np.zeros(0)] * len(numbers), doubts.tolist(), strict=True
+    ):
+        yield _measure(angle, statistic, values, doubt, reason)
+
+
+def _statistics_of(angle: Angle) -> tuple[_Statistic, ...]:
+    part = angle.name.partition("_")[2]
+    if part in _BY_STRIDE:
+        return (_RANGE, _PEAK, _CONTACT)
+    return (_CONTACT,) if part in _AT_CONTACT or angle.name == "trunk" else ()
+
+
+def _samples(
+    shown: Sequence[AngleSeries], degrees: Sequence[Float64], analysis: Analysis, gait: Gait | str
+) -> list[Float64]:
+    """The samples of every number that is shown; nothing without a gait."""
+    if isinstance(gait, str):
+        return []
+    time_s = analysis.trajectory.time_s
+    return [
+        statistic.samples(values, time_s, _own(gait, series.angle))
+        for series, values in zip(shown, degrees, strict=True)
+        for statistic in _statistics_of(series.angle)
+    ]
+
+
+def _own(gait: Gait, angle: Angle) -> list[Contact]:
+    """The contacts of the side of the angle; all of them for an angle of the trunk."""
+    side = angle.name.partition("_")[0]
+    return [c for c in gait.contacts if side not in ("left", "right") or c.side == side]
+
+
+def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
+    """Of every number: how it changes when the movement is seen again.
+
+    True is taken to be what a milder filter shows. It gets the jitter from before the filter, and
+    is filtered as the key points were: what the filter cuts off counts too.
+    """
+    analysis = movement.analysis
+    time_s, breaks = analysis.trajectory.time_s, analysis.breaks
+    measured_px = analysis.plane.measured.reshape(len(time_s), -1)
+
+    def means(positions: Float64, gait: Gait | str) -> list[float]:
+        points = positions.reshape(analysis.plane.measured.shape)
+        degrees = [
+            angle_in_plane(series.angle, points, analysis.facing, analysis.skeleton)
+            for series in shown
+        ]
+        samples = _samples(shown, degrees, analysis, gait)
+        return [_mean(values) for values in samples] or [float("nan")] * numbers
+
+    numbers = sum(len(_statistics_of(series.angle)) for series in shown)
+    true, _ = smooth(measured_px, time_s, breaks, analysis.smoothing.scaled(2))
+    sd = jitters(measured_px)
+    repeated = []
+    for number, gait in enumerate(movement.repeats.gaits if movement.repeats else ()):
+        again, _ = smooth(noisy(true, sd, number), time_s, breaks, analysis.smoothing)
+        repeated.append(means(again, gait))
+    return deviation(repeated, means(true, movement.gait))
+
+
+def _mean(samples: Float64) -> float:
+    return float(np.mean(samples)) if len(samples) else float("nan")
+
+
+def _measure(
+    angle: Angle, statistic: _Statistic, samples: Float64, doubt_deg: float, reason: str
 ) -> Measure:
     known = len(samples) > 0
-    # A single stride does not tell how much of it is the filter at the ends of the clip.
-    own = float(np.std(samples, ddof=1)) if len(samples) > 1 else np.nan
-    sd = max(noise_deg, own) / np.sqrt(len(samples)) if np.isfinite(own) else np.nan
+    own = float(np.std(samples, ddof=1)) if len(samples) > 1 else 0.0
+    sd = max(doubt_deg, own / np.sqrt(max(len(samples), 1)))
     return Measure(
         name=f"{angle.name}_{statistic.suffix}",
         label=f"{angle.name.replace('_', ' ')}, {statistic.label}",
         unit="deg",
         method=statistic.method,
-        value=float(samples.mean()) if known else None,
-        sd=float(sd) if np.isfinite(sd) else None,
+        value=_mean(samples) if known else None,
+        sd=float(sd) if known and np.isfinite(doubt_deg) else None,
         n=len(samples) if known else None,
-        reason="" if known else reason or "no whole stride was seen",
+        reason="" if known else reason,
         digits=1,
     )

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from podium.biomechanics.events.feet import SIDES, Feet
-from podium.biomechanics.events.jump import Jump, find_jumps
+from podium.biomechanics.events.feet import Feet
+from podium.biomechanics.events.jump import Jump
 from podium.biomechanics.events.movement import Movement
+from podium.biomechanics.events.repeats import Repeats
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import measured
-from podium.biomechanics.signals.noise import spread
+from podium.biomechanics.signals.noise import deviation
 from podium.biomechanics.signals.peaks import low_pass
 from podium.types import Float64
 
@@ -39,30 +40,13 @@ def jump(movement: Movement) -> Iterator[Measure]:
             yield Measure(name=name, label=label, unit=unit, method=method, reason=reason)
         return
     values = _values(feet, jumps)
-    tracks = [feet.hips, *feet.heels.values(), *feet.toes.values()]
-
-    def again(signals: Sequence[Float64]) -> list[float]:
-        hips, *ends = (np.stack([track[:, 0], up], axis=1)
-                       for track, up in zip(tracks, signals, strict=True))  # fmt: skip
-        noisy = Feet(
-            feet.time_s,
-            hips,
-            dict(zip(SIDES, ends[:2], strict=True)),
-            dict(zip(SIDES, ends[2:], strict=True)),
-            feet.mass_centre,
-            feet.stature_m,
-        )
-        repeated = find_jumps(noisy)
-        if isinstance(repeated, str) or not repeated:
-            return [float("nan")] * len(_NUMBERS)
-        return _values(noisy, repeated)
-
-    noise = spread([track[:, 1] for track in tracks], again)
+    noise = _noise(movement.repeats, values)
     flight_s = values[1]
     moment_s = 1 / (feet.rate_hz * np.sqrt(6))  # two moments, each even within a frame
-    sampling = [9.81 * flight_s / 4 * moment_s, moment_s, 0.0, 0.0]
+    doubt = scale.relative_sd
+    known_to = [9.81 * flight_s / 4 * moment_s, moment_s, values[2] * doubt, values[3] * doubt]
     for (name, label, unit, method), value, sd in zip(
-        _NUMBERS, values, np.hypot(noise, sampling), strict=True
+        _NUMBERS, values, np.hypot(noise, known_to), strict=True
     ):
         metric = name in ("jump_rise_m", "countermovement_depth_m")
         known = scale.m_per_px is not None or not metric
@@ -77,6 +61,18 @@ def jump(movement: Movement) -> Iterator[Measure]:
             reason="" if known else NO_SCALE,
             shown="first" if name == "jump_height_m" else "report",
         )
+
+
+def _noise(repeats: Repeats | None, values: Sequence[float]) -> Float64:
+    """What the noise of the key points makes of the values."""
+    unknown = [float("nan")] * len(values)
+    if repeats is None:
+        return np.array(unknown)
+    found = [
+        unknown if isinstance(jumps, str) or not jumps else _values(repeats.tracks(number), jumps)
+        for number, jumps in enumerate(repeats.jumps)
+    ]
+    return deviation(found, values)
 
 
 def _values(feet: Feet, jumps: Sequence[Jump]) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import measured
+from podium.biomechanics.signals.noise import jitter
 from podium.biomechanics.signals.timeline import rate_hz
 from podium.types import Bool, Float64
 
@@ -34,29 +36,45 @@ about 0 before a camera that stands still, and 1 before one that follows or on a
 def running_speed(movement: Movement) -> Iterator[Measure]:
     """Horizontal speed of the hips over half a second, in m/s."""
     analysis = movement.analysis
-    found = _fastest_px_s(analysis)
+    found = _fastest(analysis)
     reason = _why_not(analysis)
     m_per_px = analysis.scale.m_per_px
     if found is None:
         reason = reason or "seen for less than half a second without a gap"
     elif m_per_px is None:
         reason = reason or NO_SCALE
-    known = found is not None and m_per_px is not None and not reason
+    value = sd = None
+    if found is not None and m_per_px is not None and not reason:
+        value = found.px_s * m_per_px
+        sd = float(np.hypot(found.sd_px_s * m_per_px, value * analysis.scale.relative_sd))
     yield Measure(
         name="running_speed_m_s",
         label="Speed",
         unit="m/s",
         method="Horizontal speed of the middle of the hips by least squares over 0.5 s, the "
         "fastest of the clip.",
-        value=found * m_per_px if known and found is not None and m_per_px is not None else None,
-        reason="" if known else reason,
+        value=value,
+        sd=sd,
+        n=None if value is None or found is None else found.frames,
+        reason=reason,
         digits=2,
         shown="first",
     )
 
 
-def _fastest_px_s(analysis: Analysis) -> float | None:
+@dataclass(frozen=True, slots=True)
+class _Fastest:
+    """The fastest half second."""
+
+    px_s: float
+    sd_px_s: float  # by the jitter of the hips
+    frames: int
+
+
+def _fastest(analysis: Analysis) -> _Fastest | None:
     hips = analysis.skeleton.take(analysis.plane.positions, "mid_hip")[:, 0]
+    raw = analysis.skeleton.take(analysis.plane.measured, "mid_hip")[:, 0]
+    noise_px = float(np.nan_to_num(jitter(raw)))
     time_s = analysis.trajectory.time_s
     known = np.isfinite(hips)
     at, x = time_s[known], hips[known]
@@ -69,8 +87,10 @@ def _fastest_px_s(analysis: Analysis) -> float | None:
         if np.diff(window).max() > _LONGEST_HOLE_S + 1.5 / max(rate_hz(time_s), 1e-9):
             continue
         around = window - window.mean()
-        speed = abs(float((around * places).sum() / (around**2).sum()))
-        fastest = speed if fastest is None else max(fastest, speed)
+        square = float((around**2).sum())
+        speed = abs(float((around * places).sum() / square))
+        if fastest is None or speed > fastest.px_s:
+            fastest = _Fastest(speed, noise_px / np.sqrt(square), len(window))
     return fastest
 
 

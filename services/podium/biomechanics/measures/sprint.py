@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from podium.biomechanics.events.sprint import SprintFit, fit_positions, force_ve
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import measured
-from podium.biomechanics.signals.noise import spread
+from podium.biomechanics.signals.noise import jitters, spread
 from podium.types import Float64
 
 MASS_KG = 70.0
@@ -22,6 +22,8 @@ MIN_TOP_M_S = 4.0
 FIRST_SHARE, LAST_SHARE = 0.5, 0.8
 """A clip shows the acceleration if the speed begins below and ends above these parts of the top."""
 MAX_UNCERTAINTY = 0.1
+_PARTS = 8
+_NOT_SHOWN = "the clip does not show the acceleration from rest to nearly the highest speed"
 
 _METHOD = (
     "v = MSS (1 - exp(-t / tau)) fitted to the way of the hips (Furusawa, Hill & Parkinson 1927; "
@@ -58,13 +60,14 @@ def sprint(movement: Movement) -> Iterator[Measure]:
         return
     values = _values(fit, analysis, feet)
 
-    def again(signals: Sequence[Float64]) -> list[float]:
-        repeated = fit_positions(feet.time_s, signals[0])
+    def again(forward_m: Float64) -> list[float]:
+        repeated = fit_positions(feet.time_s, forward_m[:, 0])
         if repeated is None:
             return [float("nan")] * len(_NUMBERS)
         return _values(repeated, analysis, feet)
 
-    uncertain = spread([feet.hips[:, 0]], again)
+    hips = feet.hips[:, :1]
+    uncertain = spread(hips, jitters(hips), again, relative_sd=analysis.scale.relative_sd)
     for (name, label, unit, digits, method), value, sd in zip(
         _NUMBERS, values, uncertain, strict=True
     ):
@@ -96,14 +99,26 @@ def _fit(feet: Feet, movement: Movement) -> SprintFit | str:
     reason = _why_not(movement)
     if reason:
         return reason
+    if not _accelerates(feet):
+        return _NOT_SHOWN
     fit = fit_positions(feet.time_s, feet.hips[:, 0])
     if fit is None or fit.max_speed_m_s < MIN_TOP_M_S:
         return "the speed does not follow the curve of a sprint"
     first, last = fit.speed_m_s(feet.time_s[[0, -1]]) / fit.max_speed_m_s
     doubt = np.sqrt(np.diag(fit.covariance)[:2]) / [fit.max_speed_m_s, fit.max_acceleration_m_s2]
     if first > FIRST_SHARE or last < LAST_SHARE or doubt.max() > MAX_UNCERTAINTY:
-        return "the clip does not show the acceleration from rest to nearly the highest speed"
+        return _NOT_SHOWN
     return fit
+
+
+def _accelerates(feet: Feet) -> bool:
+    """Whether the hips are much slower in the first part of the clip than in the last one."""
+    count = max(len(feet.time_s) // _PARTS, 2)
+    first, last = (
+        float(np.polyfit(feet.time_s[rows], feet.hips[rows, 0], 1)[0])
+        for rows in (slice(0, count), slice(-count, None))
+    )
+    return first < LAST_SHARE * last
 
 
 def _values(fit: SprintFit, analysis: Analysis, feet: Feet) -> list[float]:

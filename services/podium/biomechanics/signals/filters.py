@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
@@ -11,8 +11,6 @@ import scipy
 from podium.biomechanics.signals.timeline import rate_hz, runs
 from podium.schemas.postprocess import FilterMethod
 from podium.types import Bool, Float64
-
-_IMPULSE_FRAMES = 512
 
 UNIFORM_TOLERANCE = 0.01
 """Intervals that differ by less than this fraction count as equal."""
@@ -31,6 +29,10 @@ class Smoothing:
     method: FilterMethod = "butterworth"
     cutoff_hz: float = 6.0
     speed_gain: float = 2.5  # one_euro: cut-off rises by this many Hz per unit/s (see ``unit``)
+
+    def scaled(self, factor: float) -> Smoothing:
+        """The filter with another cut-off."""
+        return replace(self, cutoff_hz=factor * self.cutoff_hz)
 
 
 def smooth(
@@ -97,16 +99,6 @@ def _smooth_even(values: Float64, fps: float, smoothing: Smoothing) -> Float64 |
     if smoothing.method == "butterworth":
         return butterworth(values, fps, cutoff_hz=smoothing.cutoff_hz)
     return savitzky_golay(values, fps, cutoff_hz=smoothing.cutoff_hz)
-
-
-def noise_gain(smoothing: Smoothing, fps: float) -> float:
-    """Standard deviation of filtered white noise, of that before; 1 where nothing is filtered."""
-    if smoothing.method == "none" or fps <= 0:
-        return 1.0
-    impulse = np.zeros((_IMPULSE_FRAMES, 1))
-    impulse[_IMPULSE_FRAMES // 2] = 1.0
-    response = _smooth_run(impulse, np.arange(_IMPULSE_FRAMES) / fps, smoothing, 1.0)
-    return 1.0 if response is None else float(np.sqrt(np.sum(response**2)))
 
 
 def butterworth(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import scipy
 
 from podium.types import Float64
 
@@ -26,36 +27,65 @@ def jitter(values: Float64) -> float:
     return float(_MAD_TO_SIGMA * np.median(np.abs(known)) / _GAIN)
 
 
-def spread(
-    signals: Sequence[Float64], estimate: Callable[[Sequence[Float64]], Sequence[float]]
-) -> Float64:
-    """Standard deviation of estimates when the signals get their own jitter once more.
+def jitters(values: Float64) -> Float64:
+    """Of every column of (T, C); 0 where it is unknown."""
+    return np.array([np.nan_to_num(jitter(column)) for column in values.T])
 
-    A parametric bootstrap (Efron & Tibshirani 1993) with a fixed seed: the same clip gives the
-    same uncertainties.
 
-    Args:
-        signals: Each (T,), in any unit.
-        estimate: From such signals to numbers; NaN for a number that it does not find.
+def noisy(values: Float64, sd: Float64, repetition: int) -> Float64:
+    """Values (T, C) with white noise of the standard deviations (C,).
 
-    Returns:
-        One standard deviation for each number; NaN where fewer than half of the repetitions
-        find it.
+    A repetition has the same noise every time, so that one clip gives one uncertainty.
+    """
+    random = np.random.default_rng(repetition)
+    return np.asarray(values + random.normal(0.0, 1.0, values.shape) * sd)
+
+
+def common_errors(count: int) -> Float64:
+    """Errors that all samples of a repetition share: (REPETITIONS, count) of unit variance.
+
+    The same quantiles of the normal distribution in every column, each column in an order of its
+    own: so few draws have the right spread.
     """
     random = np.random.default_rng(0)
-    sizes = [np.nan_to_num(jitter(signal)) for signal in signals]
-    found = np.array(
-        [
-            estimate(
-                [
-                    signal + random.normal(0.0, 1.0, len(signal)) * size
-                    for signal, size in zip(signals, sizes, strict=True)
-                ]
-            )
-            for _ in range(REPETITIONS)
-        ]
-    )
-    count = np.isfinite(found).sum(axis=0)
-    mean = np.nansum(found, axis=0) / np.maximum(count, 1)
-    variance = np.nansum((found - mean) ** 2, axis=0) / np.maximum(count - 1, 1)
-    return np.asarray(np.where(count >= REPETITIONS / 2, np.sqrt(variance), np.nan))
+    quantiles = scipy.stats.norm.ppf((np.arange(REPETITIONS) + 0.5) / REPETITIONS)
+    quantiles /= np.std(quantiles)
+    return np.stack([random.permutation(quantiles) for _ in range(count)], axis=1)
+
+
+def spread(
+    signals: Float64,
+    sd: Float64,
+    estimate: Callable[[Float64], Sequence[float]],
+    *,
+    relative_sd: float = 0.0,
+) -> Float64:
+    """Standard uncertainty of estimates: how they change when the signals get noise once more.
+
+    A parametric bootstrap (Efron & Tibshirani 1993). The root mean square of the changes counts
+    what noise scatters and what it shifts alike: the highest of noisy values is too high.
+
+    Args:
+        signals: (T, C), in any unit.
+        sd: (C,) of the noise on them.
+        estimate: From such signals to numbers; NaN for a number that it does not find.
+        relative_sd: Standard uncertainty of a factor that all signals share, such as a scale.
+
+    Returns:
+        One for each number; NaN where fewer than half of the repetitions find it.
+    """
+    factors = 1 + relative_sd * common_errors(1)[:, 0]
+    repeated = [
+        estimate(noisy(signals, sd, number) * factor) for number, factor in enumerate(factors)
+    ]
+    return deviation(repeated, estimate(signals))
+
+
+def deviation(repeated: Sequence[Sequence[float]], values: Sequence[float]) -> Float64:
+    """Root mean square of repeated numbers about the values; NaN where most of them are unknown."""
+    if not len(repeated):
+        return np.full(len(values), np.nan)
+    changes = np.array(repeated) - np.array(values)
+    count = np.isfinite(changes).sum(axis=0)
+    square = np.nansum(changes**2, axis=0) / np.maximum(count, 1)
+    return np.asarray(np.where(count >= len(repeated) / 2, np.sqrt(square), np.nan))
