@@ -176,3 +176,14 @@ def test_timeline_refuses_times_that_go_back_and_clips_that_are_too_long():
         timeline(np.array([0, 1]), np.array([0.5, 0.5]), max_frames=10)
     with pytest.raises(TooLarge, match="limit is 10"):
         timeline(np.array([0, 1, 10**12]), np.array([0, 1, 2.0]), max_frames=10)
+
+
+@pytest.mark.parametrize("fps", [60, 120, 240])
+def test_the_ends_of_a_run_do_not_show_in_speeds(fps):
+    """A point that moves on evenly while it bobs, as hips do: no speed that it never had."""
+    time_s = np.arange(0, 1.2, 1 / fps)
+    way = np.stack([1000 * time_s, 3 * np.sin(2 * np.pi * 4 * time_s)], axis=1)
+    smoothed, _ = smooth(way, time_s, unbroken(time_s), Smoothing(cutoff_hz=6.0))
+    speed = np.linalg.norm(np.gradient(smoothed, time_s, axis=0, edge_order=2), axis=1)
+    inside = (time_s >= 0.08) & (time_s <= time_s[-1] - 0.08)
+    assert np.abs(speed[inside] - 1000).max() < 5

@@ -12,6 +12,9 @@ from podium.biomechanics.signals.timeline import rate_hz, runs
 from podium.schemas.postprocess import FilterMethod
 from podium.types import Bool, Float64
 
+_LEAST_PADDING = 9  # 3 * (2 * sections + 1), as SciPy pads
+_PADDED_PERIODS = 1.0
+
 UNIFORM_TOLERANCE = 0.01
 """Intervals that differ by less than this fraction count as equal."""
 
@@ -103,9 +106,10 @@ def _smooth_even(values: Float64, fps: float, smoothing: Smoothing) -> Float64 |
 
 def butterworth(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | None:
     """Zero-phase Butterworth of fourth order in all; None where (T, C) is too short for it."""
-    padding = 9  # 3 * (2 * sections + 1), as SciPy pads
-    if len(values) <= padding:
+    if len(values) <= _LEAST_PADDING:
         return None
+    # A padding shorter than a period lets the start of the filter show in velocities at the ends.
+    padding = min(max(_LEAST_PADDING, round(_PADDED_PERIODS * fps / cutoff_hz)), len(values) - 1)
     sections = _sections(cutoff_hz, fps)
     return np.asarray(scipy.signal.sosfiltfilt(sections, values, axis=0, padlen=padding))
 
