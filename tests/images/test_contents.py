@@ -15,9 +15,10 @@ from tests.images.docker import LOCKS, SERVICES, Docker
 
 ROOT = Path(__file__).parents[2]
 GATEWAY_BYTES = 200e6
-HEAVY = {"cv2", "av", "onnxruntime", "torch", "scipy", "matplotlib", "boto3", "kubernetes"}
+HEAVY = {"cv2", "av", "onnxruntime", "torch", "scipy", "matplotlib", "aiohttp", "boto3"}
+HEAVY |= {"kubernetes", "rich"}
 NEEDED = {
-    "gateway": {"kubernetes"},
+    "gateway": {"aiohttp", "kubernetes"},
     "decode": {"cv2", "av"},
     "detection": {"onnxruntime"},
     "pose2d": {"onnxruntime"},
@@ -27,6 +28,9 @@ NEEDED = {
 }
 RUNS = {service: service for service in SERVICES} | {"jobs": "api"}
 """Image -> what it runs unless told otherwise."""
+OF_THE_SDK = {"rich", "markdown-it-py", "mdurl", "pygments"}
+OF_ITS_CALLS = set("aiohttp aiohappyeyeballs aiosignal frozenlist multidict propcache yarl".split())
+"""What the package needs without any extra; of services only the gateway calls with aiohttp."""
 NO_SHELL = [f"--volume=/dev/null:/usr/bin/{shell}:ro" for shell in ("dash", "bash")]
 
 
@@ -155,11 +159,16 @@ for folder, folders, files in os.walk('/opt/podium'):
 
 
 def locked(service: str, environment: dict[str, str]) -> dict[str, str]:
-    """Name -> version in the lock of a service, as far as it holds for that Python."""
+    """Name -> version in the lock of a service, as far as it holds for that Python.
+
+    Without what the image leaves out (`services/install_packages.sh`).
+    """
     lock = ROOT / "services" / "requirements" / f"{LOCKS.get(service, service)}.txt"
     lines = [line.rstrip(" \\") for line in lock.read_text().splitlines() if line[:1].isalnum()]
+    left_out = OF_THE_SDK if service == "gateway" else OF_THE_SDK | OF_ITS_CALLS
     return {
         canonicalize_name(each.name): str(each.specifier).removeprefix("==")
         for each in map(Requirement, lines)
-        if each.marker is None or each.marker.evaluate(environment)
+        if (each.marker is None or each.marker.evaluate(environment))
+        and canonicalize_name(each.name) not in left_out
     }
