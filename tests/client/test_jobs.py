@@ -10,11 +10,16 @@ from pathlib import Path
 import pytest
 
 import podium
+from podium.api.app import create_app
+from podium.api.settings import ApiSettings
 from podium.client.jobs import following, uploading
 from podium.client.jobs.transport import Transport
 from podium.errors import Conflict, DeadlineExceeded, InvalidInput, NotFound, Unavailable
+from podium.jobs.settings import JobsSettings
+from podium.local.stack import free_ports
 from tests.support.api_world import ApiWorld, api_world
 from tests.support.fake_gateway import FakeGateway, fake_gateway
+from tests.support.service_thread import serving
 from tests.support.videos import only_audio, write_video
 
 
@@ -70,6 +75,17 @@ def test_the_same_again_is_the_same_job(client: podium.Client, clip: Path) -> No
     again = client.submit(clip, again=True)
     assert len({first.id, other.id, again.id}) == 3
     assert client.submit(clip).id == again.id
+
+
+def test_an_estimate_starts_nothing_and_its_upload_is_used(
+    client: podium.Client, clip: Path
+) -> None:
+    before = len(client.list_jobs())
+    plan = client.estimate(clip, parameters={"step": 2})
+    assert (plan.videos, plan.frames, plan.problems) == (1, 15, [])
+    assert len(client.list_jobs()) == before
+    upload = client.list_uploads()[-1].id
+    assert client.submit(clip).info.job_input.upload_id == upload
 
 
 def test_progress_is_told(client: podium.Client, clip: Path, gateway: FakeGateway) -> None:
@@ -242,6 +258,21 @@ def test_without_a_stream_it_asks(
     assert job.status == "succeeded"
     asked = [event.type for event in client.list_job_events(job.id)]
     assert asked[-1] == "job.succeeded"
+
+
+def test_a_wait_outlives_a_restart_of_the_api(
+    api: ApiWorld, clip: Path, gateway: FakeGateway
+) -> None:
+    gateway.delay_s = 1.5
+    port = free_ports()["gateway"]
+    settings = JobsSettings(state=api.folder / "state", objects_url=f"{api.url}/v1/objects")
+    with serving(create_app(ApiSettings(), settings), port=port) as url:
+        client = podium.Client(url, api_key=api.admin.secret)
+        states = client.submit(clip).states()
+        assert next(states).job_status != "succeeded"
+    with serving(create_app(ApiSettings(), settings), port=port):
+        assert [state.job_status for state in states][-1] == "succeeded"
+        client.close()
 
 
 def test_a_wait_may_end_before_the_job(

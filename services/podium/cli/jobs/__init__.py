@@ -14,6 +14,7 @@ from podium.cli.jobs.display import (
     print_job,
     print_jobs,
     print_json,
+    print_object,
     print_results,
 )
 from podium.client.jobs.client import Client, Job
@@ -61,6 +62,9 @@ def command() -> None:
 )
 @click.option("--step", type=int, help="Take every Nth frame.")
 @click.option("--retain-days", type=int, help="Delete videos and results this long after the end.")
+@click.option(
+    "--dry-run", is_flag=True, help="Upload, and say frames, seconds and cost; start nothing."
+)
 @click.option("--again", is_flag=True, help="Make a new job even if there is an equal one.")
 @click.option("--wait", is_flag=True, help="Wait for the end, and show progress.")
 @click.option(
@@ -82,6 +86,7 @@ def submit(
     postprocess: tuple[str, ...],
     step: int | None,
     retain_days: int | None,
+    dry_run: bool,
     again: bool,
     wait: bool,
     out: Path | None,
@@ -112,6 +117,13 @@ def submit(
     if step is not None:
         parameters["step"] = step
     with api_client(endpoint_url) as client:
+        if dry_run:
+            with byte_bar("uploading") as progress:
+                plan = client.estimate(
+                    source, pipeline=pipeline, parameters=parameters, progress=progress
+                )
+            (print_json if output == "json" else print_object)(plan)
+            return
         with byte_bar("uploading") as progress:
             job = client.submit(
                 source,

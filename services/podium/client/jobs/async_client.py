@@ -17,7 +17,15 @@ from podium.client.jobs.operations import OPERATIONS
 from podium.client.jobs.transport import Transport
 from podium.client.jobs.uploading import SentBytes, upload
 from podium.errors import DeadlineExceeded, InvalidInput, NotFound
-from podium.schemas.jobs import Job, JobCreate, JobEvent, JobParameters, JobResults, Video
+from podium.schemas.jobs import (
+    Job,
+    JobCreate,
+    JobEstimate,
+    JobEvent,
+    JobParameters,
+    JobResults,
+    Video,
+)
 from podium.schemas.states import is_terminal
 
 JobMoved = Callable[[Job], None]
@@ -102,18 +110,15 @@ class AsyncClient:
             InvalidInput: something is wrong with what is given; names it.
             ApiError, Unavailable: from the api.
         """
-        pipeline_id = await self._pipeline_id(pipeline)
-        wanted: dict[str, Any] = {
-            "input": {"uri": str(source)},
-            "pipeline_id": pipeline_id,
-            "job_name": name,
-            "job_parameters": parameters or JobParameters(),
-            "athlete_id": athlete_id,
-            "pipeline_parameter_set_id": pipeline_parameter_set_id,
-            "retain_days": retain_days,
-        }
-        wanted = {field: value for field, value in wanted.items() if value is not None}
-        plan = core.checked(JobCreate, wanted, "submit").model_dump(mode="json", exclude_unset=True)
+        plan = await self._plan(
+            source,
+            pipeline,
+            job_name=name,
+            job_parameters=parameters,
+            athlete_id=athlete_id,
+            pipeline_parameter_set_id=pipeline_parameter_set_id,
+            retain_days=retain_days,
+        )
         is_file = "://" not in str(source)
         file = await asyncio.to_thread(fingerprint, Path(source)) if is_file else None
         same = {**plan, "input": file or plan["input"]}
@@ -131,6 +136,32 @@ class AsyncClient:
         sent.forget()
         return started
 
+    async def estimate(
+        self,
+        source: str | Path,
+        *,
+        pipeline: str | int = "pose-3d",
+        parameters: JobParameters | Mapping[str, Any] | None = None,
+        progress: SentBytes | None = None,
+    ) -> JobEstimate:
+        """What a job would be: frames, seconds, cost, place in the queue; nothing is started.
+
+        The file is uploaded for it; ``submit`` uses the upload.
+
+        Raises:
+            OSError, InvalidInput, ApiError, Unavailable: as ``submit``.
+        """
+        plan = await self._plan(source, pipeline, job_parameters=parameters)
+        if "://" not in str(source):
+            file = await asyncio.to_thread(fingerprint, Path(source))
+            there, _ = await upload(self.transport, Path(source), file, progress or _silent)
+            plan["input"] = {"upload_id": there.id}
+        answer = await self.transport.send(
+            "POST", "/v1/jobs", is_repeatable=True, params=[("dry_run", "true")], json=plan
+        )
+        estimate: JobEstimate = core.read(JobEstimate, answer)
+        return estimate
+
     async def job(self, job_id: int) -> AsyncJob:
         """A job that there is. Raises ApiError."""
         return AsyncJob(self, await self.get_job(job_id))
@@ -139,6 +170,13 @@ class AsyncClient:
         """Jobs, the newest first; ``status`` and ``created_after`` choose. Raises ApiError."""
         found = await self.list_jobs(limit=limit, **filters)
         return [AsyncJob(self, job) for job in found]
+
+    async def _plan(self, source: str | Path, pipeline: str | int, **wanted: Any) -> dict[str, Any]:
+        """The body of a job, checked here; of files the input is still to come."""
+        given = {name: value for name, value in wanted.items() if value is not None}
+        given |= {"input": {"uri": str(source)}, "pipeline_id": await self._pipeline_id(pipeline)}
+        body = core.checked(JobCreate, given, "submit")
+        return body.model_dump(mode="json", exclude_unset=True)
 
     async def _pipeline_id(self, pipeline: str | int) -> int:
         if isinstance(pipeline, int):

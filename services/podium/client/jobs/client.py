@@ -13,7 +13,7 @@ from podium.client.jobs.downloading import GotBytes
 from podium.client.jobs.loop_thread import LoopThread
 from podium.client.jobs.uploading import SentBytes
 from podium.schemas.jobs import Job as JobInfo
-from podium.schemas.jobs import JobEvent, JobParameters, JobResults, Video
+from podium.schemas.jobs import JobEstimate, JobEvent, JobParameters, JobResults, Video
 
 
 class Client:
@@ -103,6 +103,24 @@ class Client:
             )
         )
         return Job(self._loop, job)
+
+    def estimate(
+        self,
+        source: str | Path,
+        *,
+        pipeline: str | int = "pose-3d",
+        parameters: JobParameters | Mapping[str, Any] | None = None,
+        progress: SentBytes | None = None,
+    ) -> JobEstimate:
+        """What a job would be: frames, seconds, cost, place in the queue; nothing is started."""
+        return self._loop.run_told(
+            lambda relay: self._async.estimate(
+                source,
+                pipeline=pipeline,
+                parameters=parameters,
+                progress=progress and relay(progress),
+            )
+        )
 
     def job(self, job_id: int) -> Job:
         """A job that there is. Raises ApiError."""

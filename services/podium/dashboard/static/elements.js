@@ -12,11 +12,21 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** A bar with its name for screen readers; per cent null: nobody knows. */
+/** A bar with its name for screen readers. */
 export function bar(name, percent) {
   const made = element("progress", { max: 100, "aria-label": name });
-  if (percent != null) made.value = percent;
+  move(made, percent);
   return made;
+}
+
+/** Move a bar; as long as nothing is done it says that something is under way. */
+export function move(progress, percent) {
+  if (percent > 0) progress.value = percent;
+  else progress.removeAttribute("value");
+}
+
+export function count(number, what) {
+  return `${number} ${what}${number === 1 ? "" : what.endsWith("ch") ? "es" : "s"}`;
 }
 
 /** Say something to those who do not see the page. */

@@ -1,7 +1,7 @@
 // The jobs, the newest first; those that are open are followed as they go on.
 
 import { call, events } from "./api.js";
-import { element, seconds } from "./elements.js";
+import { count, element, seconds } from "./elements.js";
 import { JobRow } from "./job_row.js";
 
 const EVERY_MS = 3000;
@@ -106,6 +106,6 @@ function inWords(queue) {
   const oldest = Math.max(0, ...Object.values(queue.oldest_s));
   const since = waiting && oldest >= 5 ? `, the oldest for ${seconds(oldest)}` : "";
   const batches = atWork + waiting
-    ? `: ${atWork} frame batches at work, ${waiting} waiting${since}` : "";
-  return `${jobs} ${jobs === 1 ? "job" : "jobs"} under way${batches}.`;
+    ? `: ${count(atWork, "frame batch")} at work, ${waiting} waiting${since}` : "";
+  return `${count(jobs, "job")} under way${batches}.`;
 }

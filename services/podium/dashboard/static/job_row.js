@@ -1,7 +1,7 @@
 // One job: a line that opens to its videos, what is wrong with them, and their results.
 
 import { call, here, list } from "./api.js";
-import { bar, bytes, element, moment, say, seconds } from "./elements.js";
+import { bar, bytes, count, element, moment, move, say, seconds } from "./elements.js";
 import { FILES, STATES, canRetry, hasEnded } from "./words.js";
 
 export class JobRow {
@@ -39,7 +39,7 @@ export class JobRow {
     this.#job = job;
     this.#status.textContent = STATES[job.job_status];
     this.#status.dataset.state = job.job_status;
-    this.#bar.value = job.progress.percent;
+    move(this.#bar, job.progress.percent);
     this.#bar.hidden = this.hasEnded;
     this.#note.textContent = this.#inWords();
     if (before !== job.job_status && this.hasEnded) {
@@ -52,7 +52,7 @@ export class JobRow {
     const { progress, error } = this.#job;
     if (error) return error.message;
     if (this.hasEnded) return "";
-    if (progress.queue_position) return `${progress.queue_position} frame batches are before it`;
+    if (progress.queue_position) return `${count(progress.queue_position, "frame batch")} before it`;
     if (progress.eta_s != null) return `${Math.round(progress.percent)} %, about ${seconds(progress.eta_s)} left`;
     return "";
   }
@@ -104,7 +104,7 @@ export class JobRow {
       shown.length ? element("ul", { class: "files" }, shown.map((file) => link(file, FILES[file.name]))) : null,
       more.length
         ? element(
-          "details", { class: "more" }, element("summary", {}, more.length === 1 ? "1 more file" : `${more.length} more files`),
+          "details", { class: "more" }, element("summary", {}, count(more.length, "more file")),
           element("ul", { class: "files" }, more.map((file) => link(file))),
         )
         : null,

@@ -8,13 +8,17 @@ import { upload } from "./uploads.js";
 export async function submitCard(made) {
   const pipelines = await list("/v1/pipelines");
   pipelines.sort((a, b) => (b.pipeline_name === "pose-3d") - (a.pipeline_name === "pose-3d"));
+  const about = element("span", { id: "pipeline-hint", class: "soft" });
   const pipeline = element(
-    "select", { id: "pipeline" },
-    pipelines.map((each) => {
-      const about = each.pipeline_description ? `: ${each.pipeline_description}` : "";
-      return element("option", { value: each.id }, `${each.pipeline_name}${about}`);
-    }),
+    "select", { id: "pipeline", "aria-describedby": "pipeline-hint", onchange: describe },
+    pipelines.map((each) => element("option", { value: each.id }, each.pipeline_name)),
   );
+  describe();
+
+  function describe() {
+    about.textContent = pipelines[pipeline.selectedIndex]?.pipeline_description ?? "";
+  }
+
   const height = element("input", {
     id: "height", type: "number", min: 0.3, max: 3, step: 0.01, inputmode: "decimal",
     placeholder: "1.80", "aria-describedby": "height-hint",
@@ -110,7 +114,7 @@ export async function submitCard(made) {
     element("h2", { id: "new" }, "New job"),
     element(
       "div", { class: "options" },
-      element("p", {}, element("label", { for: "pipeline" }, "Pipeline"), pipeline),
+      element("p", {}, element("label", { for: "pipeline" }, "Pipeline"), pipeline, about),
       element(
         "p", {},
         element("label", { for: "height" }, "Height of the athlete in metres"), height,
