@@ -18,14 +18,14 @@ from podium.stages.decode import CropModel, DecodeModel, ReleaseModel
 
 
 def host_decode(settings: DecodeSettings, metrics: Metrics, *, address: str) -> Hosted:
-    """What the service serves.
+    """Make the models of the service.
 
     Args:
         settings: Limits, threads and what may be read.
         metrics: Where to count.
         address: Base URL of this replica; "" in the process of the gateway.
     """
-    cv2.setNumThreads(1)  # the workers are the parallelism
+    cv2.setNumThreads(1)  # the workers already use all processors
     decoder = Decoder(settings, address=address, metrics=metrics)
 
     @asynccontextmanager
@@ -39,7 +39,7 @@ def host_decode(settings: DecodeSettings, metrics: Metrics, *, address: str) -> 
 
 
 def create_app(settings: DecodeSettings | None = None) -> FastAPI:
-    """Make the decode service."""
+    """Make the app of the decode service."""
     settings = settings or DecodeSettings()
     metrics = Metrics("decode")
     address = settings.address.rstrip("/") or f"http://127.0.0.1:{settings.port}"

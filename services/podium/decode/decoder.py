@@ -1,4 +1,4 @@
-"""Media to frames, detector images and crops: the decode stage itself, in process."""
+"""The decode stage: media to frames, detector images and crops."""
 
 from __future__ import annotations
 
@@ -44,24 +44,24 @@ from podium.vision.affine import crop
 from podium.vision.letterbox import letterbox as make_square
 
 _FEW_PIXELS = 256 * 256
-"""Crops of so many pixels, usually one, are cut in 0.1 ms; to wake a thread takes as long."""
+"""Up to this many pixels, usually one crop, cutting takes 0.1 ms, as long as waking a thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What a caller wants of the media."""
+    """The range of a request."""
 
     frames: FrameRange
-    capture_fps: float | None  # as the caller knows it
+    capture_fps: float | None  # given by the caller
 
 
 class Decoder:
-    """Implements ``podium.stages.Decode``; the work is done in threads of its own.
+    """Implements ``podium.stages.Decode`` with its own threads.
 
     Args:
         settings: Limits, threads and what may be read.
         address: Base URL of this replica; "" in process.
-        metrics: Where to count; None: nowhere that anybody looks.
+        metrics: Where to count; None: not counted.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Decoder:
             kept_bytes=settings.open_videos_bytes,
             codecs=self._codecs,
         )
-        # Decoding waits for room in the store, and only crops make some: each has its threads.
+        # Separate threads: decoding waits for room in the store, and only crops make room.
         self._decoders = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
         self._croppers = ThreadPoolExecutor(settings.workers, thread_name_prefix="crop")
         metrics = metrics or Metrics("decode")
@@ -107,8 +107,8 @@ class Decoder:
         Frames that do not decode have no image.
 
         Raises:
-            UnsupportedMedia, Unprocessable, TooLarge, InvalidInput: names the input.
-            Forbidden, NotFound, Unavailable: of the ``uri``.
+            UnsupportedMedia, Unprocessable, TooLarge, InvalidInput: the message names the input.
+            Forbidden, NotFound, Unavailable: the ``uri`` cannot be read.
         """
         if (media.data is None) == (media.uri is None):
             raise InvalidInput("give exactly one of media and uri", field="media")
@@ -137,14 +137,14 @@ class Decoder:
         """Cut M rotated regions out of kept frames.
 
         Args:
-            frames: The handle that ``decode`` gave.
-            frame_index: (M,) which frame each region is cut out of.
+            frames: The handle from ``decode``.
+            frame_index: (M,) frame of each region.
             rois: (M, 5) cx, cy, w, h in frame pixels, rotation in radians.
             spec: Size and border of the crops.
-            release: Let go of the frames, unless the call fails.
+            release: Release the frames, unless the call fails.
 
         Raises:
-            FramesGone: the handle has expired or was never here.
+            FramesGone: the handle has expired or is unknown.
             InvalidInput: a frame is not in the batch or a region is not valid.
             TooLarge: the crops are larger than one answer may be.
         """
@@ -171,7 +171,7 @@ class Decoder:
         return crops
 
     def release(self, frames: FrameHandle) -> None:
-        """Let go of kept frames, if they are still here."""
+        """Release kept frames; unknown handles are ignored."""
         self._store.drop(frames.handle)
 
     def _decode(
@@ -201,7 +201,7 @@ class Decoder:
     def _squares(
         self, decoded: DecodedFrames, stride: int, spec: Letterbox | None
     ) -> tuple[UInt8, Float32, Sequence[int]]:
-        """The detector images, their transforms, and the frames that they show."""
+        """The detector images, their transforms, and their frames."""
         if spec is None:
             return np.zeros((0, 0, 0, 3), np.uint8), np.zeros((0, 2, 3), np.float32), []
         shown = _detector_frames(decoded, stride)
@@ -263,7 +263,7 @@ def _head(path: Path) -> bytes:
 
 
 def _detector_frames(decoded: DecodedFrames, stride: int) -> Sequence[int]:
-    """Every ``stride``-th frame of the range that is ok, and the last one that is."""
+    """Every ``stride``-th frame of the range and the last one, of the frames that are ok."""
     strided = [n for n in decoded.frame_index[::stride].tolist() if n in decoded.pixels]
     last = max(decoded.pixels, default=-1)
     return strided if last < 0 or last in strided else [*strided, last]

@@ -1,7 +1,7 @@
-"""Decoded frames kept for a few seconds, until their crops have been asked for.
+"""Keeps decoded frames for a few seconds, until their crops have been requested.
 
-Frames that somebody still waits for are never pushed out: whoever wants to decode more waits for
-room instead, so memory stays bounded and no work is done twice under load.
+Frames in use are never evicted: a request that wants to decode more waits for room instead. So
+memory is bounded, and no work is done twice under load.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Batch:
 
 
 class Room:
-    """Bytes set aside in a store for one batch; what was claimed is given back on leaving."""
+    """Bytes of a store reserved for one batch; leaving the block returns them."""
 
     def __init__(self, store: FrameStore) -> None:
         self._store = store
@@ -47,7 +47,7 @@ class Room:
         self._store.give_back(self._bytes)
 
     def claim(self, size: int) -> None:
-        """Wait until ``size`` more bytes fit, or everything else has gone.
+        """Reserve ``size`` more bytes; waits until they fit or everything else is released.
 
         Raises:
             CancelledError: the room was abandoned.
@@ -62,7 +62,7 @@ class Room:
             CancelledError: the room was abandoned.
         """
         self._handle = self._store.put(pixels)
-        if self._abandoned.is_set():  # whichever thread comes second sees what the first did
+        if self._abandoned.is_set():  # if ``abandon`` came first, drop; else it drops the handle
             self._store.drop(self._handle)
             raise CancelledError
         return self._handle
@@ -73,7 +73,7 @@ class Room:
             raise CancelledError
 
     def abandon(self) -> None:
-        """Nobody will ask for the frames: claim and keep no more, drop what is kept."""
+        """The request was given up: drop its frames, and keep or reserve no more."""
         self._abandoned.set()
         self._store.drop(self._handle)
 
@@ -82,7 +82,7 @@ class FrameStore:
     """Batches of frames by an unguessable handle. Thread-safe.
 
     Args:
-        max_bytes: What batches and claimed room may hold together; one batch always fits.
+        max_bytes: Limit of batches and reserved room together; one batch always fits.
         ttl_s: Batches are dropped this long after their last use.
     """
 
@@ -94,11 +94,11 @@ class FrameStore:
         self._changed = threading.Condition()
 
     def room(self) -> Room:
-        """Room for one batch, entered while it is decoded."""
+        """Room for one batch, to enter while it is decoded."""
         return Room(self)
 
     def wait_for(self, size: int, abandoned: threading.Event) -> None:
-        """Claim ``size`` bytes as soon as they fit; CancelledError once ``abandoned``."""
+        """Reserve ``size`` bytes when they fit; raises CancelledError once ``abandoned``."""
         with self._changed:
             while not abandoned.is_set():
                 expiry_s = self._drop_expired()
@@ -110,7 +110,7 @@ class FrameStore:
         raise CancelledError
 
     def give_back(self, size: int) -> None:
-        """Let go of claimed bytes."""
+        """Return reserved bytes."""
         with self._changed:
             self._claimed -= size
             self._changed.notify_all()
@@ -124,7 +124,7 @@ class FrameStore:
         return handle
 
     def get(self, handle: str) -> Pixels:
-        """The frames behind a handle, kept for a full term from now. Raises FramesGone."""
+        """The frames of a handle; their time to live starts again. Raises FramesGone."""
         with self._changed:
             self._drop_expired()
             batch = self._batches.get(handle)
@@ -137,14 +137,14 @@ class FrameStore:
             return batch.pixels
 
     def drop(self, handle: str) -> None:
-        """Let go of a batch, if it is still here, and wake who waits."""
+        """Drop a batch, if it is still here, and wake the threads that wait for room."""
         with self._changed:
             self._batches.pop(handle, None)
             self._changed.notify_all()
 
     @property
     def bytes(self) -> int:
-        """Bytes of the frames that are kept."""
+        """Bytes of the kept frames."""
         with self._changed:
             self._drop_expired()
             return self._held()
@@ -153,7 +153,7 @@ class FrameStore:
         return sum(batch.bytes for batch in self._batches.values())
 
     def _drop_expired(self) -> float | None:
-        """Drop what nobody has asked for in time; seconds until the next one, if there is one."""
+        """Drop expired batches; returns the seconds until the next one expires, if any."""
         now = time.monotonic()
         for handle in [h for h, batch in self._batches.items() if batch.expires_s <= now]:
             del self._batches[handle]

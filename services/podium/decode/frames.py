@@ -1,4 +1,4 @@
-"""What decoding gives, and which frames of a source a request gets."""
+"""The result of decoding, and the selection of the frames of a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHANNELS = 3
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may cost; checked before any frame is decoded."""
+    """Limits of one request, checked before any frame is decoded."""
 
     max_pixels: int  # per frame
     max_frames: int
@@ -29,23 +29,23 @@ class DecodedFrames:
     frame_index: Int64  # (N,)
     time_s: Float64  # (N,)
     frame_ok: Bool  # (N,)
-    pixels: dict[int, UInt8]  # frame_index -> (H, W, 3) RGB, of the frames that are ok
+    pixels: dict[int, UInt8]  # frame_index -> (H, W, 3) RGB, only of the frames that are ok
     size: tuple[int, int]  # width, height in square pixels, after rotation
     source: SourceFacts
 
 
 Claim = Callable[[int], None]
-"""Told how many bytes of frames are about to be decoded; may wait until there is room."""
+"""Called with the bytes of the frames before they are decoded; may wait until there is room."""
 
 
 def select(frames: FrameRange, frame_count: int, frame_pixels: int, limits: Limits) -> Int64:
-    """The ordinals (N,) that a request gets: those it names, as far as source and limits go.
+    """The ordinals (N,) of a range, cut at the end of the source and at the limits.
 
-    A caller that gets fewer than it asked for, though the source has more, asks again from there.
+    A caller that gets fewer frames than the source has asks again from there.
 
     Raises:
         InvalidInput: the range starts beyond the end.
-        TooLarge: not even one frame fits the limits.
+        TooLarge: not even one frame is within the limits.
     """
     if frames.start >= frame_count:
         raise InvalidInput(

@@ -20,12 +20,12 @@ def decode_picture(
     claim: Claim = lambda _: None,
     check: Check = go_on,
 ) -> DecodedFrames:
-    """Decode a picture, turned upright as its EXIF data says.
+    """Decode a picture and rotate it upright by its EXIF data.
 
     Raises:
-        TooLarge: too many pixels; found in the header, before anything is decoded.
-        Unprocessable: damaged or cut off.
-        InvalidInput: the range starts beyond the one frame.
+        TooLarge: too many pixels, by the header; nothing is decoded.
+        Unprocessable: damaged or truncated.
+        InvalidInput: the range starts beyond the only frame.
     """
     width, height = picture_size(data)
     check_size(width, height, limits.max_pixels, field="media")

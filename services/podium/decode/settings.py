@@ -73,5 +73,5 @@ class DecodeSettings(ServiceSettings):
 
     @property
     def limits(self) -> Limits:
-        """What one request may cost."""
+        """The limits of one request."""
         return Limits(self.max_pixels, self.max_frames, self.max_batch_bytes)

@@ -1,4 +1,4 @@
-"""Video: what a request gets of a range of frames."""
+"""Decodes a range of frames of a video."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def decode_video(
     """Decode a range of frames.
 
     Args:
-        reader: Reads it.
+        reader: The video reader.
         source: The media.
-        frames: Which frames.
+        frames: The range.
         limits: Checked before the first frame is decoded.
-        capture_fps: Frames per second when it was filmed, where the caller knows that it plays
-            slower (or faster); None: as its metadata say.
-        claim: Told how many bytes the frames will have, before they are decoded.
-        check: Called between frames; ends the work by what it raises.
+        capture_fps: Frames per second at which it was filmed, if it plays slower or faster;
+            None: from its metadata.
+        claim: Called with the bytes of the frames before they are decoded.
+        check: Called between frames; ends the work by raising.
 
     Raises:
-        UnsupportedMedia: a container or codec that is not read.
-        Unprocessable: damaged, cut off before its first frame, or without video.
+        UnsupportedMedia: the container or codec is not supported.
+        Unprocessable: damaged, truncated before its first frame, or without video.
         TooLarge: over a limit.
         InvalidInput: the range starts beyond the end.
     """
@@ -83,7 +83,7 @@ def _shown_size(
     pixels: dict[int, UInt8],
     check: Check,
 ) -> tuple[int, int]:
-    """Width and height after rotation, as the frames have it that were decoded, or the first."""
+    """Width and height after rotation, from a decoded frame; decodes the first if there is none."""
     for image in pixels.values():
         return image.shape[1], image.shape[0]
     everything = np.arange(len(index.packet), dtype=np.int64)

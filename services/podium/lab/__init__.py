@@ -1,1 +1,1 @@
-"""Measuring: benchmarks, accuracy against ground truth, and the rendered athlete."""
+"""Measurements: benchmarks, accuracy against ground truth, and the rendered athlete."""

@@ -1,4 +1,4 @@
-"""How close a result is to the ground truth of a rendered clip."""
+"""Compares a result with the ground truth of a rendered clip."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Accuracy:
     found: int
     """Frames with a person."""
     pck_10: float
-    """PCK@0.1: share of limb joints within 0.1 of the longer side of the true box; a joint of a
-    frame without a person counts as wrong (Yang and Ramanan, 2013)."""
+    """PCK@0.1: share of limb joints within 0.1 of the longer side of the true box; on a frame
+    without a person all joints count as wrong (Yang and Ramanan, 2013)."""
     mpjpe_mm: float | None
-    """Mean distance of limb joints once both mid-hips are at the origin, over the frames with a
+    """Mean distance of limb joints with both mid-hips at the origin, over the frames with a
     person; None without 3D key points."""
 
 
@@ -45,7 +45,7 @@ def read_true_limbs(path: Path) -> TrueLimbs | None:
     """Read a ground-truth file; None if it is a JSON file of another kind.
 
     Raises:
-        InvalidInput: the file says that it is one, but lacks something.
+        InvalidInput: the file declares this format, but is damaged.
     """
     try:
         truth = load(path)
@@ -57,12 +57,12 @@ def read_true_limbs(path: Path) -> TrueLimbs | None:
 
 
 def score(frames: Iterable[FrameResult], skeleton: Skeleton, truth: TrueLimbs) -> Accuracy | None:
-    """Compare; on each frame with the person whose box overlaps the true one most.
+    """Compare the truth with the person on each frame whose box overlaps the true box most.
 
     Args:
-        frames: Of a pipeline's answer.
-        skeleton: Of its key points.
-        truth: Frame ``index`` of the answer is row ``index`` here.
+        frames: Frames of a pipeline's answer.
+        skeleton: Skeleton of its key points.
+        truth: Ground truth; its row ``index`` belongs to frame ``index``.
 
     Returns:
         None if no frame has a ground truth.
@@ -91,7 +91,7 @@ def score(frames: Iterable[FrameResult], skeleton: Skeleton, truth: TrueLimbs) -
 
 
 def _limbs(keypoints: list[tuple[float, float, float]] | None, skeleton: Skeleton) -> Float64:
-    """The scored joints (12, 3); NaN where there is nobody."""
+    """The scored joints (12, 3); NaN if there is no person."""
     if keypoints is None:
         return np.full((len(LIMB_JOINTS), 3), np.nan)
     points = np.array(keypoints, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Command line: render the scenes, run pipelines over them, and write how right they are."""
+"""Command line: renders the scenes, runs pipelines over them, and writes their accuracy."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Row:
     scene: str
     pipeline: str
     score: Score
-    speed_m_s: list[Any]  # of each athlete: true, said
+    speed_m_s: list[Any]  # for each athlete: true, measured
     cpu_ms: float  # per frame
 
 
 async def results_of(stages: Stages, pipeline: Pipeline, media: Media) -> list[PipelineResult]:
-    """What the pipeline answers, batch by batch."""
+    """The answers of the pipeline, batch by batch."""
     results: list[PipelineResult] = []
     start, total = 0, None
     while total is None or start < total:
@@ -76,7 +76,7 @@ def measure(stages: Stages, pipeline: Pipeline, video: Path) -> Row:
 
 
 def _speed(person: Trajectory, clip: Clip, truth: GroundTruth) -> float | None:
-    """The headline speed, m/s, of an athlete whose height is known."""
+    """The headline speed in m/s of an athlete, with the true height given."""
     options = AnalysisOptions(athlete_height_m=truth.height_m)
     athlete = registry.measure(person, clip.skeleton, options)
     return next(m.value for m in athlete.measures if m.name == "running_speed_m_s")

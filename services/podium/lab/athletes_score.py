@@ -1,4 +1,4 @@
-"""How well several athletes are found, placed and told apart, against exact ground truth."""
+"""Scores of detection, key points and identities of several athletes, against ground truth."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
 from podium.vision.boxes import iou
 
-_IN_SIGHT = 0.98  # of the box is in the frame: the athlete must be found
-_PARTLY = 0.02  # less is in the frame: nobody is there
+_IN_SIGHT = 0.98  # share of the box in the frame from which the athlete must be found
+_PARTLY = 0.02  # share of the box in the frame below which nobody is there
 _SAME_IOU = 0.3
 _LEGS = [i for i, name in enumerate(LIMB_JOINTS) if name.endswith(("knee", "ankle"))]
 _MIRROR = [i ^ 1 for i in range(len(LIMB_JOINTS))]
-_LASTING = 3  # frames in a row on which a person is one athlete
-_APART = 0.15  # of the body: legs closer than this cannot be told apart
+_LASTING = 3  # frames in a row from which an identity counts
+_APART = 0.15  # distance of the legs, relative to the body, below which they look the same
 
 
 @dataclass(slots=True)
 class Score:
-    """Scores over the frames on which athletes are wholly in sight.
+    """Scores over the frames on which athletes are completely in the frame.
 
     Attributes:
-        frames: Athletes times frames on which they are in sight.
-        found: Of these, those with a person (box IoU of at least 0.3).
-        pck_10: PCK@0.1 of limb joints over ``frames``; not found is wrong.
-        pck_10_of_found: The same over ``found``.
-        ghosts: Persons that are no athlete, summed over the frames.
-        identities: Persons that an athlete is said to be for three frames in a row at least, summed
-            over the athletes. On a frame where one hides another, persons are taken for either.
-        exchanges: Times that a person goes from one athlete to another.
-        changes: Times that an athlete goes on as another person.
-        flips: Frames of ``found`` on which the legs are left for right.
+        frames: Number of (athlete, frame) pairs.
+        found: Number of these pairs with a person (box IoU of at least 0.3).
+        pck_10: PCK@0.1 of limb joints over ``frames``; joints not found are wrong.
+        pck_10_of_found: PCK@0.1 over ``found``.
+        ghosts: Persons that match no athlete, summed over the frames.
+        identities: Persons that match an athlete on at least three frames in a row, summed over
+            the athletes. On a frame where one hides another, a person may match either.
+        exchanges: How often a person changes from one athlete to another.
+        changes: How often an athlete changes from one person to another.
+        flips: Frames of ``found`` on which left and right leg are swapped.
     """
 
     frames: int = 0
@@ -52,7 +52,7 @@ class Score:
     changes: int = 0
     flips: int = 0
     person_of: list[int | None] = field(default_factory=list)
-    """Who each athlete is said to be most often."""
+    """For each athlete, the person who matches most often."""
 
 
 def score_athletes(
@@ -61,9 +61,9 @@ def score_athletes(
     """Compare persons over a clip with its athletes.
 
     Args:
-        persons: All that were found. Frame ``index`` is row ``index`` of the ground truths.
-        skeleton: Of their key points.
-        truths: The athletes.
+        persons: All found persons; frame ``index`` belongs to row ``index`` of the truths.
+        skeleton: Skeleton of their key points.
+        truths: Ground truth of the athletes.
     """
     score = Score()
     shares = [_share_in_frame(truth) for truth in truths]
@@ -115,7 +115,7 @@ def _changes(names: list[int]) -> int:
 
 
 def _lasting(names: list[int]) -> list[int]:
-    """The names that come often enough in a row to count."""
+    """The names that occur at least ``_LASTING`` times in a row."""
     runs = ((name, len(list(run))) for name, run in groupby(names))
     return [name for name, length in runs if length >= _LASTING]
 
@@ -135,7 +135,7 @@ def _limbs(person: Trajectory, row: int, skeleton: Skeleton) -> Float64:
 def _pairs(
     boxes: Float64, points: Float64, true_boxes: Float64, true_points: Float64
 ) -> dict[int, int]:
-    """Athlete -> person; the sum of the limbs' distances is least."""
+    """Athlete -> person, such that the sum of the limbs' distances is minimal."""
     if not len(boxes) or not len(true_boxes):
         return {}
     far = 1e6
@@ -151,7 +151,7 @@ def _pairs(
 
 
 def _is_flipped(points: Float64, truth: Float64, side: float) -> bool:
-    """Whether the legs fit better as those of the other side."""
+    """Whether the legs fit better with left and right swapped."""
     apart = np.linalg.norm(truth - truth[_MIRROR], axis=1)[_LEGS].mean()
     if apart < _APART * side:
         return False
@@ -171,5 +171,5 @@ def _share_in_frame(truth: GroundTruth) -> Float64:
 
 
 def in_sight(truth: GroundTruth) -> Bool:
-    """Frames (T,) on which an athlete is wholly in the frame."""
+    """Frames (T,) on which an athlete is completely in the frame."""
     return np.asarray(_share_in_frame(truth) >= _IN_SIGHT)

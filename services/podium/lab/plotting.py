@@ -1,4 +1,4 @@
-"""Matplotlib, which only the plots of benchmarks need."""
+"""Imports Matplotlib, which only the plots of benchmarks need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def figure_class() -> type[Figure]:
-    """Matplotlib's ``Figure``. Raises SetupError where it is not installed, with the remedy."""
+    """Matplotlib's ``Figure``. Raises SetupError, with the remedy, if it is not installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

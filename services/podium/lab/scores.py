@@ -11,7 +11,7 @@ LIMB_JOINTS = tuple(
     for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
     for side in ("left", "right")
 )
-"""The joints that are scored: every skeleton has them, and all mean the same by them."""
+"""The scored joints: every skeleton has them, with the same definition."""
 
 HIPS = (LIMB_JOINTS.index("left_hip"), LIMB_JOINTS.index("right_hip"))
 
@@ -19,8 +19,8 @@ HIPS = (LIMB_JOINTS.index("left_hip"), LIMB_JOINTS.index("right_hip"))
 def pck(pred_px: Floats, truth_px: Floats, box: Floats, alpha: float) -> float:
     """Share of correct key points, normalised by the person box (Yang & Ramanan, PAMI 2013).
 
-    A key point is correct when its distance to the truth is below ``alpha * max(width, height)``
-    of the true box of its frame. NaN, a key point that was not found, is wrong.
+    A key point is correct if its distance to the truth is below ``alpha * max(width, height)`` of
+    the true box. A missing key point (NaN) is wrong.
 
     Args:
         pred_px: [T, J, 2].

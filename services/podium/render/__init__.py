@@ -1,1 +1,1 @@
-"""Pictures of results: overlays, plots, the HTML report. Arrays in, pixels or text out."""
+"""Draws results: overlays, plots, the HTML report. Takes arrays, returns pixels or text."""

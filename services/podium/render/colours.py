@@ -1,4 +1,4 @@
-"""One colour per side of the body, told apart under every common colour blindness.
+"""One colour per side of the body, distinguishable with every common colour blindness.
 
 Source: Okabe & Ito, "Color Universal Design" (2008).
 """
@@ -15,18 +15,18 @@ SIDE_RGB: dict[Side, Rgb] = {
     "right": (230, 159, 0),  # orange
     "centre": (240, 240, 240),
 }
-"""On pictures, where lines have a dark rim."""
+"""For pictures; lines have a dark rim there."""
 
 SIDE_ON_WHITE: dict[Side, str] = {
     "left": "#0072B2",  # blue
     "right": "#D55E00",  # vermilion
     "centre": "#444444",
 }
-"""On paper."""
+"""For white pages."""
 
 
 def side_of(*joints: str) -> Side:
-    """The side that all the joints are on; ``centre`` where they are not on one side."""
+    """The side of all the joints; ``centre`` if they are not on the same side."""
     if all(joint.startswith("left_") for joint in joints):
         return "left"
     return "right" if all(joint.startswith("right_") for joint in joints) else "centre"

@@ -1,4 +1,4 @@
-"""Skeletons, boxes and captions drawn onto frames."""
+"""Draws skeletons, boxes and captions onto frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SUBPIXEL_BITS = 4
 
 @dataclass(frozen=True, slots=True)
 class DrawnPerson:
-    """One person on one frame, as it is to be drawn."""
+    """One person to draw on one frame."""
 
     skeleton: Skeleton
     keypoints: Float64  # (J, 2) pixels; NaN is not drawn
@@ -31,8 +31,8 @@ class DrawnPerson:
 def draw(picture: UInt8, persons: Sequence[DrawnPerson], caption: str) -> None:
     """Draw persons and a caption onto an RGB picture (H, W, 3), in place.
 
-    Left is blue, right is orange. Lines are as thick as the picture is large, and have a dark rim
-    so that they show on any background.
+    Left is blue, right is orange. The thickness of lines is proportional to the picture's size; a
+    dark rim makes them visible on any background.
     """
     unit = max(min(picture.shape[:2]) / 720, 0.4)
     for person in persons:
@@ -56,7 +56,7 @@ def _draw_box(picture: UInt8, person: DrawnPerson, unit: float) -> None:
 def _draw_skeleton(picture: UInt8, person: DrawnPerson, unit: float) -> None:
     height, width = picture.shape[:2]
     skeleton, points = person.skeleton, person.keypoints
-    inside = np.abs(points - [width / 2, height / 2]) < 4 * max(width, height)  # NaN is not
+    inside = np.abs(points - [width / 2, height / 2]) < 4 * max(width, height)  # False for NaN
     shown = inside.all(axis=1)
     fixed = np.round(np.where(shown[:, None], points, 0.0) * 2**_SUBPIXEL_BITS).astype(int)
     at = [(int(x), int(y)) for x, y in fixed]

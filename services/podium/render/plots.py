@@ -1,4 +1,4 @@
-"""Plots as inline SVG: no files, no scripts, no addresses, the same bytes for the same numbers."""
+"""Plots as inline SVG: no files, scripts or links; equal numbers give equal bytes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from podium.skeletons import Skeleton
 from podium.types import Float64, UInt8
 
 MAX_POINTS = 2000
-"""Longer curves are thinned out: a screen has no more columns."""
+"""Longer curves are thinned out, as screens have no more columns."""
 
 _HALF_PX, _WHOLE_PX = 520, 1050
-_GREY_BGR = (200, 200, 200)  # of key points without a score
+_GREY_BGR = (200, 200, 200)  # for key points without a score
 
 
 def curves(
@@ -28,12 +28,12 @@ def curves(
     *,
     from_zero: bool = False,
 ) -> str:
-    """Curves over time; those named left and right are in the colours of the sides.
+    """Curves over time; those labelled left and right have the colours of the sides.
 
     Args:
-        title: Above the axes.
+        title: Title above the axes.
         unit: Label of the vertical axis.
-        time_s: (T,).
+        time_s: (T,) seconds.
         series: Label -> (T,); NaN leaves a gap.
         from_zero: Whether the vertical axis starts at 0.
     """
@@ -63,7 +63,7 @@ def curves(
 
 
 def score_map(skeleton: Skeleton, time_s: Float64, scores: Float64) -> str:
-    """Score of every key point (T, J) over time as a heat map; grey where there is none."""
+    """Scores of all key points (T, J) over time as a heat map; missing ones are grey."""
     row_px, left, top = 12.0, 120.0, 6.0
     bottom = top + row_px * len(skeleton)
     thin = slice(None, None, max(-(-len(time_s) // 600), 1))
@@ -91,7 +91,7 @@ def score_map(skeleton: Skeleton, time_s: Float64, scores: Float64) -> str:
 
 
 def stick_sequence(skeleton: Skeleton, poses: Float64, labels: Sequence[str]) -> str:
-    """Poses (K, J, 2), pixels, drawn side by side in the order of time."""
+    """Poses (K, J, 2), pixels, drawn side by side in their order."""
     widths = np.nanmax(poses[..., 0], axis=1) - np.nanmin(poses[..., 0], axis=1)
     top, bottom = float(np.nanmin(poses[..., 1])), float(np.nanmax(poses[..., 1]))
     pitch_px = _WHOLE_PX / len(poses)
@@ -107,7 +107,7 @@ def stick_sequence(skeleton: Skeleton, poses: Float64, labels: Sequence[str]) ->
 
 
 def stick_3d(skeleton: Skeleton, poses: Float64, labels: Sequence[str]) -> str:
-    """Poses (K, J, 3), metres in camera axes, each seen from the camera, the side and above."""
+    """Poses (K, J, 3), metres in camera axes, each drawn from the camera, the side and above."""
     views = (("from the camera", 0, 1), ("from the side", 2, 1), ("from above", 0, 2))
     reach = float(np.nanmax(np.abs(poses))) * 1.08
     left, gap, top = 50.0, 10.0, 38.0
@@ -116,7 +116,7 @@ def stick_3d(skeleton: Skeleton, poses: Float64, labels: Sequence[str]) -> str:
     parts = [svg.text(12, top + side / 2, "metres from the hips", anchor="middle", turn=True)]
     for panel in range(panels):
         (view, across, down), pose = views[panel % len(views)], poses[panel // len(views)]
-        sign = -1.0 if view == "from above" else 1.0  # away from the camera is up
+        sign = -1.0 if view == "from above" else 1.0  # up is away from the camera
         start = left + panel * (side + gap)
         x = svg.Axis(-reach, reach, start, start + side)
         y = svg.Axis(-reach, reach, top, top + side)
@@ -159,7 +159,7 @@ def _coloured(values: Float64) -> UInt8:
 
 
 def _image(pixels: UInt8, left: float, top: float, right: float, bottom: float) -> str:
-    """Pixels as a picture inside the SVG, stretched without smoothing."""
+    """Pixels as an image inside the SVG, scaled without smoothing."""
     _, png = cv2.imencode(".png", pixels)
     return (
         f'<image x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" '

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing beside itself."""
+"""The report: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A headed group of plots; ``wide`` ones take the full width."""
+    """A group of plots with a heading; ``wide``: the plots take the full width."""
 
     title: str
     plots: Sequence[str]  # inline SVG
@@ -22,7 +22,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class NumberRow:
-    """One measure; without a value the reason is shown."""
+    """One measure; if it has no value, the reason is shown."""
 
     label: str
     value: str  # with unit
@@ -45,7 +45,7 @@ class RangeRow:
 
 @dataclass(frozen=True, slots=True)
 class PersonReport:
-    """What the report says of one person."""
+    """The part of the report about one person."""
 
     title: str
     tiles: Sequence[tuple[str, str]]  # label, value with unit
@@ -68,11 +68,11 @@ class Report:
 
 
 def render_report(report: Report, viewer: str = "") -> str:
-    """The report as HTML; every text in it is escaped.
+    """The report as HTML; all texts are escaped.
 
     Args:
-        report: The contents; its plots come as they are.
-        viewer: HTML of the viewer, which comes as it is; empty: none.
+        report: The contents; its plots are inserted unchanged.
+        viewer: HTML of the viewer, inserted unchanged; empty: no viewer.
     """
     environment = Environment(
         loader=PackageLoader("podium.render", "."),

@@ -1,8 +1,8 @@
 """Axes, ticks and shapes as SVG text.
 
-Written by hand because the report must come at once: importing Matplotlib and laying out the nine
-figures of a report with it took 4 CPU-seconds, these shapes take 0.02. The price is this file.
-Text and grid take the colour of the page around them, so that plots suit light and dark pages.
+Written by hand for speed: importing Matplotlib and drawing the nine figures of a report with it
+takes 4 CPU-seconds, these shapes take 0.02. Text and grid have the colour of the surrounding page,
+so that plots suit light and dark pages.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Axis:
         return self.from_px + share * (self.to_px - self.from_px)
 
     def ticks(self, most: int) -> list[float]:
-        """Round values (1, 2 or 5 times a power of ten) inside the axis, at most ``most`` of them.
+        """At most ``most`` round values (1, 2 or 5 times a power of ten) inside the axis.
 
         Source: Heckbert, "Nice numbers for graph labels", Graphics Gems (1990).
         """
@@ -51,7 +51,7 @@ class Axis:
 
 
 def span_of(values: Float64, *, margin: float = 0.05) -> tuple[float, float]:
-    """The range that shows all finite values, with a margin; never empty."""
+    """The range of all finite values, with a margin; never empty."""
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
     room = margin * (high - low) or max(abs(high), 1.0) * 0.5
@@ -67,7 +67,7 @@ def text(
     x: float, y: float, content: str, *, anchor: str = "start", size: float = FONT_PX,
     bold: bool = False, turn: bool = False,
 ) -> str:  # fmt: skip
-    """A line of text; ``turn`` writes it upwards."""
+    """A line of text; ``turn``: it runs upwards."""
     weight = ' font-weight="bold"' if bold else ""
     rotate = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turn else ""
     return (
@@ -116,7 +116,7 @@ def axes(across: Axis, up: Axis, *, x_label: str, y_label: str, x_ticks: int, y_
 
 
 def figure(width: float, height: float, description: str, parts: Iterable[str]) -> str:
-    """The ``<svg>`` element; it grows and shrinks with the page."""
+    """The ``<svg>`` element; it scales with the page."""
     return (
         f'<svg role="img" aria-label="{escape(description)}" viewBox="0 0 {width:g} {height:.1f}" '
         f'width="{width:g}" height="{height:.0f}" font-family="system-ui, sans-serif">'
@@ -125,6 +125,6 @@ def figure(width: float, height: float, description: str, parts: Iterable[str]) 
 
 
 def _runs(mask: Bool) -> list[slice]:
-    """The stretches in which ``mask`` holds."""
+    """The runs of True in ``mask``."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -1,1 +1,1 @@
-"""The viewer: ES modules for the browser, and the pages that hold them."""
+"""The viewer: ES modules for the browser, and the pages that include them."""

@@ -1,4 +1,4 @@
-"""The files that a page of the viewer needs: our modules, the style, plotly.js."""
+"""The files that a page of the viewer needs: its modules, the style sheet, plotly.js."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STATIC = Path(__file__).parent / "static"
 
 @cache
 def modules() -> dict[str, str]:
-    """Import name of each module, as ``podium/viewer.js``, -> its text."""
+    """Import name of each module, such as ``podium/viewer.js`` -> its text."""
     paths = sorted(STATIC.rglob("*.js"))
     return {f"podium/{path.relative_to(STATIC).as_posix()}": _text(path) for path in paths}
 
@@ -26,7 +26,7 @@ def style() -> str:
 
 @cache
 def plotly_js() -> str:
-    """The text of plotly.js, as the package ``plotly`` carries it; the package is not imported.
+    """The text of plotly.js from the package ``plotly``, which is not imported.
 
     Raises:
         SetupError: the package is not installed; the message has the remedy.

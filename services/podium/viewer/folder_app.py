@@ -18,7 +18,7 @@ MOTION_FILE = "motion.json"
 
 
 def asset_routes() -> list[BaseRoute]:
-    """Modules, style and plotly.js, to be mounted below the path of the assets."""
+    """Routes for modules, style and plotly.js, to mount below the path of the assets."""
 
     async def module(request: Request) -> Response:
         text = modules().get(f"podium/{request.path_params['name']}")
@@ -45,8 +45,8 @@ def folder_app(folder: Path, video: Path | None) -> Starlette:
     """The viewer of the results in ``folder``.
 
     Args:
-        folder: Holds ``motion.json``.
-        video: The video that the results are of; None: the skeletons alone.
+        folder: The folder with ``motion.json``.
+        video: The video of the results; None: only skeletons are shown.
     """
     html, policy = served_page(
         folder.name,
@@ -71,6 +71,6 @@ def folder_app(folder: Path, video: Path | None) -> Starlette:
             Route("/video", film),
             Mount("/assets", routes=asset_routes()),
         ],
-        # A page elsewhere whose name leads here must not read the results (DNS rebinding).
+        # Against DNS rebinding: a foreign page whose name leads here must not read the results.
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
     )

@@ -1,7 +1,7 @@
-"""Pages around the viewer: one that a server sends, and one that is complete in itself.
+"""Pages with the viewer: one that a server sends, and a self-contained one.
 
-Modules import each other by names such as ``podium/cursor.js``, which an import map leads to
-addresses of the server, or to ``data:`` addresses inside the one file.
+Modules import each other by names such as ``podium/cursor.js``; an import map maps these to
+addresses of the server, or to ``data:`` addresses inside the page.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from html import escape
 from podium.viewer.assets import modules, plotly_js, style
 
 MAX_EMBEDDED_VIDEO_BYTES = 2 << 20
-"""Larger videos are not put into a page; the reader chooses the file."""
+"""Larger videos are not embedded in a page; the user chooses the file."""
 
 _START = """import { openViewer } from "podium/viewer.js";
 const given = JSON.parse(document.getElementById("motion").textContent);
@@ -31,15 +31,15 @@ def served_page(
     """A page whose parts come from the server that sends it.
 
     Args:
-        title: Of the page.
+        title: Title of the page.
         assets: Path below which the modules, ``viewer.css`` and ``plotly.js`` are served.
         motion: Address of ``motion.json``.
         video: Address of the video; None: there is none.
-        origins: Other servers that motion and video come from, such as an object store.
+        origins: Other servers of motion and video, such as an object store.
 
     Returns:
-        The HTML, and the value of its ``Content-Security-Policy`` header: nothing outside of the
-        server and these origins is asked for.
+        The HTML, and the value of its ``Content-Security-Policy`` header, which allows only the
+        server and these origins.
     """
     data = " ".join(("'self'", *origins))
     names = {name: f"{assets}/{name}" for name in modules()}
@@ -75,11 +75,11 @@ def served_page(
 
 
 def embedded_viewer(motion_json: str, *, video: bytes | None = None) -> str:
-    """The viewer as a part of a page that works from a file, without any network.
+    """The viewer as a part of a page that works from a file, without a network.
 
     Args:
         motion_json: Content of ``motion.json``.
-        video: An MP4 to show; left out where it is larger than ``MAX_EMBEDDED_VIDEO_BYTES``.
+        video: An MP4 to embed; ignored if it is larger than ``MAX_EMBEDDED_VIDEO_BYTES``.
     """
     names = {name: _data_url("text/javascript", text.encode()) for name, text in modules().items()}
     source = ""
@@ -100,12 +100,12 @@ def _data_url(media_type: str, content: bytes) -> str:
 
 
 def _inline_json(text: str) -> str:
-    """JSON that cannot end the script element which it is in."""
+    """Escape JSON so that it cannot end its script element."""
     return text.replace("<", "\\u003c")
 
 
 def _inline_script(text: str) -> str:
-    """JavaScript that cannot end the script element which it is in."""
+    """Escape JavaScript so that it cannot end its script element."""
     return text.replace("</script", "<\\/script")
 
 

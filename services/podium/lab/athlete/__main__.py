@@ -39,7 +39,7 @@ def _positive(text: str) -> int:
 
 
 def main() -> None:
-    """Parses the arguments, renders, and prints what was written."""
+    """Parse the arguments, render, and print the written files."""
     parser = argparse.ArgumentParser(
         prog="python -m podium.lab.athlete",
         description="Render a running athlete whose joints and camera are known exactly.",

@@ -1,4 +1,4 @@
-"""Skin, clothes and shoes over the joints of one frame."""
+"""The surface of the body around the joints of one frame: skin, clothes, shoes."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ TRUNK: Profile = (
 
 @dataclass(frozen=True)
 class Clothes:
-    """What athletes are told apart by."""
+    """Colours of an athlete, to tell athletes apart."""
 
     shirt: Colour = (0.10, 0.27, 0.66)
     shorts: Colour = (0.62, 0.12, 0.14)

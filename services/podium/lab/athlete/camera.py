@@ -1,4 +1,4 @@
-"""A pinhole camera without distortion, placed around the run and fitted to it or aimed."""
+"""A pinhole camera without distortion, placed around the run and fitted to it, or aimed."""
 
 from dataclasses import dataclass
 
@@ -57,7 +57,7 @@ def _look_at(position_m: Floats, target_m: Floats) -> Floats:
 
 
 def fit(view: str, size_px: tuple[int, int], points_m: Floats) -> Camera:
-    """Aims and zooms the named view so that every world point [N, 3] fills the frame but margins.
+    """Aim and zoom the named view so that the world points [N, 3] fill the frame up to margins.
 
     Raises:
         ValueError: No view has that name.
@@ -90,16 +90,16 @@ def aim(
     body_m: float,
     height_m: float | None = None,
 ) -> Camera:
-    """Places the named view around a point and looks at another from there.
+    """Place the named view around a point and aim it at another point.
 
     Args:
         view: Its name in ``VIEWS``.
         size_px: Width and height of the frame.
-        middle_m: [3] what the view's bearing and distance are measured from.
-        target_m: [3] what is in the middle of the frame.
-        body_px: How large a length of ``body_m`` at the view's distance is.
-        body_m: That length.
-        height_m: Of the camera, instead of the view's own.
+        middle_m: [3] origin of the view's bearing and distance.
+        target_m: [3] point in the middle of the frame.
+        body_px: Length in pixels of ``body_m`` at the view's distance.
+        body_m: A length in metres.
+        height_m: Height of the camera, instead of the view's own.
     """
     bearing_deg, distance_m, usual_m = VIEWS[view]
     bearing = np.radians(bearing_deg)

@@ -28,7 +28,7 @@ class Clip:
         meshes: The skin at every frame, world axes.
         camera: Static, fitted so that the athlete stays in the frame.
         fps: Frames per second.
-        seed: Decides the noise and the scenery.
+        seed: Seed of the noise and the scenery.
     """
 
     gait: Gait
@@ -48,7 +48,7 @@ class Clip:
             yield np.clip(picture + 0.5, 0, 255).astype(np.uint8)
 
     def ground_truth(self, video: str) -> GroundTruth:
-        """What is exactly known about the pictures."""
+        """The ground truth of the pictures."""
         joints_m = self.camera.to_camera(self.motion.joints_m)
         return GroundTruth(
             video=video,
@@ -74,10 +74,10 @@ class Clip:
 def make(
     gait: Gait, view: str, *, frames: int, fps: int, size_px: tuple[int, int], seed: int = 0
 ) -> Clip:
-    """Poses the athlete in every frame and fits the camera.
+    """Pose the athlete in every frame and fit the camera.
 
     Raises:
-        ValueError: An unknown view, or a speed and stride that make no run.
+        ValueError: The view is unknown, or speed and stride frequency do not make a run.
     """
     motion = run(gait, np.arange(frames) / fps)
     meshes = [body(gait, motion, frame) for frame in range(frames)]
@@ -86,7 +86,7 @@ def make(
 
 
 def write(clip: Clip, folder: Path, name: str, crf: int) -> tuple[Path, Path]:
-    """Writes ``name.mp4`` (H.264) and ``name.json``; gives their paths."""
+    """Write ``name.mp4`` (H.264) and ``name.json``; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     video, truth = folder / f"{name}.mp4", folder / f"{name}.json"
     encode(clip.frames(), video, clip.camera.size_px, clip.fps, crf)

@@ -43,7 +43,7 @@ class Film:
         scene: What it shows.
         performances: One for each runner.
         cameras: One for each frame.
-        seed: Decides the noise and the scenery.
+        seed: Seed of the noise and the scenery.
     """
 
     scene: Scene
@@ -66,7 +66,7 @@ class Film:
             yield np.clip(noisy + 0.5, 0, 255).astype(np.uint8)
 
     def ground_truth(self, video: str) -> list[GroundTruth]:
-        """What is exactly known about each athlete."""
+        """The ground truth of each athlete."""
         return [self._truth_of(performance, video) for performance in self.performances]
 
     def _truth_of(self, performance: Performance, video: str) -> GroundTruth:
@@ -98,7 +98,7 @@ class Film:
 
 
 def shoot(scene: Scene, seed: int = 0) -> Film:
-    """Poses everybody in every frame and places the camera."""
+    """Pose all runners in every frame and place the camera."""
     time_s = np.arange(scene.frames) / scene.fps
     performances = [_perform(runner, time_s) for runner in scene.runners]
     return Film(scene, performances, cameras_of(scene, performances[0].motion), seed)
@@ -107,7 +107,7 @@ def shoot(scene: Scene, seed: int = 0) -> Film:
 def write_scene(
     scene: Scene, folder: Path, name: str, *, crf: int = 18, seed: int = 0
 ) -> tuple[Path, Path]:
-    """Writes ``name.mp4`` (H.264) and ``name.json``; gives their paths."""
+    """Write ``name.mp4`` (H.264) and ``name.json``; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     video, truth = folder / f"{name}.mp4", folder / f"{name}.json"
     film = shoot(scene, seed)
@@ -119,7 +119,7 @@ def write_scene(
 def encode(
     pictures: Iterable[NDArray[np.uint8]], video: Path, size_px: tuple[int, int], fps: int, crf: int
 ) -> None:
-    """Writes pictures [H, W, 3] RGB as H.264."""
+    """Write pictures [H, W, 3] RGB as H.264."""
     with av.open(str(video), "w", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=fps)
         stream.width, stream.height = size_px
@@ -143,12 +143,12 @@ def _perform(runner: Runner, time_s: Floats) -> Performance:
 
 
 def motion_of(runner: Runner, time_s: Floats) -> Motion:
-    """The run in the world at times [T]; its mid-hip is over ``start_m`` at time 0."""
+    """The run in world axes at times [T]; its mid-hip is over ``start_m`` at time 0."""
     return run(runner.gait, time_s + runner.begun_s).placed(*_way(runner, time_s))
 
 
 def _way(runner: Runner, time_s: Floats) -> tuple[Floats, Floats]:
-    """How the run is turned [3, 3] and moved [T, 3] in the world."""
+    """Rotation [3, 3] and shift [T, 3] of the run in the world."""
     turn = Rotation.from_euler("z", 180 if runner.to_left else 0, degrees=True).as_matrix()
     back = np.zeros((len(time_s), 3))
     back[:, 0] = -runner.gait.speed_m_s * (runner.begun_s + runner.stays * time_s)
@@ -156,7 +156,7 @@ def _way(runner: Runner, time_s: Floats) -> tuple[Floats, Floats]:
 
 
 def cameras_of(scene: Scene, followed: Motion) -> list[Camera]:
-    """The camera at every frame; the same object while it stands still."""
+    """The camera at every frame; the same object if it does not move."""
     middle = np.array([0.0, 0.0, AIM_HEIGHT_M])
     targets = np.tile(middle, (scene.frames, 1))
     if scene.follows:

@@ -1,9 +1,9 @@
-"""Running gait as a formula: time in, 3D joints of the whole body out.
+"""Running gait as a formula: computes the 3D joints of the whole body from the time.
 
 World axes: x forward (running direction), y to the athlete's left, z up; metres; ground at z = 0.
-The mid-hip moves forward at constant speed. In stance the toe stands still on the ground and the
-leg follows by inverse kinematics; in swing the joint angles follow clamped cubic splines that
-continue the stance without a jump in value or rate. Bones are rigid in every frame.
+The mid-hip moves forward at constant speed. In stance the toe is fixed on the ground and the leg
+follows by inverse kinematics. In swing the joint angles follow clamped cubic splines that continue
+the stance with equal value and rate. Bone lengths are constant.
 """
 
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class Motion:
         return self.joints_m[:, JOINTS.index(name)]
 
     def placed(self, turn: Floats, shift_m: Floats) -> "Motion":
-        """This motion turned by a rotation [3, 3] about the origin, then moved by [T, 3]."""
+        """The motion rotated by [3, 3] about the origin, then shifted by [T, 3]."""
         return Motion(
             joints_m=self.joints_m @ turn.T + shift_m[:, None],
             pelvis=turn @ self.pelvis,

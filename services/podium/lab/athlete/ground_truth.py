@@ -20,9 +20,9 @@ The file is one JSON object:
 ``contact``           [T, 2] left, right; 1 while that foot is on the ground
 ===================== ============================================================================
 
-Of several athletes, and of one who is not in sight throughout, the file is ``{"format":
-"podium-ground-truth/2", "athletes": [...]}``, each athlete an object as above. Key points and boxes
-may then lie outside the frame.
+With several athletes, or one who is not always in the frame, the file is ``{"format":
+"podium-ground-truth/2", "athletes": [...]}``; each athlete is an object as above. Key points and
+boxes may then lie outside the frame.
 
 Pixels are rounded to 0.01, metres to 0.0001, degrees to 0.01.
 """
@@ -46,7 +46,7 @@ FORMAT_OF_SEVERAL = "podium-ground-truth/2"
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """The content of a ground-truth file; the fields are those of the format above."""
+    """The content of a ground-truth file; its fields are described above."""
 
     video: str
     fps: float
@@ -75,11 +75,11 @@ class GroundTruth:
         return self.joints_m[:, [self.joints.index(name) for name in LIMB_JOINTS]]
 
     def save(self, path: Path) -> None:
-        """Writes the file."""
+        """Write the file."""
         path.write_text(self.to_json() + "\n", encoding="utf-8")
 
     def to_json(self) -> str:
-        """The object, a line for each of its members."""
+        """The JSON object, one line for each member."""
         content: dict[str, Any] = {
             "format": FORMAT,
             "video": self.video,
@@ -111,7 +111,7 @@ class GroundTruth:
 
 
 def save_all(athletes: Sequence[GroundTruth], path: Path) -> None:
-    """Writes the file of several athletes."""
+    """Write a file of several athletes."""
     objects = ",\n".join(athlete.to_json() for athlete in athletes)
     path.write_text(
         f'{{"format": "{FORMAT_OF_SEVERAL}", "athletes": [\n{objects}\n]}}\n', encoding="utf-8"
@@ -119,7 +119,7 @@ def save_all(athletes: Sequence[GroundTruth], path: Path) -> None:
 
 
 def load_all(path: Path) -> list[GroundTruth]:
-    """Reads a file of one or several athletes.
+    """Read a file of one or several athletes.
 
     Raises:
         ValueError: The file is of another format.
@@ -130,7 +130,7 @@ def load_all(path: Path) -> list[GroundTruth]:
 
 
 def load(path: Path) -> GroundTruth:
-    """Reads a ground-truth file.
+    """Read a ground-truth file of one athlete.
 
     Raises:
         ValueError: The file is of another format.

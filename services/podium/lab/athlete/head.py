@@ -52,7 +52,7 @@ def _direction(latitude: Floats, longitude: Floats) -> Floats:
 
 
 def _bump(latitude: Floats, longitude: Floats, at: tuple[float, float], wide: float) -> Floats:
-    """1 at a (latitude, longitude) in degrees, falling off as a Gaussian of that width."""
+    """A Gaussian: 1 at ``at`` (latitude, longitude), with width ``wide``; all in degrees."""
     apart = np.hypot(np.degrees(latitude) - at[0], np.degrees(longitude) - at[1])
     return np.asarray(np.exp(-0.5 * (apart / wide) ** 2))
 

@@ -1,4 +1,4 @@
-"""One leg over a stride: planted in stance, swung along splines in between."""
+"""One leg over a stride: fixed to the ground in stance, moved along splines in swing."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,7 @@ def _stance(gait: Gait, phase: Floats) -> Floats:
 
 
 def _leg_angles(gait: Gait, phase: Floats) -> Floats:
-    """As ``_stance``, over the whole stride; phase in [0, 1)."""
+    """The angles of ``_stance`` over the whole stride; phase in [0, 1)."""
     eps = 1e-5
     edges = np.array([gait.duty - eps, gait.duty, 0.0, eps])
     before, off, down, after = _stance(gait, edges)

@@ -23,7 +23,7 @@ class Mesh:
 
 
 def join(parts: list[Mesh]) -> Mesh:
-    """One mesh of many."""
+    """Join several meshes into one."""
     return Mesh(
         np.concatenate([part.quads_m for part in parts]),
         np.concatenate([part.colours for part in parts]),
@@ -31,19 +31,20 @@ def join(parts: list[Mesh]) -> Mesh:
 
 
 def place(mesh: Mesh, turn: Floats, shift_m: Floats) -> Mesh:
-    """The mesh turned by a rotation [3, 3] about the origin, then moved by [3]."""
+    """The mesh rotated by [3, 3] about the origin, then shifted by [3]."""
     return Mesh(mesh.quads_m @ turn.T + shift_m, mesh.colours)
 
 
 def unit(vector: Floats) -> Floats:
-    """The vector [3] at length 1."""
+    """The vector [3], normalised."""
     return vector / np.linalg.norm(vector)
 
 
 def stitch(rings: Floats, colours: Floats) -> Mesh:
-    """Joins rings [S, K, 3] of points, each turning anticlockwise around the way to the next.
+    """Join rings [S, K, 3] of points to a surface.
 
-    ``colours`` [S-1, K, 3] are those of the quads between ring s and s+1, corner k and k+1.
+    Each ring is anticlockwise around the direction to the next ring. ``colours`` [S-1, K, 3] are
+    those of the quads between ring s and s+1, corner k and k+1.
     """
     turned = np.roll(rings, -1, axis=1)
     quads = np.stack([rings[:-1], turned[:-1], turned[1:], rings[1:]], axis=2)
@@ -68,7 +69,7 @@ def loft(
 def capsule(start: Floats, end: Floats, front: Floats, profile: Profile) -> tuple[Floats, Floats]:
     """Rings [S, K, 3] of a limb with round ends, and their places [S] as fractions of its length.
 
-    Depth is measured towards ``front`` [3], which need not be square to the limb.
+    Depth is measured towards ``front`` [3], which need not be perpendicular to the limb.
     """
     table = np.array(profile)
     length = float(np.linalg.norm(end - start))
@@ -92,5 +93,5 @@ def capsule(start: Floats, end: Floats, front: Floats, profile: Profile) -> tupl
 
 
 def paint(rings: Floats, colour: tuple[float, float, float]) -> Mesh:
-    """Stitches rings in one colour."""
+    """Stitch rings in one colour."""
     return stitch(rings, np.broadcast_to(colour, (len(rings) - 1, rings.shape[1], 3)))

@@ -1,8 +1,8 @@
-"""Proportions of the athlete, and how the pelvis, the trunk and the head turn over a stride.
+"""Proportions of the athlete, and the rotation of pelvis, trunk and head over a stride.
 
-Phase counts strides; it is whole when the left foot touches down. Axes: x forward, y left, z up.
-Segment lengths are fractions of body height after Drillis & Contini as tabulated by Winter,
-"Biomechanics and Motor Control of Human Movement" (2009). The angles are our own, drawn to look
+Phase counts strides; it is a whole number at each touch-down of the left foot. Axes: x forward,
+y left, z up. Segment lengths are fractions of body height after Drillis & Contini as tabulated by
+Winter, "Biomechanics and Motor Control of Human Movement" (2009). The angles are invented to look
 like a sprinter; they are not measured data.
 """
 
@@ -37,7 +37,7 @@ FACE = {
 
 @dataclass(frozen=True)
 class Gait:
-    """What is chosen about the run.
+    """The parameters of a run.
 
     Attributes:
         speed_m_s: Forward speed of the mid-hip.
@@ -56,12 +56,12 @@ class Gait:
 
 
 def cycle(phase: Floats, peak: float) -> Floats:
-    """A cosine once per stride, 1 at the peak phase."""
+    """A cosine with the period of a stride, 1 at the peak phase."""
     return np.asarray(np.cos(2 * np.pi * (phase - peak)))
 
 
 def _euler(yaw: Floats, pitch: Floats, roll: Floats) -> Rotation:
-    """Degrees; yaw to the left, pitch forward, roll to the right."""
+    """A rotation from angles in degrees: yaw to the left, pitch forward, roll to the right."""
     return Rotation.from_euler("ZYX", np.stack([yaw, pitch, roll], axis=-1), degrees=True)
 
 
@@ -72,7 +72,7 @@ def pelvis_turn(phase: Floats) -> Rotation:
 
 
 def thorax_turn(phase: Floats) -> Rotation:
-    """Orientation [T] of the chest, which turns against the pelvis and leans forward."""
+    """Orientation [T] of the chest, which rotates against the pelvis and leans forward."""
     lean = 9 + 1.5 * cycle(2 * phase, 0.3)
     return _euler(10 * cycle(phase, 0.85), lean, -2 * cycle(phase, 0.15))
 

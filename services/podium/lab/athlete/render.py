@@ -27,14 +27,14 @@ def draw(background: Image, mesh: Mesh, camera: Camera) -> Image:
     Args:
         background: [2H, 2W, 3] RGB, twice the camera's size.
         mesh: The athlete, in world axes.
-        camera: Where it is seen from.
+        camera: The camera.
     """
     canvas = background.copy()
     _cast_shadow(canvas, mesh, camera)
     at = camera.to_camera(mesh.quads_m)
     corners = _fixed_point(camera.project(at))
     x, y = corners[..., 0].astype(np.float64), corners[..., 1].astype(np.float64)
-    # Negative where a quad turns anticlockwise on a screen whose y points down: it faces us.
+    # y points down, so the area of a quad that faces the camera (anticlockwise) is negative.
     area = (x[:, 2] - x[:, 0]) * (y[:, 3] - y[:, 1]) - (x[:, 3] - x[:, 1]) * (y[:, 2] - y[:, 0])
     order = np.argsort(-at[..., 2].mean(axis=1))
     colours = np.clip(mesh.colours * _light(mesh)[:, None] * 255, 0, 255)
@@ -50,7 +50,7 @@ def outline(mesh: Mesh, camera: Camera) -> Floats:
 
 
 def _fixed_point(pixels: Floats) -> NDArray[np.int32]:
-    # OpenCV puts integer coordinates on pixel centres, we put them on pixel corners.
+    # In OpenCV integer coordinates are pixel centres, here they are pixel corners.
     return np.asarray(np.round((pixels * SUPERSAMPLE - 0.5) * 2**SUB_BITS), np.int32)
 
 
@@ -65,7 +65,7 @@ def _light(mesh: Mesh) -> Floats:
 
 
 def _in_sun(mesh: Mesh, facing: NDArray[np.bool_]) -> Floats:
-    """Share [Q] of the sun that no other quad hides, by a depth map seen from the sun."""
+    """Share [Q] of each quad that the sun reaches, by a depth map seen from the sun."""
     right = np.cross(TO_SUN, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right)
     flat = mesh.quads_m @ np.stack([right, np.cross(TO_SUN, right)], axis=1)

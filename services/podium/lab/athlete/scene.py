@@ -1,4 +1,4 @@
-"""The stadium behind the athlete: a running track, grass, trees and sky, cast ray by ray."""
+"""The stadium behind the athlete: track, grass, trees and sky, rendered by ray casting."""
 
 import cv2
 import numpy as np
@@ -46,7 +46,7 @@ def _mix(one: Floats | tuple[float, ...], two: Floats | tuple[float, ...], share
 
 
 def _ground(point: Floats, reach: Floats, rng: np.random.Generator) -> Floats:
-    """Colours of points [H, W, 3] on the ground; fine grain fades with distance."""
+    """Colours of points [H, W, 3] on the ground; fine texture fades with distance."""
     along, across = point[..., 0], point[..., 1]
     near = np.clip(30 / reach, 0, 1)
     grain = 0.05 * near * _noise(rng, along, across, 60, 2)

@@ -26,12 +26,12 @@ class Runner:
     """One athlete of a scene.
 
     Attributes:
-        start_m: Where the mid-hip is at time 0: x, y.
+        start_m: x, y of the mid-hip at time 0.
         gait: The run.
-        to_left: Whether the run goes to the left of a camera at the side.
-        begun_s: How far into the run time 0 is: athletes need not be in step.
-        clothes: What is worn.
-        stays: Whether a treadmill takes the way back.
+        to_left: Whether the athlete runs to the left, seen from the side.
+        begun_s: Time of the gait at time 0, so that athletes need not be in step.
+        clothes: Their colours.
+        stays: Whether the athlete runs on a treadmill.
     """
 
     start_m: tuple[float, float]
@@ -44,19 +44,19 @@ class Runner:
 
 @dataclass(frozen=True)
 class Scene:
-    """Some athletes before one camera.
+    """Some athletes and a camera.
 
     Attributes:
-        about: What it shows, for people.
+        about: Description, for people.
         runners: The athletes.
-        share: Height of a standing athlete at the view's distance over that of the frame.
-        frames: How many.
+        share: Height of a standing athlete at the view's distance over height of the frame.
+        frames: Number of frames.
         fps: Frames per second.
-        view: Where the camera stands; a name of ``camera.VIEWS``.
+        view: Place of the camera; a name of ``camera.VIEWS``.
         size_px: Width and height.
-        camera_height_m: Instead of the view's own.
-        pole_m: Places x, y of a pole of 10 cm.
-        follows: Whether the camera turns after the first runner.
+        camera_height_m: Height of the camera, instead of the view's own.
+        pole_m: x, y of a pole of 10 cm; None: no pole.
+        follows: Whether the camera pans with the first runner.
     """
 
     about: str
@@ -130,4 +130,4 @@ SCENES = {
         "treadmill, side, .45", (Runner((0, 0), Gait(4.0, 1.6), stays=True),), 0.45, 45, 30
     ),
 }
-"""By name."""
+"""Name -> scene."""

@@ -1,1 +1,1 @@
-"""What the services and the networks cost, beside named alternatives."""
+"""Benchmarks of the services and the networks against alternatives."""

@@ -1,4 +1,4 @@
-"""The ways to run a pipeline that are compared: in one process, as services, at any address."""
+"""The compared ways to run a pipeline: in one process, as services, at any address."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Ask = Callable[[Workload], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What the services have counted up to now, over all of them; zero in one process."""
+    """Counters of all services together; zero in one process."""
 
     received_bytes: float = 0.0
     phase_s: Mapping[str, float] = field(default_factory=dict)  # "stage phase" -> seconds
@@ -38,21 +38,21 @@ class Composition:
 
     name: str
     ask: Ask
-    processes: dict[str, psutil.Process]  # whose CPU time counts: "client", and the services
+    processes: dict[str, psutil.Process]  # processes to measure: "client", and the services
     metrics_urls: list[str]
 
     def cpu_s(self) -> dict[str, float]:
-        """User and system time of each process up to now."""
+        """User and system time of each process so far."""
         times = {name: process.cpu_times() for name, process in self.processes.items()}
         return {name: t.user + t.system for name, t in times.items()}
 
     def rss_mb(self) -> dict[str, float]:
-        """Resident memory of each service; of the client where there are none."""
+        """Resident memory of each service; of the client if there are no services."""
         services = {n: p for n, p in self.processes.items() if n != "client"} or self.processes
         return {name: process.memory_info().rss / 1e6 for name, process in services.items()}
 
     async def counters(self) -> Counters:
-        """Bodies that the services have received, and the time of each phase of each stage."""
+        """Bytes of bodies that the services received, and times of all phases of all stages."""
         received_bytes = 0.0
         phase_s: dict[str, float] = defaultdict(float)
         async with aiohttp.ClientSession() as session:
@@ -69,7 +69,7 @@ class Composition:
 
 @asynccontextmanager
 async def in_process(models: Path, pipeline: str) -> AsyncIterator[Composition]:
-    """The pipeline over stages in this process: the floor."""
+    """The pipeline with stages in this process: the baseline."""
     spec = load_pipelines([SHIPPED])[pipeline]
     with local_stages(models) as stages:
 
@@ -84,7 +84,7 @@ async def in_process(models: Path, pipeline: str) -> AsyncIterator[Composition]:
 
 @asynccontextmanager
 async def as_services(models: Path, pipeline: str) -> AsyncIterator[Composition]:
-    """The six services on loopback, called as any client would; the client counts too."""
+    """The six services on loopback, called by a client whose CPU time counts, too."""
     with Stack(models=models) as stack:
         processes = {"client": psutil.Process()} | {
             process.name: psutil.Process(process.pid) for process in stack.processes
@@ -95,7 +95,7 @@ async def as_services(models: Path, pipeline: str) -> AsyncIterator[Composition]
 
 @asynccontextmanager
 async def at_url(url: str, pipeline: str) -> AsyncIterator[Composition]:
-    """A gateway somewhere; only the client's CPU time can be measured."""
+    """A gateway at any address; only the client's CPU time can be measured."""
     async with _asking(url, pipeline) as ask:
         yield Composition(url, ask, {"client": psutil.Process()}, [])
 

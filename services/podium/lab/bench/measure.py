@@ -1,4 +1,4 @@
-"""Runs requests at a concurrency and says what they cost."""
+"""Runs requests at a concurrency and measures their costs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podium.lab.bench.workloads import Workload
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What was compared; its measurements are repeated in every round."""
+    """One combination to measure; it is measured in every round."""
 
     models: str
     composition: str
@@ -30,8 +30,8 @@ class Measurement:
     frames_per_s: float
     p50_ms: float  # per request
     p99_ms: float
-    cpu_ms_per_frame: float  # of the whole process tree, the client included
-    cpu_ms_by_process: dict[str, float]  # its parts
+    cpu_ms_per_frame: float  # of the whole process tree, including the client
+    cpu_ms_by_process: dict[str, float]  # the same, by process
     phase_ms_per_frame: dict[str, float]  # "stage phase" -> wall time; shared batches count once
     received_mb_per_frame: float  # by all services together
     rss_mb: float  # of all services together, at the end of the round

@@ -1,4 +1,4 @@
-"""What the networks cost: JSON with stable keys, a Markdown table, a plot."""
+"""Reports the costs of networks: JSON with stable keys, a Markdown table, a plot."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _row(cost: NetworkCost) -> str:
 
 
 def write_plot(costs: Sequence[NetworkCost], path: Path) -> None:
-    """CPU time per image, ours beside the bare engine's, on a logarithmic scale."""
+    """CPU time per image, beside that of the bare engine, on a logarithmic scale."""
     rows = [summary(cost) for cost in costs]
     figure = figure_class()(figsize=(7, 0.35 * len(rows) + 1.2), layout="constrained")
     axis = figure.subplots()

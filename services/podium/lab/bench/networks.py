@@ -1,4 +1,4 @@
-"""What a network costs behind its adapter, side by side with the bare engine."""
+"""Measures the cost of a network with its adapter, alternating with the bare engine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INTRINSICS = (1500, 1500, 640, 360)  # fx, fy, cx, cy
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one image."""
+    """Cost of one image."""
 
     wall_ms: float
     cpu_ms: float  # of all threads of the process
@@ -34,10 +34,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round of the three ways to run the same images, in turns."""
+    """One round of the three ways to run the same images, alternating."""
 
     podium: Cost  # adapter and engine, as in a service
-    bare: Cost  # ONNX Runtime alone on prepared tensors, row by row, as our engine feeds it
+    bare: Cost  # only ONNX Runtime on prepared tensors, row by row, as Podium's engine runs it
     bare_batch: Cost  # the same in one call for the whole batch
 
 
@@ -57,7 +57,7 @@ class ComparedNetwork:
     Pixels are random: the time that a network takes does not depend on them.
 
     Args:
-        model: Of the repository, verified.
+        model: A verified model of the repository.
         batch: Images per call.
         threads: Processor threads of each.
     """
@@ -76,14 +76,14 @@ class ComparedNetwork:
         with recorder.recording():
             self._adapter(self._inputs)
         self._calls = recorder.take()
-        # Each way has a session of its own, so that none finds its weights in the cache.
+        # Each way has its own session, so that no way finds its weights in the cache.
         self._bare = _bare_session(weights, threads)
         self._bare_batch = _bare_session(weights, threads)
         fixed_rows = isinstance(self._bare.get_inputs()[0].shape[0], int)
         self._rows_per_call = 1 if fixed_rows else batch
 
     def measure(self, seconds: float) -> Round:
-        """Run all ways in turns for about ``seconds``, at least once each."""
+        """Run all ways alternately for about ``seconds``, each at least once."""
         ways: tuple[Callable[[], object], ...] = (
             lambda: self._adapter(self._inputs),
             lambda: self._run_bare(self._bare, 1),

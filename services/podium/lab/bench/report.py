@@ -1,4 +1,4 @@
-"""What a benchmark found: JSON with stable keys, a table, a plot."""
+"""Reports a benchmark: JSON with stable keys, a table, a plot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Rounds = Mapping[Cell, list[Measurement]]
 
 
 def machine() -> dict[str, Any]:
-    """Which machine the figures are of."""
+    """The machine of the figures."""
     model = platform.processor()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
@@ -46,9 +46,9 @@ def to_json(rounds: Rounds, *, video: str, seconds: float) -> bytes:
 
     ``results`` is a list with one entry per cell: ``models``, ``composition``, ``workload``,
     ``concurrency``, ``median`` (the fields of ``Measurement``) and ``rounds`` (a list of them).
-    ``phase_ms_per_frame`` is wall time as the services' own metrics have it
-    (docs/operations/monitoring.md):
-    ``total`` and ``transfer`` of the gateway's calls, the others inside the stages.
+    ``phase_ms_per_frame`` is wall time from the services' metrics
+    (docs/operations/monitoring.md): ``total`` and ``transfer`` are those of the gateway's calls,
+    the others are inside the stages.
     """
     return orjson.dumps(
         {
@@ -83,7 +83,7 @@ def _round(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_table(rounds: Rounds, console: Console) -> None:
-    """Medians, and what each composition costs above the pipeline in one process."""
+    """Print medians, and the cost of each composition above the pipeline in one process."""
     table = Table(title="medians over the rounds")
     for name in ("models", "workload", "c", "composition"):
         table.add_column(name)
@@ -129,7 +129,7 @@ def _parts(measurement: Measurement) -> str:
 
 
 def print_phases(rounds: Rounds, console: Console) -> None:
-    """What the services say of a frame's way, with the fewest requests in flight."""
+    """Print the time per frame in each phase, at the lowest concurrency."""
     medians = {cell: median(found) for cell, found in rounds.items()}
     fewest = min(cell.concurrency for cell in medians)
     table = Table(title=f"ms per frame by stage and phase, c={fewest}")

@@ -1,4 +1,4 @@
-"""What is asked of each composition, and the models that do nothing."""
+"""The requests of a benchmark, and the models that do nothing."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def _jpeg(frame: av.VideoFrame) -> bytes:
 
 
 def no_op_repository(models: Path, folder: Path) -> Path:
-    """A repository with the same models, which compute nothing.
+    """Write a repository with models that compute nothing in place of those of ``models``.
 
-    Names, sizes and skeletons are those of ``models``, so that the same pipelines run on them.
+    Names, sizes and skeletons are the same, so that the same pipelines run.
     """
     for path in sorted(models.glob("blazepose-*/*/model.yaml")):
         manifest = read_manifest(path)

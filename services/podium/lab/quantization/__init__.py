@@ -1,1 +1,1 @@
-"""What an INT8 copy of a model costs in accuracy and gains in speed."""
+"""Compares an INT8 copy of a model with the original: accuracy and speed."""

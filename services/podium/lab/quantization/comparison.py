@@ -1,4 +1,4 @@
-"""How far an INT8 copy is from its FP32 original, and which of the two is quicker."""
+"""Differences between an INT8 copy and its FP32 original, and the speed of both."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _CONFIDENT = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Of the two on the same held-out images."""
+    """Comparison of the two on the same held-out images."""
 
     images: int
-    changes: dict[str, float]  # what, with its unit -> how much
+    changes: dict[str, float]  # description with unit -> value
     fp32_ms: float  # CPU time per image, medians
     int8_ms: float
 
 
 def compare(fp32: Adapter, int8: Adapter, inputs: Tensors) -> Comparison:
-    """Run both on every image in turns.
+    """Run both alternately on every image.
 
     Args:
         fp32: The original.
         int8: Its copy.
-        inputs: Held-out images, and what else the model takes.
+        inputs: Held-out images, and the other inputs of the model.
     """
     rows = len(inputs["images"])
     times_ms = np.zeros((2, rows))
@@ -48,7 +48,7 @@ def compare(fp32: Adapter, int8: Adapter, inputs: Tensors) -> Comparison:
 
 
 def _of_boxes(fp32: list[Tensors], int8: list[Tensors]) -> dict[str, float]:
-    """Persons matched one to one at IoU 0.5, the nearest first, and how far their boxes moved."""
+    """Persons matched one to one at IoU 0.5, the best first, and the shifts of their boxes."""
     shifts_px: list[float] = []
     for wanted, found in zip(fp32, int8, strict=True):
         overlap = iou(wanted["boxes"], found["boxes"])  # (K, L)
@@ -68,7 +68,7 @@ def _of_boxes(fp32: list[Tensors], int8: list[Tensors]) -> dict[str, float]:
 
 
 def _of_poses(fp32: list[Tensors], int8: list[Tensors]) -> dict[str, float]:
-    """How far the key points moved that FP32 is confident of."""
+    """The shifts of key points that have a high score in FP32."""
     before = np.concatenate([each["keypoints"] for each in fp32])  # (M, J, 3)
     after = np.concatenate([each["keypoints"] for each in int8])
     sure = before[..., 2] >= _CONFIDENT

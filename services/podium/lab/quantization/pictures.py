@@ -1,4 +1,4 @@
-"""What a model is given for some videos and pictures, as the services would give it."""
+"""The inputs of a model for some videos and pictures, as in the services."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHUNK_FRAMES = 32
 
 
 def media_files(path: Path) -> list[Path]:
-    """A file, or the videos and pictures of a folder by name. Raises InvalidInput for none."""
+    """A file, or all videos and pictures of a folder. Raises InvalidInput if there are none."""
     files = [path] if path.is_file() else sorted(path.iterdir())
     found = [file for file in files if file.suffix.lower() in _SUFFIXES]
     if not found:
@@ -48,14 +48,14 @@ async def inputs_of(
 
     Args:
         model: A detector gets the letterboxed frames, a pose model the crops of all persons.
-        repository: Where the model and the detector are.
+        repository: Repository of the model and the detector.
         files: Videos and pictures.
-        detector: Finds the persons for a pose model; its ``name`` or ``name@version``.
-        every: Takes every Nth frame.
-        limit: Most rows.
+        detector: Detector for a pose model, ``name`` or ``name@version``.
+        every: Take every Nth frame.
+        limit: Largest number of rows.
 
     Raises:
-        Unprocessable: a file does not decode, or there is nobody on the frames.
+        Unprocessable: a file does not decode, or the frames show no person.
     """
     folders = sorted({file.absolute().parent for file in files})
     with local_stages(repository, folders) as stages:
@@ -113,10 +113,10 @@ def _pipeline(model: StoredModel, stage: str, detector: str) -> Pipeline:
 
 
 class _RecordedPoses:
-    """A pose stage that keeps what it is asked for."""
+    """A pose stage that records its inputs."""
 
     def __init__(self, stage: Pose2D | Pose3D, limit: int) -> None:
-        self._stage: Any = stage  # they differ in the camera and in what they answer
+        self._stage: Any = stage  # the two have different arguments and results
         self._limit = limit
         self.calls: list[Tensors] = []
 
