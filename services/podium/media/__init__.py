@@ -1,1 +1,1 @@
-"""What media are, told by their first bytes, and how they are opened and turned upright."""
+"""Identifies, opens and decodes videos and pictures; frames are rotated upright."""

@@ -1,4 +1,4 @@
-"""The boxes of an MP4 (ISO/IEC 14496-12, 4.2) that hold no pixels and no sound."""
+"""The boxes of an MP4 (ISO/IEC 14496-12, 4.2) that do not hold pixels or sound."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PIXELS_AND_GAPS = frozenset({b"mdat", b"free", b"skip", b"wide"})
 
 
 def header_boxes(data: Data, *, field: str) -> Iterator[bytes]:
-    """The top-level boxes of a file with their heads, but for pixels, sound and gaps.
+    """The top-level boxes of a file with their heads, without pixels, sound and gaps.
 
     Raises:
-        TooLarge: they have more than 256 MiB, or are more than 200,000.
+        TooLarge: they have more than 256 MiB, or there are more than 200,000.
     """
     at = total = count = 0
     with opened(data) as file:

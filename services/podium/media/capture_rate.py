@@ -1,4 +1,4 @@
-"""Slow motion: how fast a video was filmed, where that is not how fast it plays."""
+"""Slow motion: the frame rate of filming, if it differs from the frame rate of playback."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from podium.media.frame_times import usual_rate
 from podium.media.video_index import VideoIndex
 
 _KEYS = ("capture.fps", "capture_fps", "capturefps", "capture-fps")
-"""How the names of capture rates end: Android has ``com.android.capture.fps``."""
+"""Endings of metadata names with capture rates, such as Android's ``com.android.capture.fps``."""
 
 _SONY = re.compile(rb'captureFps="(\d+(?:\.\d+)?)[pi]?"')
-"""In the XML of Sony's cameras ("slow and quick motion"), which FFmpeg does not read."""
+"""Capture rate in the XML of Sony's cameras ("slow and quick motion"), which FFmpeg ignores."""
 
 _FASTEST = 1e5
 _SAME_RATE = 1.5
-"""Cameras write the rate that was set, and take fewer frames in the dark: only a rate that is
-further away than this factor from the one of playing means slow motion (or a time lapse)."""
+"""Cameras write the rate that was set, but take fewer frames in the dark. So only a rate that
+differs from that of playback by more than this factor means slow motion (or a time lapse)."""
 
 _SAME_SPEED = 0.005
-"""Smaller differences are roundings of a rate."""
+"""Smaller differences are rounding of a rate."""
 
 _NEARLY_WHOLE = 0.02
-"""Slow motion is stored slowed by a whole factor; the rates that tell it are rounded."""
+"""Slow motion is slowed by a whole factor; the factor from rounded rates may be this far off."""
 
 
 def declared_capture_fps(source: Source, container: InputContainer, stream: VideoStream) -> float:
-    """Frames per second that the metadata say it was filmed at; 0: they say nothing."""
+    """Frames per second of filming, from the metadata; 0: unknown."""
     for metadata in (stream.metadata, container.metadata):
         for key, value in metadata.items():
             if key.lower().endswith(_KEYS) and (rate := _rate(value)):
@@ -56,9 +56,9 @@ def slow_motion(index: VideoIndex, capture_fps: float | None) -> float:
     """How many times slower the video plays than it was filmed.
 
     Args:
-        index: Of the video; its times are those of playing.
-        capture_fps: Frames per second when filming, where the caller knows; it holds as it is.
-            None: what the metadata say, where that differs clearly from the rate of playing.
+        index: Index of the video; its times are those of playback.
+        capture_fps: Frames per second of filming, used as it is. None: from the metadata, if it
+            differs clearly from the rate of playback.
     """
     plays = usual_rate(index.time_s)
     if not plays:
@@ -73,7 +73,7 @@ def slow_motion(index: VideoIndex, capture_fps: float | None) -> float:
 
 
 def slow_motion_note(index: VideoIndex, slowed: float, capture_fps: float | None) -> list[str]:
-    """Tells people that times are not those of playing, and why."""
+    """A note for people that times are not those of playback, and why."""
     if abs(slowed - 1) < _SAME_SPEED:
         return []
     plays = usual_rate(index.time_s)

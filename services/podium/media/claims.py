@@ -1,7 +1,7 @@
-"""What an MP4 claims to hold, checked against its size before FFmpeg believes it.
+"""Checks the number of samples that an MP4 declares against its size, before FFmpeg opens it.
 
-FFmpeg makes an index of all samples that the header declares, 24 bytes each, before it can be told
-any limit: a file of 1,720 bytes that declares 60 million samples takes gigabytes.
+FFmpeg makes an index of all declared samples, 24 bytes each, and has no limit for it: a file of
+1,720 bytes that declares 60 million samples would take gigabytes.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from podium.media.boxes import header_boxes
 from podium.media.files import Data, size_bytes
 
 MOST_SAMPLES = 4_000_000
-"""Of all tracks together: two hours of video at 240/s and of sound are two million."""
+"""Limit of all tracks together: two hours of video at 240/s with sound have two million."""
 
 _MOST_EDITED = 4 * MOST_SAMPLES
-"""Samples times entries of edit lists: each entry may list all samples again."""
+"""Limit of samples times edit list entries: each entry may list all samples again."""
 
 _MOST_TABLES = 200_000
-"""A fragment has one for each track."""
+"""Limit of sample tables; a fragment has one for each track."""
 
 _NEAR_BYTES = 1 << 16
-"""The tables of uncompressed sound are short: they lie near each other."""
+"""The tables of uncompressed sound are short, so they are at most this far apart."""
 
 _COUNTED = re.compile(rb"stsz|stz2|trun|elst|cmov")
 
 
 def check_samples(data: Data, *, field: str) -> None:
-    """Compare the samples that an MP4 declares with its size.
+    """Compare the number of samples that an MP4 declares with its size.
 
-    The boxes that declare some are looked for by their names, wherever they lie: FFmpeg finds them
-    in places where the standard (ISO/IEC 14496-12) has none.
+    Boxes that declare samples are searched by name in any place: FFmpeg also reads them where the
+    standard (ISO/IEC 14496-12) does not allow them.
 
     Args:
         data: The file.
-        field: What errors call it.
+        field: Name of the file in errors.
 
     Raises:
         Unprocessable: more samples than bytes, or a compressed index.
-        TooLarge: more samples, or a longer header, than are read.
+        TooLarge: too many samples, or a too long header.
     """
     size = size_bytes(data)
     declared, edits, tables = 0, 1, 0
@@ -70,7 +70,7 @@ def check_samples(data: Data, *, field: str) -> None:
 
 
 def _samples(header: bytes, at: int, name: bytes) -> int:
-    """How many samples the box whose name is at ``at`` declares and FFmpeg lists one by one."""
+    """Number of samples that the box at ``at`` declares and FFmpeg would list one by one."""
     if name == b"trun":
         return _count(header, at, 8)
     count = _count(header, at, 12)
@@ -79,7 +79,7 @@ def _samples(header: bytes, at: int, name: bytes) -> int:
 
 
 def _count(header: bytes, at: int, offset: int) -> int:
-    """The number that a full box has ``offset`` bytes after its name; 0: it is no box."""
+    """The number ``offset`` bytes after the name of a full box; 0: it is not a box."""
     length = int.from_bytes(header[max(0, at - 4) : at], "big")
     is_box = offset + 8 <= length <= len(header) - at + 4 and header[at + 4] <= 1
     return int.from_bytes(header[at + offset : at + offset + 4], "big") if is_box else 0

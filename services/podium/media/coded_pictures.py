@@ -1,4 +1,4 @@
-"""What a packet shows: told from the first bytes of its pictures, without decoding them.
+"""Finds out from the first bytes of a packet what it shows, without decoding it.
 
 Most packets hold one frame. Some hold none (messages without a picture, references that are never
 shown), some only the second of the two fields of a frame.
@@ -22,29 +22,29 @@ class Shown(IntEnum):
 
     NOTHING = 0
     FRAME = 1
-    REST = 2  # more of the frame of the packet before: its second field
+    REST = 2  # the second field of the frame in the packet before
 
 
 ReadPacket = Callable[["Packet[Any]"], Shown]
 
 _VOP = b"\0\0\1\xb6"
 _SMALL_VOP_BYTES = 19
-"""An MPEG-4 picture that is "not coded" takes no more (ISO/IEC 14496-2, 6.2.5)."""
+"""Largest size of an MPEG-4 picture that is "not coded" (ISO/IEC 14496-2, 6.2.5)."""
 
 
 def may_be_packed(packet: Packet[Any]) -> bool:
-    """Whether an MPEG-4 packet holds two pictures, or perhaps none in place of a packed one."""
+    """Whether an MPEG-4 packet holds two pictures, or may be the empty packet after these."""
     return packet.size <= _SMALL_VOP_BYTES or bytes(packet).count(_VOP) > 1
 
 
 def mpeg4_header(packet: Packet[Any]) -> bytes:
-    """What comes before the first picture of an MPEG-4 packet."""
+    """The bytes before the first picture of an MPEG-4 packet."""
     data = bytes(packet)
     return data[: max(0, data.find(_VOP))]
 
 
 def is_key(packet: Packet[Any], codec: VideoCodecContext) -> bool:
-    """Whether decoding can begin with a packet. FFmpeg says it of every H.263 packet."""
+    """Whether decoding can begin with a packet. FFmpeg's flag is wrong for H.263: always set."""
     if codec.name != "h263":
         return packet.is_keyframe
     header = bytes(packet)[:5]
@@ -53,12 +53,12 @@ def is_key(packet: Packet[Any], codec: VideoCodecContext) -> bool:
 
 
 def is_gradual(packet: Packet[Any], codec: VideoCodecContext) -> bool:
-    """Whether an H.264 "key frame" is none: the picture is refreshed in stripes from here on."""
+    """Whether an H.264 "key frame" only starts a gradual refresh (intra refresh)."""
     return codec.name == "h264" and not starts_with_intra(packet, bytes(codec.extradata or b""))
 
 
 def packet_reader(codec: VideoCodecContext) -> ReadPacket:
-    """Tells of each packet of a stream, in decoding order, what it shows."""
+    """A function that tells what each packet of a stream, in decoding order, shows."""
     extradata = bytes(codec.extradata or b"")
     match codec.name:
         case "h264":
@@ -103,7 +103,7 @@ def _shows_vp9(data: memoryview) -> bool:
 
 
 def _shows_vp9_frame(header: int) -> bool:
-    """From the first byte: marker 2, profile 2, (reserved,) show_existing, type, show_frame."""
+    """Read the first byte: marker 2, profile 2, (reserved,) show_existing, type, show_frame."""
     shift = 0 if header >> 4 & 3 == 3 else 1  # profile 3 has a reserved bit
     show_existing, show_frame = header >> (shift + 2) & 1, header >> shift & 1
     return bool(show_existing or show_frame)

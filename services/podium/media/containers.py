@@ -1,6 +1,6 @@
-"""Opens video containers: a known format, told by its first bytes, and nothing else.
+"""Opens video containers of known formats, which are identified by their first bytes.
 
-FFmpeg is never left to guess: its guess would follow playlists, which name other files.
+FFmpeg must not guess the format: it would also follow playlists, which name other files.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from podium.media.files import Data, opened
 from podium.media.video_streams import choose_stream
 
 _DESCRIPTORS = Path("/proc/self/fd")
-"""Where Linux names the files that a process has open."""
+"""Folder in which Linux names the open files of a process."""
 
 HEAD_BYTES = 1024
-"""How much of the media is needed to tell what it is."""
+"""Number of bytes that are needed to identify media."""
 
 _ISO_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _STILL_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif")
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<?xml", b"<MPD", b"<smil")
 _SYNC = b"G"
 _PACKET_BYTES = (188, 192, 204)
-"""Of MPEG-TS, of M2TS with its time codes, and with error correction."""
+"""Packet sizes of MPEG-TS, of M2TS with time codes, and with error correction."""
 
 _FEWEST_SYNCS = 3
 
@@ -39,11 +39,11 @@ def container_format(head: bytes, *, field: str = "media") -> str:
     """The FFmpeg name of the container that starts with ``head``.
 
     Args:
-        head: At least the first ``HEAD_BYTES``, if there are as many.
-        field: What errors call the media.
+        head: At least the first ``HEAD_BYTES``, or all bytes of a smaller file.
+        field: Name of the media in errors.
 
     Raises:
-        UnsupportedMedia: it is not one that Podium reads.
+        UnsupportedMedia: Podium does not read this format.
     """
     if head[4:8] in _ISO_BOXES:
         if head[8:12] in _STILL_BRANDS:
@@ -65,7 +65,7 @@ def container_format(head: bytes, *, field: str = "media") -> str:
 
 
 def _is_transport_stream(head: bytes) -> bool:
-    """Sync bytes at the distance of packets; the first packet may have lost its beginning."""
+    """Whether sync bytes follow at the distance of packets; the first packet may be cut."""
     return any(
         len(syncs := head[first::distance]) >= _FEWEST_SYNCS and not syncs.strip(_SYNC)
         for distance in _PACKET_BYTES
@@ -79,15 +79,15 @@ class Source:
 
     data: Data
     head: bytes
-    field: str = "media"  # what errors call it
+    field: str = "media"  # name in errors
 
     def held(self, files: ExitStack) -> Source:
-        """The same media, to be opened again as long as ``files`` are open.
+        """The same media, which can be opened again while ``files`` is open.
 
-        Whoever named a file may remove or replace it meanwhile.
+        It stays readable even if the file is removed or replaced.
 
         Raises:
-            Unprocessable: the file is gone already.
+            Unprocessable: the file no longer exists.
         """
         if not isinstance(self.data, Path) or not _DESCRIPTORS.exists():
             return self
@@ -99,15 +99,15 @@ class Source:
 
     @contextmanager
     def open_video(self, max_pixels: int) -> Iterator[tuple[InputContainer, VideoStream]]:
-        """Open the container and find its video stream; it is closed at the end.
+        """Open the container and choose its video stream; the end of the block closes it.
 
         Args:
-            max_pixels: Larger frames are not even decoded to probe them.
+            max_pixels: Larger frames are not decoded, not even to probe them.
 
         Raises:
-            UnsupportedMedia: a container or codec that is not read.
-            Unprocessable: damaged, cut off, or without video; it claims what it cannot hold.
-            TooLarge: it claims more samples than are read.
+            UnsupportedMedia: the container or codec is not supported.
+            Unprocessable: damaged, truncated, or without video, or more samples than bytes.
+            TooLarge: it declares too many samples.
         """
         name = container_format(self.head, field=self.field)
         try:

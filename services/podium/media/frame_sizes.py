@@ -1,19 +1,19 @@
-"""How large a frame may be."""
+"""Limits of the size of frames."""
 
 from __future__ import annotations
 
 from podium.errors import TooLarge, Unprocessable
 
 LONGEST_SIDE_PX = 32_766
-"""OpenCV's warps count pixels of a side in 16 bits."""
+"""OpenCV's warps use 16-bit pixel coordinates."""
 
 
 def check_size(width: int, height: int, max_pixels: int, *, field: str) -> None:
-    """Check what a header says of the size, before memory is taken for it.
+    """Check the size in a header before memory is allocated for it.
 
     Raises:
-        Unprocessable: it says nothing.
-        TooLarge: more pixels than ``max_pixels``, or a side that is too long.
+        Unprocessable: the size is missing.
+        TooLarge: more pixels than ``max_pixels``, or a too long side.
     """
     if width <= 0 or height <= 0:
         raise Unprocessable("does not say how large its frames are, or has none", field=field)

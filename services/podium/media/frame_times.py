@@ -1,4 +1,4 @@
-"""Time stamps as containers have them, made one strictly increasing sequence."""
+"""Makes a strictly increasing sequence of the time stamps of a container."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from podium.types import Float64, Int64
 
 
 def filled(times: list[int | None]) -> Int64:
-    """Times without gaps: a packet without any is one unit after its predecessor."""
+    """Fill missing times: a packet without one is one unit after its predecessor."""
     known: list[int] = []
     for time in times:
         known.append(time if time is not None else (known[-1] + 1 if known else 0))
@@ -16,20 +16,20 @@ def filled(times: list[int | None]) -> Int64:
 
 
 def joins(dts: Int64) -> Int64:
-    """What to add to times where recordings were joined and the clock starts again."""
+    """Offsets to add to times, for joined recordings whose clock starts again."""
     steps = np.diff(dts, prepend=dts[:1])
     usual = int(np.median(steps[steps > 0])) if (steps > 0).any() else 0
     return np.cumsum(np.where(steps < 0, usual - steps, 0))
 
 
 def spread(times: Int64) -> tuple[Float64, int]:
-    """Ascending times of frames, equal ones spread evenly up to the next later time.
+    """Spread equal times of frames evenly up to the next later time.
 
-    A recorder that loses clock ticks gives several frames one time, though they were not taken at
-    once. After the last different time there is none to spread to: the usual step is taken.
+    A recorder that loses clock ticks gives several frames the same time. After the last later time
+    the usual step is used.
 
     Returns:
-        Strictly ascending times, and how many frames had the time of the frame before.
+        Strictly ascending times, and the number of frames that had the time of the frame before.
     """
     shown = times.astype(float)
     new = np.diff(times, prepend=times[:1] - 1) > 0
@@ -45,9 +45,9 @@ def spread(times: Int64) -> tuple[Float64, int]:
 
 
 def usual_rate(time_s: Float64) -> float:
-    """Frames per second where no frame is missing; 0 for a single frame.
+    """Frames per second, ignoring gaps; 0 for a single frame.
 
-    The mean of the steps near the usual one: a single step may be rounded to a millisecond.
+    From the mean of the steps near the median: a single step may be rounded to a millisecond.
     """
     steps = np.diff(time_s)
     if not len(steps):

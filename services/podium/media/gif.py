@@ -1,4 +1,4 @@
-"""GIF pictures by FFmpeg, since OpenCV reads none; of an animation the first picture counts."""
+"""Decodes GIF pictures with FFmpeg, since OpenCV does not; the first frame of an animation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from podium.types import UInt8
 
 
 def first_picture(data: bytes, *, field: str = "media") -> UInt8:
-    """The pixels (H, W, 3), RGB. Raises Unprocessable where there is no picture."""
+    """The pixels (H, W, 3), RGB. Raises Unprocessable if there is no picture."""
     try:
         with av.open(io.BytesIO(data), "r", format="gif") as container:
             for frame in container.decode(video=0):
@@ -23,7 +23,7 @@ def first_picture(data: bytes, *, field: str = "media") -> UInt8:
 
 
 def is_animated(data: bytes) -> bool:
-    """Whether there is more than one picture."""
+    """Whether a GIF has more than one frame."""
     try:
         with av.open(io.BytesIO(data), "r", format="gif") as container:
             pictures = (packet for packet in container.demux(video=0) if packet.size)

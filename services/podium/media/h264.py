@@ -1,4 +1,4 @@
-"""Which H.264 packets are frames, and which the fields of one (ITU-T H.264, 7.3 and 7.4)."""
+"""Finds out which H.264 packets are frames and which are fields (ITU-T H.264, 7.3 and 7.4)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from podium.media.nal_units import BitReader, first_picture, length_bytes, parts
 _PICTURES = frozenset({1, 2, 5})  # slices and the first partition of slices
 _SPS, _PPS = 7, 8
 _INTRA = frozenset({2, 4})  # slice_type modulo 5: I and SI
-_HEADER_BYTES = 64  # more than the fields that are read of a slice take
+_HEADER_BYTES = 64  # enough for the syntax elements of a slice that are read
 _WITH_CHROMA = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
-"""Profiles whose sequence parameter set says the chroma format."""
+"""Profiles whose sequence parameter set has the chroma format."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sequence:
-    """What a sequence parameter set says about fields."""
+    """The part of a sequence parameter set that concerns fields."""
 
     only_frames: bool
     frame_num_bits: int
@@ -34,19 +34,19 @@ class _Field:
 
 
 class FieldPairs:
-    """Tells of packets in decoding order whether they show a frame.
+    """Tells for packets in decoding order whether they show a frame.
 
-    The two fields of a frame may be two packets (camcorders' AVCHD) or one.
+    The two fields of a frame may be in two packets (AVCHD camcorders) or in one.
 
     Args:
-        extradata: Of the codec: parameter sets that do not come with the packets.
+        extradata: The codec's extradata: parameter sets that are not in the packets.
     """
 
     def __init__(self, extradata: bytes) -> None:
         self._size = length_bytes(extradata, at=4)
         self._sequences: dict[int, _Sequence] = {}
         self._sequence_of: dict[int, int] = {}  # picture parameter set -> sequence parameter set
-        self._first: _Field | None = None  # waits for the other field
+        self._first: _Field | None = None  # a first field without its second one
         for unit in _parameter_sets(extradata) if self._size else _split(extradata, 0):
             self._read_parameters(unit)
 
@@ -71,7 +71,7 @@ class FieldPairs:
         return 2 if is_second else 1
 
     def _pictures(self, data: bytes) -> list[_Field | None]:
-        """The fields that the slices of a packet are of; None alone: a whole frame."""
+        """The fields of a packet's slices; None: the slice is part of a whole frame."""
         found: list[_Field | None] = []
         for at in units(data, self._size):
             kind = data[at] & 0x1F
@@ -115,7 +115,7 @@ class FieldPairs:
 
 
 def starts_with_intra(packet: Packet[Any], extradata: bytes) -> bool:
-    """Whether the first slice of a packet refers to no other picture; also where there is none."""
+    """Whether the first slice of a packet is intra-coded; also true if there is no slice."""
     size = length_bytes(extradata, at=4)
     for data in parts(packet):
         at = first_picture(data, size, lambda header: header & 0x1F in _PICTURES)

@@ -13,25 +13,25 @@ _BEGINNING_BYTES = 4096
 
 
 def parts(packet: Packet[Any]) -> Iterator[bytes]:
-    """The beginning of a packet, which is mostly enough, then all of it."""
+    """The beginning of a packet, which is usually enough, then the whole packet."""
     if packet.size > _BEGINNING_BYTES:
         yield bytes(memoryview(packet)[:_BEGINNING_BYTES])
     yield bytes(packet)
 
 
 def length_bytes(extradata: bytes, *, at: int) -> int:
-    """How many bytes say the length of a unit; 0: units follow start codes instead.
+    """Size in bytes of the length before a unit; 0: units follow start codes instead.
 
     Args:
-        extradata: Of the codec: a configuration record (ISO/IEC 14496-15) or units.
-        at: Where a configuration record says it.
+        extradata: The codec's extradata: a configuration record (ISO/IEC 14496-15) or units.
+        at: Position of that size in a configuration record.
     """
     is_record = len(extradata) > at and extradata[0] == 1
     return (extradata[at] & 3) + 1 if is_record else 0
 
 
 def units(data: bytes, size: int) -> Iterator[int]:
-    """Where in ``data`` each unit begins, as its first byte, after length or start code.
+    """Positions in ``data`` of the first byte of each unit, after its length or start code.
 
     Args:
         data: A packet.
@@ -49,15 +49,15 @@ def units(data: bytes, size: int) -> Iterator[int]:
 
 
 def first_picture(data: bytes, size: int, is_picture: Callable[[int], bool]) -> int:
-    """Where the first unit begins whose first byte ``is_picture``; -1: there is none."""
+    """Position of the first unit whose first byte satisfies ``is_picture``; -1: none."""
     return next((at for at in units(data, size) if is_picture(data[at])), -1)
 
 
 class BitReader:
-    """Bits of a unit, most significant first, without its emulation prevention bytes.
+    """Reads the bits of a unit, most significant first, without emulation prevention bytes.
 
     Raises:
-        IndexError: on reading beyond the end, or a number that is longer than any.
+        IndexError: on reading beyond the end, or a code longer than allowed.
     """
 
     def __init__(self, unit: bytes) -> None:

@@ -1,7 +1,7 @@
-"""Decoders kept open, so that a range goes on where the one before it ended.
+"""Keeps decoders open, so that a range continues where the previous range ended.
 
-Where key frames are far apart, every range that is decoded from its key frame decodes what others
-have decoded before it.
+Otherwise each range starts at the key frame before it and, if key frames are rare, decodes many
+frames again that other ranges have decoded.
 """
 
 from __future__ import annotations
@@ -15,44 +15,44 @@ from dataclasses import dataclass, field
 from podium.media.codecs import OpenVideo
 
 _OPEN_COST = 4
-"""To open a file anew costs about as much as to decode so many frames."""
+"""Opening a file costs about as much as decoding this many frames."""
 
 _WAIT_SHARE = 4
-"""To wait for a decoder that is at work is worth it where it saves a quarter of the range."""
+"""Waiting for a busy decoder must save at least 1 / this of the range."""
 
 _IDLE_S = 30.0
 
 
 @dataclass(eq=False, slots=True)
 class Wanted:
-    """A range that somebody wants to decode."""
+    """A range to decode."""
 
-    key: Hashable  # of the media
+    key: Hashable  # identifies the media
     first: int  # frame
     last: int
-    lead_in: int  # frames to decode before the first where the nearest key frame is the start
-    size_bytes: int  # what a decoder of this media holds
+    lead_in: int  # frames from the nearest key frame to the first frame
+    size_bytes: int  # memory of a decoder of this media
 
 
 @dataclass(eq=False, slots=True)
 class _Slot:
-    wanted: Wanted  # last, or now
+    wanted: Wanted  # the last or the current range
     decoder: OpenVideo | None = None
     is_busy: bool = True
     used_s: float = field(default_factory=time.monotonic)
 
     @property
     def position(self) -> int:
-        """The frame that follows the range."""
+        """The frame after the range."""
         return self.wanted.last + 1
 
 
 class OpenDecoders:
-    """The decoders that were used last. Thread-safe.
+    """The recently used decoders. Thread-safe.
 
     Args:
-        max_bytes: What idle ones may hold together, by estimate; 0: none is kept.
-        most: How many idle ones are kept.
+        max_bytes: Limit of the estimated memory of idle decoders; 0: none are kept.
+        most: Largest number of idle decoders.
     """
 
     def __init__(self, max_bytes: int, most: int = 8) -> None:
@@ -66,12 +66,12 @@ class OpenDecoders:
     def use(
         self, wanted: Wanted, make: Callable[[], OpenVideo]
     ) -> Iterator[tuple[OpenVideo, bool]]:
-        """The decoder that gets to a range with the least work, for the caller alone.
+        """The decoder that reaches a range with the least work, for exclusive use.
 
-        That may be one that is at work on the range before: then it is waited for.
+        If that one is still at work on the range before, this waits for it.
 
         Yields:
-            The decoder, and whether to go on where it stands rather than from a key frame.
+            The decoder, and whether to continue from its position instead of a key frame.
         """
         slot, goes_on = self._take(wanted)
         is_usable = False
@@ -87,7 +87,7 @@ class OpenDecoders:
             self._give_back(slot, is_usable)
 
     def close(self) -> None:
-        """Close the idle ones."""
+        """Close the idle decoders."""
         with self._changed:
             gone = [slot for slot in self._slots if not slot.is_busy]
             self._slots = [slot for slot in self._slots if slot.is_busy]
@@ -112,11 +112,11 @@ class OpenDecoders:
                 gap = wanted.first - best.position
                 goes_on = 0 <= gap <= wanted.lead_in
                 best.wanted, best.is_busy = wanted, True
-            self._changed.notify_all()  # this one's position is another now
+            self._changed.notify_all()  # the position of this decoder has changed
             return best, goes_on
 
     def _best(self, wanted: Wanted) -> tuple[_Slot | None, bool]:
-        """The decoder with the least work (None: a new one), and whether others have it now."""
+        """The decoder with the least work (None: a new one), and whether it is busy."""
         best, least, is_others = None, wanted.lead_in + _OPEN_COST, False
         wait_cost = 1 + (wanted.last - wanted.first) // _WAIT_SHARE
         for slot in self._slots:

@@ -1,4 +1,4 @@
-"""Packets of a video: told apart, and read on from any of them."""
+"""Identifies the packets of a video, and reads them from any packet on."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from podium.media.containers import Source
 from podium.media.video_index import PacketId, VideoIndex
 
 Numbered = Iterator[tuple[int, "Packet[Any]"]]
-"""Packets in decoding order, each with its place in that order."""
+"""Packets in decoding order, each with its number."""
 
 
 def packet_id(packet: Packet[Any]) -> PacketId:
-    """What tells a packet from the others of its stream, also after seeking."""
+    """Identifies a packet within its stream, also after seeking."""
     return packet.pts, packet.dts, packet.pos
 
 
 def packets_of(container: InputContainer, *streams: VideoStream) -> Iterator[Packet[Any]]:
-    """The packets up to the end of the file, or to where it cannot be read on."""
+    """The packets up to the end of the file, or to the first that cannot be read."""
     try:
         for packet in container.demux(*streams):
             if packet.size:
                 yield packet
-    except (av.FFmpegError, IndexError):  # PyAV stumbles at the end if streams appeared meanwhile
+    except (av.FFmpegError, IndexError):  # PyAV fails at the end if new streams appeared
         return
 
 
@@ -41,26 +41,26 @@ def frames_of(
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Decode numbered packets to frames, each with the number of its packet.
 
-    ``None`` in place of a packet is the end: what the decoder still holds comes out.
+    ``None`` in place of a packet marks the end: the decoder returns its remaining frames.
     """
     codec.copy_opaque = True
     for number, packet in packets:
         if packet is not None:
-            packet.opaque = (number,)  # PyAV tells these apart by identity: no shared integers
+            packet.opaque = (number,)  # a new object, as PyAV compares these by identity
         try:
             frames = codec.decode(packet)
         except av.FFmpegError:
-            continue  # this packet is lost, not those after it
+            continue  # only this packet is lost
         for frame in frames:
             if isinstance(frame.opaque, tuple):
                 yield frame.opaque[0], frame
 
 
 class PacketReader:
-    """The packets of an indexed video, from any of them on; close it after use.
+    """Reads the packets of an indexed video from any packet on; close it after use.
 
     Raises:
-        UnsupportedMedia, Unprocessable: it cannot be opened (any more).
+        UnsupportedMedia, Unprocessable: the video cannot be opened.
     """
 
     def __init__(self, source: Source, index: VideoIndex, *, max_pixels: int) -> None:
@@ -73,7 +73,7 @@ class PacketReader:
 
     @property
     def stream(self) -> VideoStream:
-        """The stream that is read; another one after ``read_from``."""
+        """The stream; ``read_from`` may replace it."""
         return self._stream
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class PacketReader:
         self._held.close()
 
     def read_from(self, entry: int) -> Numbered:
-        """Packets from number ``entry`` on: by seeking, or where that fails by reading past."""
+        """Packets from number ``entry`` on: by seeking, or, if that fails, from the start."""
         if entry == 0:
             self._start_again()
             return enumerate(packets_of(self._container, self._stream))

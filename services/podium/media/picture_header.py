@@ -1,4 +1,4 @@
-"""JPEG, PNG, WebP and GIF pictures, known and measured by their headers."""
+"""Identifies JPEG, PNG, WebP and GIF pictures and reads their size from the header."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from podium.errors import TooLarge, Unprocessable
 
 _JPEG = b"\xff\xd8\xff"
 MOST_CHUNKS = 100_000
-"""Parts of a picture that are looked at; an animation has one for each frame."""
+"""Limit of the parts of a picture; an animation has one for each frame."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
 GIFS = (b"GIF87a", b"GIF89a")
@@ -38,14 +38,14 @@ def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def picture_size(data: bytes, *, field: str = "media") -> tuple[int, int]:
-    """Width and height as stored, before EXIF turns them.
+    """Width and height as stored, before EXIF rotation.
 
     Args:
         data: The picture, at least up to the end of its header.
-        field: What errors call the picture.
+        field: Name of the picture in errors.
 
     Raises:
-        Unprocessable: the header is damaged or cut off.
+        Unprocessable: the header is damaged or truncated.
     """
     try:
         width, height = _size(data)
@@ -57,7 +57,7 @@ def picture_size(data: bytes, *, field: str = "media") -> tuple[int, int]:
 
 
 def _size(data: bytes) -> tuple[int, int]:
-    """Width and height from the header; struct.error or IndexError where it is cut off."""
+    """Width and height from the header. Raises struct.error or IndexError if it is truncated."""
     if data.startswith(PNG):
         width, height = struct.unpack_from(">II", data, 16)
         return width, height
@@ -72,7 +72,8 @@ def _size(data: bytes) -> tuple[int, int]:
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     """From the frame header SOF0-SOF15 (ITU-T T.81, B.2.2).
 
-    Decoders look for the next marker in bytes that are none: they would find another header.
+    It stops where a marker is missing: decoders search for the next marker there, and could find
+    another header.
     """
     at = 2
     for _ in range(MOST_CHUNKS):
@@ -90,7 +91,8 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
 
 
 MOST_SCANS = 100
-"""Of a progressive JPEG; encoders write about ten. Each takes time for the whole picture."""
+"""Limit of the scans of a progressive JPEG. Encoders write about ten; decoding time grows with
+each."""
 
 _SCAN = 0xDA
 _SCAN_BYTES = b"\xff\xda"
@@ -102,10 +104,10 @@ def check_scans(data: bytes, *, field: str) -> None:
     """Count the scans of a JPEG, before any of them is decoded (ITU-T T.81, B.1.1).
 
     Raises:
-        TooLarge: more than ``MOST_SCANS``, or segments than ``MOST_CHUNKS``.
+        TooLarge: more than ``MOST_SCANS`` scans, or more than ``MOST_CHUNKS`` segments.
     """
     if not data.startswith(_JPEG) or data.count(_SCAN_BYTES) <= MOST_SCANS:
-        return  # at once for nearly all: the markers are among these bytes, however they are found
+        return  # nearly all pictures: scan markers are at most as many as these bytes
     at, scans = 2, 0
     for _ in range(MOST_CHUNKS):
         if not (found := _MARKER.search(data, at)):
@@ -122,7 +124,7 @@ def check_scans(data: bytes, *, field: str) -> None:
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
-    """From the first chunk (RFC 9649): VP8X canvas, VP8L or VP8 frame header."""
+    """Size from the first chunk (RFC 9649): VP8X canvas, VP8L or VP8 frame header."""
     chunk = data[12:16]
     if chunk == b"VP8X":
         low_w, high_w, low_h, high_h = struct.unpack_from("<HBHB", data, 24)

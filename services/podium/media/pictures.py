@@ -1,4 +1,4 @@
-"""JPEG, PNG, WebP and GIF pictures, decoded and turned upright."""
+"""Decodes JPEG, PNG, WebP and GIF pictures and rotates them upright."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ _ANIMATED = "the picture is animated: its first frame was taken"
 
 
 def read_picture(data: bytes, *, field: str = "media") -> UInt8:
-    """The pixels (H, W, 3), RGB, turned and mirrored as EXIF data say.
+    """The pixels (H, W, 3), RGB, rotated and mirrored by EXIF data.
 
     Raises:
-        Unprocessable: damaged or cut off.
-        TooLarge: a JPEG of too many scans.
+        Unprocessable: the picture is damaged or truncated.
+        TooLarge: a JPEG with too many scans.
     """
     size = picture_size(data, field=field)
     if data.startswith(GIFS):
         return first_picture(data, field=field)
     check_scans(data, field=field)
-    if control := _animation_control(data):  # OpenCV would show what comes first in the animation
+    if control := _animation_control(data):  # else OpenCV reads the first frame of the animation
         data = data[: control.start] + data[control.stop :]
     image = None
-    with suppress(cv2.error):  # OpenCV's own limit on the size is among them
+    with suppress(cv2.error):  # includes OpenCV's own limit of the size
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    if image is None or sorted(image.shape[:2]) != sorted(size):  # EXIF turns it
+    if image is None or sorted(image.shape[:2]) != sorted(size):  # sorted: EXIF may rotate it
         raise Unprocessable("is a picture that is damaged or cut off", field=field)
     pixels = image.astype(np.uint8, copy=False)
-    # OpenCV turns JPEG and PNG upright, but not WebP.
+    # OpenCV rotates JPEG and PNG upright, but not WebP.
     return _upright(pixels, _webp_orientation(data)) if is_webp(data) else pixels
 
 
 def picture_notes(data: bytes) -> tuple[str, ...]:
-    """What was assumed about a picture, for people."""
+    """Assumptions about a picture, as sentences for people."""
     if data.startswith(GIFS):
         animated = is_animated(data)
     elif is_webp(data):
@@ -59,7 +59,7 @@ def picture_notes(data: bytes) -> tuple[str, ...]:
 
 
 def _upright(image: UInt8, orientation: int) -> UInt8:
-    """Undo how the camera was held: 5 to 8 are transposed, then mirrored as 1 to 4 are."""
+    """Apply an EXIF orientation: 5 to 8 are transposed, then mirrored like 1 to 4."""
     if orientation >= 5:
         image = image.transpose(1, 0, 2)
     flip_x, flip_y = orientation in (2, 3, 6, 7), orientation in (3, 4, 7, 8)
@@ -89,7 +89,7 @@ def _exif_orientation(tiff: bytes) -> int:
 
 
 def _animation_control(data: bytes) -> slice | None:
-    """Where a PNG says that it is animated (PNG, 11.3.6.1), before its first pixels."""
+    """The animation control chunk of a PNG (PNG, 11.3.6.1), before the first pixels."""
     at = len(PNG)
     for _ in range(MOST_CHUNKS if data.startswith(PNG) else 0):
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")

@@ -1,4 +1,4 @@
-"""Decoded frames as pictures, the way players show them."""
+"""Turns decoded frames into pictures as players show them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from podium.types import UInt8
 
 
 def to_rgb(frame: VideoFrame, size: tuple[int, int], pixel_aspect: Fraction) -> UInt8:
-    """The pixels (H, W, 3) of a frame, in square pixels, turned and mirrored.
+    """The pixels (H, W, 3) of a frame, in square pixels, rotated and mirrored.
 
     The display matrix (ISO/IEC 14496-12, 8.2.2) maps stored x, y to shown ``a x + c y``,
     ``b x + d y``.
 
     Args:
-        frame: As it was decoded.
-        size: Width and height of the video before it is turned. A frame of another size, of a
-            recording whose size changes on the way, is fitted into it, with black beside it.
-        pixel_aspect: Width of its pixels / their height.
+        frame: The decoded frame.
+        size: Width and height of the video before rotation. If the size changes within the video,
+            a frame of another size is fitted into it, with black borders.
+        pixel_aspect: Width of a pixel / its height.
     """
-    # Not ``frame.side_data``: that and the frame would keep each other, and megabytes would stay
-    # until the garbage collector passes.
+    # Not ``frame.side_data``: its reference cycle would keep megabytes until the garbage
+    # collector runs.
     side_data: Any = SideDataContainer(frame)  # type: ignore[call-arg] # PyAV's stub lacks it
     matrix = side_data.get("DISPLAYMATRIX")
     image = _in_square_pixels(frame, size, pixel_aspect)

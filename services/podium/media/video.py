@@ -1,8 +1,8 @@
-"""READ FIRST: the one video reader. Frames by their ordinals, upright, in square pixels.
+"""READ FIRST: the video reader. Returns frames by ordinal, upright, in square pixels.
 
 The packets of a video are indexed once (``video_scan``): which frame is in which packet, and when
 it is shown. A range is decoded from the key frame before it, or by a decoder that an earlier range
-left there (``open_decoders``). So it costs what it holds, wherever it lies.
+left there (``open_decoders``). So the cost depends on the length of the range, not on its place.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from podium.media.video_index import RECOVERY_KEYS, VideoIndex
 from podium.types import Int64
 
 _INDEXES_KEPT = 4
-"""Of the media read last; the index of two hours takes some 50 MB."""
+"""Number of indexes to keep; the index of a two-hour video takes about 50 MB."""
 
 _FRAMES_HELD = 8
-"""By a decoder: references, frames that wait for their turn, and what the codec works on. Measured:
-83 MB with 3840x2160, 10 MB with 1280x720 (H.264, one thread), which are 7 frames."""
+"""Frames in the memory of a decoder: references, reordered frames, frames in work. Measured: 83 MB
+with 3840x2160, 10 MB with 1280x720 (H.264, one thread), which are 7 frames."""
 
 _BYTES_PER_PIXEL = 1.5  # 4:2:0
 
@@ -38,10 +38,10 @@ class VideoReader:
     """Reads videos; thread-safe. Decoders are closed with it.
 
     Args:
-        max_pixels: Most pixels of a frame.
+        max_pixels: Largest number of pixels per frame.
         max_duration_s: Longest video.
-        threads: For each codec; 0: as many as there are processors.
-        kept_bytes: Memory for decoders that are kept open for the next range; 0: none is kept.
+        threads: Threads per codec; 0: as many as there are processors.
+        kept_bytes: Memory for decoders that are kept open for the next range; 0: none are kept.
         codecs: Where media are decoded; None: in this process.
     """
 
@@ -69,7 +69,7 @@ class VideoReader:
         self.close()
 
     def close(self) -> None:
-        """Close the decoders that are kept."""
+        """Close the open decoders."""
         self._decoders.close()
 
     def index(self, source: Source, check: Check = go_on) -> VideoIndex:
@@ -132,9 +132,9 @@ class VideoReader:
 
 
 def _identity(source: Source) -> Hashable:
-    """What tells media from others, and a file from what it was before it changed.
+    """Identifies media, and a version of a file.
 
-    Not the path: requests name an open file by a number that the next one gives to another.
+    Not by its path: requests name open files by descriptor numbers, which are reused.
     """
     if isinstance(source.data, bytes):
         return hashlib.sha256(source.data).digest()

@@ -1,4 +1,4 @@
-"""One open video that is decoded onwards from wherever it stands."""
+"""One open video that can be decoded further from its position."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from podium.media.video_index import VideoIndex
 from podium.types import Int64
 
 _LATE_FRAMES = 4
-"""Where frames come in another order than their times say, so many may pass a wanted one."""
+"""If frames do not come in the order of their times, this many later ones may come first."""
 
 
 class VideoDecoder:
     """Decodes ranges of frames; used by one thread at a time.
 
-    It is never drained before the end of the video: the frames that the codec holds back belong to
-    the next range.
+    The codec is drained only at the end of the video: until then, frames that it holds back belong
+    to the next range.
 
     Args:
         source: The media.
-        index: Of the media.
+        index: Its index.
         max_pixels: Larger frames are not decoded.
-        threads: For the codec; 0: as many as there are processors.
+        threads: Threads of the codec; 0: as many as there are processors.
 
     Raises:
-        UnsupportedMedia, Unprocessable: it cannot be opened (any more).
+        UnsupportedMedia, Unprocessable: the video cannot be opened.
     """
 
     def __init__(self, source: Source, index: VideoIndex, *, max_pixels: int, threads: int) -> None:
@@ -37,20 +37,20 @@ class VideoDecoder:
         self._threads = threads
         self._reader = PacketReader(source, index, max_pixels=max_pixels)
         self._packets: Numbered = iter(())
-        self._ready: deque[tuple[int, VideoFrame]] = deque()  # decoded, not yet asked for
+        self._ready: deque[tuple[int, VideoFrame]] = deque()  # decoded, not yet returned
         self._has_ended = True
 
     def close(self) -> None:
-        """Close the file and let go of the frames."""
+        """Close the file and drop the frames."""
         self._ready.clear()
         self._reader.close()
 
     def frames(self, ordinals: Int64, entry: int | None) -> Iterator[tuple[int, VideoFrame]]:
-        """Decode frames, each with its ordinal; those that do not decode are left out.
+        """Decode frames, each with its ordinal; frames that do not decode are skipped.
 
         Args:
             ordinals: (N,) ascending, all in the file.
-            entry: Number of the packet to start from; None: go on after the last range.
+            entry: Number of the packet to start from; None: continue after the last range.
         """
         if entry is not None:
             self._start_at(entry)
@@ -84,7 +84,7 @@ class VideoDecoder:
         self._has_ended = False
 
     def _feed(self, wanted: set[int], last: int) -> bool:
-        """Decode the next packet, or at the end what is held back; False: there is no more."""
+        """Decode the next packet, or drain the codec at the end; False: there is no more."""
         if self._has_ended:
             return False
         codec = self._reader.stream.codec_context
@@ -92,8 +92,7 @@ class VideoDecoder:
         self._has_ended = packet is None
         ordinal = int(self._index.ordinal[number])
         if self._index.skips and packet is not None:
-            # A frame that no other refers to is decoded only where it is wanted itself, now or by
-            # the next range.
+            # Non-reference frames are decoded only if they are wanted now or by the next range.
             codec.skip_frame = "DEFAULT" if ordinal in wanted or ordinal > last else "NONREF"
         for shown, frame in frames_of(codec, [(number, packet)]):
             if shown not in self._index.damaged and not frame.is_corrupt:

@@ -1,4 +1,4 @@
-"""Makes the index of a video: from its packets alone, or where these do not tell, by decoding."""
+"""Makes the index of a video from its packets; if they are not enough, by decoding."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ from podium.media.video_streams import video_streams
 from podium.types import Float64, Int64
 
 _UNTIMED = {("avi", "h264"), ("avi", "hevc")}
-"""AVI stores no presentation times, and for these FFmpeg does not restore them: the order of the
-frames is known only after decoding them all."""
+"""AVI stores no presentation times, and for these codecs FFmpeg does not restore them: the order of
+the frames is known only after decoding all of them."""
 
 _SLACK_S = 0.1
-"""How much earlier than declared a Matroska file may end: the last packets may lack a duration."""
+"""A Matroska file may end this much earlier than declared: the last packets may lack a duration."""
 
 _PROBED_PACKETS = 48
-"""Decoded to see whether there are B-frames; encoders put some between any two references."""
+"""Packets decoded to detect B-frames; encoders put some between any two references."""
 
 _WIDEST = 8
-"""Pixels more oblong than this are a mistake in the header."""
+"""Larger ratios of a pixel's sides are errors in the header."""
 
 
 def scan(source: Source, container: InputContainer, stream: VideoStream) -> VideoIndex:
     """Read all packets of a freshly opened container.
 
     Raises:
-        Unprocessable: there are no frames in it.
+        Unprocessable: there are no frames.
     """
     codec = stream.codec_context
     format_name = container.format.name
@@ -107,7 +107,7 @@ def scan(source: Source, container: InputContainer, stream: VideoStream) -> Vide
         damaged=frozenset(np.flatnonzero(seen.is_damaged).tolist()),
         missing=missing,
         complete=not (missing or ends_early or seen.is_damaged[-1]),
-        # Decoders of other projects read the option once, when they are opened.
+        # Decoders from external libraries (lib...) read the option only when they are opened.
         skips=not by_decoding and not codec.name.startswith("lib"),
         is_gradual=seen.is_gradual,
         header=seen.header if seen.may_be_packed else b"",
@@ -117,7 +117,7 @@ def scan(source: Source, container: InputContainer, stream: VideoStream) -> Vide
 
 
 class _Seen:
-    """What is kept of the packets of one stream while all streams go by."""
+    """Records the packets of one stream while all streams are read."""
 
     def __init__(self, stream: VideoStream) -> None:
         self._stream = stream
@@ -128,7 +128,7 @@ class _Seen:
         self.is_key: list[bool] = []
         self.is_damaged: list[bool] = []
         self.shows: list[Shown] = []
-        self.end_s = 0.0  # of the last packet of any stream
+        self.end_s = 0.0  # end of the last packet of any stream
         self.may_be_packed = False
         self.is_gradual = False
         self.header = b""
@@ -154,7 +154,7 @@ class _Seen:
 
 
 def _is_silent_about_order(source: Source, seen: _Seen) -> bool:
-    """Whether frames are reordered though presentation times ascend: some recorders write none."""
+    """Whether frames are reordered although times ascend: some recorders write decoding times."""
     known = [pts for pts, _, _ in seen.ids if pts is not None]
     if known != sorted(known):
         return False
@@ -164,7 +164,7 @@ def _is_silent_about_order(source: Source, seen: _Seen) -> bool:
 
 
 def _decoded_order(stream: VideoStream, packets: Iterable[Packet[Any]]) -> Int64:
-    """Which packets the frames begin in, in the order in which the decoder shows them."""
+    """The first packets of the frames, in the order in which the decoder returns the frames."""
 
     def to_the_end() -> Iterator[tuple[int, Packet[Any] | None]]:
         yield from enumerate(packets)
@@ -180,7 +180,7 @@ def _pixel_aspect(stream: VideoStream) -> Fraction:
 
 
 def _frame_rate(stream: VideoStream, time_s: Float64, missing: int) -> float:
-    if missing:  # B-frames are among them, so that the times have gaps at the end
+    if missing:  # some are B-frames, so the times have gaps at the end
         return float(stream.average_rate or 0)
     return float((len(time_s) - 1) / time_s[-1]) if time_s[-1] > 0 else 0.0
 

@@ -1,4 +1,4 @@
-"""Which of the streams of a container is the video."""
+"""Chooses the video stream of a container."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _CODECS = frozenset(
 
 
 def video_streams(container: InputContainer) -> list[VideoStream]:
-    """The video streams, the one to take first: marked as default, then the largest frames.
+    """The video streams, best first: those marked as default, then those with larger frames.
 
-    Covers and previews that are attached as pictures are not among them.
+    Attached covers and previews are left out.
     """
     moving = [
         stream
@@ -28,15 +28,15 @@ def video_streams(container: InputContainer) -> list[VideoStream]:
 
 
 def choose_stream(container: InputContainer, *, field: str) -> VideoStream:
-    """The video stream that is read.
+    """The video stream to read.
 
     Args:
-        container: Just opened.
-        field: What errors call the media.
+        container: The container, just opened.
+        field: Name of the media in errors.
 
     Raises:
-        Unprocessable: there is none.
-        UnsupportedMedia: its codec is not decoded.
+        Unprocessable: there is no video stream.
+        UnsupportedMedia: its codec is not supported.
     """
     streams = video_streams(container)
     if not streams:

@@ -1,4 +1,4 @@
-"""What the schemas of objects share."""
+"""Base classes and field types of the schemas."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def _printable(value: str) -> str:
 
 
 Id = Annotated[int, Field(ge=1, le=2**53 - 1)]
-"""Sequential; small enough for numbers of JavaScript."""
+"""Sequential; small enough for JavaScript numbers."""
 
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     AfterValidator(_printable),
 ]
-"""Text of one line for people, not empty."""
+"""One line of text for people, not empty."""
 
 Note = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_printable)]
-"""Text of one line for people, may be empty."""
+"""One line of text for people, may be empty."""
 
 Address = Annotated[
     str, StringConstraints(min_length=1, max_length=2000), AfterValidator(_printable)
@@ -40,11 +40,11 @@ Address = Annotated[
 """A URL, an ARN or the like."""
 
 Time = Annotated[datetime, AfterValidator(_utc)]
-"""A moment, in UTC."""
+"""A time in UTC."""
 
 
 class Closed(BaseModel):
-    """Something that a caller sends: unknown fields are refused."""
+    """A document that a caller sends; unknown fields are refused."""
 
     model_config = ConfigDict(
         extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, frozen=True
@@ -52,13 +52,13 @@ class Closed(BaseModel):
 
 
 class Answered(BaseModel):
-    """Something that Podium answers."""
+    """A document that Podium answers with."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, from_attributes=True, frozen=True)
 
 
 class Stored(Answered):
-    """An object that has an id."""
+    """An object with an id."""
 
     id: Id
     version: int = Field(ge=1)
@@ -71,8 +71,8 @@ Item = TypeVar("Item")
 
 
 class Page(Answered, Generic[Item]):
-    """Some of a list, and where the next ones begin."""
+    """A page of a list."""
 
     items: list[Item]
     next_cursor: str | None
-    """``cursor`` of the next page; null: this is the last one."""
+    """``cursor`` for the next page; null: this is the last page."""

@@ -18,7 +18,7 @@ Options = Annotated[dict[Annotated[str, Field(pattern=_OPTION_NAME)], Scalar], F
 
 
 class JobParameters(Closed):
-    """How the videos of a job are worked on; what is left out, the pipeline's parameters say."""
+    """Parameters of a job; parameters that are left out are taken from the pipeline's."""
 
     frames: Options = Field(default_factory=dict)
     """Options of the pipeline, such as ``stride``, ``tiles`` or ``athlete``."""
@@ -30,7 +30,7 @@ class JobParameters(Closed):
     """Take every Nth frame."""
 
     batch_frames: int | None = Field(default=None, ge=1, le=4096)
-    """Frames per frame batch: fewer give shorter waits, more give throughput."""
+    """Frames per frame batch: fewer give shorter waits, more give higher throughput."""
 
     @field_validator("frames")
     @classmethod
@@ -48,7 +48,7 @@ class JobParameters(Closed):
 
 
 class JobInput(Closed):
-    """Where the videos of a job come from: exactly one of these."""
+    """The videos of a job: exactly one of these fields."""
 
     upload_id: Id | None = None
     """A completed upload: a video, or a ZIP of videos."""
@@ -73,18 +73,18 @@ class JobCreate(Closed):
     """A job to start."""
 
     job_name: Name | None = None
-    """For people; left out: the name of the upload."""
+    """Name for people; left out: the name of the upload."""
 
     input: JobInput
     pipeline_id: Id
     user_id: Id | None = None
-    """On whose behalf; left out: the user of the key."""
+    """The user who gets the job; left out: the user of the key."""
 
     pipeline_parameter_set_id: Id | None = None
-    """Whose parameters for this pipeline hold; left out: that of the user's group."""
+    """Parameter set for this pipeline; left out: that of the user's group."""
 
     athlete_id: Id | None = None
-    """Who is seen; the height gives results their scale."""
+    """The athlete in the videos, whose height gives results their scale."""
 
     job_parameters: JobParameters = JobParameters()
     retain_days: int | None = Field(default=None, ge=1, le=3650)
@@ -92,7 +92,7 @@ class JobCreate(Closed):
 
 
 class JobRerun(Closed):
-    """What is to be different when the videos of a job are run again."""
+    """Changes for a new run of a job's videos."""
 
     job_name: Name | None = None
     pipeline_id: Id | None = None
@@ -103,7 +103,7 @@ class JobRerun(Closed):
 
 
 class JobError(Answered):
-    """Why something ended without what was asked for."""
+    """Why something failed."""
 
     code: str
     """For programs, such as ``video_unreadable``."""
@@ -112,11 +112,11 @@ class JobError(Answered):
     """For people: what is wrong and what to do about it."""
 
     retryable: bool = False
-    """Whether the same may succeed at another time."""
+    """Whether the same work may succeed later."""
 
 
 class Count(Answered):
-    """How many there are and how they ended."""
+    """Numbers of all, succeeded and failed items."""
 
     total: int = 0
     succeeded: int = 0
@@ -124,18 +124,18 @@ class Count(Answered):
 
 
 class Progress(Answered):
-    """How far a job is."""
+    """Progress of a job."""
 
     videos: Count = Count()
     frame_batches: Count = Count()
     percent: float = Field(default=0.0, ge=0, le=100)
-    """Of the frame batches that are known, how many have ended."""
+    """Share of the known frame batches that have ended."""
 
     eta_s: float | None = None
-    """Seconds to the end at the rate so far; null while nothing has ended."""
+    """Seconds to the end at the rate so far; null while no frame batch has ended."""
 
     queue_position: int | None = None
-    """Frame batches of the same class and project that were there before; null once it runs."""
+    """Frame batches of the same class and project ahead in the queue; null once it runs."""
 
 
 class FrameRange(Answered):
@@ -166,19 +166,19 @@ class Job(Stored):
     job_input: JobInput
     job_parameters: JobParameters
     job_results_path: str
-    """Where the results are, below the object store of the project."""
+    """Path of the results below the object store of the project."""
 
     priority: Priority
     progress: Progress = Progress()
     error: JobError | None = None
-    """Of a job that failed, succeeded in part or expired."""
+    """Set if the job failed, partially succeeded or expired."""
 
     other_files: list[OtherFile] = Field(default_factory=list)
     state_times: dict[JobState, Time]
-    """When the job last came into each state."""
+    """Time at which the job last entered each state."""
 
     deadline_at: Time
-    """A job that has not ended by then expires."""
+    """A job that has not ended by this time expires."""
 
     finished_at: Time | None = None
     retain_until: Time | None = None
@@ -190,7 +190,7 @@ class Video(Stored):
 
     job_id: Id
     video_name: str
-    """As the upload calls it; text, never a path."""
+    """Name in the upload; plain text, never used as a path."""
 
     video_path: str
     video_results_path: str
@@ -224,7 +224,7 @@ class FrameBatch(Stored):
     frame_batch_results_path: str
     frame_batch_status: BatchState
     attempt: int
-    """How often it was handed to a worker."""
+    """How often it was given to a worker."""
 
     error: JobError | None = None
 
@@ -238,12 +238,12 @@ EventType = Literal[
     "video.succeeded",
     "video.failed",
 ]
-"""``job.succeeded`` stands for partial success too, ``job.failed`` for expiry; ``data`` has the
+"""``job.succeeded`` includes partial success, ``job.failed`` includes expiry; ``data`` has the
 state."""
 
 
 class JobEvent(Answered):
-    """Something that happened to a job; ids grow over all jobs."""
+    """An event of a job; ids ascend over all jobs."""
 
     id: Id
     job_id: Id
@@ -253,7 +253,7 @@ class JobEvent(Answered):
 
 
 class ResultFile(Answered):
-    """A file of results, and where to get it for a while."""
+    """A file of results, with an address that is valid for a limited time."""
 
     name: str
     path: str
@@ -273,7 +273,7 @@ class VideoResults(Answered):
 
 
 class JobResults(Answered):
-    """The files of a job: of each video that has some, those beside the videos, the manifest."""
+    """The files of a job: those of each video, the other files, the manifest."""
 
     job_id: Id
     job_status: JobState
@@ -284,45 +284,44 @@ class JobResults(Answered):
 
 
 class ViewerAddress(Answered):
-    """Where a browser sees the results of a video, for a while."""
+    """Address of the viewer of a video's results, valid for a limited time."""
 
     url: str
 
 
 class JobEstimate(Answered):
-    """What a job would be, without making it."""
+    """Estimate of a job that is not created."""
 
     videos: int
     frames: int
     frame_batches: int
     seconds: float | None
-    """From its turn to its end, at the rate that the tier had of late; null while that is not
-    known."""
+    """Duration without the wait, at the recent rate of the tier; null if the rate is unknown."""
 
     frames_per_s: float | None
-    """The rate that was measured."""
+    """The recent rate."""
 
     cost_usd: float | None
-    """Of the nodes of the tier for this time; null without their price."""
+    """Cost of the tier's nodes for this duration; null if their price is unknown."""
 
     queue_position: int
-    """Frame batches of the same class and project that wait before."""
+    """Frame batches of the same class and project ahead in the queue."""
 
     problems: list[JobError]
-    """Of videos that would fail."""
+    """Errors of videos that would fail."""
 
 
 class Queue(Answered):
-    """What has not ended, of the project; administrators see all projects."""
+    """Unfinished work of the project; administrators see all projects."""
 
     jobs: dict[JobState, int]
-    """State -> jobs."""
+    """State -> number of jobs."""
 
     waiting: dict[Priority, int]
-    """Class -> frame batches that wait."""
+    """Class -> number of waiting frame batches."""
 
     oldest_s: dict[Priority, float]
-    """Class -> how long the oldest of them waits."""
+    """Class -> wait of the oldest frame batch."""
 
     at_work: dict[Priority, int]
-    """Class -> frame batches at work."""
+    """Class -> number of frame batches at work."""

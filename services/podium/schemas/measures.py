@@ -8,24 +8,24 @@ from pydantic import BaseModel, Field
 
 
 class MeasureEntry(BaseModel):
-    """One measure of one athlete: what it is, and where its values are."""
+    """One measure of one athlete: its description, and its value or the place of its values."""
 
     name: str
     label: str
     unit: str = Field(description="Empty for pure numbers.")
     method: str
     kind: Literal["number", "series"]
-    value: float | None = Field(default=None, description="Of a number.")
+    value: float | None = Field(default=None, description="Value of a number.")
     sd: float | None = Field(
         default=None,
         description="Standard uncertainty of the value, or of one sample of the series.",
     )
     n: int | None = Field(
-        default=None, description="Samples that a number rests on; frames of a series with a value."
+        default=None, description="Samples behind a number; frames of a series with a value."
     )
     reason: str | None = Field(default=None, description="Why there is no value.")
-    row: str | None = Field(default=None, description="Of a series: `name` in biomechanics.csv.")
-    column: str | None = Field(default=None, description="Of a series: column there.")
+    row: str | None = Field(default=None, description="For a series: `name` in biomechanics.csv.")
+    column: str | None = Field(default=None, description="For a series: its column there.")
 
 
 class AthleteMeasures(BaseModel):
@@ -44,9 +44,9 @@ class MeasureFile(BaseModel):
 
 
 class DataPoints(BaseModel):
-    """How much is known: numbers, and samples of series."""
+    """How many values are known: numbers, and samples of series."""
 
     known: int = Field(description="Numbers with a value and samples of series with a value.")
     measures_known: int
     measures_missing: int
-    reasons: dict[str, int] = Field(description="Why measures are missing -> how many.")
+    reasons: dict[str, int] = Field(description="Reason -> number of missing measures.")

@@ -1,4 +1,4 @@
-"""``motion.json``: what a viewer shows of a clip, with packed arrays that a browser opens fast."""
+"""``motion.json``: the data of a clip for the viewer, in packed arrays that browsers read fast."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 UNKNOWN_INT16 = -32768
-"""Stands for a number that is not known, in arrays of int16."""
+"""Stands for an unknown number in arrays of int16."""
 
 Dtype = Literal["int16", "uint8", "float32", "float64"]
 
@@ -23,11 +23,11 @@ class PackedArray(_Part):
     shape: tuple[int, ...]
     data: str
     scale: float = 1.0
-    """Of integer types: the number is the integer times this."""
+    """For integer types: number = integer times scale."""
 
 
 class MotionSource(_Part):
-    """The video that the motion is of."""
+    """The video of the motion."""
 
     name: str
     width: int
@@ -44,7 +44,7 @@ class MotionSkeleton(_Part):
 
 
 class MotionEvent(_Part):
-    """Something that happens at a moment, such as the contact of a foot."""
+    """An event, such as a foot contact."""
 
     name: str
     time_s: float
@@ -65,10 +65,10 @@ class MotionMeasure(_Part):
     reason: str = ""
     digits: int = 3
     plot: str = ""
-    """Series of one title share a chart; empty: a chart of its own."""
+    """Series with the same title share a chart; empty: its own chart."""
 
     joint: str | None = None
-    """Key point beside which a picture may show the value."""
+    """Key point beside which the viewer may show the value."""
 
 
 class MotionAthlete(_Part):

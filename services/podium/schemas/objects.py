@@ -1,7 +1,7 @@
-"""The objects around jobs: whom they belong to, what they run and where their videos come from.
+"""The objects around jobs: users, projects, pipelines, athletes, uploads, keys, webhooks.
 
-For each object there is what creates it (``...Create``), what changes it (``...Update``: fields
-that are left out stay as they are) and the object itself.
+Each object has a document that creates it (``...Create``), one that changes it (``...Update``:
+fields that are left out do not change) and the object itself.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ Endpoint = Annotated[str, StringConstraints(pattern=r"^/v1/pipelines/[a-z0-9][-a
 """The path of a pipeline at the gateway of the project's tier."""
 HttpAddress = Annotated[Address, AfterValidator(_http)]
 Prefix = Annotated[Address, AfterValidator(_folder)]
-"""Begins the addresses of objects that may be read."""
+"""Prefix of the addresses of objects that may be read."""
 
 
 class UserCreate(Closed):
-    """Somebody who may submit jobs."""
+    """A person who may submit jobs."""
 
     user_name: Name
     user_email: Email
@@ -44,7 +44,7 @@ class UserCreate(Closed):
 
 
 class UserUpdate(Closed):
-    """What may change of a user."""
+    """Changes of a user."""
 
     user_name: Name | None = None
     user_email: Email | None = None
@@ -52,7 +52,7 @@ class UserUpdate(Closed):
 
 
 class User(Stored):
-    """Somebody who may submit jobs; in one group."""
+    """A person who may submit jobs; belongs to one group."""
 
     project_id: Id
     user_name: str
@@ -72,7 +72,7 @@ class UserGroupCreate(Closed):
 
 
 class UserGroupUpdate(Closed):
-    """What may change of a group."""
+    """Changes of a group."""
 
     user_group_name: Name | None = None
     user_group_description: Note | None = None
@@ -89,17 +89,17 @@ class UserGroup(Stored):
 
 
 class ProjectCreate(Closed):
-    """A tier of infrastructure and whose it is."""
+    """A tenant with a tier of infrastructure."""
 
     project_name: Name
     project_gateway_url: HttpAddress | None = None
-    """Gateway of the tier; left out: the one that the installation has."""
+    """Gateway of the tier; left out: that of the installation."""
 
     project_cluster_url: Address | None = None
-    """Database cluster of the tier, where it has one of its own."""
+    """Database cluster of the tier, if it has its own."""
 
     project_queue_arn: Address | None = None
-    """Stream for frame batches of the tier, where there are streams."""
+    """Stream for frame batches of the tier, if streams are used."""
 
     project_priority: Priority = "standard"
     """Class of the project's frame batches."""
@@ -112,7 +112,7 @@ class ProjectCreate(Closed):
 
 
 class ProjectUpdate(Closed):
-    """What may change of a project."""
+    """Changes of a project."""
 
     project_name: Name | None = None
     project_gateway_url: HttpAddress | None = None
@@ -124,7 +124,7 @@ class ProjectUpdate(Closed):
 
 
 class Project(Stored):
-    """A tier of infrastructure; nothing of a project is seen from another one."""
+    """A tenant with a tier of infrastructure; projects cannot see each other's objects."""
 
     project_name: str
     project_gateway_url: str | None
@@ -136,7 +136,7 @@ class Project(Stored):
 
 
 class PipelineCreate(Closed):
-    """A pipeline that jobs may name."""
+    """A pipeline for jobs."""
 
     pipeline_name: Name
     pipeline_description: Note = ""
@@ -144,7 +144,7 @@ class PipelineCreate(Closed):
 
 
 class PipelineUpdate(Closed):
-    """What may change of a pipeline."""
+    """Changes of a pipeline."""
 
     pipeline_name: Name | None = None
     pipeline_description: Note | None = None
@@ -155,7 +155,7 @@ class Pipeline(Stored):
     """One configuration of a sequence of stages, and the address that runs it."""
 
     project_id: Id | None
-    """Null: of all projects."""
+    """Null: shared by all projects."""
 
     pipeline_name: str
     pipeline_description: str
@@ -170,7 +170,7 @@ class PipelineParameterSetCreate(Closed):
 
 
 class PipelineParameterSetUpdate(Closed):
-    """What may change of a set."""
+    """Changes of a set."""
 
     pipeline_parameter_set_name: Name | None = None
     pipeline_parameter_set_description: Note | None = None
@@ -180,7 +180,7 @@ class PipelineParameterSet(Stored):
     """A collection of parameters for a group of users, one for each pipeline."""
 
     project_id: Id | None
-    """Null: of all projects."""
+    """Null: shared by all projects."""
 
     pipeline_parameter_set_name: str
     pipeline_parameter_set_description: str
@@ -196,7 +196,7 @@ class PipelineParametersCreate(Closed):
 
 
 class PipelineParametersUpdate(Closed):
-    """What may change of parameters."""
+    """Changes of parameters."""
 
     pipeline_parameters_name: Name | None = None
     pipeline_parameters_value: JobParameters | None = None
@@ -206,7 +206,7 @@ class PipelineParameters(Stored):
     """The parameters of one pipeline in a set."""
 
     project_id: Id | None
-    """Null: of all projects."""
+    """Null: shared by all projects."""
 
     pipeline_id: Id
     pipeline_parameter_set_id: Id
@@ -218,7 +218,7 @@ Sex = Literal["female", "male", "unspecified"]
 
 
 class AthleteCreate(Closed):
-    """Who is seen in videos."""
+    """An athlete in videos."""
 
     athlete_name: Name
     athlete_height_m: float | None = Field(default=None, ge=0.3, le=3.0)
@@ -232,7 +232,7 @@ class AthleteCreate(Closed):
 
 
 class AthleteUpdate(Closed):
-    """What may change of an athlete."""
+    """Changes of an athlete."""
 
     athlete_name: Name | None = None
     athlete_height_m: float | None = Field(default=None, ge=0.3, le=3.0)
@@ -241,7 +241,7 @@ class AthleteUpdate(Closed):
 
 
 class Athlete(Stored):
-    """Who is seen in videos."""
+    """An athlete in videos."""
 
     project_id: Id
     athlete_name: str
@@ -257,11 +257,11 @@ class UploadCreate(Closed):
     """A file to upload, in one piece or in parts."""
 
     upload_name: Name
-    """As the file is called; text, never a path."""
+    """Name of the file; plain text, never used as a path."""
 
     size_bytes: int = Field(ge=1, le=1 << 50)
     parts: bool = False
-    """Whether it comes in parts, each of which can be sent again."""
+    """Whether to upload in parts; each part can be sent again."""
 
 
 class UploadPart(Answered):
@@ -269,15 +269,15 @@ class UploadPart(Answered):
 
     number: int
     url: str | None = None
-    """Where to ``PUT`` it; null once it has arrived."""
+    """Address for ``PUT``; null once the part has arrived."""
 
     size_bytes: int
     etag: str | None = None
-    """Of the part that has arrived."""
+    """ETag of the part, once it has arrived."""
 
 
 class Upload(Stored):
-    """A file that is being uploaded or was."""
+    """An upload of a file, in progress or complete."""
 
     project_id: Id
     upload_name: str
@@ -285,10 +285,10 @@ class Upload(Stored):
     size_bytes: int
     part_size: int | None
     url: str | None = None
-    """Where to ``POST`` the form, of uploads in one piece."""
+    """Address to ``POST`` the form to, for uploads in one piece."""
 
     fields: dict[str, str] = Field(default_factory=dict)
-    """Of the form, before the field ``file``."""
+    """Fields of the form; they go before the field ``file``."""
 
     parts: list[UploadPart] = Field(default_factory=list)
     expires_at: Time
@@ -309,7 +309,7 @@ class ApiKeyCreate(Closed):
         default_factory=_usual_scopes
     )
     project_id: Id | None = None
-    """Left out: the project of the key that asks."""
+    """Left out: the project of the key in the request."""
 
     user_id: Id | None = None
     expires_at: Time | None = None
@@ -333,11 +333,11 @@ class NewApiKey(ApiKey):
     """A key that was just made."""
 
     secret: str
-    """What to send as ``X-Api-Key``; it is shown this once."""
+    """The value for ``X-Api-Key``; it is shown only once."""
 
 
 class WhoAmI(Answered):
-    """Whose key a request came with."""
+    """Project, user and scopes of the key in the request."""
 
     project_id: Id | None
     user_id: Id | None
@@ -345,25 +345,25 @@ class WhoAmI(Answered):
 
 
 class WebhookCreate(Closed):
-    """An address that is told of events."""
+    """An address that receives events."""
 
     webhook_url: HttpAddress
     events: Annotated[list[EventType], Field(max_length=16)] = Field(default_factory=list)
-    """Which events; none named: all."""
+    """The events to send; empty: all."""
 
 
 class WebhookUpdate(Closed):
-    """What may change of a webhook."""
+    """Changes of a webhook."""
 
     webhook_url: HttpAddress | None = None
     events: Annotated[list[EventType], Field(max_length=16)] | None = None
     enabled: bool | None = None
     rotate_secret: bool = False
-    """Make a new secret; the old one signs beside it for a day."""
+    """Make a new secret; for a day, messages are also signed with the old one."""
 
 
 class Webhook(Stored):
-    """An address that is told of events (Standard Webhooks 1.0.0)."""
+    """An address that receives events (Standard Webhooks 1.0.0)."""
 
     project_id: Id
     webhook_url: str
@@ -376,20 +376,20 @@ class NewWebhook(Webhook):
     """A webhook that was just made or changed."""
 
     secret: str | None
-    """``whsec_...`` of a secret that was just made, which is shown this once; else null."""
+    """A new secret, ``whsec_...``, which is shown only once; null: the secret did not change."""
 
 
 DeliveryState = Literal["pending", "delivered", "failed"]
 
 
 class WebhookDelivery(Answered):
-    """One event on its way to one webhook."""
+    """Delivery of one event to one webhook."""
 
     id: Id
     webhook_id: Id
     event_id: Id | None
     message_id: str
-    """The ``webhook-id`` of all tries."""
+    """The ``webhook-id`` of all attempts."""
 
     type: str
     delivery_status: DeliveryState

@@ -1,4 +1,4 @@
-"""What a caller may choose about postprocessing."""
+"""Options of postprocessing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FilterMethod = Literal["butterworth", "one_euro", "savgol", "none"]
 
 
 class PostprocessOptions(BaseModel):
-    """Closed: an unknown option is refused."""
+    """Options of postprocessing; unknown options are refused."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -34,10 +34,10 @@ class PostprocessOptions(BaseModel):
     """Standing height of the athlete, for the scale in metres."""
 
     athlete_mass_kg: float | None = Field(default=None, ge=10, le=300)
-    """Mass of the athlete; it counts for the air resistance of a sprint."""
+    """Mass of the athlete, for the air resistance of a sprint."""
 
     overlay: bool = True
     """Whether to write overlay.mp4."""
 
     overlay_frames: int = Field(default=8, ge=0, le=200)
-    """How many overlay pictures to write, evenly spaced."""
+    """Number of overlay pictures to write, evenly spaced."""

@@ -8,12 +8,12 @@ from podium.schemas.base import Answered
 
 
 class ProblemPointer(Answered):
-    """One thing that is wrong with a request."""
+    """One error in a request."""
 
     detail: str
     pointer: str
-    """JSON pointer (RFC 6901) into the body, such as ``#/job_parameters/step``; a query parameter
-    or a header is called by its name."""
+    """JSON pointer (RFC 6901) into the body, such as ``#/job_parameters/step``; or the name of a
+    query parameter or header."""
 
 
 class Problem(Answered):
@@ -30,15 +30,15 @@ class Problem(Answered):
     """What is wrong this time, and what to do about it."""
 
     instance: str
-    """The path that was asked for."""
+    """Path of the request."""
 
     code: str
     """For programs, such as ``not_found``."""
 
     request_id: str
-    """Of this request; logs carry it too."""
+    """Id of this request, also in the logs."""
 
     retryable: bool = False
-    """Whether the same request may succeed at another time."""
+    """Whether the same request may succeed later."""
 
     errors: list[ProblemPointer] = Field(default_factory=list)

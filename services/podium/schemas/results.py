@@ -1,7 +1,4 @@
-"""The result of a pipeline: what the gateway answers and what postprocess reads.
-
-One schema for the JSON on the wire, the OpenAPI page and the readers of it.
-"""
+"""The result of a pipeline, which the gateway answers with and postprocess reads."""
 
 from __future__ import annotations
 
@@ -33,8 +30,8 @@ class PersonResult(BaseModel):
     )
     root_depth: float | None = Field(
         default=None,
-        description="Metres from the camera to the middle of the hips, of models that measure it; "
-        "in proportion to the focal length.",
+        description="Metres from the camera to the middle of the hips, if the model measures it; "
+        "proportional to the focal length.",
     )
 
 
@@ -44,16 +41,16 @@ class FrameResult(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     index: int = Field(ge=0, description="Ordinal of the frame in the source.")
-    time_s: float = Field(description="When it was filmed, from the first frame of the source.")
+    time_s: float = Field(description="Time of filming, from the first frame of the source.")
     status: FrameStatus
     error: str | None = Field(default=None, description="Why the status is not ok.")
     persons: Annotated[list[PersonResult], FailFast()] = Field(default_factory=list)
 
 
 class SourceResult(BaseModel):
-    """What the container says of the whole source, in the time of filming."""
+    """Facts of the whole source; rates and times are those of filming."""
 
-    width: int = Field(description="Of the frames as players show them, in square pixels.")
+    width: int = Field(description="Width of the frames as players show them, in square pixels.")
     height: int
     fps: float
     frame_count: int

@@ -1,4 +1,4 @@
-"""The states of jobs, videos and frame batches, and which may follow which."""
+"""The states of jobs, videos and frame batches, and their transitions."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ JOB_STATES: Final[tuple[JobState, ...]] = get_args(JobState)
 
 MEANING: Final[dict[JobState, str]] = {
     "queued": "The job is known and waits for its first step.",
-    "initializing": "The upload is taken apart and its videos are looked at.",
-    "submitting": "The videos are cut into frame batches.",
+    "initializing": "The upload is unpacked and its videos are examined.",
+    "submitting": "The videos are divided into frame batches.",
     "processing": "Frame batches run through the pipeline.",
     "collecting": "Results are merged, analysed and written.",
-    "succeeded": "All that was asked for is there.",
-    "partially_succeeded": "Results are there, and what is missing is named.",
+    "succeeded": "All results are complete.",
+    "partially_succeeded": "There are results; the missing parts are named.",
     "failed": "There are no results; the error says why.",
-    "canceling": "Nothing new begins; what runs comes to its end.",
-    "canceled": "Ended on request; results up to then are readable.",
-    "expired": "Did not end before its deadline; results up to then are readable.",
+    "canceling": "No new work begins; running work is finished.",
+    "canceled": "Ended on request; the results so far can be read.",
+    "expired": "Did not end before its deadline; the results so far can be read.",
 }
 
 TERMINAL: Final[frozenset[JobState]] = frozenset(
     {"succeeded", "partially_succeeded", "failed", "canceled", "expired"}
 )
-"""Nothing happens to a job in one of these unless somebody asks for it."""
+"""A job in one of these states changes only on request."""
 
 REPEATABLE: Final[frozenset[JobState]] = TERMINAL - {"succeeded"}
-"""From these a job can be sent back to work on what it lacks."""
+"""From these states a job can be retried, to complete what is missing."""
 
 _NEXT: Final[dict[JobState, frozenset[JobState]]] = {
     "queued": frozenset({"initializing"}),
@@ -54,7 +54,7 @@ _NEXT: Final[dict[JobState, frozenset[JobState]]] = {
 }
 
 BatchState = Literal["pending", "submitted", "processing", "succeeded", "failed", "canceled"]
-"""Of a frame batch: known, offered to workers, at work, ended."""
+"""State of a frame batch: known, offered to workers, at work, ended."""
 
 BATCH_STATES: Final[tuple[BatchState, ...]] = get_args(BatchState)
 
@@ -72,10 +72,10 @@ def is_terminal(state: JobState) -> bool:
 
 
 def may_become(state: JobState, following: JobState) -> bool:
-    """Whether a job may go from one state to the other.
+    """Whether a job may change from ``state`` to ``following``.
 
-    Beside its usual next states, a job that has not ended may fail, expire or be canceled; one that
-    is being canceled ends as canceled.
+    In addition to its usual next state, a job that has not ended may fail, expire or be canceled;
+    a canceling job ends as canceled.
     """
     usual = following in _NEXT[state]
     if is_terminal(state) or state == "canceling":

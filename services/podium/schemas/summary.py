@@ -1,4 +1,4 @@
-"""``summary.json``, and the answer of postprocessing that carries it."""
+"""``summary.json``, and the answer of postprocessing, which contains it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class MeasureSummary(BaseModel):
         default=None, description="Standard uncertainty of the value; null: not estimated."
     )
     n: int | None = Field(
-        default=None, description="Samples, steps or repetitions that the value rests on."
+        default=None, description="Samples, steps or repetitions behind the value."
     )
     method: str
     reason: str | None = Field(default=None, description="Why the value is null.")
@@ -60,10 +60,10 @@ class PersonSummary(BaseModel):
     mean_keypoint_score: float | None
     body_exchanged: int = Field(
         default=0,
-        description="Frames on which the model took left for right all over; undone.",
+        description="Frames on which the model swapped left and right; corrected.",
     )
-    legs_exchanged: int = Field(default=0, description="The same of the legs alone; undone.")
-    arms_exchanged: int = Field(default=0, description="The same of the arms alone; undone.")
+    legs_exchanged: int = Field(default=0, description="Frames with only the legs swapped.")
+    arms_exchanged: int = Field(default=0, description="Frames with only the arms swapped.")
     keypoints_filled: int
     keypoints_rejected: int
     keypoints_unfiltered: int
@@ -80,7 +80,7 @@ class PersonSummary(BaseModel):
 
 
 class FrameCounts(BaseModel):
-    """What became of the frames."""
+    """Numbers of frames, by outcome."""
 
     first: int | None
     last: int | None
@@ -94,13 +94,13 @@ class FrameCounts(BaseModel):
 
 
 class AppliedOptions(PostprocessOptions):
-    """The options as they were; a reader may be older than the writer."""
+    """The applied options; unknown ones are allowed, as the reader may be older than the writer."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class Summary(BaseModel):
-    """The clip, the athletes, what was assumed, and what to be careful about."""
+    """The clip, the athletes, assumptions and warnings."""
 
     podium_version: str
     pipeline: str
@@ -128,7 +128,7 @@ class OutputFile(BaseModel):
 
 
 class PostprocessResult(BaseModel):
-    """What postprocess wrote, and the headline numbers."""
+    """The files that postprocess wrote, and the summary."""
 
     files: list[OutputFile]
     summary: Summary
