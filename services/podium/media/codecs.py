@@ -1,6 +1,6 @@
-"""What touches bytes that nobody vouches for: demuxers and decoders, behind one small interface.
+"""Interface of the demuxers and decoders, which read untrusted bytes.
 
-``Codecs`` in this process; ``podium.containment`` has those in processes of their own.
+``CodecsHere`` works in this process; ``podium.containment`` has codecs in separate processes.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from podium.media.video_scan import scan
 from podium.types import Int64, UInt8
 
 Check = Callable[[], None]
-"""Called now and then while somebody waits; what it raises ends the work."""
+"""Called regularly during the work; ends it by raising."""
 
 
 def go_on() -> None:
-    """The ``Check`` of work that nobody gives up."""
+    """A ``Check`` that never ends the work."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoLimits:
-    """What a video may be, and what its decoder may take."""
+    """Limits of a video and of its decoder."""
 
     max_pixels: int  # of a frame
     max_duration_s: float = math.inf
@@ -48,7 +48,7 @@ class ReadFrame:
 
     ordinal: int
     pixels: UInt8  # (H, W, 3) RGB, upright, in square pixels
-    is_fitted: bool  # it is stored in another size than the video, and was scaled to that
+    is_fitted: bool  # stored in another size than the video, and scaled to that
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +56,27 @@ class ReadPicture:
     """A picture."""
 
     pixels: UInt8  # (H, W, 3) RGB, upright
-    notes: tuple[str, ...]  # what was assumed, for people
+    notes: tuple[str, ...]  # assumptions, as sentences for people
 
 
 class OpenVideo(Protocol):
-    """A video that is decoded onwards from wherever it stands; used by one thread at a time."""
+    """An open video that can be decoded further from its position; for one thread at a time."""
 
     def read(
         self, ordinals: Int64, starts: Sequence[int | None], check: Check
     ) -> Generator[ReadFrame, None, None]:
-        """Decode frames; those that do not decode are left out.
+        """Decode frames; those that do not decode are skipped.
 
         Args:
             ordinals: (N,) ascending, all in the file.
-            starts: Packets to decode from, the next one where the one before gives no first frame;
-                None: from where the decoder stands.
-            check: Ends the work.
+            starts: Packets to start from; the next one is tried if the first frame does not decode
+                from the one before. None: the current position.
+            check: Ends the work by raising.
         """
         ...
 
     def close(self) -> None:
-        """Let go of the file and of the frames."""
+        """Close the file and drop the frames."""
         ...
 
 
@@ -87,8 +87,8 @@ class Codecs(Protocol):
         """Index the packets of a video.
 
         Raises:
-            UnsupportedMedia: a container or codec that is not read.
-            Unprocessable: damaged, cut off before its first frame, or without video.
+            UnsupportedMedia: the container or codec is not supported.
+            Unprocessable: damaged, truncated before its first frame, or without video.
             TooLarge: longer or larger than allowed.
         """
         ...
@@ -111,7 +111,7 @@ class CodecsHere:
         with source.open_video(limits.max_pixels) as (container, stream):
             width, height = stream.codec_context.width, stream.codec_context.height
             check_size(width, height, limits.max_pixels, field=source.field)
-            if container.format.name != "mpegts":  # declares no length: FFmpeg would estimate it
+            if container.format.name != "mpegts":  # FFmpeg only estimates its duration
                 _check_duration(_declared_s(container, stream), limits, source)
             index = scan(source, container, stream)
         check_size(*index.size, limits.max_pixels, field=source.field)
@@ -124,7 +124,7 @@ class CodecsHere:
 
     def picture(self, data: bytes, field: str, check: Check) -> ReadPicture:
         """Decode a picture."""
-        # Whoever reads video alone needs no OpenCV.
+        # Imported here, because reading only video needs no OpenCV.
         from podium.media.pictures import picture_notes, read_picture
 
         check()
@@ -153,7 +153,7 @@ class _OpenHere:
     def _from_any(
         self, ordinals: Int64, starts: Sequence[int | None]
     ) -> Iterator[tuple[int, VideoFrame]]:
-        """Frames from the first of the places ``starts`` that gives the first of the frames."""
+        """Frames from the first place in ``starts`` from which the first frame can be decoded."""
         for start in starts:
             frames = self._decoder.frames(ordinals, start)
             first = next(frames, None)
@@ -171,7 +171,7 @@ def _check_duration(duration_s: float, limits: VideoLimits, source: Source) -> N
 
 
 def _declared_s(container: InputContainer, stream: VideoStream) -> float:
-    """What the header says; 0: nothing."""
+    """Duration in the header; 0: unknown."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return (container.duration or 0) / av.time_base

@@ -1,4 +1,4 @@
-"""Bytes of media, wherever they are: in memory, in a file by its name, in a file that is open."""
+"""Reads bytes of media from memory, from a path, or from an open file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import BinaryIO
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A regular file that is open already, for processes that may not open any.
+    """An open regular file, for processes that are not allowed to open files.
 
     Args:
-        descriptor: Of the file; whoever opened it closes it. Its position is not used.
+        descriptor: File descriptor; its owner closes it. Its position is not used.
     """
 
     descriptor: int
@@ -24,7 +24,7 @@ Data = bytes | Path | OpenFile
 
 
 def opened(data: Data) -> BinaryIO:
-    """A reader of its own position. Raises OSError."""
+    """A reader with its own position. Raises OSError."""
     if isinstance(data, bytes):
         return io.BytesIO(data)
     if isinstance(data, Path):
@@ -33,7 +33,7 @@ def opened(data: Data) -> BinaryIO:
 
 
 def size_bytes(data: Data) -> int:
-    """How long it is. Raises OSError."""
+    """Size in bytes. Raises OSError."""
     if isinstance(data, bytes):
         return len(data)
     status = data.stat() if isinstance(data, Path) else os.fstat(data.descriptor)
@@ -41,7 +41,7 @@ def size_bytes(data: Data) -> int:
 
 
 class _Positioned(io.RawIOBase):
-    """Reads at a position of its own from a descriptor that others read, too."""
+    """Reads from a shared descriptor, with its own position."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

@@ -73,11 +73,11 @@ class VideoReader:
         self._decoders.close()
 
     def index(self, source: Source, check: Check = go_on) -> VideoIndex:
-        """The index of a video, made when it is first asked for.
+        """The index of a video, made at the first call and kept.
 
         Args:
             source: The video.
-            check: Ends the work by what it raises.
+            check: Ends the work by raising.
 
         Raises:
             UnsupportedMedia: a container or codec that is not read.
@@ -103,12 +103,12 @@ class VideoReader:
 
         Args:
             source: The video.
-            index: Of the video.
-            ordinals: (N,) ascending; those that are not in the file are left out.
-            check: Called between frames; ends the work by what it raises.
+            index: Its index.
+            ordinals: (N,) ascending; those that are not in the file are skipped.
+            check: Called between frames; ends the work by raising.
 
         Yields:
-            The frames that decode, in order.
+            The frames that can be decoded, in order.
         """
         ordinals = index.present(ordinals)
         if not len(ordinals):

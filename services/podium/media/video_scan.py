@@ -154,7 +154,7 @@ class _Seen:
 
 
 def _is_silent_about_order(source: Source, seen: _Seen) -> bool:
-    """Whether frames are reordered although times ascend: some recorders write decoding times."""
+    """Whether frames are reordered although times ascend: the file has no presentation times."""
     known = [pts for pts, _, _ in seen.ids if pts is not None]
     if known != sorted(known):
         return False
