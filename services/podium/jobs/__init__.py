@@ -1,5 +1,5 @@
-"""The job layer: videos in, results out, however long it takes and whatever dies meanwhile.
+"""The job layer: takes videos and produces results, even if work takes long or processes die.
 
-The database is the truth, a record on a stream is only a hint, every step is an idempotent
-function, and who calls the steps is exchangeable.
+The database is the source of truth, a record on a stream is only a hint, every step is an
+idempotent function, and the caller of the steps can be exchanged.
 """

@@ -1,6 +1,6 @@
-"""``python -m podium.jobs``: a controller; with ``migrate``, the migration of the database.
+"""``python -m podium.jobs``: runs a controller; with ``migrate``, migrates the database.
 
-SIGTERM ends a controller after what it has begun.
+After SIGTERM a controller finishes the work that it has begun.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from podium.with_parent import WITH_PARENT, stop_with_parent
 _log = logging.getLogger("podium.jobs")
 
 _SILENT_S = 120.0
-"""A controller that has not looked for work for so long does not live; a database that does not
-answer keeps it from looking for less than that."""
+"""A controller that has not looked for work for this long counts as dead. It is longer than a
+controller waits for a database that does not answer."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what is asked for; gives the exit code."""
+    """Run the command; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m podium.jobs",
-        description="Moves jobs on, or prepares the database for it. Settings: PODIUM_JOBS_...",
+        description="Runs jobs, or migrates their database. Settings: PODIUM_JOBS_...",
     )
     parser.add_argument(
         "verb",
         nargs="?",
         default="run",
         choices=["run", "migrate"],
-        help="run: be a controller until told to stop (the default); "
-        "migrate: bring the schema of the database to this version, and end",
+        help="run: run a controller until it is told to stop (the default); "
+        "migrate: bring the schema of the database to this version",
     )
     parser.add_argument(WITH_PARENT, action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
-    handler = logging.StreamHandler()  # standard output may have the operational log
+    handler = logging.StreamHandler()  # to stderr: stdout may have the operational log
     handler.setFormatter(JsonFormatter("jobs"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     if asked.with_parent:

@@ -1,7 +1,7 @@
-"""ZIP archives from strangers: looked at whole before anything is read, and read as streams.
+"""Untrusted ZIP archives: the directory is checked before entries are read, as streams.
 
-Nothing is ever extracted to a name of the archive's choosing. What the directory says is checked
-against limits; what the entries then hold is cut off where they lie about it.
+Nothing is extracted to a name from the archive. The directory is checked against limits; an entry
+that is longer than declared is an error.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from podium.errors import InvalidInput, TooLarge, UnsupportedMedia
 from podium.jobs.objects import CHUNK_BYTES
 
 SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
-"""What a ZIP begins with; the second, when it is empty."""
+"""First bytes of a ZIP; the second form is an empty one."""
 
 _OTHERS = (
     b"PK\x07\x08",
@@ -45,12 +45,12 @@ _DAMAGE = (
     RuntimeError,  # NotImplementedError is one: a flag or method in the entry's own header
 )
 _SMALL_BYTES = 1 << 20
-"""Entries up to this size may be of any ratio: a text file compresses well."""
+"""The limit of the ratio does not hold for smaller entries: text files compress well."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLimits:
-    """What an archive may hold."""
+    """Limits of an archive."""
 
     entries: int = 1000
     directory_bytes: int = 1 << 20
@@ -61,7 +61,7 @@ class ArchiveLimits:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file in an archive; the name is text for people."""
+    """A file in an archive; its name is only shown to people."""
 
     name: str
     size_bytes: int
@@ -76,9 +76,9 @@ class Archive:
         limits: Checked before any entry is read.
 
     Raises:
-        InvalidInput: it is damaged, encrypted, or made to do harm; names the entry.
-        TooLarge: over one of the limits.
-        UnsupportedMedia: a method of compression that is not read, or an archive in the archive.
+        InvalidInput: it is damaged, encrypted, or malicious; the message names the entry.
+        TooLarge: it exceeds one of the limits.
+        UnsupportedMedia: an unsupported compression method, or an archive in the archive.
     """
 
     def __init__(self, path: Path, limits: ArchiveLimits = ArchiveLimits()) -> None:
@@ -103,7 +103,7 @@ class Archive:
         self._file.close()
 
     def read(self, entry: Entry) -> Iterator[bytes]:
-        """The bytes of an entry, one piece after the other; never more than it declares.
+        """The bytes of an entry in pieces; never more than it declares.
 
         Raises:
             InvalidInput: it is damaged, or longer than it declares.
@@ -122,12 +122,12 @@ class Archive:
         try:
             with self._zip.open(entry.info) as file:
                 return file.read(min(16, entry.size_bytes))
-        except _DAMAGE:  # of this entry alone, which says so when it is read
+        except _DAMAGE:  # only this entry is damaged; reading it reports that
             return b""
 
 
 def is_archive(head: bytes) -> bool:
-    """Whether a file that begins so is a ZIP archive."""
+    """Whether a file with these first bytes is a ZIP archive."""
     return head.startswith(SIGNATURES)
 
 
@@ -196,7 +196,7 @@ def _check_name(info: zipfile.ZipInfo) -> None:
 
 
 def _check_overlap(infos: Sequence[zipfile.ZipInfo]) -> None:
-    """Entries that share bytes unpack to far more than the archive holds (Fifield, 2019)."""
+    """Refuse entries that share bytes: they could unpack to enormous sizes (Fifield, 2019)."""
     ordered = sorted(infos, key=lambda info: info.header_offset)
     for info, following in itertools.pairwise(ordered):
         if info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size > following.header_offset:
@@ -214,7 +214,7 @@ def _check_head(entry: Entry, head: bytes) -> None:
 
 
 def _is_of_the_system(name: str) -> bool:
-    """What macOS and Windows add to archives and nobody has put there."""
+    """Whether macOS or Windows added the file to the archive by itself."""
     first, last = name.partition("/")[0], name.rpartition("/")[2]
     return first == "__MACOSX" or last in (".DS_Store", "Thumbs.db", "desktop.ini")
 
@@ -224,14 +224,14 @@ def _refused(info: zipfile.ZipInfo, why: str) -> InvalidInput:
 
 
 def _shown(name: str) -> str:
-    """A name as messages have it: short, on one line, without what terminals act on."""
+    """A name for messages: short, on one line, without control characters."""
     return ascii(name if len(name) <= 80 else f"{name[:77]}...")
 
 
 class _Careful(FileIO):
-    """A file of which at most ``largest`` bytes are read at once: a directory may be of any size.
+    """A file that reads at most ``largest`` bytes at once, since a directory may have any size.
 
-    Raises TooLarge where more is asked for.
+    ``read`` raises TooLarge if more is requested.
     """
 
     def __init__(self, path: Path, largest: int) -> None:

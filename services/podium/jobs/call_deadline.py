@@ -1,4 +1,4 @@
-"""One end for all tries of a call: time-outs and pauses of urllib3 that know it."""
+"""A common deadline for all attempts of a call, for urllib3's timeouts and retries."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _LEAST_S = 1.0
 
 
 class Deadline:
-    """A moment in ``seconds`` from now."""
+    """A time, ``seconds`` from now."""
 
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
 
     @property
     def left_s(self) -> float:
-        """Seconds until then; 0 afterwards."""
+        """Seconds left; 0 afterwards."""
         return max(0.0, self._at - time.monotonic())
 
 
 class TimeoutUntil(urllib3.Timeout):
-    """Time-outs of one try, which urllib3 clones from this when the try begins."""
+    """Timeouts of one attempt; urllib3 clones them from this when the attempt begins."""
 
     def __init__(self, end: Deadline, *, connect: float) -> None:
         super().__init__(connect=connect)
@@ -35,7 +35,7 @@ class TimeoutUntil(urllib3.Timeout):
 
 
 class RetryUntil(urllib3.Retry):
-    """Tries again as long as the pause and a second after it are left."""
+    """Retries while the time left is enough for the pause and one more second."""
 
     def __init__(self, *args: Any, end: Deadline, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -1,7 +1,7 @@
-"""A controller in the style of Kubernetes: it looks at what is, and takes the next step.
+"""A controller in the style of Kubernetes: it reads the state and takes the next step.
 
-All state is in rows. So any number of controllers may run, and any of them may be killed: what it
-held goes to another when its lease has lapsed. This one knows jobs and nothing else.
+All state is in the database. So any number of controllers may run, and any of them may be killed:
+another one takes over its work when the lease has expired.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _HOUSEKEEPING_S = 60.0
 
 
 class Controller:
-    """Moves every job on that has not ended.
+    """Runs the steps of all jobs that have not ended.
 
     Args:
-        env: What the steps work with.
+        env: Database, objects, gateways, and so on.
         workers: Frame batches at work at the same time.
         steps: Other steps at work at the same time.
     """
@@ -47,7 +47,7 @@ class Controller:
         self._owner = f"controller-{secrets.token_hex(8)}"
         self._workers, self._steps = workers, steps
         self._batches: dict[int, float] = {}
-        self._jobs: dict[int, float] = {}  # job -> when its step has taken too long
+        self._jobs: dict[int, float] = {}  # job -> time at which its step has taken too long
         self._deliveries: dict[int, float] = {}
         self._turns = Turns()
         self._wake = threading.Event()
@@ -55,11 +55,11 @@ class Controller:
         self._next_look = self._next_heartbeat = self._next_housekeeping = 0.0
 
     def silent_s(self) -> float:
-        """How long ago this last looked for work, or waited for the end of what is begun."""
+        """Seconds since this last looked for work, or waited for the end of running work."""
         return time.monotonic() - self._looked
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set; what is begun then comes to its end, nothing new begins."""
+        """Work until ``stop`` is set; then finish the running work and begin no more."""
         with (
             ThreadPoolExecutor(self._workers, "batch") as batch_pool,
             ThreadPoolExecutor(self._steps, "step") as step_pool,
@@ -94,7 +94,7 @@ class Controller:
                 self._begin(pool, self._jobs, job_id, partial(self._move, job_id))
 
     def _begin_batches(self, pool: ThreadPoolExecutor) -> None:
-        """Claim in bulk: as many wait here as are at work, and are claimed when half are gone."""
+        """Claim batches in bulk: as many may wait here as run; refilled when half empty."""
         free = 2 * self._workers - len(self._batches)
         if free <= self._workers // 2:
             return
@@ -146,7 +146,7 @@ class Controller:
         work_on(self._env, held)
 
     def _move(self, job_id: int) -> None:
-        """Take the next steps of a job that is held, and give it back."""
+        """Take the next steps of a claimed job, and release it."""
         env = self._env
         status = env.database.read(SYSTEM, partial(jobs.status, job_id=job_id))
         step = step_of(status.state) if not status.is_terminal else "check"
@@ -178,7 +178,7 @@ class Controller:
             )
 
     def _limit(self, job_id: int) -> None:
-        """A step that takes longer than it may loses its lease, and so counts as failed."""
+        """Set the time limit of a job's step: after it the lease is lost and the step failed."""
         state = self._env.database.read(SYSTEM, partial(jobs.status, job_id=job_id)).state
         if state not in TERMINAL:
             limit_s = self._env.timing.steps[step_of(state)].timeout_s
@@ -202,7 +202,7 @@ class Controller:
                 env.database.write(SYSTEM, beat)
 
     def _quietly(self, work: Callable[[], None]) -> None:
-        """One failure must not end the others; what it was about is due again by its lease."""
+        """Log a failure instead of raising it; the work is due again when its lease expires."""
         try:
             work()
         except Unavailable as error:

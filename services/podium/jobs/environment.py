@@ -1,4 +1,4 @@
-"""What the steps work with: database, objects, gateways, stream, log."""
+"""The environment of the steps: database, objects, gateways, stream, log."""
 
 from __future__ import annotations
 
@@ -23,58 +23,58 @@ _log = logging.getLogger("podium.jobs")
 
 
 class Stream(Protocol):
-    """Tells workers of frame batches; what it says is only a hint."""
+    """Announces frame batches to workers; its records are only hints."""
 
     def put(self, queue: str | None, priority: Priority, batch_ids: Collection[int]) -> None:
-        """Tell of frame batches; may tell twice, may forget.
+        """Announce frame batches; a record may arrive twice or be lost.
 
         Args:
-            queue: The stream that the project names; None: that of the class.
+            queue: The project's own stream; None: that of the class.
             priority: The class.
             batch_ids: The frame batches.
 
         Raises:
-            Unavailable: the stream does not take them.
+            Unavailable: the stream does not accept them.
         """
 
 
 class Workflow(Protocol):
-    """Has the steps of jobs called."""
+    """A service that calls the steps of jobs."""
 
     def start(self, job_id: int, *, again: datetime | None = None) -> None:
-        """Begin with a job; a second call for the same beginning changes nothing.
+        """Start the workflow of a job; a second call with the same arguments has no effect.
 
         Args:
-            job_id: Of the job.
-            again: When it was sent back to work; None: it is new.
+            job_id: Id of the job.
+            again: Time of the retry; None: the job is new.
 
         Raises:
-            Unavailable: that did not work; the job is found by housekeeping.
+            Unavailable: the start failed; housekeeping will find the job.
         """
 
 
 def utc_now() -> datetime:
-    """The time."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class Environment:
-    """What the steps work with.
+    """The environment of the steps.
 
     Args:
-        database: The truth.
+        database: All state.
         objects: Uploads and results.
         tiers: The gateways.
-        gateway_url: Of projects that name none of their own.
-        stream: Tells workers of frame batches; None: they look into the table themselves.
-        workflow: Has the steps called; None: controllers look into the table themselves.
+        gateway_url: Gateway of projects that have none of their own.
+        stream: Announces frame batches to workers; None: workers poll the table.
+        workflow: Calls the steps; None: controllers poll the table.
         log: Gets a record for each action.
-        timing: How long and how often.
-        archives: What a ZIP may hold.
-        videos: What a video may be.
-        codecs: Where the packets of videos are read.
-        tier_usd_per_hour: What the nodes of a tier cost, for estimates; None: not known.
+        timing: Time limits and retries.
+        archives: Limits of ZIP archives.
+        videos: Limits of videos.
+        codecs: Read the packets of videos.
+        tier_usd_per_hour: Cost of the nodes of a tier, for estimates; None: unknown.
         private_webhooks: Whether webhooks may lead into private networks.
         now: The clock.
     """
@@ -95,16 +95,16 @@ class Environment:
     now: Callable[[], datetime] = utc_now
 
     def gateway(self, of_project: str | None) -> str:
-        """The gateway of a project's tier. Raises SetupError where there is none."""
+        """The gateway of a project's tier. Raises SetupError if there is none."""
         url = of_project or self.gateway_url
         if url is None:
             raise SetupError("the project names no gateway, and the installation has none")
         return url
 
     def start(self, job_id: int, *, again: datetime | None = None) -> None:
-        """Have a job begun that was made or sent back to work, and committed.
+        """Start the workflow of a new or retried job, after the commit.
 
-        Where that does not work, housekeeping begins it a minute later.
+        If that fails, housekeeping starts it a minute later.
         """
         if self.workflow is None:
             return
@@ -114,5 +114,5 @@ class Environment:
             _log.warning("job %d waits for housekeeping: %s", job_id, error.message)
 
     def lease_until(self) -> datetime:
-        """When a lease that is taken now ends."""
+        """End of a lease that is taken now."""
         return self.now() + timedelta(seconds=self.timing.lease_s)

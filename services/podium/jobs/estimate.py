@@ -1,4 +1,4 @@
-"""What a job would be, before it is made: frames, seconds, cost, place in the queue."""
+"""Estimates a job before it is created: frames, seconds, cost, place in the queue."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ _HOUR_S = 3600.0
 
 
 def estimate(env: Environment, principal: Principal, wanted: JobCreate) -> JobEstimate:
-    """Say what a job would be, after all the checks of a real one; nothing is kept.
+    """Estimate a job, with all checks of a real one; nothing is stored.
 
     Raises:
-        PodiumError: what making the job would raise, or its first step, such as a hostile archive.
+        PodiumError: what creating the job or its first step would raise, such as for a malicious
+            archive.
     """
     with action(env.log, "estimate", project_id=principal.project_id) as outcome:
         tried = env.database.write(
@@ -63,7 +64,7 @@ def estimate(env: Environment, principal: Principal, wanted: JobCreate) -> JobEs
 
 
 def _videos(env: Environment, tried: Trial) -> Iterator[tuple[str, Path]]:
-    """The videos that the first step would find, one local file after the other."""
+    """The names and local files of the videos that the first step would find, one by one."""
     source = tried.source
     given = [(video.name, video.address) for video in source.earlier]
     if not given:

@@ -1,4 +1,4 @@
-"""Errors as jobs report them: a code for programs, words for people."""
+"""Turns exceptions into the errors of jobs: a code for programs, a message for people."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ _MAY_PASS = (*_NOBODYS_FAULT, StageFailed, DeadlineExceeded)
 
 
 def is_final(error: PodiumError) -> bool:
-    """Whether the same would fail again, however often it is tried."""
+    """Whether a retry is useless, because it would fail again."""
     return isinstance(error, _WILL_NOT_PASS)
 
 
 def counts(error: Exception) -> bool:
-    """Whether it counts as a try: that something does not answer, or is busy, does not."""
+    """Whether a failure counts as an attempt: an unreachable or busy service does not."""
     return not isinstance(error, _NOBODYS_FAULT)
 
 
 def died(who: str, times: int, *, at: str = "while at work on it") -> str:
-    """That something kills whoever works on it."""
+    """The message that the workers on something died."""
     return f"its {who} died {times} times {at}"
 
 
 def step_died(step: str, times: int) -> JobError:
-    """That a step kills whoever takes it."""
+    """The error of a step whose controllers died."""
     message = died("controller", times, at=f"at the step {step}")
     return JobError(code="worker_died", message=message, retryable=True)
 
 
 def describe(error: Exception) -> JobError:
-    """An error for users; what is not of our making is told without its details."""
+    """An exception as an error for users; unexpected exceptions are reported without details."""
     if not isinstance(error, PodiumError):
         return JobError(
             code="internal",

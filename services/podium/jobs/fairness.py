@@ -1,4 +1,4 @@
-"""Which frame batches come next: classes by weight, projects in turn, none of them starved."""
+"""Fair choice of the next frame batches: classes by weight, projects in turn, no starvation."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from podium.jobs.sql.batches import Queue
 from podium.schemas.states import Priority
 
 WEIGHTS: dict[Priority, int] = {"high-priority": 6, "priority": 3, "standard": 1}
-"""Of ten frame batches while all classes wait: what a class does not use goes to the others."""
+"""Shares of ten frame batches while all classes wait; unused shares go to the other classes."""
 
 
 class Turns:
     """Smooth weighted round-robin over classes, and round-robin over the projects of a class.
 
-    It remembers who had the last turn, so that weights hold also where one slot is free at a time.
+    It remembers the last turns, so that the weights also hold if slots become free one at a time.
     """
 
     def __init__(self) -> None:
@@ -25,12 +25,12 @@ class Turns:
         """Give free slots to queues.
 
         Args:
-            queues: What waits.
-            slots: How many frame batches can begin.
+            queues: Waiting frame batches by project and class.
+            slots: Number of frame batches that can begin.
 
         Returns:
-            (project, class) -> how many to take; no more than wait, and no more at work of one
-            project than its ``concurrency``.
+            (project, class) -> number to take: at most those that wait, and at most as many at
+            work for a project as its ``concurrency``.
         """
         waiting = {(queue.project_id, queue.priority): queue.waiting for queue in queues}
         room = {queue.project_id: queue.concurrency - queue.at_work for queue in queues}

@@ -1,4 +1,4 @@
-"""Objects in a folder, for one machine: signed addresses lead to the api service."""
+"""An object store in a folder, for one machine; signed addresses lead to the api service."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MAX_PARTS = 10_000
 
 
 class FolderObjects:
-    """The store; ``podium.jobs.objects.Objects`` says what the methods do.
+    """The store; the methods are documented in ``podium.jobs.objects.Objects``.
 
     Args:
-        root: The folder; made when it is not there.
-        signer: For addresses.
+        root: The folder; created if it is missing.
+        signer: Signs addresses.
     """
 
     def __init__(self, root: Path, signer: Signer) -> None:
@@ -90,7 +90,7 @@ class FolderObjects:
         found = list(self.below(prefix))
         for stored in found:
             self._path(stored.key).unlink(missing_ok=True)
-        shutil.rmtree(self._path(prefix), ignore_errors=True)  # the folders that are left
+        shutil.rmtree(self._path(prefix), ignore_errors=True)  # the remaining empty folders
         return len(found)
 
     def download_url(self, key: str, *, seconds: float, name: str) -> str:
@@ -140,18 +140,18 @@ class FolderObjects:
     def abort_parts(self, key: str, upload: str) -> None:
         shutil.rmtree(self._parts_folder(key, upload), ignore_errors=True)
 
-    # What the api service does with requests that come to signed addresses.
+    # Called by the api service for requests to signed addresses.
 
     def receive(self, key: str, fields: dict[str, str], content: Iterable[bytes]) -> None:
-        """Keep the file of a form. Raises Forbidden or TooLarge."""
+        """Store the file of a form. Raises Forbidden or TooLarge."""
         allowed = self._signer.check("upload", checked(key), fields)
         self.put(key, _at_most(int(allowed["max_bytes"]), content))
 
     def receive_part(self, key: str, query: dict[str, str], content: Iterable[bytes]) -> str:
-        """Keep a part, in place of one that came before; gives its ETag.
+        """Store a part, replacing an earlier one; returns its ETag.
 
         Raises:
-            Forbidden, TooLarge: the address does not hold for this.
+            Forbidden, TooLarge: the signed address does not allow this.
             NotFound: the upload has ended.
         """
         allowed = self._signer.check("part", checked(key), query)
@@ -174,7 +174,7 @@ class FolderObjects:
         return digest.hexdigest()
 
     def send(self, key: str, query: dict[str, str]) -> tuple[str, Path]:
-        """The file name and the file that a signed address gives. Raises Forbidden, NotFound."""
+        """The file name and the file for a signed address. Raises Forbidden, NotFound."""
         allowed = self._signer.check("read", checked(key), query)
         return allowed["name"], self._existing(key)
 

@@ -1,6 +1,6 @@
-"""Calls to the gateway of a tier: frames of a video, and the postprocessing of all of them.
+"""Calls to the gateway of a tier: runs frames of a video, and postprocesses the whole video.
 
-Synchronous, for threads and for Lambda; the tries are those of urllib3.
+Synchronous, for threads and for Lambda; urllib3 makes the retries.
 """
 
 from __future__ import annotations
@@ -51,11 +51,12 @@ _KEEP_ALIVE = [
         if hasattr(socket, name)
     ),
 ]
-"""Postprocessing is silent for minutes, and balancers drop what is silent (350 s at AWS)."""
+"""TCP keep-alive: postprocessing is silent for minutes, and load balancers drop silent connections
+(AWS after 350 s)."""
 
 
 class Tiers(Protocol):
-    """The gateways, whatever reaches them."""
+    """The gateways of all tiers."""
 
     def run(
         self,
@@ -72,14 +73,14 @@ class Tiers(Protocol):
             gateway: Base URL.
             endpoint: Path of the pipeline.
             body: ``uri``, ``start``, ``count``, ``step`` and options.
-            idempotency_key: The same for every try of the same frames.
-            seconds: For all tries together; None: as the table of times says.
+            idempotency_key: The same for every attempt on the same frames.
+            seconds: Time limit of all attempts together; None: that of ``Timing``.
 
         Returns:
             ``podium.schemas.results.PipelineResult`` as JSON.
 
         Raises:
-            PodiumError: what the gateway answered after the last try.
+            PodiumError: the answer of the gateway to the last attempt.
         """
 
     def postprocess(
@@ -92,8 +93,8 @@ class HttpTiers:
     """The gateways over HTTP; one object for all threads.
 
     Args:
-        timing: How often and how long.
-        api_key: What the gateways ask for, if they do.
+        timing: Time limits and retries.
+        api_key: Key for the gateways; None: they ask for none.
     """
 
     def __init__(self, timing: Timing, api_key: str | None = None) -> None:
@@ -130,8 +131,8 @@ class HttpTiers:
     ) -> PostprocessResult:
         longest = self._timing.steps["collect"].timeout_s
         end = Deadline(longest if seconds is None else min(longest, seconds))
-        # The work of minutes: begun again at once only where it was refused, not where the
-        # answer was lost.
+        # Takes minutes, so it is retried at once only if it was refused, not if the answer was
+        # lost.
         answer = self._post(
             gateway,
             "/v1/postprocess",
@@ -153,7 +154,7 @@ class HttpTiers:
             total=timing.call_tries - 1,
             redirect=0,
             status_forcelist=passing,
-            allowed_methods=None,  # POST too: the answer to the same frames is the same
+            allowed_methods=None,  # also POST: equal frames give equal answers
             backoff_factor=timing.call_backoff_s,
             backoff_jitter=timing.call_backoff_s,
             backoff_max=timing.call_longest_backoff_s,

@@ -1,4 +1,4 @@
-"""What is done now and then: data that is to be kept no longer, uploads that nobody finished."""
+"""Periodic cleaning: deletes expired data and aborts unfinished uploads."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from podium.jobs.sql import expiry, submission
 
 
 def tidy(env: Environment) -> None:
-    """Do all of it; several may do so at the same time."""
+    """Clean up; several processes may do so at the same time."""
     now = env.now()
     for job_id in env.database.read(SYSTEM, partial(expiry.jobs_to_forget, now=now)):
         try:
             delete_data(env, SYSTEM, job_id)
         except Conflict:
-            continue  # somebody has sent it back to work
+            continue  # it was retried meanwhile
     for upload in env.database.write(SYSTEM, partial(expiry.abort_uploads, now=now)):
         if upload.store_upload_id is not None:
             env.objects.abort_parts(upload.object_key, upload.store_upload_id)

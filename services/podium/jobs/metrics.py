@@ -1,4 +1,4 @@
-"""Prometheus metrics of jobs: what waits and for how long, and how long steps take."""
+"""Prometheus metrics of jobs: waiting work, its age, and the duration of steps."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _STEP_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800,
 
 
 class WorkCollector(Collector):
-    """What waits and what is at work in the whole installation.
+    """Waiting and running work of the whole installation.
 
-    The database is asked whenever the metrics are read, so every process that serves them says the
-    same: take the maximum over processes, not the sum. While the database does not answer,
-    ``podium_jobs_database_up`` is 0 and there is nothing else, which looks like no empty queue.
+    The database is queried whenever the metrics are read, so every process exports the same
+    values: take the maximum over processes, not the sum. While the database does not answer,
+    ``podium_jobs_database_up`` is 0 and the other metrics are missing (not 0).
 
     Args:
-        database: Of the jobs.
+        database: Database of the jobs.
         now: The clock.
     """
 
@@ -37,7 +37,7 @@ class WorkCollector(Collector):
         self._database, self._now = database, now
 
     def describe(self) -> list[Metric]:
-        return []  # so that registering asks the database nothing
+        return []  # so that registering does not query the database
 
     def collect(self) -> Iterator[Metric]:
         try:
@@ -55,8 +55,8 @@ class MeteredLog:
     """Counts the records of an operational log into a histogram, and passes them on.
 
     Args:
-        log: Where records go.
-        registry: Of the metrics.
+        log: Gets the records.
+        registry: Registry of the histogram.
     """
 
     def __init__(self, log: OperationalLog, registry: CollectorRegistry) -> None:

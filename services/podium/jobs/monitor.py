@@ -1,4 +1,4 @@
-"""What a controller says of itself over HTTP: whether it lives, and its metrics."""
+"""HTTP server of a controller for health and metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def monitor(
 
     Args:
         host: Address to listen on.
-        port: Port; 0: any that is free.
+        port: Port; 0: a free one.
         registry: The metrics.
         is_alive: Whether the controller still looks for work.
 
@@ -55,7 +55,7 @@ def monitor(
 
 
 class _QuietHandler(WSGIRequestHandler):
-    timeout = 10  # of a client that sends nothing
+    timeout = 10  # for a client that sends nothing
 
     def log_message(self, format: str, *args: Any) -> None:
         del format, args

@@ -1,6 +1,6 @@
-"""Where uploads and results are kept: one contract for a folder and for S3.
+"""The store of uploads and results: one interface for a folder and for S3.
 
-A key is a plain relative path that Podium makes from ids; names that people give are never in it.
+A key is a plain relative path that Podium makes from ids; it never contains names from users.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form that a browser or a program can post a file with, as the field ``file``."""
+    """A form with which a browser or program can post a file, as the field ``file``."""
 
     url: str
     fields: dict[str, str]
@@ -37,98 +37,98 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object that is there."""
+    """An object in the store."""
 
     key: str
     size_bytes: int
 
 
 Content = bytes | Path | Iterable[bytes]
-"""What an object gets: all of it, a local file, or one piece after the other."""
+"""Content of an object: all bytes, a local file, or pieces."""
 
 
 class Objects(Protocol):
     """A store of objects. Every method may raise Unavailable; those that read, NotFound."""
 
     def address(self, key: str) -> str:
-        """What the services of a tier read the object or the folder by."""
+        """The address by which the services of a tier read the object or folder."""
 
     def put(self, key: str, content: Content, *, once: bool = False) -> bool:
-        """Write an object; it appears whole or not at all.
+        """Write an object; it appears complete or not at all.
 
         Args:
-            key: Of the object.
+            key: Key of the object.
             content: Its bytes.
-            once: Leave an object that is there as it is.
+            once: Do not replace an existing object.
 
         Returns:
             Whether it was written.
         """
 
     def read(self, key: str) -> Iterator[bytes]:
-        """The bytes, one piece after the other."""
+        """The bytes in pieces."""
 
     def size_bytes(self, key: str) -> int:
-        """How large the object is."""
+        """Size of the object."""
 
     def local(self, address: str) -> AbstractContextManager[Path]:
         """The object at an address as a local file, while the block runs.
 
         Raises:
-            Forbidden: the address is not of this store.
+            Forbidden: the address does not belong to this store.
         """
 
     def copy(self, key: str, target: str) -> None:
-        """Copy an object; what ``target`` held is replaced."""
+        """Copy an object; an existing ``target`` is replaced."""
 
     def below(self, prefix: str) -> Iterator[Stored]:
-        """The object of this key and those below it, in the order of their keys."""
+        """The object with this key and those below it, in the order of their keys."""
 
     def delete_all(self, prefix: str) -> int:
-        """Delete the object of this key and those below it; says how many there were."""
+        """Delete the object with this key and those below it; returns their number."""
 
     def download_url(self, key: str, *, seconds: float, name: str) -> str:
-        """An address that gives the object to whoever has it, under a file name."""
+        """An address from which anyone can download the object, with this file name."""
 
     def upload_form(self, key: str, *, max_bytes: int, seconds: float) -> Form:
         """A form for one file of at most ``max_bytes``."""
 
     def begin_parts(self, key: str) -> str:
-        """Begin an upload in parts; gives its name in the store."""
+        """Begin an upload in parts; returns its name in the store."""
 
     def part_url(
         self, key: str, upload: str, number: int, *, max_bytes: int, seconds: float
     ) -> str:
-        """Where to ``PUT`` a part (from 1) of at most ``max_bytes``."""
+        """Address to ``PUT`` a part (from 1) of at most ``max_bytes``."""
 
     def parts(self, key: str, upload: str) -> list[Part]:
         """The parts that have arrived, by number."""
 
     def join_parts(self, key: str, upload: str, parts: list[Part]) -> None:
-        """Make the object of its parts."""
+        """Make the object from its parts."""
 
     def abort_parts(self, key: str, upload: str) -> None:
         """Delete the parts that have arrived."""
 
 
 def checked(key: str) -> str:
-    """The key itself. Raises InvalidInput unless it is a plain relative path."""
+    """Return the key. Raises InvalidInput unless it is a plain relative path."""
     if len(key) > 900 or not _KEY.fullmatch(key):
         raise InvalidInput("is not the key of an object", field="key")
     return key
 
 
 def job_folder(project_id: int, job_id: int) -> str:
-    """Where everything of a job is."""
+    """Folder of all objects of a job."""
     return f"projects/{project_id}/jobs/{job_id}"
 
 
 def upload_key(project_id: int, upload_id: int) -> str:
-    """Where an upload is."""
+    """Key of an upload."""
     return f"projects/{project_id}/uploads/{upload_id}"
 
 
 def suffix_of(name: str) -> str:
-    """The suffix of a file name where it is a harmless one, such as ``.mp4``; else nothing."""
+    """The suffix of a file name if it is harmless, such as ``.mp4``; else an empty string."""
     suffix = Path(name).suffix.lower()
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""

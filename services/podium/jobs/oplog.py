@@ -17,14 +17,14 @@ from podium.errors import PodiumError
 
 
 class OperationalLog(Protocol):
-    """Where records go."""
+    """A destination of records."""
 
     def write(self, record: dict[str, Any]) -> None:
-        """Keep a record; never raises."""
+        """Write a record; never raises."""
 
 
 class NoLog:
-    """Keeps nothing."""
+    """Drops all records."""
 
     def write(self, record: dict[str, Any]) -> None:
         del record
@@ -34,7 +34,7 @@ class FileLog:
     """A file for each day in a folder; lines of several processes do not mix.
 
     Args:
-        folder: Made when it is not there.
+        folder: Created if it is missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,7 +58,7 @@ class StreamLog:
     """Lines on a stream, such as the standard output of a container.
 
     Args:
-        stream: Written to line by line.
+        stream: Gets the lines.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -66,22 +66,22 @@ class StreamLog:
 
     def write(self, record: dict[str, Any]) -> None:
         line = orjson.dumps(record, default=str) + b"\n"
-        with self._lock, suppress(OSError, ValueError):  # nobody reads any more
+        with self._lock, suppress(OSError, ValueError):  # the reader has gone
             self._stream.write(line)
             self._stream.flush()
 
 
 @contextmanager
 def action(log: OperationalLog, name: str, **ids: Any) -> Iterator[dict[str, Any]]:
-    """Record what the block does.
+    """Write a record of the block, with its time and outcome.
 
     Args:
-        log: Where to.
-        name: Of the action, such as ``consume``.
-        ids: Whose it is.
+        log: The log.
+        name: Name of the action, such as ``consume``.
+        ids: Ids of the objects that it concerns.
 
     Yields:
-        What the record says of the outcome; the block fills it.
+        A dictionary for the outcome, which the block fills.
     """
     outcome: dict[str, Any] = {}
     started = time.perf_counter()

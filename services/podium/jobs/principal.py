@@ -1,4 +1,4 @@
-"""On whose behalf rows are read and written."""
+"""The principal on whose behalf rows are read and written."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from podium.errors import Forbidden
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks.
+    """The owner of a request.
 
     Args:
-        project_id: The project whose rows are seen; None: those of no project.
-        scopes: What is allowed; ``admin`` sees every project.
+        project_id: The project whose rows are visible; None: only shared rows.
+        scopes: Permissions; ``admin`` sees every project.
         user_id: The user of the key, if it has one.
     """
 
@@ -23,11 +23,11 @@ class Principal:
 
     @property
     def is_admin(self) -> bool:
-        """Whether the rows of all projects are seen."""
+        """Whether the rows of all projects are visible."""
         return "admin" in self.scopes
 
     def require(self, scope: str) -> None:
-        """Raise Forbidden unless the scope is there; ``admin`` holds all."""
+        """Raise Forbidden without this scope; ``admin`` includes all scopes."""
         if scope not in self.scopes and not self.is_admin:
             raise Forbidden(f"this key lacks the scope {scope}")
 

@@ -1,4 +1,4 @@
-"""What a video is: looked at once, before any frame is worked on."""
+"""Examines a video before any frame is processed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PICTURE_HEAD_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ProbeLimits:
-    """What a video may be; the decode service has limits of its own."""
+    """Limits of a video; the decode service has its own limits, too."""
 
     max_pixels: int = 40_000_000
     max_duration_s: float = 4 * 3600.0
@@ -24,7 +24,7 @@ class ProbeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the packets of a video say; it is not decoded."""
+    """Facts of a video from its packets, without decoding."""
 
     frame_count: int
     fps: float
@@ -35,16 +35,16 @@ class Facts:
 
 
 def probe(path: Path, limits: ProbeLimits = ProbeLimits(), codecs: Codecs | None = None) -> Facts:
-    """Look at a local video or picture.
+    """Examine a local video or picture.
 
     Args:
         path: The file.
-        limits: What it may be.
-        codecs: Where its packets are read; None: in this process.
+        limits: Its limits.
+        codecs: Read its packets; None: those of this process.
 
     Raises:
-        UnsupportedMedia: a container or codec that is not read.
-        Unprocessable: damaged, cut off, or without video.
+        UnsupportedMedia: the container or codec is not supported.
+        Unprocessable: damaged, truncated, or without video.
         TooLarge: over a limit.
     """
     with path.open("rb") as file:

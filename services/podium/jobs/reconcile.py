@@ -1,4 +1,4 @@
-"""One look at a job: the step that it needs next, whoever asks for it."""
+"""Takes the next step of a job; for any caller of steps."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _STEP: dict[JobState, StepName] = {
 
 
 def reconcile(env: Environment, job_id: int) -> float | None:
-    """Bring a job one step on.
+    """Take the next step of a job.
 
     Returns:
-        Seconds until the next look; None for a job that has ended.
+        Seconds until the next call; None: the job has ended.
 
     Raises:
-        PodiumError: the step failed and may succeed later; ``give_up`` says when no more.
+        PodiumError: the step failed and may succeed later; ``give_up`` limits the attempts.
     """
     status = env.database.read(SYSTEM, partial(jobs.status, job_id=job_id))
     if status.is_terminal:
@@ -58,17 +58,17 @@ def reconcile(env: Environment, job_id: int) -> float | None:
 
 
 def is_late(env: Environment, status: Status) -> bool:
-    """Whether a job has not ended before its deadline; one that is canceled ends as that."""
+    """Whether a job has missed its deadline; a canceling job has not."""
     return status.state != "canceling" and env.now() >= status.deadline_at
 
 
 def conclude(env: Environment, job_id: int, *, seconds: float | None = None) -> JobState:
-    """End a job that is collected, canceled or late; gives the state that it is in then.
+    """End a job that is collecting, canceling or late; returns its new state.
 
     Args:
-        env: What to work with.
-        job_id: Of the job.
-        seconds: As for ``collect``.
+        env: The environment.
+        job_id: Id of the job.
+        seconds: See ``collect``.
 
     Raises:
         PodiumError: postprocessing failed and may succeed later.
@@ -84,12 +84,12 @@ def conclude(env: Environment, job_id: int, *, seconds: float | None = None) -> 
 
 
 def step_of(state: JobState) -> StepName:
-    """The step that a job in this state needs."""
+    """The next step of a job in this state."""
     return _STEP[state]
 
 
 def give_up(env: Environment, job_id: int, attempts: int, error: Exception) -> bool:
-    """End a job whose step has failed for good; False where it is to be tried again."""
+    """End a job whose step has failed finally; returns False if it will be retried."""
     status = env.database.read(SYSTEM, partial(jobs.status, job_id=job_id))
     if status.is_terminal:
         return True
@@ -101,7 +101,7 @@ def give_up(env: Environment, job_id: int, attempts: int, error: Exception) -> b
 
 
 def fail(env: Environment, job_id: int, error: JobError) -> bool:
-    """End a job without results, and all that is open of it."""
+    """End a job without results, with all its open work."""
     now = env.now()
     env.database.write(SYSTEM, partial(jobs.stop_work, job_id=job_id, now=now))
     state: JobState = "failed"
@@ -113,12 +113,12 @@ def fail(env: Environment, job_id: int, error: JobError) -> bool:
 
 
 def pause_s(env: Environment, state: JobState, attempts: int) -> float:
-    """How long to wait before a step is tried again."""
+    """Seconds to wait before a step is retried."""
     return env.timing.steps[step_of(state)].pause_s(max(1, attempts))
 
 
 def to(env: Environment, job_id: int, state: JobState) -> None:
-    """Bring a job into the state that follows, where it may go there."""
+    """Move a job to a state, if that transition is allowed."""
     env.database.write(
         SYSTEM, partial(jobs.transition, job_id=job_id, following=state, now=env.now())
     )

@@ -1,4 +1,4 @@
-"""The files of a job, with addresses that hold for a while."""
+"""The files of a job, with addresses that are valid for a limited time."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from podium.schemas.jobs import JobResults, OtherFile, ResultFile, VideoResults
 
 MANIFEST = "manifest.json"
 FILES = "files.json"
-"""What postprocessing wrote for a video."""
+"""Object with the list of the files that postprocessing wrote for a video."""
 
 WHOLE = "results.json"
-"""All frame results of a video, as a list of the answers of its frame batches."""
+"""Object with all frame results of a video: a list of the answers of its frame batches."""
 
 
 def results(env: Environment, principal: Principal, job_id: int) -> JobResults:
-    """The files that there are; of a job that works, those of the videos that have ended.
+    """The existing files; while the job runs, those of the videos that have ended.
 
     Raises:
         NotFound: there is no such job.
@@ -50,7 +50,7 @@ def results(env: Environment, principal: Principal, job_id: int) -> JobResults:
 
 
 def listed(env: Environment, folder: str) -> list[dict[str, Any]]:
-    """The files of a video as the manifest has them: name, path, size, kind, hash."""
+    """The files of a video in the form of the manifest: name, path, size, kind, hash."""
     try:
         files: list[dict[str, Any]] = orjson.loads(b"".join(env.objects.read(f"{folder}/{FILES}")))
     except NotFound:

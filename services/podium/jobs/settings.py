@@ -1,4 +1,4 @@
-"""Settings that the api and the controllers share, and the environment that they make."""
+"""Settings of the api and the controllers, and the environment made from them."""
 
 from __future__ import annotations
 
@@ -121,10 +121,10 @@ class JobsSettings(Settings):
 
 
 def open_environment(settings: JobsSettings) -> Environment:
-    """What the steps work with, as the settings say.
+    """Open the environment of the steps from the settings.
 
     Raises:
-        SetupError: a setting is wrong; names it.
+        SetupError: a setting is wrong; the message names it.
     """
     state = settings.state.absolute()
     try:
@@ -158,7 +158,7 @@ def open_environment(settings: JobsSettings) -> Environment:
 
 
 def objects_folder(settings: JobsSettings) -> Path:
-    """What the services of the tier have to be allowed to read and to write."""
+    """The folder that the services of the tier must be allowed to read and write."""
     return settings.state.absolute() / "objects"
 
 
@@ -208,7 +208,7 @@ def _credentials(settings: JobsSettings) -> Credentials | None:
 
 
 def _secret(settings: JobsSettings, name: str | None, given: SecretStr | None) -> str | None:
-    """A secret of AWS where one is named, else what the settings have themselves."""
+    """The secret in AWS if one is named, else the value in the settings."""
     if name is None:
         return None if given is None else given.get_secret_value()
     from podium.jobs.aws.secret_values import SecretValues
@@ -221,7 +221,7 @@ def _base(settings: JobsSettings) -> str:
 
 
 def signing_secret(settings: JobsSettings, state: Path) -> bytes:
-    """What addresses are signed with. Raises SetupError."""
+    """The key that signs addresses. Raises SetupError."""
     given = _secret(settings, settings.signing_key_secret, settings.signing_key)
     if given is None:
         return secret_in(state / "signing-key")

@@ -1,4 +1,4 @@
-"""Addresses that whoever has them may use for a while: HMAC-SHA256 over all that they allow."""
+"""Signed addresses, valid for a limited time: HMAC-SHA256 over everything that they allow."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs what a request may do; whoever receives it checks with the same secret.
+    """Signs requests and checks them, with the same secret.
 
     Args:
         secret: At least 32 random bytes, shared by all replicas.
-        base_url: Where the addresses lead, such as ``https://podium.example/v1/objects``.
+        base_url: Prefix of the addresses, such as ``https://podium.example/v1/objects``.
     """
 
     secret: bytes
     base_url: str
 
     def fields(self, verb: str, key: str, *, seconds: float, **allowed: str) -> dict[str, str]:
-        """What a request has to carry.
+        """The signed fields that a request must have.
 
         Args:
-            verb: What it may do, such as ``read``.
-            key: With which object.
-            seconds: For how long.
-            allowed: What else holds for it, such as ``max_bytes``; carried and signed.
+            verb: The allowed action, such as ``read``.
+            key: Key of the object.
+            seconds: Time to live.
+            allowed: Further conditions, such as ``max_bytes``; included and signed.
         """
         fields = {**allowed, "expires": str(int(time.time() + seconds))}
         return {**fields, "signature": self._signature(verb, key, fields)}
 
     def url(self, verb: str, key: str, *, seconds: float, **allowed: str) -> str:
-        """The address of an object, with all that a request has to carry."""
+        """The address of an object, with the signed fields."""
         query = urlencode(self.fields(verb, key, seconds=seconds, **allowed))
         return f"{self.base_url}/{quote(key)}?{query}"
 
     def check(self, verb: str, key: str, fields: Mapping[str, str]) -> dict[str, str]:
-        """What a request is allowed, beside its verb and key.
+        """Check a request; returns its further conditions.
 
         Args:
-            verb: What it wants to do.
-            key: With which object.
-            fields: What it carries.
+            verb: The requested action.
+            key: Key of the object.
+            fields: Fields of the request.
 
         Raises:
-            Forbidden: it is not signed by us for this, or no longer.
+            Forbidden: the signature is not valid for this request, or has expired.
         """
         signed = {name: value for name, value in fields.items() if name != "signature"}
         expected = self._signature(verb, key, signed)
@@ -72,9 +72,9 @@ class Signer:
 
 
 def secret_in(path: Path) -> bytes:
-    """The secret in a file, which is made on first use and read by its owner alone.
+    """The secret in a file, which is created on first use and readable only by its owner.
 
-    Whoever finds the file finds all of it: api and controllers may start at the same time.
+    The file appears complete, as api and controllers may start at the same time.
     """
     if not path.exists():
         partial = path.with_name(f".{path.name}-{secrets.token_hex(8)}")

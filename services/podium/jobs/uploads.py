@@ -1,4 +1,4 @@
-"""Uploads: one form for a file, or parts that are sent again one by one where they fail."""
+"""Uploads: one form for a whole file, or parts that can be repeated one by one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podium.schemas.objects import Upload, UploadCreate, UploadPart
 
 MAX_BYTES = 50 << 30
 MAX_FORM_BYTES = 5 << 30
-"""What S3 takes in one request."""
+"""S3's limit of one request."""
 
 _SMALLEST_PART, _LARGEST_PART = 8 << 20, 64 << 20
 _USUAL_PARTS = 100
@@ -23,10 +23,10 @@ _OPEN_S = 86_400.0
 
 
 def begin(env: Environment, principal: Principal, wanted: UploadCreate) -> Upload:
-    """Begin an upload; the answer says where to send what.
+    """Begin an upload; the answer has the addresses to send to.
 
     Raises:
-        TooLarge: over the limit.
+        TooLarge: it is over the limit.
         Forbidden: the principal has no project.
     """
     most = MAX_BYTES if wanted.parts else MAX_FORM_BYTES
@@ -52,17 +52,17 @@ def begin(env: Environment, principal: Principal, wanted: UploadCreate) -> Uploa
 
 
 def show(env: Environment, principal: Principal, upload_id: int) -> Upload:
-    """An upload, with new addresses for what has not arrived. Raises NotFound."""
+    """An upload, with new addresses for the missing parts. Raises NotFound."""
     return _shown(env, env.database.read(principal, partial(uploads.get, upload_id=upload_id)))
 
 
 def complete(env: Environment, principal: Principal, upload_id: int) -> Upload:
-    """Say that all has been sent; a second time changes nothing.
+    """Complete an upload; a second call has no effect.
 
     Raises:
         NotFound: there is no such upload.
-        Conflict: something has not arrived, or the upload was aborted.
-        Unprocessable: what has arrived is not as long as announced.
+        Conflict: parts are missing, or the upload was aborted.
+        Unprocessable: the received size is not the announced one.
     """
     row = env.database.read(principal, partial(uploads.get, upload_id=upload_id))
     if row.upload_status == "pending":
@@ -74,7 +74,7 @@ def complete(env: Environment, principal: Principal, upload_id: int) -> Upload:
 
 
 def abort(env: Environment, principal: Principal, upload_id: int) -> Upload:
-    """Drop an upload that is not complete. Raises NotFound or Conflict."""
+    """Abort an upload that is not complete. Raises NotFound or Conflict."""
     ended = partial(uploads.end, upload_id=upload_id, state="aborted", now=env.now())
     row = env.database.write(principal, ended)
     if row.store_upload_id is not None:
@@ -87,7 +87,7 @@ def _join(env: Environment, row: tables.Upload) -> None:
     try:
         there = {part.number: part for part in _arrived(env, row)}
     except NotFound:
-        return  # joined by a call that did not get as far as its row; the size is checked
+        return  # joined by a call that died before it wrote the row; the size is checked later
     sizes = _part_sizes(row)
     lacking = [n for n, size in sizes.items() if n not in there or there[n].size_bytes != size]
     if lacking:
@@ -109,7 +109,7 @@ def _check_size(env: Environment, row: tables.Upload) -> None:
 
 
 def _part_sizes(row: tables.Upload) -> dict[int, int]:
-    """Number -> bytes of every part."""
+    """Number -> size in bytes, for every part."""
     size = row.part_size or row.size_bytes
     count = -(-row.size_bytes // size)
     return {n: min(size, row.size_bytes - (n - 1) * size) for n in range(1, count + 1)}

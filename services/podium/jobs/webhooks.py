@@ -1,7 +1,7 @@
-"""Webhooks: Standard Webhooks 1.0.0, to addresses of the internet alone.
+"""Webhooks: Standard Webhooks 1.0.0, only to public addresses of the internet.
 
-The address is resolved once, refused where it leads into a private network, and the connection
-goes to exactly what was resolved; redirects are not followed.
+The host is resolved once and refused if it is in a private network; the connection goes to exactly
+the resolved address. Redirects are not followed.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ _ANSWER_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a try: a status, or why there is none."""
+    """The outcome of an attempt: a status, or the reason why there is none."""
 
     status: int | None
     error: str | None = None
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the message has arrived."""
+        """Whether the message was accepted."""
         return self.status is not None and 200 <= self.status < 300
 
 
 def deliver(env: Environment, delivery_id: int) -> None:
-    """Try a delivery that is due, and write what came of it."""
+    """Try a due delivery, and write the outcome."""
     patience_s = 2 * env.timing.webhook_timeout_s
     message = env.database.write(
         SYSTEM,
@@ -69,7 +69,7 @@ def deliver(env: Environment, delivery_id: int) -> None:
 
 
 def headers_of(message: Message, body: str) -> dict[str, str]:
-    """The headers of a message, signed with each secret that holds."""
+    """The headers of a message, signed with each valid secret."""
     signatures = [
         Webhook(secret).sign(message.message_id, message.sent_at, body)
         for secret in message.secrets
@@ -123,7 +123,7 @@ def resolve(url: str, *, allow_private: bool = False) -> str:
     """The IP address to connect to.
 
     Raises:
-        InvalidInput: it is no address, or has no host that is known.
+        InvalidInput: it is not an address, or its host is unknown.
         Forbidden: the host is on a private network, on this machine, or reserved.
     """
     try:

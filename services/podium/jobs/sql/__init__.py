@@ -1,1 +1,1 @@
-"""Rows: the only place that knows SQLAlchemy."""
+"""The rows of the database; the only package that uses SQLAlchemy."""

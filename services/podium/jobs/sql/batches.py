@@ -1,4 +1,4 @@
-"""Frame batches: made, offered, counted, and sent back to work."""
+"""Creates, offers, counts and reopens frame batches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from podium.schemas.states import OPEN_BATCH, Priority
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """A frame batch to be made."""
+    """A frame batch to create."""
 
     start: int
     end: int
@@ -29,7 +29,7 @@ class NewBatch:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The frame batches of one class of one project, and what of the project is at work."""
+    """Numbers of waiting frame batches of a class and project, and of those at work."""
 
     project_id: int
     priority: Priority
@@ -48,7 +48,7 @@ def insert_batches(
     step: int,
     now: datetime,
 ) -> None:
-    """Make the frame batches of a video; those that are there stay as they are."""
+    """Create the frame batches of a video; existing ones do not change."""
     known = set(
         session.scalars(
             select(FrameBatch.frame_batch_start_number).where(FrameBatch.video_id == video_id)
@@ -80,7 +80,7 @@ def insert_batches(
 
 
 def pending(session: Session, video_id: int) -> list[int]:
-    """Those of a video that are not yet on the stream."""
+    """Ids of a video's batches that are not yet on the stream."""
     return list(
         session.scalars(
             select(FrameBatch.id).where(
@@ -101,9 +101,9 @@ def mark_submitted(session: Session, ids: Collection[int], now: datetime) -> int
 
 
 def untold(session: Session, job_id: int, *, silent_s: float, now: datetime) -> list[int]:
-    """Those that wait without a sign of life: what told of them may be lost.
+    """Ids of batches that have waited for ``silent_s``: their stream records may be lost.
 
-    The time without a sign doubles each time, so that a long queue is not filled with repetitions.
+    That time doubles with each repetition, so that a long queue does not fill with repetitions.
     """
     long_ago = now - timedelta(seconds=silent_s)
     rows = session.execute(
@@ -117,7 +117,7 @@ def untold(session: Session, job_id: int, *, silent_s: float, now: datetime) -> 
 
 
 def mark_told(session: Session, ids: Collection[int], now: datetime) -> int:
-    """Say that a stream was told of batches that wait."""
+    """Note that waiting batches were announced on a stream."""
     waiting = update(FrameBatch).where(
         FrameBatch.id.in_(ids), FrameBatch.frame_batch_status == "submitted"
     )
@@ -125,7 +125,7 @@ def mark_told(session: Session, ids: Collection[int], now: datetime) -> int:
 
 
 def queues(session: Session, now: datetime) -> list[Queue]:
-    """What waits and what is at work, by project and class."""
+    """Waiting batches and batches at work, by project and class."""
     rows = session.execute(
         select(
             FrameBatch.project_id,
@@ -149,7 +149,7 @@ def queues(session: Session, now: datetime) -> list[Queue]:
 
 
 def cancel(session: Session, job_id: int, states: Iterable[str], now: datetime) -> int:
-    """End the batches of a job that are in some states."""
+    """Cancel the batches of a job that are in the given states."""
     return changed(
         session,
         update(FrameBatch)
@@ -159,7 +159,7 @@ def cancel(session: Session, job_id: int, states: Iterable[str], now: datetime) 
 
 
 def reopen(session: Session, job_id: int, now: datetime) -> int:
-    """Send the batches without a result back to work, as new."""
+    """Reset the batches without a result to new ones."""
     return changed(
         session,
         update(FrameBatch)
@@ -178,7 +178,7 @@ def reopen(session: Session, job_id: int, now: datetime) -> int:
 
 
 def is_any_open(session: Session, job_id: int) -> bool:
-    """Whether a batch of the job has not ended."""
+    """Whether any batch of the job has not ended."""
     row = session.scalars(
         select(FrameBatch.id)
         .where(FrameBatch.job_id == job_id, FrameBatch.frame_batch_status.in_(OPEN_BATCH))
@@ -188,7 +188,7 @@ def is_any_open(session: Session, job_id: int) -> bool:
 
 
 def counts(session: Session, job_ids: Collection[int]) -> dict[tuple[int, int, str], int]:
-    """How many batches there are by (job, video, state)."""
+    """Number of batches by (job, video, state)."""
     rows = session.execute(
         select(
             FrameBatch.job_id,

@@ -1,4 +1,4 @@
-"""Making, listing, changing and deleting objects: the same for every kind of them."""
+"""Creates, lists, changes and deletes objects of every kind."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Kind(Generic[Shown]):
     """A kind of objects.
 
     Args:
-        name: As operations call it, such as ``user_group``.
-        table: Of its rows.
+        name: Name in operations, such as ``user_group``.
+        table: Table of its rows.
         shown: Its schema.
-        references: Field -> table of the object that it names.
+        references: Field -> table to which it refers.
     """
 
     name: str
@@ -70,16 +70,16 @@ KINDS: tuple[Kind[Any], ...] = (
     PIPELINE_PARAMETERS,
     ATHLETE,
 )
-"""Those that callers make, change and delete without more."""
+"""The kinds for which the functions of this module are sufficient."""
 
 
 def create(session: Session, kind: Kind[Shown], wanted: Closed, now: datetime) -> Shown:
-    """Make an object.
+    """Create an object.
 
     Raises:
-        Unprocessable: it names something that is not there; names the field.
-        Forbidden: the principal may not.
-        Conflict: there is one that it must not be beside.
+        Unprocessable: it refers to a missing object; the message names the field.
+        Forbidden: the principal is not allowed to.
+        Conflict: it conflicts with an existing object.
     """
     values = wanted.model_dump(mode="json")
     row = kind.table(**values, created_at=now, updated_at=now)
@@ -107,14 +107,14 @@ def list_page(
     """Objects in the order of their ids.
 
     Args:
-        session: Of the principal.
-        kind: Of the objects.
-        limit: At most this many; more than 1,000 are never given.
+        session: Session of the principal.
+        kind: Kind of the objects.
+        limit: Largest number of objects, at most 1,000.
         cursor: ``next_cursor`` of the page before.
-        filters: Values of columns that objects must have; None: any.
+        filters: Column -> value that objects must have; None: any.
 
     Raises:
-        InvalidInput: the cursor is not one that was given.
+        InvalidInput: the cursor is invalid.
     """
     table = kind.table
     wanted = select(table).where(table.id > read_cursor(cursor)).order_by(table.id)
@@ -135,19 +135,19 @@ def update(
     version: int | None = None,
     now: datetime,
 ) -> Shown:
-    """Change an object; fields that were not given stay as they are.
+    """Change an object; fields that are not given do not change.
 
     Args:
-        session: Of the principal.
-        kind: Of the object.
-        object_id: Of the object.
-        wanted: What to change.
-        version: That the caller has seen; None: any.
-        now: The time.
+        session: Session of the principal.
+        kind: Kind of the object.
+        object_id: Id of the object.
+        wanted: The changes.
+        version: The version that the caller knows; None: any.
+        now: The current time.
 
     Raises:
         NotFound, Unprocessable, Forbidden, Conflict: as ``create``.
-        Outdated: it has another version by now.
+        Outdated: the object has another version now.
     """
     row = _row(session, kind, object_id)
     if version is not None and row.version != version:
@@ -172,7 +172,7 @@ def delete(
     Raises:
         NotFound: there is no such object.
         Conflict: others refer to it.
-        Outdated: it has another version by now.
+        Outdated: the object has another version now.
     """
     row = _row(session, kind, object_id)
     if version is not None and row.version != version:
@@ -182,18 +182,18 @@ def delete(
 
 
 def page_of(items: Sequence[Shown], has_more: bool) -> Page[Shown]:
-    """A page whose last item says where the next one begins."""
+    """A page; its cursor is the id of the last item."""
     last = getattr(items[-1], "id", 0) if items else 0
     return Page(items=list(items), next_cursor=write_cursor(last) if has_more else None)
 
 
 def write_cursor(last_id: int) -> str:
-    """An opaque text for a place in a list."""
+    """Encode a place in a list as an opaque text."""
     return base64.urlsafe_b64encode(orjson.dumps({"after": last_id})).decode().rstrip("=")
 
 
 def read_cursor(cursor: str | None) -> int:
-    """The place; 0 without a cursor. Raises InvalidInput."""
+    """Decode a cursor; 0 without a cursor. Raises InvalidInput."""
     if cursor is None:
         return 0
     try:
@@ -214,7 +214,7 @@ def _row(session: Session, kind: Kind[Any], object_id: int) -> Any:
 
 
 def _give_owner(session: Session, row: Any) -> None:
-    """The project that was named, that of what the row belongs to, or that of the principal."""
+    """Set the row's project: the named one, that of its parent, or that of the principal."""
     principal = principal_of(session)
     if isinstance(row, tables.User):
         group = session.get(tables.UserGroup, row.group_id)

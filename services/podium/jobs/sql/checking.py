@@ -1,4 +1,4 @@
-"""How a job stands: what of it has ended, and what of it nobody works on any more."""
+"""The status of a job: ended frame batches, and those whose workers died."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from podium.schemas.states import OPEN_BATCH, JobState
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """How a job stands."""
+    """The status of a job."""
 
     state: JobState
     pending: int
     """Frame batches that have not ended."""
 
     recovered: list[int] = field(default_factory=list)
-    """Frame batches of workers that died, offered again."""
+    """Frame batches whose workers died and that were offered again."""
 
 
 def check(session: Session, job_id: int, *, tries: int, now: datetime) -> Checked:
-    """Look at a job, and write what has changed: progress of videos, an event of it.
+    """Check a job and write changes: the progress of videos, and an event about it.
 
-    While a job is being canceled, what its dead workers had is not offered again.
+    Batches of dead workers are offered again, unless the job is canceling.
     """
     job = jobs.get(session, job_id)
     if job.job_status == "canceling":

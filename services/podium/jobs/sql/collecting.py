@@ -1,4 +1,4 @@
-"""What of a job has results, and how that ends it."""
+"""The results of a job's videos, and the end of the job."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from podium.schemas.states import TERMINAL, JobState
 
 @dataclass(frozen=True, slots=True)
 class OpenVideo:
-    """A video whose results have not been brought together."""
+    """A video whose results have not been merged."""
 
     id: int
     address: str
@@ -35,7 +35,7 @@ class OpenVideo:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a video did."""
+    """How a video ended."""
 
     name: str
     state: JobState
@@ -44,7 +44,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """What the manifest says."""
+    """The content of the manifest."""
 
     project_id: int
     job: dict[str, Any]
@@ -107,7 +107,7 @@ def finish(
     error: JobError | None,
     now: datetime,
 ) -> bool:
-    """End a video; False where it has ended before."""
+    """End a video; returns False if it had ended before."""
     row = session.scalars(select(Video).where(Video.id == video.id)).one()
     return videos.finish(
         session, row, state, missing=video.missing, warnings=warnings, error=error, now=now
@@ -115,7 +115,7 @@ def finish(
 
 
 def ended(session: Session, job_id: int) -> list[Ended]:
-    """How the videos of a job did."""
+    """How the videos of a job ended."""
     return [
         Ended(video.video_name, cast(JobState, video.video_status), error_of(video))
         for video in jobs.videos(session, job_id)
@@ -134,7 +134,7 @@ def error_of(row: Any) -> JobError | None:
 def end_job(
     session: Session, job_id: int, state: JobState, *, error: JobError | None, now: datetime
 ) -> JobState:
-    """End a job; gives the state that it is in, which is another where it has ended before."""
+    """End a job; returns its state, which differs if it had ended before."""
     jobs.transition(session, job_id, state, now, error=error)
     session.expire_all()
     return cast(JobState, jobs.get(session, job_id).job_status)
@@ -143,7 +143,7 @@ def end_job(
 def end_all(
     session: Session, job_id: int, state: JobState, *, error: JobError, now: datetime
 ) -> None:
-    """End a job and every video of it that has not ended."""
+    """End a job and all its videos that have not ended."""
     for video in jobs.videos(session, job_id):
         if video.video_status not in TERMINAL:
             videos.finish(session, video, state, missing=[], warnings=[], error=error, now=now)
@@ -151,7 +151,7 @@ def end_all(
 
 
 def facts(session: Session, job_id: int) -> JobFacts:
-    """What the manifest says of a job."""
+    """The facts of a job for the manifest."""
     job = jobs.get(session, job_id)
     told = {
         "job_id": job.id,

@@ -1,7 +1,7 @@
 """Connections and transactions: SQLite in a file, or MySQL and MariaDB by address.
 
 Synchronous on purpose: a step is a function that may run in a thread, a process or a Lambda, and
-SQLite has no asynchronous access. ``PyMySQL`` is pure Python and needs nothing to be built.
+SQLite has no asynchronous access. ``PyMySQL`` is pure Python, so nothing has to be compiled.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from podium.jobs.sql.tenancy import scoped_session
 
 T = TypeVar("T")
 Credentials = Callable[[], tuple[str, str]]
-"""Gives user and password."""
+"""Returns user and password."""
 
 _TRIES = 8
 _BUSY_S = 10.0
 _DEADLOCK, _LOCK_WAIT = 1213, 1205
-"""Errors of MySQL after which the same transaction may succeed."""
+"""Errors of MySQL after which the transaction can be retried."""
 
 
 class Database:
@@ -36,10 +36,10 @@ class Database:
 
     Args:
         url: ``sqlite:////folder/podium.db`` or ``mysql+pymysql://user:password@host/name``.
-        credentials: Gives user and password for each new connection; None: those of the address.
+        credentials: User and password for each new connection; None: those of the address.
 
     Raises:
-        SetupError: the address is none of these.
+        SetupError: the address has neither form.
     """
 
     def __init__(self, url: str, credentials: Credentials | None = None) -> None:
@@ -71,18 +71,17 @@ class Database:
 
     @classmethod
     def in_file(cls, path: Path) -> Self:
-        """SQLite in a file, which is made when it is not there."""
+        """SQLite in a file, which is created if it is missing."""
         return cls(f"sqlite:///{path.absolute()}")
 
     def read(self, principal: Principal, work: Callable[[Session], T]) -> T:
-        """Run a function that only reads, and never waits for those that write."""
+        """Run a function that only reads; it never waits for writers."""
         return self._run(self._readers, principal, work)
 
     def write(self, principal: Principal, work: Callable[[Session], T]) -> T:
-        """Run a function in one transaction; what it raises undoes all that it did.
+        """Run a function in one transaction; an exception rolls it back.
 
-        After a deadlock it runs again from its beginning, so it must do nothing but use the
-        session.
+        After a deadlock the function runs again, so it must have no other side effects.
 
         Raises:
             Unavailable: the database does not answer, or stays locked.
@@ -90,7 +89,7 @@ class Database:
         return self._run(self.engine, principal, work)
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self.engine.dispose()
 
     def _run(self, engine: Engine, principal: Principal, work: Callable[[Session], T]) -> T:
@@ -131,14 +130,14 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # transactions begin where we say, not where it guesses
+        connection.isolation_level = None  # transactions are begun explicitly
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         reads = connection.get_execution_options().get("reads_only")
-        # A transaction that reads first and then writes would fail where another wrote meanwhile.
+        # A transaction that reads and later writes would fail if another one wrote meanwhile.
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine

@@ -32,7 +32,7 @@ class Message:
 
 
 def due(session: Session, now: datetime, limit: int = 20) -> list[int]:
-    """Deliveries to try now."""
+    """Ids of the deliveries to try now."""
     return list(
         session.scalars(
             select(WebhookDelivery.id)
@@ -47,7 +47,7 @@ def due(session: Session, now: datetime, limit: int = 20) -> list[int]:
 
 
 def take(session: Session, delivery_id: int, now: datetime, patience_s: float) -> Message | None:
-    """Take a delivery for one try; None where another was quicker or its webhook is off."""
+    """Claim a delivery for one attempt; None if another process has it or its webhook is off."""
     taken = changed(
         session,
         update(WebhookDelivery)
@@ -94,7 +94,7 @@ def record(
     is_gone: bool,
     now: datetime,
 ) -> None:
-    """Write what came of a try; a webhook that is gone is told no more."""
+    """Write the outcome of an attempt; a webhook that is gone is disabled."""
     row = session.scalars(
         select(WebhookDelivery).where(WebhookDelivery.id == message.delivery_id)
     ).one()
@@ -114,7 +114,7 @@ def record(
 def resend(
     session: Session, webhook_id: int, delivery_id: int, now: datetime
 ) -> schemas.WebhookDelivery:
-    """Try a delivery again from its beginning. Raises NotFound."""
+    """Restart a delivery. Raises NotFound."""
     row = session.scalars(
         select(WebhookDelivery).where(
             WebhookDelivery.id == delivery_id, WebhookDelivery.webhook_id == webhook_id

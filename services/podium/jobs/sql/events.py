@@ -1,4 +1,4 @@
-"""What happened to a job, and whom to tell: written in the transaction that makes it so."""
+"""Events of jobs and their deliveries, written in the transaction that causes them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add(
     data: dict[str, Any],
     now: datetime,
 ) -> None:
-    """Write an event, and a delivery for each webhook that wants it."""
+    """Write an event, and a delivery for each webhook that subscribes to it."""
     event = JobEvent(project_id=project_id, job_id=job_id, type=kind, data=data, created_at=now)
     session.add(event)
     session.flush()
@@ -51,7 +51,7 @@ def add(
 
 
 def after(session: Session, job_id: int, last_id: int, limit: int = 100) -> list[Event]:
-    """The events of a job with ids above ``last_id``, in their order."""
+    """The events of a job with ids above ``last_id``, in order."""
     rows = session.scalars(
         select(JobEvent)
         .where(JobEvent.job_id == job_id, JobEvent.id > last_id)

@@ -1,4 +1,4 @@
-"""Rows whose time is over."""
+"""Expired rows: data of jobs, unfinished uploads, idempotency keys."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class LostUpload:
-    """An upload that nobody finished."""
+    """An upload that was not finished in time."""
 
     object_key: str
     store_upload_id: str | None
 
 
 def jobs_to_forget(session: Session, now: datetime) -> list[int]:
-    """Ended jobs whose data is to be kept no longer."""
+    """Ids of ended jobs whose data has expired."""
     return list(
         session.scalars(
             select(Job.id)
@@ -35,7 +35,7 @@ def jobs_to_forget(session: Session, now: datetime) -> list[int]:
 
 
 def abort_uploads(session: Session, now: datetime) -> list[LostUpload]:
-    """End the uploads that were not finished in time."""
+    """Abort the uploads that were not finished in time; returns them."""
     late = select(Upload).where(Upload.upload_status == "pending", Upload.expires_at < now)
     rows = session.scalars(late.limit(_AT_ONCE)).all()
     ids = [row.id for row in rows]
@@ -45,5 +45,5 @@ def abort_uploads(session: Session, now: datetime) -> list[LostUpload]:
 
 
 def forget_answers(session: Session, now: datetime) -> int:
-    """Drop the answers to idempotency keys that are kept no longer."""
+    """Delete the expired answers to idempotency keys; returns their number."""
     return changed(session, delete(IdempotencyKey).where(IdempotencyKey.expires_at < now))

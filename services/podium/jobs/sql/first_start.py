@@ -1,4 +1,4 @@
-"""What a new installation needs before anybody can ask it for anything."""
+"""The first rows of a new installation, without which nobody could use it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,16 @@ PROJECT_NAME = "default"
 def prepare(
     session: Session, pipelines: Mapping[str, str], now: datetime, *, new_admin_key: bool = False
 ) -> NewApiKey | None:
-    """Make a project, the pipelines that everybody may use, and a key that may do everything.
-
-    What is there stays; the key is made where no such key lives.
+    """Create a project, the shared pipelines, and an admin key, if they are missing.
 
     Args:
-        session: Of the system.
+        session: Session of the system.
         pipelines: Name at the gateway -> description.
-        now: The time.
-        new_admin_key: Make another key in any case: the way back in for who has lost theirs.
+        now: The current time.
+        new_admin_key: Create another key in any case, for users who have lost theirs.
 
     Returns:
-        The new key, whose secret is shown this once; None where none was made.
+        The new key, whose secret is shown only once; None: no key was created.
     """
     project = session.scalars(select(Project).order_by(Project.id).limit(1)).one_or_none()
     if project is None:

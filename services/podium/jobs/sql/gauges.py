@@ -1,4 +1,4 @@
-"""Numbers for metrics: what waits, for how long, what works, how fast it goes."""
+"""Numbers for metrics: waiting work and its age, work in progress, speed."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _LATE_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """Of all projects that the principal sees."""
+    """Numbers over all projects that the principal sees."""
 
     jobs: dict[str, int]
-    """State -> how many jobs have not ended."""
+    """State -> number of jobs that have not ended."""
 
     waiting: dict[str, int]
-    """Class -> frame batches that wait."""
+    """Class -> number of waiting frame batches."""
 
     oldest_s: dict[str, float]
-    """Class -> how long the oldest of them waits."""
+    """Class -> wait of the oldest frame batch."""
 
     at_work: dict[str, int]
-    """Class -> frame batches at work."""
+    """Class -> number of frame batches at work."""
 
 
 def gauges(session: Session, now: datetime) -> Gauges:
-    """Count what has not ended."""
+    """Count the work that has not ended."""
     states = session.execute(
         select(Job.job_status, func.count(Job.id).label("jobs"))
         .where(Job.is_open.is_(True))
@@ -61,7 +61,7 @@ def gauges(session: Session, now: datetime) -> Gauges:
 
 
 def frames_per_s(session: Session, project_id: int, now: datetime) -> float | None:
-    """Frames per second of a project in the last minutes; None where nothing has ended."""
+    """Frames per second of a project in the last minutes; None if nothing has ended."""
     frames, first, last = session.execute(
         select(
             func.sum(FrameBatch.frame_count),
@@ -79,7 +79,7 @@ def frames_per_s(session: Session, project_id: int, now: datetime) -> float | No
 
 
 def waiting_of(session: Session, project_id: int, priority: str) -> int:
-    """Frame batches of a project and class that wait."""
+    """Number of waiting frame batches of a project and class."""
     return session.scalars(
         select(func.count(FrameBatch.id)).where(
             FrameBatch.frame_batch_status == "submitted",

@@ -1,4 +1,4 @@
-"""Webhooks, as rows: made with a secret, changed, and shown without it."""
+"""Rows of webhooks: created with a secret, and shown without it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WEBHOOK = Kind("webhook", Webhook, schemas.Webhook, {})
 
 
 def create(session: Session, wanted: WebhookCreate, now: datetime) -> NewWebhook:
-    """Make a webhook; its secret is in the answer and never shown again. Raises Forbidden."""
+    """Create a webhook; its secret is only in this answer. Raises Forbidden."""
     principal = principal_of(session)
     if principal.project_id is None:
         raise Forbidden("webhooks belong to a project, and this key has none")
@@ -64,19 +64,19 @@ def update(
     version: int | None = None,
     now: datetime,
 ) -> NewWebhook:
-    """Change a webhook; a new secret, where one was asked for, is in the answer.
+    """Change a webhook; the answer has the new secret, if one was requested.
 
     Args:
-        session: Of the principal.
-        webhook_id: Of the webhook.
-        wanted: What to change.
-        overlap_s: How long an earlier secret still signs.
-        version: That the caller has seen; None: any.
-        now: The time.
+        session: Session of the principal.
+        webhook_id: Id of the webhook.
+        wanted: The changes.
+        overlap_s: How long messages are also signed with the earlier secret.
+        version: The version that the caller knows; None: any.
+        now: The current time.
 
     Raises:
         NotFound: there is no such webhook.
-        Outdated: it has another version by now.
+        Outdated: the webhook has another version now.
     """
     row = _row(session, webhook_id)
     if version is not None and row.version != version:
@@ -131,5 +131,5 @@ def _with_secret(row: Webhook, secret: str | None) -> NewWebhook:
 
 
 def _new_secret() -> str:
-    """A secret as Standard Webhooks writes it."""
+    """A secret in the format of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()

@@ -1,6 +1,6 @@
-"""Requests that must not be done twice, and the answers to them.
+"""Idempotency keys: a request is done once, and its answer is stored for repetitions.
 
-Sources: draft-ietf-httpapi-idempotency-key-header-06.
+Source: draft-ietf-httpapi-idempotency-key-header-06.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from podium.jobs.sql.tenancy import principal_of
 
 _LONGEST_KEY = 200
 _ABANDONED = timedelta(minutes=2)
-"""After so long a request without an answer has died with its server."""
+"""After this time without an answer, a request is taken as lost with its server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request was answered."""
+    """The answer to a request."""
 
     status: int
     body: dict[str, Any]
 
 
 def fingerprint(method: str, path: str, body: bytes) -> str:
-    """What tells one request from another under the same key."""
+    """A hash that distinguishes requests with the same key."""
     return hashlib.sha256(b"\0".join([method.encode(), path.encode(), body])).hexdigest()
 
 
@@ -48,12 +48,12 @@ def begin(
     keep_s: float,
     now: datetime,
 ) -> Answer | None:
-    """Begin a request; gives the answer of one that was done before.
+    """Begin a request; returns the answer if it was done before, else None.
 
     Raises:
         InvalidInput: the key is empty or too long.
         Unprocessable: the key was used for another request.
-        Conflict: the same request is still at work.
+        Conflict: the same request is still in work.
     """
     if not 1 <= len(key) <= _LONGEST_KEY:
         raise InvalidInput(f"must have 1 to {_LONGEST_KEY} characters", field="Idempotency-Key")
@@ -81,7 +81,7 @@ def begin(
 
 
 def finish(session: Session, key: str, answer: Answer) -> None:
-    """Keep the answer, in the transaction that makes it true."""
+    """Store the answer, in the transaction of the request."""
     done = update(IdempotencyKey).where(_is(session, key))
     changed(
         session,
@@ -90,7 +90,7 @@ def finish(session: Session, key: str, answer: Answer) -> None:
 
 
 def forget(session: Session, key: str) -> None:
-    """Drop a key whose request was refused, so that it may be used for a better one."""
+    """Delete the key of a refused request, so that a corrected request can use it."""
     changed(
         session,
         delete(IdempotencyKey).where(_is(session, key), IdempotencyKey.is_done.is_(False)),
@@ -98,7 +98,7 @@ def forget(session: Session, key: str) -> None:
 
 
 def _is(session: Session, key: str) -> ColumnElement[bool]:
-    """A key of the principal's own project, also where it sees others."""
+    """A condition for a key of the principal's own project, even if it sees others."""
     return and_(
         IdempotencyKey.idempotency_key == key,
         IdempotencyKey.project_id == principal_of(session).project_id,
@@ -114,6 +114,6 @@ def _known(session: Session, key: str, print_of: str, now: datetime) -> Answer |
     if row.is_done:
         return Answer(row.answer_status or 200, row.answer or {})
     if row.created_at < now - _ABANDONED:
-        row.created_at = now  # taken over: whoever began it has died
+        row.created_at = now  # taken over: the server that began it has died
         return None
     raise Conflict("the same request is still at work; come back a little later")

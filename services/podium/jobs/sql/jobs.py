@@ -1,4 +1,4 @@
-"""Jobs: which are due, who works on them, and how they go from state to state."""
+"""Rows of jobs: due jobs, their leases, and their transitions between states."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from podium.schemas.states import OPEN_BATCH, TERMINAL, JobState, may_become
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a job is."""
+    """The status of a job."""
 
     state: JobState
     step_attempts: int
@@ -31,13 +31,13 @@ class Status:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether it has ended."""
+        """Whether the job has ended."""
         return self.state in TERMINAL
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How the frame batches of a job are done."""
+    """How to run the frame batches of a job."""
 
     gateway_url: str | None
     endpoint: str
@@ -71,7 +71,7 @@ def videos(session: Session, job_id: int) -> list[Video]:
 
 
 def status(session: Session, job_id: int) -> Status:
-    """Where a job is. Raises NotFound."""
+    """The status of a job. Raises NotFound."""
     job = get(session, job_id)
     ids = [video.id for video in videos(session, job_id)]
     return Status(cast(JobState, job.job_status), job.step_attempts, job.deadline_at, ids)
@@ -85,9 +85,9 @@ def transition(
     *,
     error: JobError | None = None,
 ) -> bool:
-    """Bring a job into a state; False where it may not go there from where it is now.
+    """Move a job to a state; returns False if that transition is not allowed.
 
-    Writes the event that belongs to it. A job that has ended is due no more.
+    Also writes the event of the transition. A job that has ended is no longer due.
     """
     job = session.execute(
         select(Job.job_status, Job.state_times, Job.project_id, Job.retain_days).where(
@@ -132,14 +132,14 @@ def error_columns(error: JobError | None) -> dict[str, Any]:
 
 
 def due(session: Session, now: datetime, limit: int) -> list[int]:
-    """Jobs that have not ended, need a step now, and are nobody's at the moment."""
+    """Ids of jobs that have not ended, need a step now, and have no lease."""
     return list(
         session.scalars(select(Job.id).where(_is_due(now)).order_by(Job.due_at).limit(limit))
     )
 
 
 def claim(session: Session, job_id: int, owner: str, now: datetime, until: datetime) -> bool:
-    """Take a job for one step; False where another was quicker."""
+    """Lease a job for one step; returns False if another owner has it."""
     return bool(
         changed(
             session,
@@ -151,9 +151,9 @@ def claim(session: Session, job_id: int, owner: str, now: datetime, until: datet
 
 
 def hold(session: Session, job_id: int, owner: str, now: datetime, until: datetime) -> bool:
-    """Take a job for one step, due or not; False where another holds it or it has ended.
+    """Lease a job for one step, due or not; returns False if another owner has it or it has ended.
 
-    What the same owner held before it takes again: its last try has died.
+    The same owner may lease it again: its last attempt has died.
     """
     free = or_(Job.owner.is_(None), Job.lease_until < now, Job.owner == owner)
     values = {"owner": owner, "lease_until": until, "step_attempts": Job.step_attempts + 1}
@@ -162,13 +162,13 @@ def hold(session: Session, job_id: int, owner: str, now: datetime, until: dateti
 
 
 def postpone(session: Session, job_id: int, due_at: datetime) -> None:
-    """Say when a job is to be looked at where nobody has done so before."""
+    """Set the time at which a job is due if no step is taken before."""
     held = update(Job).where(Job.id == job_id, Job.is_open.is_(True), Job.owner.is_(None))
     changed(session, held.values(due_at=due_at))
 
 
 def heartbeat(session: Session, owner: str, ids: Collection[int], until: datetime) -> int:
-    """Say that the owner still works on these."""
+    """Extend the leases of an owner."""
     held = update(Job).where(Job.id.in_(ids), Job.owner == owner)
     return changed(session, held.values(lease_until=until))
 
@@ -176,7 +176,7 @@ def heartbeat(session: Session, owner: str, ids: Collection[int], until: datetim
 def release(
     session: Session, job_id: int, owner: str, due_at: datetime, *, attempts: int | None
 ) -> None:
-    """Give a job back until ``due_at``; ``attempts`` None: as many as were counted."""
+    """Release a job until ``due_at``; ``attempts`` None: the count does not change."""
     values: dict[str, Any] = {"owner": None, "lease_until": None, "due_at": due_at}
     if attempts is not None:
         values["step_attempts"] = attempts
@@ -184,28 +184,28 @@ def release(
 
 
 def poke(session: Session, job_id: int, now: datetime) -> None:
-    """Have a job looked at now."""
+    """Make a job due now."""
     changed(session, update(Job).where(Job.id == job_id, Job.due_at > now).values(due_at=now))
 
 
 def complete_batch(session: Session, batch_id: int, job_id: int, now: datetime) -> bool:
-    """Say that the result of a batch is there, and have the job looked at after the last one."""
+    """Note that a batch has its result; after the last batch, make the job due."""
     return _after_one(session, job_id, leases.complete(session, batch_id, now), now)
 
 
 def fail_batch(session: Session, held: Claim, code: str, message: str, now: datetime) -> bool:
-    """End a batch without a result, and have the job looked at after the last one."""
+    """End a batch without a result; after the last batch, make the job due."""
     ended = leases.fail(session, held, code, message, now)
     return _after_one(session, held.job_id, ended, now)
 
 
 def drop_batch(session: Session, held: Claim, now: datetime) -> bool:
-    """End a batch of a canceled job, and have the job looked at after the last one."""
+    """End a batch of a canceled job; after the last batch, make the job due."""
     return _after_one(session, held.job_id, leases.drop(session, held, now), now)
 
 
 def work(session: Session, job_id: int) -> Work:
-    """How the frame batches of a job are done. Raises NotFound."""
+    """How to run the frame batches of a job. Raises NotFound."""
     row = session.execute(
         select(
             Job.effective_parameters,
@@ -230,7 +230,7 @@ def stop_work(session: Session, job_id: int, now: datetime) -> int:
 
 
 def request_cancel(session: Session, job_id: int, now: datetime) -> bool:
-    """Begin no more work on a job; False where it has ended or is being canceled already."""
+    """Begin to cancel a job; returns False if it has ended or is canceling already."""
     if not transition(session, job_id, "canceling", now):
         return False
     batches.cancel(session, job_id, ("pending", "submitted"), now)

@@ -1,4 +1,4 @@
-"""API keys: made once, kept as a hash, limited by scopes and time."""
+"""API keys: shown once, stored as a hash, limited by scopes and time."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ API_KEY = Kind("api_key", ApiKey, schemas.ApiKey, {})
 
 
 def create(session: Session, wanted: ApiKeyCreate, now: datetime) -> NewApiKey:
-    """Make a key; its secret is in the answer and nowhere else.
+    """Create a key; its secret is only in this answer.
 
     Raises:
-        Forbidden: it would be allowed more than the key that asks, or be another user's.
+        Forbidden: it would have more scopes than the key of the request, or another user.
         Unprocessable: there is no such project or user.
-        Conflict: a user has two keys already: one to use, and one to change to.
+        Conflict: the user has two keys already (one to use, one to change to).
     """
     principal = principal_of(session)
     project_id = wanted.project_id if wanted.project_id is not None else principal.project_id
@@ -63,12 +63,12 @@ def create(session: Session, wanted: ApiKeyCreate, now: datetime) -> NewApiKey:
 
 
 def authenticate(session: Session, secret: str, now: datetime) -> Principal:
-    """Whose key it is; the session is that of the system.
+    """The principal of a key; the session is that of the system.
 
-    The hash is of 256 random bits, so looking it up tells nothing of other keys.
+    The hash is of 256 random bits, so the look-up reveals nothing about other keys.
 
     Raises:
-        Unauthorized: it is not known, revoked, or has expired.
+        Unauthorized: the key is unknown, revoked, or has expired.
     """
     row = session.scalars(select(ApiKey).where(ApiKey.key_hash == hash_of(secret))).one_or_none()
     if row is None or row.revoked_at is not None:
@@ -79,19 +79,19 @@ def authenticate(session: Session, secret: str, now: datetime) -> Principal:
 
 
 def note_use(session: Session, secret: str, now: datetime) -> None:
-    """Write when a key was last used, to the minute."""
+    """Write the time of a key's last use, to the minute."""
     stale = (ApiKey.last_used_at.is_(None)) | (ApiKey.last_used_at < now - _USED_EVERY)
     used = update(ApiKey).where(ApiKey.key_hash == hash_of(secret), stale)
     changed(session, used.values(last_used_at=now))
 
 
 def list_page(session: Session, *, limit: int, cursor: str | None) -> Page[schemas.ApiKey]:
-    """The keys of the project, revoked ones too."""
+    """The keys of the project, including revoked ones."""
     return catalogue.list_page(session, API_KEY, limit=limit, cursor=cursor)
 
 
 def revoke(session: Session, key_id: int, now: datetime) -> schemas.ApiKey:
-    """End a key at once; a second time changes nothing. Raises NotFound or Forbidden."""
+    """Revoke a key; a second call has no effect. Raises NotFound or Forbidden."""
     row = session.scalars(select(ApiKey).where(ApiKey.id == key_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no api_key {key_id}")
@@ -103,7 +103,7 @@ def revoke(session: Session, key_id: int, now: datetime) -> schemas.ApiKey:
 
 
 def has_admin(session: Session, now: datetime) -> bool:
-    """Whether there is a key that may do everything."""
+    """Whether there is a valid admin key."""
     rows = session.scalars(select(ApiKey).where(ApiKey.revoked_at.is_(None)))
     return any(
         "admin" in row.scopes and (row.expires_at is None or row.expires_at > now) for row in rows
@@ -111,7 +111,7 @@ def has_admin(session: Session, now: datetime) -> bool:
 
 
 def hash_of(secret: str) -> str:
-    """What is kept of a key."""
+    """The hash of a key, which is stored."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -128,6 +128,6 @@ def _check_user(session: Session, user_id: int, project_id: int, now: datetime) 
 
 
 def _require_own(principal: Principal, user_id: int | None) -> None:
-    """Users have to do with their own keys; keys of no user with all of their project."""
+    """The condition for visible keys: a user sees only own keys, others all of the project."""
     if not principal.is_admin and principal.user_id not in (None, user_id):
         raise Forbidden("the key of a user makes and revokes keys of this user alone")

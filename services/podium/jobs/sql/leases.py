@@ -1,7 +1,7 @@
-"""Leases of frame batches: claimed in bulk, kept by heart-beats, ended by conditional updates.
+"""Leases of frame batches: claimed in bulk, kept by heartbeats, ended by conditional updates.
 
-A lease is (owner, until, attempt). Whatever a worker does with a batch that has meanwhile been
-given to another one changes no row, except that a result counts whoever brings it first.
+A lease is (owner, until, attempt). A worker that has lost its lease cannot change the row, with
+one exception: the first result counts, from any worker.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ def claim(
     now: datetime,
     until: datetime,
 ) -> list[Claim]:
-    """Take up to ``limit`` batches that wait, the oldest first."""
+    """Claim up to ``limit`` waiting batches, the oldest first."""
     waiting = and_(FrameBatch.frame_batch_status == "submitted", due(now))
     candidates = (
         select(FrameBatch.id)
         .where(waiting, FrameBatch.project_id == project_id, FrameBatch.priority == priority)
         .order_by(FrameBatch.id)
         .limit(limit)
-        .with_for_update(skip_locked=True)  # SQLite has one writer and leaves it out
+        .with_for_update(skip_locked=True)  # no effect in SQLite, which has one writer
     )
     return _take(session, owner, list(session.scalars(candidates)), waiting, now=now, until=until)
 
@@ -61,10 +61,9 @@ def claim(
 def claim_one(
     session: Session, owner: str, batch_id: int, *, now: datetime, until: datetime
 ) -> Claim | None:
-    """Take one batch that a stream has named, unless another works on it or it has ended.
+    """Claim one batch from a stream, unless another owner works on it or it has ended.
 
-    What the same owner held before is taken again: it has lost its memory, as a Lambda that is
-    given a record once more after a crash.
+    The same owner may claim it again, such as a Lambda that gets a record again after a crash.
     """
     lost = or_(FrameBatch.lease_until < now, FrameBatch.owner == owner)
     left = and_(FrameBatch.frame_batch_status == "processing", lost)
@@ -98,7 +97,7 @@ def _take(
     )
     if not count:
         return []
-    # What was free before and is ours now was taken here.
+    # Rows that were free before and have this owner now were claimed here.
     rows = session.scalars(
         select(FrameBatch)
         .where(
@@ -128,7 +127,7 @@ def _take(
 
 
 def heartbeat(session: Session, owner: str, ids: Collection[int], until: datetime) -> int:
-    """Say that the owner still works on these; gives how many it still holds."""
+    """Extend the leases of an owner; returns how many it still holds."""
     return changed(
         session,
         update(FrameBatch)
@@ -142,7 +141,7 @@ def heartbeat(session: Session, owner: str, ids: Collection[int], until: datetim
 
 
 def complete(session: Session, batch_id: int, now: datetime) -> bool:
-    """Say that the result is there; False where somebody has said so before, or it was canceled."""
+    """Note that the result is stored; returns False if it was before, or if it was canceled."""
     return bool(
         changed(
             session,
@@ -161,13 +160,13 @@ def complete(session: Session, batch_id: int, now: datetime) -> bool:
 
 
 def fail(session: Session, held: Claim, code: str, message: str, now: datetime) -> bool:
-    """End a batch without a result; False where it is no longer held."""
+    """End a batch without a result; returns False if the lease is lost."""
     values = {"frame_batch_status": "failed", "error_code": code, "error_message": message[:1000]}
     return _give_up(session, held, values, now)
 
 
 def drop(session: Session, held: Claim, now: datetime) -> bool:
-    """End a batch whose job was canceled before it began; False where it is no longer held."""
+    """End a batch whose job was canceled before it began; returns False if the lease is lost."""
     return _give_up(session, held, {"frame_batch_status": "canceled"}, now)
 
 
@@ -181,7 +180,7 @@ def release(
     message: str,
     now: datetime,
 ) -> bool:
-    """Give a batch back, to be tried again from ``available_at`` on."""
+    """Release a batch, to be retried from ``available_at`` on."""
     values = {
         "frame_batch_status": "submitted",
         "attempt": held.attempt if counts else held.attempt - 1,
@@ -209,9 +208,9 @@ def _give_up(session: Session, held: Claim, values: Mapping[str, object], now: d
 
 
 def recover(session: Session, job_id: int, *, tries: int, now: datetime) -> list[int]:
-    """Offer the batches of workers that died again; one that killed ``tries`` of them has failed.
+    """Offer the batches of dead workers again; after ``tries`` dead workers a batch has failed.
 
-    Gives those that were offered again.
+    Returns the ids of the batches that were offered again.
     """
     lapsed = and_(
         FrameBatch.job_id == job_id,
@@ -238,7 +237,7 @@ def recover(session: Session, job_id: int, *, tries: int, now: datetime) -> list
 
 
 def cancel_lapsed(session: Session, job_id: int, now: datetime) -> int:
-    """End the batches of workers that died."""
+    """End the batches of dead workers; returns their number."""
     return changed(
         session,
         update(FrameBatch)
@@ -252,5 +251,5 @@ def cancel_lapsed(session: Session, job_id: int, now: datetime) -> int:
 
 
 def due(now: datetime) -> ColumnElement[bool]:
-    """That a batch which is tried again has waited long enough."""
+    """A condition: the batch's pause before a retry is over."""
     return FrameBatch.available_at <= now

@@ -1,4 +1,4 @@
-"""Running statements that change rows."""
+"""Runs statements that change rows."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from sqlalchemy.sql.dml import UpdateBase
 
 
 def changed(session: Session, statement: UpdateBase) -> int:
-    """Run an UPDATE or a DELETE; gives the number of rows that met its condition."""
+    """Run an UPDATE or a DELETE; returns the number of matching rows."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
     return cast(CursorResult[Any], result).rowcount

@@ -1,4 +1,4 @@
-"""Making jobs, and what callers do with them afterwards: cancel, retry, delete their data."""
+"""Creates, cancels and retries jobs, and deletes their data."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ Row = TypeVar("Row", Pipeline, User, Athlete, Upload, Job)
 
 
 def create(session: Session, wanted: JobCreate, timing: Timing, now: datetime) -> int:
-    """Make a job in the project of the principal; gives its id.
+    """Create a job in the project of the principal; returns its id.
 
     Raises:
-        Unprocessable: it names something that is not there; names the field.
-        Forbidden: an address that the project may not read.
+        Unprocessable: it refers to a missing object; the message names the field.
+        Forbidden: the project may not read the address.
         Conflict: the upload is not complete.
     """
     principal = principal_of(session)
@@ -81,7 +81,7 @@ def create(session: Session, wanted: JobCreate, timing: Timing, now: datetime) -
 
 
 def again(session: Session, job_id: int, changes: JobRerun) -> JobCreate:
-    """The job that runs the videos of another again. Raises NotFound."""
+    """The document of a job that runs the videos of another job again. Raises NotFound."""
     job = jobs.get(session, job_id)
     values = {
         "job_name": job.job_name,
@@ -97,14 +97,14 @@ def again(session: Session, job_id: int, changes: JobRerun) -> JobCreate:
 
 
 def cancel(session: Session, job_id: int, now: datetime) -> JobState:
-    """Begin no more work on a job; gives its state. One that has ended stays as it is."""
+    """Cancel a job; returns its state. A job that has ended does not change."""
     jobs.request_cancel(session, job_id, now)
     session.expire_all()
     return cast(JobState, jobs.get(session, job_id).job_status)
 
 
 def retry(session: Session, job_id: int, timing: Timing, now: datetime) -> None:
-    """Send a job back to work on what it lacks; what it has stays.
+    """Restart a job to complete its missing results; existing results stay.
 
     Raises:
         NotFound: there is no such job.
@@ -125,7 +125,7 @@ def retry(session: Session, job_id: int, timing: Timing, now: datetime) -> None:
 
 
 def mark_data_deleted(session: Session, job_id: int, now: datetime) -> list[str]:
-    """Say that the data of an ended job is gone; gives the folders and keys to delete.
+    """Mark the data of an ended job as deleted; returns the folders and keys to delete.
 
     Raises:
         NotFound: there is no such job.
@@ -174,7 +174,7 @@ def _require(session: Session, kind: type[Row], row_id: int, field: str) -> Row:
 
 
 def _check_input(session: Session, given: JobInput, project: Project) -> str:
-    """The name that a job gets from what it is given. Raises Unprocessable, Forbidden, Conflict."""
+    """Check the input; returns a name for the job. Raises Unprocessable, Forbidden, Conflict."""
     if given.upload_id is not None:
         upload = _require(session, Upload, given.upload_id, "input.upload_id")
         if upload.project_id != project.id:
@@ -201,7 +201,7 @@ def _check_input(session: Session, given: JobInput, project: Project) -> str:
 
 
 def _effective(session: Session, wanted: JobCreate, set_id: int | None) -> JobParameters:
-    """The parameters of the pipeline in the set, and over them those of the job."""
+    """The pipeline's parameters in the set, overridden by those of the job."""
     usual = JobParameters()
     if set_id is not None:
         row = session.scalars(

@@ -1,4 +1,4 @@
-"""Cutting videos into frame batches, in one transaction with a look at whether that is wanted."""
+"""Divides videos into frame batches; the job's state is checked in the same transaction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from podium.schemas.states import Priority
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Frame batches to tell the stream of."""
+    """Frame batches to announce on the stream."""
 
     queue: str | None
     priority: Priority
@@ -29,9 +29,9 @@ class Offer:
 
 
 def make(session: Session, video_id: int, *, usual_frames: int, now: datetime) -> Offer:
-    """Make the frame batches of a video that lacks them; gives those not yet offered.
+    """Create the missing frame batches of a video; returns those that are not yet offered.
 
-    None for a video that has failed, or whose job is no longer being submitted.
+    Empty for a video that has failed, or whose job is no longer submitting.
 
     Raises:
         NotFound: there is no such video.
@@ -39,7 +39,7 @@ def make(session: Session, video_id: int, *, usual_frames: int, now: datetime) -
     video = session.scalars(select(Video).where(Video.id == video_id)).one_or_none()
     if video is None:
         raise NotFound(f"there is no video {video_id}")
-    # Locked, so that a cancel comes before all of this or after it.
+    # Locked, so that a cancellation comes before or after all of this.
     job = session.scalars(select(Job).where(Job.id == video.job_id).with_for_update()).one()
     offer = Offer(queue_of(session, job.project_id), cast(Priority, job.priority), [])
     if job.job_status != "submitting" or video.frame_count is None:
@@ -65,14 +65,14 @@ def make(session: Session, video_id: int, *, usual_frames: int, now: datetime) -
 
 
 def queue_of(session: Session, project_id: int) -> str | None:
-    """The stream that a project names."""
+    """The project's own stream, if any."""
     return session.scalars(
         select(Project.project_queue_arn).where(Project.id == project_id)
     ).one_or_none()
 
 
 def _cut(frames: int, step: int, size: int, results: str) -> Iterator[NewBatch]:
-    """Batches of ``size`` frames, of which every ``step``-th of the video is taken."""
+    """Batches of ``size`` frames; every ``step``-th frame of the video is taken."""
     for start in range(0, frames, size * step):
         taken = range(start, min(start + size * step, frames), step)
         yield NewBatch(start, taken[-1], len(taken), f"{results}/batches/{start:010d}.json")

@@ -1,8 +1,8 @@
-"""Whose rows a session sees: the one place where projects are kept apart.
+"""Separates projects: a session sees only the rows of its principal. Nothing else does this.
 
-Every statement of a session gets the condition that rows belong to the principal's project. What
-cannot be given this condition (plain tables, text) is refused, unless the principal is an
-administrator. No principal, no rows.
+Every statement of a session gets the condition that rows belong to the principal's project.
+Statements that cannot get it (plain tables, text) are refused, unless the principal is an
+administrator. Without a principal there are no rows.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class ScopedSession(Session):
 
 
 def scoped_session(engine: Engine, principal: Principal) -> ScopedSession:
-    """A session that sees what the principal may see."""
+    """Open a session that sees only the principal's rows."""
     return ScopedSession(engine, info={"principal": principal}, expire_on_commit=False)
 
 
 def principal_of(session: Session) -> Principal:
-    """Whose session it is. Raises Forbidden for a session without a principal."""
+    """The principal of a session. Raises Forbidden if it has none."""
     principal = session.info.get("principal")
     if not isinstance(principal, Principal):
         raise Forbidden("nothing is read or written without a principal")
@@ -41,7 +41,7 @@ def principal_of(session: Session) -> Principal:
 @event.listens_for(ScopedSession, "do_orm_execute")
 def _add_condition(state: ORMExecuteState) -> None:
     principal = principal_of(state.session)
-    if principal.is_admin or state.is_column_load:  # columns of a row that is here already
+    if principal.is_admin or state.is_column_load:  # columns of a row that is already loaded
         return
     if not state.is_orm_statement or state.is_insert:
         raise Forbidden("only administrators use statements that have no owner")
@@ -51,7 +51,7 @@ def _add_condition(state: ORMExecuteState) -> None:
 
 @lru_cache(maxsize=1024)
 def _conditions(project: int | None, *, reads: bool) -> tuple[ExecutableOption, ...]:
-    """A condition for every table that there is."""
+    """The conditions for all tables."""
     return tuple(
         with_loader_criteria(kind, _condition(kind, project, reads=reads), include_aliases=True)
         for kind in (mapper.class_ for mapper in Base.registry.mappers)

@@ -1,4 +1,4 @@
-"""A job that is made and undone in one transaction: checked as if it were real."""
+"""Creates a job and rolls it back, to check it like a real one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podium.schemas.jobs import JobCreate, JobParameters
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a job would work on, and what is before it."""
+    """The source and parameters that a job would have, and the queue before it."""
 
     source: Source
     parameters: JobParameters
@@ -24,7 +24,7 @@ class Trial:
 
 
 def attempt(session: Session, wanted: JobCreate, timing: Timing, now: datetime) -> Trial:
-    """What would become of a job. Raises what ``submission.create`` raises."""
+    """Try to create a job. Raises what ``submission.create`` raises."""
     made = session.begin_nested()
     job_id = submission.create(session, wanted, timing, now)
     job = jobs.get(session, job_id)

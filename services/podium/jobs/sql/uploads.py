@@ -1,4 +1,4 @@
-"""Uploads, as rows."""
+"""Rows of uploads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UPLOAD = Kind("upload", Upload, schemas.Upload, {})
 def insert(
     session: Session, wanted: UploadCreate, *, part_size: int | None, seconds: float, now: datetime
 ) -> Upload:
-    """Make the row of an upload that is about to begin. Raises Forbidden without a project."""
+    """Create the row of a new upload. Raises Forbidden without a project."""
     principal = principal_of(session)
     if principal.project_id is None:
         raise Forbidden("uploads belong to a project, and this key has none")
@@ -53,7 +53,7 @@ def get(session: Session, upload_id: int) -> Upload:
 
 
 def name_in_store(session: Session, upload_id: int, name: str) -> Upload:
-    """Keep what the object store calls an upload in parts."""
+    """Store the object store's name of an upload in parts."""
     row = get(session, upload_id)
     row.store_upload_id = name
     session.flush()
@@ -61,7 +61,7 @@ def name_in_store(session: Session, upload_id: int, name: str) -> Upload:
 
 
 def end(session: Session, upload_id: int, state: UploadState, now: datetime) -> Upload:
-    """End an upload; one that has ended so before stays as it is.
+    """End an upload; has no effect if it has ended in this state before.
 
     Raises:
         NotFound: there is no such upload.

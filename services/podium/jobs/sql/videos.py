@@ -1,4 +1,4 @@
-"""Videos of jobs: where they come from, what they are, and how they ended."""
+"""Rows of videos: their source, their facts, and how they ended."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from podium.schemas.states import TERMINAL, JobState
 
 @dataclass(frozen=True, slots=True)
 class NewVideo:
-    """A video that was found in an upload."""
+    """A video of an upload."""
 
     name: str
     address: str
-    key: str | None  # null: a user's own object, which stays where it is
+    key: str | None  # None: a user's own object, which is not copied
     results_folder: str
     size_bytes: int
     facts: Facts | None
@@ -35,7 +35,7 @@ class NewVideo:
 
 @dataclass(frozen=True, slots=True)
 class EarlierVideo:
-    """A video of an earlier job; the key is of the object store, null for a user's own object."""
+    """A video of an earlier job; ``key`` is None for a user's own object."""
 
     name: str
     address: str
@@ -44,7 +44,7 @@ class EarlierVideo:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the videos of a job come from."""
+    """The source of a job's videos."""
 
     project_id: int
     has_videos: bool
@@ -56,10 +56,10 @@ class Source:
 
 
 def source_of(session: Session, job_id: int) -> Source:
-    """Where the videos of a job come from.
+    """The source of a job's videos.
 
     Raises:
-        NotFound: what it names is gone.
+        NotFound: the source no longer exists.
         Conflict: the upload is not complete.
     """
     job = jobs.get(session, job_id)
@@ -110,7 +110,7 @@ def insert(
     others: Sequence[OtherFile],
     now: datetime,
 ) -> list[int]:
-    """Make the rows of what was found and bring the job to its next state; gives all ids."""
+    """Create the rows of videos and move the job to its next state; returns all ids."""
     job = jobs.get(session, job_id)
     present = jobs.videos(session, job_id)
     if not present:
@@ -155,7 +155,7 @@ def _row(project_id: int, job_id: int, ordinal: int, video: NewVideo, now: datet
 
 
 def progress(session: Session, video_id: int, percent: float, now: datetime) -> bool:
-    """Write how far a video is; False where that is known."""
+    """Write the progress of a video; returns False if it has not changed."""
     return bool(
         changed(
             session,
@@ -169,7 +169,7 @@ def progress(session: Session, video_id: int, percent: float, now: datetime) -> 
 def transition(
     session: Session, video_id: int, earlier: JobState, to: JobState, now: datetime
 ) -> None:
-    """Bring a video from one state to the next while it works."""
+    """Move a video from a state to the next one before its end."""
     changed(
         session,
         update(Video)
@@ -188,7 +188,7 @@ def finish(
     error: JobError | None,
     now: datetime,
 ) -> bool:
-    """End a video; False where it has ended before."""
+    """End a video; returns False if it had ended before."""
     values: dict[str, Any] = {
         "video_status": state,
         "missing": [part.model_dump() for part in missing],
@@ -207,7 +207,7 @@ def finish(
 
 
 def reopen(session: Session, job_id: int, now: datetime) -> None:
-    """Send the videos of a job that lack something back to work."""
+    """Reopen the videos of a job that lack results."""
     changed(
         session,
         update(Video)

@@ -1,4 +1,4 @@
-"""Jobs, videos and frame batches as callers see them."""
+"""Jobs, videos and frame batches as documents for callers."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def list_jobs(
     """Jobs, the newest first.
 
     Args:
-        session: Of the principal.
-        now: The time.
-        limit: At most this many; more than 1,000 are never given.
+        session: Session of the principal.
+        now: The current time.
+        limit: Largest number of jobs, at most 1,000.
         cursor: ``next_cursor`` of the page before.
-        states: Only jobs in these; none: all.
-        created_after: Only jobs that are younger.
-        newest_first: Or the oldest first.
+        states: Only jobs in these states; empty: all.
+        created_after: Only jobs created later.
+        newest_first: Whether the newest come first, else the oldest.
 
     Raises:
-        InvalidInput: the cursor is not one that was given.
+        InvalidInput: the cursor is invalid.
     """
     after = read_cursor(cursor)
     wanted = select(Job).order_by(Job.id.desc() if newest_first else Job.id)
@@ -73,7 +73,7 @@ def list_jobs(
 def list_videos(
     session: Session, *, job_id: int | None, limit: int = USUAL_LIMIT, cursor: str | None = None
 ) -> Page[schemas.Video]:
-    """Videos in the order of their ids; of one job or of all. Raises InvalidInput."""
+    """Videos of one job or of all, in the order of their ids. Raises InvalidInput."""
     wanted = select(Video).where(Video.id > read_cursor(cursor)).order_by(Video.id)
     if job_id is not None:
         wanted = wanted.where(Video.job_id == job_id)
@@ -93,7 +93,7 @@ def video(session: Session, video_id: int) -> schemas.Video:
 def list_frame_batches(
     session: Session, *, video_id: int | None, limit: int = USUAL_LIMIT, cursor: str | None = None
 ) -> Page[schemas.FrameBatch]:
-    """Frame batches in the order of their ids; of one video or of all. Raises InvalidInput."""
+    """Frame batches of one video or of all, in the order of their ids. Raises InvalidInput."""
     wanted = select(FrameBatch).where(FrameBatch.id > read_cursor(cursor)).order_by(FrameBatch.id)
     if video_id is not None:
         wanted = wanted.where(FrameBatch.video_id == video_id)
@@ -155,7 +155,7 @@ def _progress(row: Job, videos: Counter[str], parts: Counter[str], now: datetime
 
 
 def _place(session: Session, row: Job) -> int | None:
-    """Frame batches of the class and project that are offered before the first of this job."""
+    """Number of frame batches of the class and project ahead of the first one of this job."""
     if row.job_status != "processing":
         return None
     offered = FrameBatch.frame_batch_status == "submitted"
@@ -182,7 +182,7 @@ def _video(row: Video) -> schemas.Video:
 
 
 def _keys(session: Session, rows: Sequence[FrameBatch]) -> dict[int, str]:
-    """Video -> its key in the object store: where that lies on a server is nobody's business."""
+    """Video -> its key in the object store; callers must not see paths of the server."""
     wanted = select(Video.id, Video.video_key).where(Video.id.in_({row.video_id for row in rows}))
     return {video_id: key for video_id, key in session.execute(wanted) if key is not None}
 

@@ -1,4 +1,4 @@
-"""The steps of a job: idempotent functions, called by whatever moves jobs on."""
+"""The steps of a job: idempotent functions, called by controllers or a workflow."""
 
 from podium.jobs.steps.check import Checked, check
 from podium.jobs.steps.collect import collect

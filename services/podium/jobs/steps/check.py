@@ -1,7 +1,7 @@
-"""``check``: count what has ended, give the work of dead workers to others, write progress.
+"""``check``: counts ended batches, offers the batches of dead workers again, writes progress.
 
-A stream is told again of what was offered anew, and of what has waited for long without a sign:
-records may be lost, or have expired.
+Batches that were offered again or have waited for long are announced again on the stream: their
+records may be lost or expired.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = ["Checked", "check"]
 
 
 def check(env: Environment, job_id: int) -> Checked:
-    """Say how a job stands, after its lost frame batches were offered again.
+    """Offer the lost frame batches of a job again; returns its status.
 
     Raises:
         NotFound: there is no such job.
-        Unavailable: the stream does not take what it is told.
+        Unavailable: the stream does not accept records.
     """
     with action(env.log, "check", job_id=job_id) as outcome:
         tries = env.timing.steps["consume"].tries

@@ -1,4 +1,4 @@
-"""``collect``: merge results, have them postprocessed, say what is missing, end the job."""
+"""``collect``: merges results, has them postprocessed, names missing ones, ends the job."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from podium.schemas.summary import OutputFile
 
 @dataclass
 class _Results:
-    """What there is of a video."""
+    """The outcome of a video."""
 
     state: JobState
     error: JobError | None = None
@@ -40,17 +40,17 @@ def collect(
     ends_as: JobState | None = None,
     seconds: float | None = None,
 ) -> JobState:
-    """Bring the results of a job together and end it; gives the state that it is in then.
+    """Merge the results of a job and end it; returns its new state.
 
-    Every video for itself: one that fails keeps no other from its results. A video that was
-    collected before stays as it is.
+    The failure of one video does not affect the others. A video that was collected before does
+    not change.
 
     Args:
-        env: What to work with.
-        job_id: Of the job.
-        ends_as: ``canceled`` or ``expired``: what is there is merged, but not postprocessed.
-        seconds: After half of them no further video is begun, and the job stays as it is for
-            another call; None: as long as it takes.
+        env: The environment.
+        job_id: Id of the job.
+        ends_as: ``canceled`` or ``expired``: the results are merged, but not postprocessed.
+        seconds: After half of this time no further video is begun, and the job stays open for
+            another call; None: no limit.
 
     Raises:
         Unavailable, Overloaded, StageFailed, DeadlineExceeded: postprocessing may succeed later.
@@ -128,7 +128,7 @@ def _collected(
 
 
 def _joined(env: Environment, keys: Sequence[str]) -> Iterator[bytes]:
-    """A JSON list of all results; it may be longer than memory allows."""
+    """A JSON list of all results, in pieces, as it may not fit into memory."""
     yield b"["
     for number, key in enumerate(keys):
         if number:
@@ -138,7 +138,7 @@ def _joined(env: Environment, keys: Sequence[str]) -> Iterator[bytes]:
 
 
 def _keep_files(env: Environment, video: OpenVideo, there: _Results) -> None:
-    """The list of the files of a video, for the manifest, under keys in place of addresses."""
+    """Store the list of a video's files for the manifest, with keys instead of addresses."""
     files = [
         {**file.model_dump(exclude={"uri"}), "path": f"{video.results_folder}/{file.name}"}
         for file in there.files
@@ -149,7 +149,7 @@ def _keep_files(env: Environment, video: OpenVideo, there: _Results) -> None:
 def _verdict(
     env: Environment, job_id: int, ends_as: JobState | None
 ) -> tuple[JobState, JobError | None]:
-    """How the job ends, by how its videos did."""
+    """The final state and error of the job, from those of its videos."""
     videos = env.database.read(SYSTEM, partial(collecting.ended, job_id=job_id))
     lacking = [video for video in videos if video.error is not None]
     if ends_as == "expired":
@@ -169,7 +169,7 @@ def _verdict(
 
 
 def _named(videos: Sequence[Ended], lacking: Sequence[Ended]) -> str:
-    """The videos that lack something, as many as fit on a page."""
+    """A message that names the videos that lack results, up to a limit."""
     named = "; ".join(
         f"{video.name}: {video.error.message}" for video in lacking[:5] if video.error is not None
     )

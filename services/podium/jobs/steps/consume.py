@@ -1,4 +1,4 @@
-"""``consume``: one frame batch through the pipeline of its project's tier."""
+"""``consume``: runs one frame batch through the pipeline of its project's tier."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Outcome = Literal["done", "duplicate", "retry", "dead"]
 def consume(
     env: Environment, batch_id: int, owner: str, *, seconds: float | None = None
 ) -> Outcome:
-    """Do one frame batch that a stream has named.
+    """Run one frame batch from a stream.
 
     Args:
-        env: What to work with.
-        batch_id: Of the frame batch.
-        owner: Who works on it; the same owner takes up again what it held before.
-        seconds: How long it may take and is held, for who keeps no heart-beat; None: as the table
-            of times says.
+        env: The environment.
+        batch_id: Id of the frame batch.
+        owner: Name of the worker; the same owner may claim it again.
+        seconds: Time limit and duration of the lease, for workers without a heartbeat; None: those
+            of ``Timing``.
 
     Returns:
-        ``done``; ``duplicate``: it is done, or another works on it; ``retry``: it is offered
+        ``done``; ``duplicate``: it is done, or another worker has it; ``retry``: it is offered
         again; ``dead``: it has ended without a result.
     """
     now = env.now()
@@ -46,7 +46,7 @@ def consume(
 
 
 def work_on(env: Environment, held: Claim, *, seconds: float | None = None) -> Outcome:
-    """Do a frame batch that is held: call the pipeline, keep the result, say that it is there."""
+    """Run a claimed frame batch: call the pipeline, store the result, mark the batch as done."""
     ids = {"job_id": held.job_id, "video_id": held.video_id, "frame_batch_id": held.id}
     with action(env.log, "consume", **ids, attempt=held.attempt) as outcome:
         try:

@@ -1,4 +1,4 @@
-"""``initialize``: take the upload apart, look at its videos, make their rows."""
+"""``initialize``: unpacks the upload, examines its videos, creates their rows."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _VIDEO_SUFFIXES = frozenset(
 
 @dataclass
 class _Found:
-    """What an upload holds."""
+    """The files of an upload."""
 
     videos: list[NewVideo] = field(default_factory=list)
     others: list[OtherFile] = field(default_factory=list)
 
 
 def initialize(env: Environment, job_id: int) -> list[int]:
-    """Make the videos of a job; gives their ids.
+    """Create the videos of a job; returns their ids.
 
-    A job that has its videos keeps them. A video that cannot be read is a row with the reason, and
-    keeps no other from being worked on.
+    A job that has videos keeps them. A video that cannot be read gets a row with the reason and
+    does not affect the others.
 
     Raises:
-        InvalidInput, Forbidden, NotFound: there is nothing to work on; says why.
+        InvalidInput, Forbidden, NotFound: there are no videos; the message says why.
         Unavailable: the object store does not answer.
     """
     with action(env.log, "initialize", job_id=job_id) as outcome:
@@ -70,7 +70,7 @@ def initialize(env: Environment, job_id: int) -> list[int]:
 def _take_again(
     env: Environment, earlier: list[videos.EarlierVideo], folder: str, found: _Found
 ) -> None:
-    """Videos of earlier jobs: copied, so that each job is deleted by itself."""
+    """Copy the videos of earlier jobs, so that each job can be deleted independently."""
     for ordinal, video in enumerate(earlier):
         copied = None
         if video.key is not None:
@@ -82,7 +82,7 @@ def _take_again(
 
 
 def _take_apart(env: Environment, source: videos.Source, folder: str, found: _Found) -> None:
-    """An upload or an object of the user's own: a video, or a ZIP of videos."""
+    """Read an upload or a user's own object: a video, or a ZIP of videos."""
     address = source.uri or env.objects.address(source.upload_key or "")
     with env.objects.local(address) as path:
         if source.uri is not None:
@@ -113,7 +113,7 @@ def _take_apart(env: Environment, source: videos.Source, folder: str, found: _Fo
 def _keep(
     env: Environment, at: str, name: str, path: Path, *, damage: JobError | None, found: _Found
 ) -> None:
-    """Store a file of an archive, as a video or as something beside the videos."""
+    """Store a file of an archive, as a video or as another file."""
     size = path.stat().st_size
     if not is_video(name, path):
         key = at.format("files") + suffix_of(name)
@@ -129,7 +129,7 @@ def _keep(
 
 @contextmanager
 def unpacked(pieces: Iterator[bytes]) -> Iterator[tuple[Path, JobError | None]]:
-    """The bytes in a file of our own, and what is wrong with them."""
+    """A temporary file with the bytes, and the error if they are damaged."""
     damage = None
     with tempfile.TemporaryDirectory(prefix="podium-upload-") as folder:
         path = Path(folder) / "entry"
@@ -142,7 +142,7 @@ def unpacked(pieces: Iterator[bytes]) -> Iterator[tuple[Path, JobError | None]]:
 
 
 def is_video(name: str, path: Path) -> bool:
-    """By its suffix, so that a broken one is reported; or by its content."""
+    """Whether a file is a video, by its suffix (so that a damaged one is reported) or content."""
     if suffix_of(name) in _VIDEO_SUFFIXES:
         return True
     with path.open("rb") as file:
@@ -172,7 +172,7 @@ def _facts(env: Environment, path: Path) -> tuple[Facts | None, JobError | None]
 
 
 def _check_below(path: Path, uri: str, prefixes: list[str]) -> None:
-    """Addresses were checked as text when the job was made; links may lead elsewhere."""
+    """Check the real path: the address was checked as text, but links may lead elsewhere."""
     if not any(uri.startswith(prefix) for prefix in prefixes):
         raise Forbidden("uri: is not below an address that the project may read")
     roots = [Path(unquote(urlsplit(p).path)).resolve() for p in prefixes if p.startswith("file:")]

@@ -1,4 +1,4 @@
-"""``submit``: cut a video into frame batches and offer them to the workers."""
+"""``submit``: divides a video into frame batches and offers them to the workers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _AT_ONCE = 500
 
 
 def submit(env: Environment, video_id: int) -> int:
-    """Make the frame batches of a video and offer those that are not yet; gives their number.
+    """Create the frame batches of a video and offer the new ones; returns their number.
 
-    First rows, then the stream, then the mark that it was told: whatever dies in between, the next
-    call goes on from there, and a batch that the stream hears of twice is done once.
+    The order is: rows, stream, mark as submitted. So after a crash the next call continues, and a
+    batch that is announced twice is still done once.
 
     Raises:
         NotFound: there is no such video.
-        Unavailable: the stream does not take them.
+        Unavailable: the stream does not accept them.
     """
     with action(env.log, "submit", video_id=video_id) as outcome:
         frames, now = env.timing.batch_frames, env.now()

@@ -1,1 +1,1 @@
-"""The tables of the database and their history."""
+"""The tables of the database and their migrations."""

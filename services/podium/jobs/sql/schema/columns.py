@@ -1,4 +1,4 @@
-"""What the tables share: names of constraints, kinds of columns, and whose a row is."""
+"""Shared by all tables: names of constraints, types of columns, owners of rows."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr,
 from sqlalchemy.types import TypeDecorator
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
-"""SQLite counts up by itself only what is called INTEGER."""
+"""SQLite autoincrements only columns of type INTEGER."""
 
 
 class Moment(TypeDecorator[datetime]):
-    """A moment in UTC, to the microsecond: databases have no agreed way to keep a zone."""
+    """A time in UTC, to the microsecond, without a zone: databases store zones differently."""
 
     impl = DateTime
     cache_ok = True
@@ -34,7 +34,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 class Json(TypeDecorator[Any]):
-    """JSON as text, for what is never searched: a JSON column of MariaDB reads back as text."""
+    """JSON as text, for values that are never searched; MariaDB's JSON columns are text anyway."""
 
     impl = Text
     cache_ok = True
@@ -66,7 +66,7 @@ def reference(table: str, *, ondelete: str | None = None) -> MappedColumn[Any]:
 
 
 class Base(DeclarativeBase):
-    """Constraints have names of a rule, so that migrations of every database can drop them."""
+    """Base of all tables; constraints are named by a rule, so that migrations can drop them."""
 
     metadata = MetaData(
         naming_convention={
@@ -80,29 +80,29 @@ class Base(DeclarativeBase):
 
     @declared_attr.directive
     def __table_args__(cls) -> Any:
-        return {"sqlite_autoincrement": True}  # ids of deleted rows are not given again
+        return {"sqlite_autoincrement": True}  # ids of deleted rows are not reused
 
 
 class Owned:
-    """Rows of one project; no other project sees them."""
+    """Rows of one project; other projects cannot see them."""
 
     @declared_attr
     def project_id(cls) -> Mapped[int]:
-        """Whose the row is."""
+        """The project of the row."""
         return reference("project")
 
 
 class Shared:
-    """Rows of one project, or of all when they name none; those only administrators change."""
+    """Rows of one project, or shared by all; only administrators change shared rows."""
 
     @declared_attr
     def project_id(cls) -> Mapped[int | None]:
-        """Whose the row is; null: of all."""
+        """The project of the row; null: shared by all."""
         return reference("project")
 
 
 class Versioned:
-    """Rows that callers change: nobody overwrites what somebody else has changed meanwhile."""
+    """Rows that callers change; the version prevents lost updates."""
 
     created_at: Mapped[When]
     updated_at: Mapped[When]

@@ -1,4 +1,4 @@
-"""The tables of the objects of jobs as one SQL script, for those who read or build by hand."""
+"""The tables of the objects of jobs as one SQL script, to read or to run by hand."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _TABLES = (
     work_tables.Video,
     work_tables.FrameBatch,
 )
-"""In an order in which they can be made; jobs refer to athletes, so that table is there too."""
+"""In an order in which they can be created; includes athletes, to which jobs refer."""
 
 
 def mysql_script() -> str:
-    """The statements that make the tables in MySQL, Aurora or MariaDB."""
+    """The statements that create the tables in MySQL, Aurora or MariaDB."""
     dialect = mysql.dialect()
     statements = []
     for kind in _TABLES:

@@ -13,25 +13,25 @@ from alembic.script import ScriptDirectory
 from podium.errors import SetupError
 from podium.jobs.sql.database import Database
 
-logging.getLogger("alembic").setLevel(logging.WARNING)  # how it migrates is of no interest
+logging.getLogger("alembic").setLevel(logging.WARNING)  # without its messages about progress
 
 _FOLDER = Path(__file__).parent / "migrations"
 
 
 def upgrade(database: Database) -> None:
-    """Bring the schema to the newest revision; nothing happens where it is there."""
+    """Bring the schema to the newest revision; has no effect if it is there."""
     with database.engine.begin() as connection:
         command.upgrade(_config(connection), "head")
 
 
 def downgrade(database: Database, revision: str = "-1") -> None:
-    """Go back to a revision; ``-1`` is the one before."""
+    """Go back to a revision; ``-1`` is the previous one."""
     with database.engine.begin() as connection:
         command.downgrade(_config(connection), revision)
 
 
 def check(database: Database) -> None:
-    """Raise ``alembic.util.CommandError`` where the schema differs from the tables in the code."""
+    """Raise ``alembic.util.CommandError`` if the schema differs from the tables in the code."""
     with database.engine.begin() as connection:
         command.check(_config(connection))
 

@@ -1,4 +1,4 @@
-"""The objects around jobs, as tables."""
+"""The tables of the objects around jobs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from podium.jobs.sql.schema.columns import (
 
 
 class Project(Versioned, Base):
-    """A tier of infrastructure."""
+    """A tenant with a tier of infrastructure."""
 
     __tablename__ = "project"
 
@@ -53,7 +53,7 @@ class UserGroup(Owned, Versioned, Base):
 
 
 class User(Owned, Versioned, Base):
-    """Somebody who may submit jobs."""
+    """A person who may submit jobs."""
 
     __tablename__ = "user"
 
@@ -64,7 +64,7 @@ class User(Owned, Versioned, Base):
 
 
 class Pipeline(Shared, Versioned, Base):
-    """A pipeline that jobs may name."""
+    """A pipeline for jobs."""
 
     __tablename__ = "pipeline"
 
@@ -101,7 +101,7 @@ class PipelineParameters(Shared, Versioned, Base):
 
 
 class Athlete(Owned, Versioned, Base):
-    """Who is seen in videos."""
+    """An athlete in videos."""
 
     __tablename__ = "athlete"
 
@@ -113,7 +113,7 @@ class Athlete(Owned, Versioned, Base):
 
 
 class Upload(Owned, Versioned, Base):
-    """A file that is being uploaded or was."""
+    """An upload of a file, in progress or complete."""
 
     __tablename__ = "upload"
 
@@ -129,7 +129,7 @@ class Upload(Owned, Versioned, Base):
 
 
 class ApiKey(Owned, Base):
-    """A key; only a hash of its secret."""
+    """A key, with only a hash of its secret."""
 
     __tablename__ = "api_key"
 
@@ -145,7 +145,7 @@ class ApiKey(Owned, Base):
 
 
 class IdempotencyKey(Owned, Base):
-    """A request that must not be done twice, and its answer."""
+    """An idempotency key, with the answer to its request."""
 
     __tablename__ = "idempotency_key"
     __table_args__ = (
@@ -164,7 +164,7 @@ class IdempotencyKey(Owned, Base):
 
 
 class Webhook(Owned, Versioned, Base):
-    """An address that is told of events."""
+    """An address that receives events."""
 
     __tablename__ = "webhook"
 

@@ -1,4 +1,4 @@
-"""Jobs and what becomes of them, as tables."""
+"""The tables of jobs, videos, frame batches, events and deliveries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from podium.jobs.sql.schema.columns import (
 
 
 class Job(Owned, Versioned, Base):
-    """A job. What follows ``is_open`` belongs to the controllers."""
+    """A job. The columns after ``is_open`` are for the controllers."""
 
     __tablename__ = "job"
     __table_args__ = (
@@ -128,7 +128,7 @@ class FrameBatch(Owned, Base):
 
 
 class JobEvent(Owned, Base):
-    """Something that happened to a job."""
+    """An event of a job."""
 
     __tablename__ = "job_event"
 
@@ -140,7 +140,7 @@ class JobEvent(Owned, Base):
 
 
 class WebhookDelivery(Owned, Base):
-    """One event on its way to one webhook."""
+    """Delivery of one event to one webhook."""
 
     __tablename__ = "webhook_delivery"
     __table_args__ = (

@@ -1,11 +1,11 @@
-"""How Alembic runs the revisions: on the connection that it is given."""
+"""Runs the revisions for Alembic, on the given connection."""
 
 from __future__ import annotations
 
 from alembic import context
 
 import podium.jobs.sql.schema.tables
-import podium.jobs.sql.schema.work_tables  # noqa: F401 - its tables belong to the schema too
+import podium.jobs.sql.schema.work_tables  # noqa: F401 - registers its tables
 from podium.jobs.sql.schema.columns import Base
 
 context.configure(

@@ -497,7 +497,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Go back to the revision before."""
+    """Go back to the previous revision."""
     op.drop_table("webhook_delivery")
     op.drop_table("video")
     op.drop_table("job_event")
