@@ -8,8 +8,8 @@ _SDK = {
     "ApiError": "podium.client.jobs.failures",
     "JobFailed": "podium.client.jobs.failures",
 }
-"""Loaded when it is asked for: services import ``podium`` too, and have no use for it.
-``__init__.pyi`` has the types."""
+"""Names of the SDK, imported on first use, because services import ``podium``, too, and do not need
+it. ``__init__.pyi`` has the types."""
 
 
 def __getattr__(name: str) -> object:

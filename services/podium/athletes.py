@@ -1,7 +1,7 @@
-"""Whom of the persons to keep: the rules, how they are written, and what each of them measures.
+"""The rules that choose persons, their text forms, and the quantity that each rule ranks by.
 
 The gateway applies them to the tracks of a request, postprocessing to the persons of a whole
-video. Of equals the one who appears first wins.
+video. Among equal persons, the one who appears first wins.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-if TYPE_CHECKING:  # whoever only names a rule needs no numpy
+if TYPE_CHECKING:  # naming a rule must not import numpy
     from podium.types import Float32, Float64
 
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?"
@@ -39,7 +39,7 @@ class Nearest(BaseModel):
 
 
 def read_text(value: Any) -> Any:
-    """A rule from its text form.
+    """Read a rule from its text form.
 
     Raises:
         ValueError: there is no such rule.
@@ -86,7 +86,7 @@ sight. ``most_displacement``: the largest extent of the path of the box centre.
 first frame that shows the person."""
 
 AthleteText = Annotated[_Rule, BeforeValidator(_read_text_only), *_TEXT]
-"""The same rules, as text alone: a field of a custom resource has one type."""
+"""The same rules, but only in text form, since a field of a custom resource has one type."""
 
 
 def choose(
@@ -96,12 +96,12 @@ def choose(
 
     Args:
         athlete: The rule.
-        boxes: Of each person, (T, 4) xyxy in pixels, in the order of the frames; rows of frames
-            that do not show the person are NaN.
-        count: How many to choose at most; None: one, or everybody by the rule ``all``.
+        boxes: Boxes of each person, (T, 4) xyxy in pixels, in the order of frames; NaN on frames
+            without the person.
+        count: Largest number to choose; None: one, or everybody with the rule ``all``.
 
     Returns:
-        The indices of the chosen persons, the best first; by the rule ``all`` in their order.
+        Indices of the chosen persons, the best first; with the rule ``all`` in their order.
     """
     import numpy as np
 
@@ -113,7 +113,7 @@ def choose(
 
 
 def _merit(athlete: Athlete, boxes: Float32 | Float64) -> float:
-    """What the rule measures on the boxes (T, 4) of one person; more is better."""
+    """The rank of a person with boxes (T, 4) by the rule; more is better."""
     import numpy as np
 
     if len(boxes) == 0:

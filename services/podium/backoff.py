@@ -1,4 +1,4 @@
-"""Pauses before another try: exponential, with jitter that keeps callers apart."""
+"""Pauses between retries: exponential, with jitter."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ def backoff_s(
     """A random pause of at most ``first_s * 2**failures``: full jitter (Brooker, 2015).
 
     Args:
-        failures: How often it has failed.
-        first_s: Where the longest pause begins.
-        longest_s: Where it ends.
-        least_s: No pause is shorter.
-        told_s: When the other side says that it will be there again: the pause may then be as long
-            as that, up to ``longest_s``.
+        failures: Number of failures so far.
+        first_s: Upper bound of the first pause.
+        longest_s: Largest upper bound.
+        least_s: Lower bound of all pauses.
+        told_s: ``Retry-After`` of the other side: raises the upper bound to this, up to
+            ``longest_s``.
     """
     ceiling = min(longest_s, max(first_s * 2 ** min(failures, 30), told_s))
     return random.uniform(min(least_s, ceiling), ceiling)  # noqa: S311 - jitter, not a secret

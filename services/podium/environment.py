@@ -1,7 +1,7 @@
-"""Settings from environment variables, and what the variables are called.
+"""Settings from environment variables, and the names of these.
 
-``PODIUM_<SERVICE>_<FIELD>`` sets one service. A setting that means the same in several services may
-also be set for all of them, as ``PODIUM_<FIELD>``; the name with the service goes first.
+``PODIUM_<SERVICE>_<FIELD>`` sets one service. A setting with the same meaning in several services
+can also be set for all of them, as ``PODIUM_<FIELD>``; the name with the service has precedence.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from podium.wrong_values import in_plain_words
 
 PREFIX = "PODIUM_"
 NOT_OF_THE_API = frozenset({"PODIUM_API_KEY", "PODIUM_API_KEYS"})
-"""The key that clients send, and those that the gateway knows: no settings of the service called
-api."""
+"""The key that clients send, and the keys of the gateway; they are not settings of the service
+``api``."""
 
 
 class Group(BaseModel):
-    """Settings about one thing, which several services have in common."""
+    """A group of settings that several services have."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -40,10 +40,10 @@ class Group(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Read from the environment; what is given to the constructor goes first.
+    """Settings from the environment; arguments of the constructor have precedence.
 
     Raises:
-        SetupError: a variable of the environment is called wrongly; names the right one.
+        SetupError: an environment variable has a wrong name; the message has the right one.
     """
 
     model_config = SettingsConfigDict(
@@ -51,10 +51,10 @@ class Settings(BaseSettings):
     )
 
     service: ClassVar[str] = ""
-    """Name of the service; empty: all variables are without one."""
+    """Name of the service; empty: the variables have no service in their names."""
 
     common: ClassVar[frozenset[str]] = frozenset()
-    """The fields, beside groups, that may be set for all services at once."""
+    """Fields that can be set for all services at once; groups always can."""
 
     @classmethod
     def settings_customise_sources(
@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         *_: PydanticBaseSettingsSource,
         **__: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only the constructor, and then the environment."""
+        """Use only the constructor, then the environment."""
         check_names([cls], os.environ)
         environment = InitSettingsSource(settings_cls, _values(variables(cls), os.environ))
         return init_settings, environment
@@ -72,11 +72,11 @@ class Settings(BaseSettings):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One setting as a variable of the environment."""
+    """One setting as an environment variable."""
 
     path: tuple[str, ...]  # field, or group and field
-    own: str  # with the name of the service
-    common: str | None  # for all services
+    own: str  # name with the service
+    common: str | None  # name for all services
     field: FieldInfo
 
 
@@ -110,7 +110,7 @@ G = TypeVar("G", bound=Group)
 
 
 def read_group(group: type[G]) -> G:
-    """A group on its own, for commands that are no service. Raises SetupError."""
+    """Read one group, for commands that are not services. Raises SetupError."""
     try:
         return group.model_validate(_values(group_variables(group), os.environ))
     except ValidationError as error:
@@ -118,16 +118,16 @@ def read_group(group: type[G]) -> G:
 
 
 def explain_settings(error: ValidationError, kind: type[Settings]) -> str:
-    """The first mistake in the settings of a service: which variable, and what is wrong."""
+    """A message about the first error in the settings of a service, with the variable."""
     return _explain(error, variables(kind), _own(kind, PREFIX).rstrip("_"))
 
 
 def check_names(kinds: Iterable[type[Settings]], environ: Mapping[str, str]) -> None:
-    """Find variables that look like settings of some services and are none.
+    """Find variables that look like settings of services but are not.
 
     Raises:
-        SetupError: a variable lacks the name of the service, or names a service and no setting of
-            it; names the right ones.
+        SetupError: a variable lacks the name of the service, or has an unknown setting; the
+            message has the right names.
     """
     moved: dict[str, list[str]] = {}
     known: dict[str, list[str]] = {}  # prefix of a service -> its variables

@@ -9,9 +9,9 @@
     ├── Forbidden                  403  a path, address or option outside the allow-list
     ├── NotFound                   404  no such pipeline, model or file
     │   └── FramesGone             404  the frame handle has expired or was never here
-    ├── Conflict                   409  the state of something does not allow it
-    ├── Outdated                   412  somebody else has changed it meanwhile
-    ├── RequestTimeout             408  the request comes too slowly, or not at all
+    ├── Conflict                   409  the state of an object does not allow it
+    ├── Outdated                   412  the object was changed meanwhile
+    ├── RequestTimeout             408  the request arrives too slowly, or not at all
     ├── Overloaded                 429  queues are full; comes with ``retry_after_s``
     ├── StageFailed                502  a stage answered with an error of its own
     ├── Unavailable                503  not ready, draining, or no replica answers
@@ -43,7 +43,7 @@ class InvalidInput(PodiumError):
 
     Args:
         message: What is wrong.
-        field: Name of the offending input, parameter or header; it leads the message.
+        field: Name of the wrong input, parameter or header; the message begins with it.
     """
 
     status = 400
@@ -94,13 +94,13 @@ class FramesGone(NotFound):
 
 
 class Conflict(PodiumError):
-    """The state of the object, or of another request, does not allow it now."""
+    """The state of the object or of another request does not allow it now."""
 
     status = 409
 
 
 class Outdated(PodiumError):
-    """The object is no longer as the caller has read it."""
+    """The object was changed since the caller has read it."""
 
     status = 412
 
@@ -112,7 +112,7 @@ class RequestTimeout(PodiumError):
 
 
 class Overloaded(PodiumError):
-    """The queue is full; the caller should come back after ``retry_after_s`` seconds."""
+    """The queue is full; the caller should retry after ``retry_after_s`` seconds."""
 
     status = 429
 
@@ -155,4 +155,4 @@ BY_STATUS: dict[int, type[PodiumError]] = {
     503: Unavailable,
     504: DeadlineExceeded,
 }
-"""The error that a client raises for a status that a stage answered with."""
+"""Status of a stage's answer -> the error that the client raises."""

@@ -2,8 +2,8 @@
 
 Sources: COCO-17 (COCO key point task), H36M-17 (Human3.6M as used for evaluation), H36M-18 and
 MuCo-21 (the two training sets of 3DMPPE; ``head`` is its top), BlazePose-33 (BlazePose GHUM model
-card), Halpe-26 (Halpe-FullBody). Every set uses the same word for the same
-joint, so a mapping between two sets is a look-up by name.
+card), Halpe-26 (Halpe-FullBody). All sets use the same name for the same joint, so a mapping
+between two sets is a look-up by name.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _VIRTUAL = MappingProxyType(
         "head": ("left_ear", "right_ear"),
     }
 )
-"""Joints that a set may lack, as the mean of two that it has."""
+"""Joints that a set may lack -> two joints whose mean they are."""
 
 _SYNONYMS = MappingProxyType(
     {
@@ -50,7 +50,7 @@ _SYNONYMS = MappingProxyType(
         "right_foot_index": "right_big_toe",
     }
 )
-"""The tip of the foot: BlazePose says foot index, Halpe says big toe."""
+"""The tip of the foot: foot index in BlazePose, big toe in Halpe."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Skeleton:
         return self._columns(joint) is not None
 
     def take(self, keypoints: Float64, joint: str) -> Float64:
-        """One joint's values, derived from two others where the set lacks it.
+        """The values of a joint; derived from two others if the set lacks it.
 
         Args:
             keypoints: (..., J, C).
@@ -94,7 +94,7 @@ class Skeleton:
             (..., C).
 
         Raises:
-            NotFound: the set has neither the joint nor what it derives from.
+            NotFound: the set has neither the joint nor the two others.
         """
         columns = self._columns(joint)
         if columns is None:
@@ -234,7 +234,7 @@ SKELETONS: Mapping[str, Skeleton] = MappingProxyType(
 
 
 def skeleton(name: str) -> Skeleton:
-    """Look a skeleton up by name. Raises NotFound, naming those that exist."""
+    """Look a skeleton up by name. Raises NotFound, which names the known ones."""
     if name not in SKELETONS:
         raise NotFound(f"skeleton: there is no {name!r}; known are {', '.join(SKELETONS)}")
     return SKELETONS[name]

@@ -1,4 +1,4 @@
-"""Files and folders that are under their names whole or not at all."""
+"""Writes files and folders so that readers see them complete or not at all."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import BinaryIO
 from uuid import uuid4
 
 PARTIAL = ".partial-"
-"""What the names of files begin with while they are written."""
+"""Prefix of the names of unfinished files."""
 
 
 def partial_name() -> str:
-    """A name that no other file has."""
+    """A unique name for an unfinished file."""
     return f"{PARTIAL}{uuid4().hex}"
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that replaces ``path`` when the block ends well.
+    """Open a file for writing that replaces ``path`` if the block succeeds.
 
     Raises:
         OSError: it cannot be written; ``filename`` is ``path``.
@@ -37,7 +37,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def named_errors(path: Path) -> Iterator[None]:
-    """Errors of the system, which do not know the file when its disk is full, with its name."""
+    """Add the file name to OSErrors, which lack it when the disk is full."""
     try:
         yield
     except OSError as error:
@@ -50,8 +50,8 @@ def publish_folder(prepared: Path, folder: Path) -> None:
     """Move a complete folder into place; readers see the old one, none, or the new one.
 
     Args:
-        prepared: On the same file system.
-        folder: Where it shall be; what is there is removed.
+        prepared: The complete folder, on the same file system.
+        folder: Its final place; an existing folder is removed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     old = folder.with_name(f".{folder.name}.old")

@@ -1,4 +1,4 @@
-"""A process that ends with the one that has started it, however that ends."""
+"""Makes a process end when its parent ends, even if the parent is killed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import signal
 import threading
 
 WITH_PARENT = "--with-parent"
-"""Argument of a process that is to stop when its standard input is closed."""
+"""Argument that makes a process stop when its standard input is closed."""
 
 
 def stop_with_parent() -> None:
-    """Send this process SIGTERM when its standard input, whose other end the parent holds, ends."""
+    """Send SIGTERM to this process when its standard input ends: the parent holds the other end."""
     threading.Thread(target=_wait, name="parent", daemon=True).start()
 
 

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a value, in words for people who do not know pydantic."""
+"""Rewrites pydantic's messages for users."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REPLACED = (
 
 
 def in_plain_words(message: str) -> str:
-    """A message of pydantic to go behind the name of a field: ``must be at least ...``."""
+    """A pydantic message in a form that follows the name of a field: ``must be at least ...``."""
     for pattern, plain in _REPLACED:
         message = pattern.sub(plain, message)
     return message

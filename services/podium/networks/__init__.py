@@ -1,14 +1,14 @@
-"""Networks in torch: their architectures, official checkpoints into them, and ONNX out of them.
+"""Networks in torch: their architectures, loading of official checkpoints, export to ONNX.
 
-This is for the machine that exports a model; what serves it has no torch. One file is one idea:
+Only the machine that exports a model needs this; the services have no torch. The files:
 
     resnet, csp_darknet            blocks and backbones
-    hrnet, yolox, three_dmppe      the networks, each with the names of its official checkpoints
-    checkpoint                     a checkpoint file -> the tensors of a network, strictly
-    official                       official checkpoint files -> networks
-    families                       networks -> an ``Export``: pixels, outputs, manifest
-    served                         the network with uint8 pixels in and FP32 out
-    onnx_export                    that as an ONNX graph, proved equal
-    end_to_end                     decoding as ONNX operators behind the network
-    publish                        the folder of the model repository
+    hrnet, yolox, three_dmppe      the networks, with the tensor names of official checkpoints
+    checkpoint                     reads a checkpoint file, and fills a network strictly
+    official                       makes networks from official checkpoint files
+    families                       makes an ``Export`` of a network: pixels, outputs, manifest
+    served                         the network with uint8 inputs and FP32 outputs
+    onnx_export                    writes that as an ONNX graph and compares it with torch
+    end_to_end                     adds decoding as ONNX operators
+    publish                        writes the folder of the model repository
 """

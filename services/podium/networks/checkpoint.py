@@ -1,4 +1,4 @@
-"""Official checkpoint files into networks, strictly and without running anything in them."""
+"""Loads official checkpoint files into networks, strictly, and without running their code."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from podium.errors import SetupError
 Tensors = dict[str, Tensor]
 
 _NESTING = ("network", "model", "state_dict")
-"""Where training loops keep the weights, beside an optimizer and the like."""
+"""Keys under which training programs store the weights, beside an optimizer and so on."""
 
 _PARALLEL = "module."
-"""What torch's data-parallel wrapper puts before every name."""
+"""Prefix that torch's data-parallel wrapper adds to every name."""
 
 _COUNTER = "num_batches_tracked"
-"""A tensor of batch normalisation that only training uses, and that old checkpoints lack."""
+"""A tensor of batch normalisation that only training uses; old checkpoints lack it."""
 
 _SHOWN = 4
 
@@ -31,14 +31,14 @@ _SHOWN = 4
 def read_tensors(path: Path) -> Tensors:
     """Read the named tensors of a checkpoint.
 
-    The weights may be the whole file or lie under ``network``, ``model`` or ``state_dict``; the
-    prefix ``module.`` is taken off. Only tensors and plain containers are unpickled.
+    The weights may be the whole file or be under ``network``, ``model`` or ``state_dict``; the
+    prefix ``module.`` is removed. Only tensors and plain containers are unpickled.
 
     Raises:
-        SetupError: the file is unreadable, is no checkpoint, or would run code to be read.
+        SetupError: the file is unreadable, not a checkpoint, or would have to run code.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # what torch warns of, it then refuses
+        with warnings.catch_warnings(action="ignore"):  # torch refuses what it warns about
             content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise SetupError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -52,7 +52,7 @@ def read_tensors(path: Path) -> Tensors:
             "Where you trust the file, save its weights alone: "
             "torch.save(network.state_dict(), ...)"
         ) from error
-    except Exception as error:  # what damaged files raise shares no base but Exception
+    except Exception as error:  # errors of damaged files have no other common base
         reason = str(error).partition("\n")[0]
         raise SetupError(f"{path}: is not a torch checkpoint: {reason}") from error
     tensors = _unwrap(path, content)
@@ -62,12 +62,12 @@ def read_tensors(path: Path) -> Tensors:
 
 
 def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Fill every tensor of a network, from a checkpoint that has these and no others.
+    """Fill every tensor of a network from a checkpoint that has exactly these tensors.
 
     Args:
-        network: What to fill.
-        tensors: By their names in the network; batch counters may be left out.
-        path: Where they come from, for messages.
+        network: The network to fill.
+        tensors: Name in the network -> tensor; batch counters may be missing.
+        path: Path of the checkpoint, for messages.
 
     Raises:
         SetupError: tensors are missing, unexpected or of another shape; the message names them.
@@ -94,12 +94,12 @@ def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor], path: Path)
             f"{path}: is no whole checkpoint of {type(network).__name__}; of its tensors "
             + ", ".join(problems)
         )
-    network.load_state_dict(tensors, strict=False)  # lacks at most batch counters
+    network.load_state_dict(tensors, strict=False)  # at most batch counters are missing
     network.eval()
 
 
 def require_tensor(tensors: Mapping[str, Tensor], name: str, network: str, path: Path) -> Tensor:
-    """The tensor whose shape tells the variant of a network. Raises SetupError without it."""
+    """The tensor whose shape shows the variant of a network. Raises SetupError without it."""
     if name not in tensors:
         raise SetupError(
             f"{path}: is no checkpoint of {network}: {name} is missing among "

@@ -29,7 +29,7 @@ class ConvUnit(nn.Module):
 
 
 class DepthwiseUnit(nn.Module):
-    """A convolution of each channel for itself, then a 1x1 convolution across channels."""
+    """A depthwise convolution, then a 1x1 convolution across channels."""
 
     def __init__(self, channels_in: int, channels: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
@@ -42,11 +42,11 @@ class DepthwiseUnit(nn.Module):
 
 
 Unit = type[ConvUnit] | type[DepthwiseUnit]
-"""What takes the place of 3x3 convolutions: the nano variant has them depthwise."""
+"""Kind of the 3x3 convolutions; depthwise in the nano variant."""
 
 
 class ResidualUnit(nn.Module):
-    """1x1 and 3x3 convolutions; the input is added where ``shortcut`` says so."""
+    """1x1 and 3x3 convolutions; with ``shortcut`` the input is added."""
 
     def __init__(self, channels: int, unit: Unit, *, shortcut: bool) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class ResidualUnit(nn.Module):
 
 
 class CSPLayer(nn.Module):
-    """Residual units on half of the channels, the other half past them."""
+    """Residual units on half of the channels; the other half bypasses them."""
 
     def __init__(
         self, channels_in: int, channels: int, count: int, unit: Unit, *, shortcut: bool
@@ -79,7 +79,7 @@ class CSPLayer(nn.Module):
 
 
 class Focus(nn.Module):
-    """Every 2x2 pixels as one cell with four times the channels, then a convolution."""
+    """Turns each 2x2 pixels into one cell with four times the channels, then convolves."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class Focus(nn.Module):
 
 
 class SpatialPyramid(nn.Module):
-    """Maxima over windows of 5, 9 and 13 cells beside the cells themselves."""
+    """The cells, concatenated with their maxima over windows of 5, 9 and 13 cells."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -113,8 +113,8 @@ class CSPDarknet(nn.Module):
 
     Args:
         base: Channels of the stem.
-        depth: Residual units of the first and last layer; those between have three times as many.
-        unit: What takes the place of 3x3 convolutions.
+        depth: Residual units of the first and last layer; layers between have three times as many.
+        unit: Kind of the 3x3 convolutions.
     """
 
     def __init__(self, base: int, depth: int, unit: Unit) -> None:

@@ -1,6 +1,6 @@
-"""Decoding as ONNX operators behind a network, so that any ONNX server is a whole stage.
+"""Appends decoding to a network as ONNX operators, so that any ONNX server can be a stage.
 
-The graphs compute what the adapters of ``podium.models`` compute, with the thresholds of the
+The graphs compute the same as the adapters of ``podium.models``, with the thresholds of the
 manifest as constants. They are written in ONNX's text form.
 """
 
@@ -20,7 +20,7 @@ from podium.networks.onnx_export import OPSET
 from podium.networks.yolox import STRIDES_PX
 
 _MAX_LOG_SIZE = 20.0
-"""A box of 10^10 px is as wrong as any larger one."""
+"""Limits sizes to about 10^10 px, so that float32 does not overflow."""
 
 _DETECTIONS = """
 detections (float[N, cells, values] output)
@@ -95,18 +95,18 @@ keypoints (float[N, J, rows, columns] heatmaps) => (float[N, J, 3] keypoints, fl
 
 
 def end_to_end(model: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
-    """Put decoding behind an exported network.
+    """Append decoding to an exported network.
 
     A ``yolox`` gets ``boxes`` FP32[K, 4], ``scores`` FP32[K] and ``image_index`` INT64[K], by
     image and descending score; an ``hrnet`` gets ``keypoints`` FP32[N, J, 3] and ``presence``
     FP32[N], with the quarter offset.
 
     Args:
-        model: As ``to_onnx`` makes it.
-        manifest: Of it; thresholds become part of the graph.
+        model: A graph from ``to_onnx``.
+        manifest: Its manifest; the thresholds become part of the graph.
 
     Raises:
-        InvalidInput: there is no such decoding for the family.
+        InvalidInput: there is no decoding for this family.
     """
     output = model.graph.output[0]
     shape = [size.dim_value for size in output.type.tensor_type.shape.dim]
@@ -149,10 +149,10 @@ def _detection_constants(manifest: Manifest, values: int) -> dict[str, Any]:
         "grid": np.concatenate(grids),
         "stride": np.concatenate(strides),
         "max_log_size": np.float32(_MAX_LOG_SIZE),
-        "half": np.float32(0.5),  # of a size; and of a pixel, to its centre from its corner
+        "half": np.float32(0.5),  # half a size; and half a pixel, from its corner to its centre
         "most": _int64(sum(map(len, grids))),
         "max_iou": np.array([manifest.thresholds["iou"]], np.float32),
-        # The operator keeps what is above; a score that equals the threshold counts as well.
+        # The operator keeps scores above the limit; a score equal to the threshold counts, too.
         "below_score": np.nextafter(score, np.float32(-1))[None],
         "first_and_last": _int64(0, 2),
         "first": np.int64(0),

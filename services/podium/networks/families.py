@@ -1,4 +1,4 @@
-"""What a network becomes when it is exported: its pixels, its outputs and its ``model.yaml``."""
+"""The export of each network: its pixels, its outputs and its ``model.yaml``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from podium.networks.yolox import YOLOX
 from podium.wrong_values import in_plain_words
 
 _STRIDE_PX = 32
-"""Inputs are whole multiples of the coarsest stride."""
+"""Inputs are multiples of the coarsest stride."""
 
 _LARGE_CROP_PX = 384
-"""From this height on, HRNet was trained with Gaussians of 3 cells instead of 2."""
+"""From this height on, HRNet was trained with Gaussians of sigma 3 cells instead of 2."""
 
 _SKELETONS_2D: Mapping[int, str] = MappingProxyType({17: "coco17", 26: "halpe26"})
 _SKELETONS_3D: Mapping[int, str] = MappingProxyType({18: "h36m18", 21: "muco21"})
@@ -29,7 +29,7 @@ _SKELETONS_3D: Mapping[int, str] = MappingProxyType({18: "h36m18", 21: "muco21"}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What only the person who exports knows."""
+    """The facts of a model that the user gives at the export."""
 
     name: str
     version: int
@@ -51,7 +51,7 @@ class Export:
 
 
 def yolox(network: YOLOX, size_px: int, origin: Origin) -> Export:
-    """Output ``output`` FP32[B, N, 5 + classes], rows as ``YOLOX`` gives them."""
+    """Output ``output`` FP32[B, N, 5 + classes], with the rows of ``YOLOX``."""
     return Export(
         network,
         BGR_BYTES,

@@ -1,4 +1,4 @@
-"""HRNet for poses: parallel branches at four resolutions that are fused again and again.
+"""HRNet for poses: parallel branches at four resolutions that are fused repeatedly.
 
 Source: Sun et al., "Deep High-Resolution Representation Learning for Human Pose Estimation",
 2019. Tensors are named as in the official checkpoints.
@@ -16,7 +16,7 @@ class HRNet(nn.Module):
 
     Args:
         width: Channels of the finest branch; 32 or 48. Every coarser branch has twice as many.
-        joints: J.
+        joints: J, the number of joints.
         stem: Channels of the stem; 64 in the paper.
         modules: Modules of stages 2, 3 and 4, which have 2, 3 and 4 branches.
         blocks: Residual blocks per branch of a module, and of stage 1.
@@ -56,7 +56,7 @@ class HRNet(nn.Module):
             (self.transition2, self.stage3),
             (self.transition3, self.stage4),
         ):
-            # Branches that a transition adds start from the coarsest one there is.
+            # New branches of a transition start from the coarsest existing branch.
             coarsest = len(branches) - 1
             branches = [
                 step(branches[min(branch, coarsest)]) for branch, step in enumerate(transition)
@@ -67,12 +67,12 @@ class HRNet(nn.Module):
 
 
 class HRModule(nn.Module):
-    """Residual blocks on every branch, then every output as the sum over all branches.
+    """Residual blocks on every branch; then each output branch is the sum over all branches.
 
     Args:
         widths: Channels of the branches, finest first.
         blocks: Residual blocks per branch.
-        fuses_to: How many branches come out, finest first.
+        fuses_to: Number of output branches, finest first.
     """
 
     def __init__(self, widths: list[int], blocks: int, fuses_to: int) -> None:
@@ -97,13 +97,13 @@ class HRModule(nn.Module):
 
 
 def _fuse(widths: list[int], source: int, target: int) -> nn.Module:
-    """Bring one branch to the channels and the resolution of another."""
+    """Convert a branch to the channels and resolution of another."""
     if source == target:
         return nn.Identity()
-    if source > target:  # coarser: fewer channels, then larger
+    if source > target:  # from coarser: fewer channels, then upsample
         up = nn.Upsample(scale_factor=2 ** (source - target), mode="nearest")
         return nn.Sequential(*conv_bn(widths[source], widths[target], 1), up)
-    halvings = target - source  # finer: smaller step by step, the channels change at the last
+    halvings = target - source  # from finer: halve repeatedly; the last step changes the channels
     return nn.Sequential(
         *(conv_bn(widths[source], widths[source], 3, 2, relu=True) for _ in range(halvings - 1)),
         conv_bn(widths[source], widths[target], 3, 2),
@@ -111,7 +111,7 @@ def _fuse(widths: list[int], source: int, target: int) -> nn.Module:
 
 
 def _transition(before: list[int], after: list[int]) -> nn.ModuleList:
-    """Change the channels of branches where they differ, and add coarser branches."""
+    """Change the channels of branches if they differ, and add coarser branches."""
     steps: list[nn.Module] = []
     for branch, width in enumerate(after):
         if branch >= len(before):
@@ -126,6 +126,6 @@ def _transition(before: list[int], after: list[int]) -> nn.ModuleList:
 def _stage(
     widths: list[int], modules: int, blocks: int, last_fuses_to: int | None = None
 ) -> nn.Sequential:
-    """Modules of equal branches; of the last one fewer branches may be needed."""
+    """A chain of modules with the same branches; the last one may have fewer outputs."""
     fuses_to = [len(widths)] * (modules - 1) + [last_fuses_to or len(widths)]
     return nn.Sequential(*(HRModule(widths, blocks, count) for count in fuses_to))

@@ -1,4 +1,4 @@
-"""Networks out of their official checkpoints; what varies is read from the tensors' shapes."""
+"""Loads networks from official checkpoints; the tensors' shapes show the variant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MMPOSE_HEADS = ("keypoint_head.", "head.")
 
 
 def yolox_variant(tensors: Tensors, path: Path) -> str:
-    """Tell the variant by the width of the stem. Raises SetupError where it fits none."""
+    """The variant with this width of the stem. Raises SetupError if there is none."""
     stem = require_tensor(tensors, "backbone.backbone.stem.conv.conv.weight", "YOLOX", path)
     for name, variant in VARIANTS.items():
         if variant.base == stem.shape[0]:
@@ -25,10 +25,10 @@ def yolox_variant(tensors: Tensors, path: Path) -> str:
 
 
 def load_yolox(path: Path, variant: str | None = None) -> tuple[YOLOX, str]:
-    """Load a YOLOX, by default of the variant that its tensors tell.
+    """Load a YOLOX; the default variant is that of its tensors.
 
     Raises:
-        SetupError: the file is no whole checkpoint of this network.
+        SetupError: the file is not a complete checkpoint of this network.
         InvalidInput: there is no such variant.
     """
     if variant is not None and variant not in VARIANTS:
@@ -42,10 +42,10 @@ def load_yolox(path: Path, variant: str | None = None) -> tuple[YOLOX, str]:
 
 
 def load_hrnet(path: Path) -> HRNet:
-    """Load an HRNet of any width, in its authors' names or in MMPose's.
+    """Load an HRNet of any width, with the tensor names of its authors or of MMPose.
 
     Raises:
-        SetupError: the file is no whole checkpoint of this network.
+        SetupError: the file is not a complete checkpoint of this network.
     """
     tensors = {_hrnet_name(name): tensor for name, tensor in read_tensors(path).items()}
     joints, width, *_ = require_tensor(tensors, "final_layer.weight", "HRNet", path).shape
@@ -55,10 +55,10 @@ def load_hrnet(path: Path) -> HRNet:
 
 
 def load_posenet(path: Path) -> PoseNet:
-    """Load a PoseNet with as many joints as its last layer has rows for.
+    """Load a PoseNet; its last layer shows the number of joints.
 
     Raises:
-        SetupError: the file is no whole checkpoint of this network.
+        SetupError: the file is not a complete checkpoint of this network.
     """
     tensors = read_tensors(path)
     rows = require_tensor(tensors, "head.final_layer.weight", "PoseNet", path).shape[0]
@@ -71,7 +71,7 @@ def load_rootnet(path: Path) -> RootNet:
     """Load a RootNet.
 
     Raises:
-        SetupError: the file is no whole checkpoint of this network.
+        SetupError: the file is not a complete checkpoint of this network.
     """
     network = RootNet()
     load_strictly(network, read_tensors(path), path)

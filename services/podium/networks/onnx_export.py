@@ -1,4 +1,4 @@
-"""A network as an ONNX graph, and the proof that the graph computes the same."""
+"""Exports a network as an ONNX graph, and checks that the graph computes the same."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from podium.types import Float32, UInt8
 
 OPSET = 18
 TOLERANCE: Mapping[Precision, float] = MappingProxyType({"fp32": 1e-4, "fp16": 1e-2})
-"""Largest difference allowed between torch and ONNX, as ``Difference.scaled`` measures it."""
+"""Largest allowed difference between torch and ONNX, in terms of ``Difference.scaled``."""
 
 _MOST_ROUNDING = 0.1
 
 
 def to_onnx(export: Export, precision: Precision = "fp32") -> onnx.ModelProto:
-    """Write the graph: ``images`` UINT8[N, H, W, 3] RGB in, the outputs of the export in FP32 out.
+    """Make the graph: input ``images`` UINT8[N, H, W, 3] RGB, outputs of the export in FP32.
 
     Batch normalisations are folded into convolutions and the graph is simplified.
     """
@@ -48,7 +48,7 @@ def to_onnx(export: Export, precision: Precision = "fp32") -> onnx.ModelProto:
             output_names=list(export.outputs),
             dynamic_shapes={"images": {0: torch.export.Dim("N")}},
         )
-        assert program is not None  # noqa: S101 - as dynamo=True has it
+        assert program is not None  # noqa: S101 - dynamo=True returns a program
         model: onnx.ModelProto = onnxslim.slim(program.model_proto)
     _strip(model, export.manifest.name)
     onnx.checker.check_model(model, full_check=True)
@@ -57,7 +57,7 @@ def to_onnx(export: Export, precision: Precision = "fp32") -> onnx.ModelProto:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far a file is from torch in FP32, in one output at one batch size."""
+    """Difference of a file from torch in FP32, for one output and batch size."""
 
     output: str
     batch: int
@@ -66,15 +66,15 @@ class Difference:
     """Largest absolute value of the output in torch."""
 
     rounding: float = 0.0
-    """How far torch itself is from FP32 when it computes with the precision of the graph; only
-    measured where ``max_abs`` is over the tolerance."""
+    """Difference from FP32 of torch itself in the precision of the graph; only measured if
+    ``max_abs`` is over the tolerance."""
 
     @property
     def scaled(self) -> float:
-        """``max_abs``, and for outputs larger than 1 their share that differs.
+        """``max_abs``; relative to ``magnitude`` for outputs larger than 1.
 
-        Rounding grows with what is rounded: coordinates of 0 to 63 cells behind trained layers
-        already differ by 4e-4 between FP32 and FP64 in torch alone.
+        Rounding errors grow with the values: coordinates of 0 to 63 cells after trained layers
+        differ by 4e-4 between FP32 and FP64 even within torch.
         """
         return self.max_abs / max(1.0, self.magnitude)
 
@@ -87,7 +87,7 @@ def compare(
     batches: Sequence[int] = (1, 3),
     seed: int = 0,
 ) -> Iterator[Difference]:
-    """Run torch (FP32, nothing folded) and the file in its engine on the same random pixels."""
+    """Run torch (FP32, not folded) and the file in its engine on the same random pixels."""
     size = export.manifest.input
     reference = Served(export.network, export.pixels)
     session = open_session(weights, EngineOptions(max_rows=max(batches)))
@@ -111,13 +111,13 @@ def compare(
 
 
 def require_parity(difference: Difference, precision: Precision) -> None:
-    """Refuse a graph that computes something else.
+    """Refuse a graph whose results differ too much.
 
-    Half precision may cost a trained network more than the tolerance. Then the graph may differ
-    twice as much as torch does when it rounds as often, and by a tenth of the output at most.
+    In half precision a trained network may exceed the tolerance. Then the graph may differ by
+    twice the difference of torch in half precision, and by at most a tenth of the output.
 
     Raises:
-        SetupError: the difference is larger, or is no number.
+        SetupError: the difference is larger, or is NaN.
     """
     scale = max(1.0, difference.magnitude)
     by_rounding = min(2 * difference.rounding / scale, _MOST_ROUNDING)
@@ -136,7 +136,7 @@ def _in_torch(module: Served, images: UInt8) -> list[Float32]:
 
 
 def _strip(model: onnx.ModelProto, name: str) -> None:
-    """Leave out what only the exporter wanted to know."""
+    """Remove the metadata of the exporter."""
     model.producer_name, model.producer_version = "podium", ""
     model.graph.name, model.graph.doc_string = name, ""
     del model.graph.value_info[:], model.metadata_props[:], model.graph.metadata_props[:]
@@ -147,7 +147,7 @@ def _strip(model: onnx.ModelProto, name: str) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the exporter says of its own internals off the screen."""
+    """Suppress the exporter's output about its internals."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

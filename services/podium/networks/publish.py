@@ -1,4 +1,4 @@
-"""An exported network as a folder of the model repository."""
+"""Writes an exported network into the model repository."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from podium.wire import Parameter
 
 
 def next_version(repository: Path, name: str) -> int:
-    """One more than the highest version that is there."""
+    """One more than the highest existing version."""
     return max(ModelRepository(repository).versions(name), default=0) + 1
 
 
 def serialized(model: onnx.ModelProto) -> bytes:
-    """The content of an ``.onnx`` file, the same for the same graph."""
+    """The content of an ``.onnx`` file; equal graphs give equal bytes."""
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 
 
 class Draft:
-    """A model folder in the making, beside its place in the repository.
+    """An unpublished model folder, in the repository beside its final place.
 
-    Use it as a context; what was not published by then is removed.
+    Use it as a context manager; if it is not published at the end, it is removed.
 
     Args:
         repository: Model repository.
-        manifest: Its hash is filled in.
-        model: A graph, or what a file has.
+        manifest: Manifest; the hash is filled in.
+        model: A graph, or the content of a file.
 
     Raises:
         SetupError: the repository cannot be written.
@@ -66,10 +66,10 @@ class Draft:
         self._scratch.cleanup()
 
     def publish(self) -> Path:
-        """Move the folder into place, at once and whole; readers see it or nothing.
+        """Move the folder into place; readers see it complete or not at all.
 
         Raises:
-            InvalidInput: this version exists. It is never overwritten: a server may have it open.
+            InvalidInput: this version exists; it is not overwritten, as a server may have it open.
             SetupError: the repository cannot be written.
         """
         if self._place.exists():
@@ -90,22 +90,22 @@ def publish_stage(
     model: onnx.ModelProto,
     parameters: Mapping[str, Parameter],
 ) -> Path:
-    """Write an end-to-end graph as Triton and KServe expect it, at once and whole.
+    """Write an end-to-end graph for Triton and KServe; readers see it complete or not at all.
 
     The folder ``<name>/`` has ``config.pbtxt`` and ``<version>/model.onnx``. It has no
-    ``model.yaml``: Podium's own services decode for themselves and leave it alone.
+    ``model.yaml``: Podium's services ignore it, as they decode themselves.
 
     Args:
-        repository: A model repository, of Triton's or of Podium's.
-        manifest: Name and version.
+        repository: A model repository of Triton or of Podium.
+        manifest: Manifest, for name and version.
         model: The graph.
-        parameters: What callers of the stage need to know, which becomes part of the configuration.
+        parameters: Facts for callers of the stage, written to the configuration.
 
     Returns:
         The folder ``<name>/``.
 
     Raises:
-        InvalidInput: there is a model of this name.
+        InvalidInput: a model of this name exists.
         SetupError: the repository cannot be written.
     """
     place = repository / manifest.name
@@ -128,8 +128,8 @@ def publish_stage(
 def _triton_config(name: str, parameters: Mapping[str, Parameter]) -> str:
     """Triton's ModelConfig in text form.
 
-    ``max_batch_size`` is 0, since a detector's outputs have a row for each person and not for each
-    picture; whole batches may be sent all the same. Inputs and outputs Triton reads from the graph.
+    ``max_batch_size`` is 0, since a detector's outputs have a row for each person, not for each
+    picture; batches can be sent nevertheless. Triton reads inputs and outputs from the graph.
     """
     facts = "".join(
         f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}\n'

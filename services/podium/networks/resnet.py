@@ -14,7 +14,7 @@ from torch import Tensor, nn
 def conv_bn(
     channels_in: int, channels: int, kernel: int, stride: int = 1, *, relu: bool = False
 ) -> nn.Sequential:
-    """A convolution without bias that keeps the size (over ``stride``), and its normalisation."""
+    """A padded convolution without bias (size / ``stride``), and batch normalisation."""
     layers: list[nn.Module] = [
         nn.Conv2d(channels_in, channels, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(channels),
@@ -23,7 +23,7 @@ def conv_bn(
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions around which the input is added; channels stay as they are."""
+    """Two 3x3 convolutions with a residual connection; the channels do not change."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -41,12 +41,12 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions around which the input is added, projected where it must be.
+    """1x1, 3x3 and 1x1 convolutions with a residual connection, projected if shapes differ.
 
     Args:
-        channels_in: Of the input.
-        width: Of the 3x3 convolution; the output has ``EXPANSION`` times as many channels.
-        stride: Of the 3x3 convolution.
+        channels_in: Channels of the input.
+        width: Channels of the 3x3 convolution; the output has ``EXPANSION`` times as many.
+        stride: Stride of the 3x3 convolution.
     """
 
     EXPANSION: ClassVar[int] = 4

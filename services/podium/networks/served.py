@@ -1,4 +1,4 @@
-"""A network as it is served: the pixels that travel go in, FP32 comes out."""
+"""Wraps a network for serving: uint8 pixels as input, FP32 outputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Precision = Literal["fp32", "fp16"]
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """What a network wants of 0-255 pixels: their order, then ``(x - mean) / std``."""
+    """Preprocessing of 0-255 pixels for a network: channel order, then ``(x - mean) / std``."""
 
     order: Literal["rgb", "bgr"]
     mean: tuple[float, float, float] = (0, 0, 0)
@@ -36,11 +36,11 @@ class Served(nn.Module):
     """UINT8 RGB (B, H, W, 3) -> the outputs of the network in FP32.
 
     Args:
-        network: Takes (B, 3, H, W); it is copied and left as it is.
-        pixels: How it wants them.
-        precision: ``fp16`` computes all of the network in half precision, the pixels and what the
-            network itself raises to FP32 excepted.
-        folded: Whether batch normalisations become part of the convolutions before them.
+        network: Takes (B, 3, H, W); it is copied, not changed.
+        pixels: Preprocessing of the pixels.
+        precision: ``fp16`` computes the network in half precision, except for the preprocessing
+            and the parts that the network itself computes in FP32.
+        folded: Whether to fold batch normalisations into the convolutions before them.
     """
 
     mean: Tensor
@@ -78,10 +78,10 @@ class Served(nn.Module):
 
 
 def fold_batch_norms(network: nn.Module) -> None:
-    """Make every batch normalisation a part of the convolution that is declared just before it.
+    """Fold every batch normalisation into the convolution that is declared just before it.
 
-    Folding happens in FP32, before weights are rounded to half precision, whose range variances
-    leave easily. The network must be in evaluation mode.
+    Do this in FP32, before rounding to half precision, whose range variances easily exceed. The
+    network must be in evaluation mode.
     """
     for parent in list(network.modules()):
         for (name, layer), (bn_name, bn) in pairwise(list(parent.named_children())):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from podium.networks.resnet import ResNet
 
 CELLS = 64
-"""Of a heat map along x, y and z."""
+"""Size of a heat map along x, y and z."""
 
 INPUT_PX = 256
 """Side of the crops: four times the cells."""
@@ -23,7 +23,7 @@ class PoseNet(nn.Module):
     """Normalised RGB (B, 3, 256, 256) -> (B, J, 3): x, y, z in cells of the heat map, 0 to 63.
 
     Args:
-        joints: J.
+        joints: J, the number of joints.
         backbone: ResNet-50 in the paper.
         width: Channels of the upsampling layers; 256 in the paper.
     """
@@ -53,7 +53,7 @@ class PoseHead(nn.Module):
 
 
 class RootNet(nn.Module):
-    """Normalised RGB (B, 3, 256, 256) -> gamma (B, 1): the depth over that of the box's size.
+    """Normalised RGB (B, 3, 256, 256) -> gamma (B, 1), the correction of the depth k.
 
     The depth of the root is gamma * k, with k from the area of the box and the focal length.
 
@@ -74,10 +74,10 @@ class RootNet(nn.Module):
 
 
 class RootHead(nn.Module):
-    """What RootNet adds to its backbone.
+    """The layers of RootNet after its backbone.
 
-    ``deconv_layers`` and ``xy_layer`` find the root in the picture. PoseNet does that as well, so
-    they are loaded, to know that a checkpoint is whole, and are no part of ``RootNet.forward``.
+    ``deconv_layers`` and ``xy_layer`` locate the root in the picture, as PoseNet also does. They
+    are loaded only to check that a checkpoint is complete; ``RootNet.forward`` does not use them.
     """
 
     def __init__(self, channels_in: int, width: int) -> None:
@@ -88,7 +88,7 @@ class RootHead(nn.Module):
 
 
 class PoseAndRoot(nn.Module):
-    """Both networks on the same crops, as one: ``PoseNet`` and ``RootNet`` outputs."""
+    """Both networks on the same crops; returns the outputs of ``PoseNet`` and ``RootNet``."""
 
     def __init__(self, pose: PoseNet, root: RootNet) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ def soft_argmax(logits: Tensor) -> Tensor:
 
 
 def _upsampling(channels_in: int, width: int) -> nn.Sequential:
-    """Three times twice the size."""
+    """Three layers that each double the size."""
     layers: list[nn.Module] = []
     for channels in (channels_in, width, width):
         layers += [

@@ -24,20 +24,20 @@ from podium.networks.csp_darknet import (
 )
 
 STRIDES_PX = (8, 16, 32)
-"""Of the three levels that boxes are found at."""
+"""Strides of the three levels that detect boxes."""
 
 _PRIOR = 0.01
-"""Probability that an untrained head gives to every object and class."""
+"""Probability of every object and class in an untrained head."""
 
 
 @dataclass(frozen=True, slots=True)
 class YoloxVariant:
-    """How deep and how wide a YOLOX is.
+    """Depth and width of a YOLOX.
 
     Args:
         base: Channels of the stem.
-        depth: Residual units of a layer that has fewest.
-        input_px: Side of the images that the official weights were trained for.
+        depth: Residual units of the layers with the fewest.
+        input_px: Side of the images for which the official weights were trained.
         depthwise: Whether 3x3 convolutions are depthwise.
     """
 
@@ -78,7 +78,7 @@ class YOLOX(nn.Module):
 
 
 class PathAggregation(nn.Module):
-    """Backbone and neck: features at strides 8, 16 and 32 that have all seen each other."""
+    """Backbone and neck: features at strides 8, 16 and 32, each with information from all."""
 
     def __init__(self, variant: YoloxVariant) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class PathAggregation(nn.Module):
 
 
 class DecoupledHead(nn.Module):
-    """Classes on one branch, boxes and objects on another, for each stride."""
+    """For each stride, one branch for classes and one for boxes and objectness."""
 
     def __init__(self, variant: YoloxVariant, classes: int) -> None:
         super().__init__()
