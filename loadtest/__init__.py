@@ -1,1 +1,1 @@
-"""Load tests: users that behave like the real callers, and what the services can carry."""
+"""Load tests: simulated users, and the capacity of the services."""

@@ -1,4 +1,4 @@
-"""``python -m loadtest``: one load test, on services that it starts itself or on any gateway."""
+"""``python -m loadtest``: runs a load test on services that it starts, or on any gateway."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from podium.errors import PodiumError
 
 LOCUSTFILE = Path(__file__).parent / "locustfile.py"
 PROFILE = "profile.json"
-"""The profile with all overrides: with it the run can be made again."""
+"""The profile with all overrides, to repeat the run."""
 
 ADDRESSED = "addressed.json"
-"""The same with the addresses of the services that were started for this run."""
+"""The profile with the addresses of the services that were started for this run."""
 
 NUMBERS = {
     "frames/s": ("frames_per_s", 1),
@@ -36,11 +36,13 @@ NUMBERS = {
     "frames per core-hour": ("frames_per_core_hour", 0),
     "cost per million frames": ("per_million", 2),
 }
-"""Column -> field of the figures, and digits."""
+"""Column -> field of the figures, and number of digits."""
 
 
 @click.command()
-@click.option("--profile", "name", default="local", show_default=True, help="Shipped, or a file.")
+@click.option(
+    "--profile", "name", default="local", show_default=True, help="Shipped profile, or file."
+)
 @click.option("--host", help="Base URL of a gateway. [default: start the services here]")
 @click.option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="May be repeated.")
 @click.option(
@@ -53,10 +55,10 @@ NUMBERS = {
     type=click.Path(dir_okay=False, path_type=Path),
     default=PRICES,
     show_default="loadtest/prices.toml",
-    help="What machines cost.",
+    help="File with the prices of machines.",
 )
 @click.option("--workers", type=click.IntRange(0, 64), default=0, help="Processes that make load.")
-@click.option("--web", is_flag=True, help="Locust's web interface; the run starts when told to.")
+@click.option("--web", is_flag=True, help="Locust's web interface; start the run there.")
 @click.option("--web-port", type=click.IntRange(1, 65535), default=8089, show_default=True)
 def command(
     *,
@@ -71,7 +73,7 @@ def command(
 ) -> None:
     """Run a load test and write its report.
 
-    Exit codes: 0, the objectives of the profile are met; 1, they are not; 2, there was no run.
+    Exit codes: 0: the objectives of the profile are met; 1: they are not; 2: there was no run.
 
     \b
     Examples:
@@ -109,10 +111,10 @@ def command(
 
 
 def _locust(folder: Path, prices: Path, flags: Sequence[str]) -> int:
-    """Run Locust to its end and return its exit code; Ctrl-C ends the run early, with a report.
+    """Run Locust and return its exit code; Ctrl-C ends the run early, with a report.
 
-    In a session of its own, so that it hears of Ctrl-C once, wherever that came from; a second
-    Ctrl-C kills it with all of its workers.
+    It runs in its own session, so that it gets Ctrl-C only once; a second Ctrl-C kills it with all
+    its workers.
     """
     process = subprocess.Popen(  # noqa: S603 - our own flags, no shell
         [
@@ -135,12 +137,12 @@ def _locust(folder: Path, prices: Path, flags: Sequence[str]) -> int:
         process.send_signal(signal.SIGINT)
         return process.wait()
     finally:
-        with suppress(ProcessLookupError):  # all have ended
+        with suppress(ProcessLookupError):  # all processes have ended
             os.killpg(process.pid, signal.SIGKILL)
 
 
 def _print(console: Console, folder: Path) -> None:
-    """The verdict, the capacity table, and where the rest is."""
+    """Print the verdict, the capacity table, and the place of the report."""
     figures = orjson.loads((folder / FIGURES).read_bytes())
     for verdict in figures["verdicts"]:
         if not verdict["good"]:

@@ -1,4 +1,4 @@
-"""Whether the generator's latencies are those that the gateways measured themselves."""
+"""Compares the generator's latencies with those that the gateways measured."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from loadtest.scrape import BUCKET
 
 DURATION = "podium_request_duration_seconds"
 COUNTS_AGREE = 0.01
-"""Above this difference in numbers the two have not seen the same calls."""
+"""With a larger difference of the counts, the two have not seen the same calls."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Generator and gateways on the same calls of one pipeline, over a whole run."""
+    """Latencies of one pipeline over a whole run, by the generator and by the gateways."""
 
     pipeline: str
     calls: int
-    requests: int  # that the gateways counted
-    generator_ms: float  # means
-    gateway_ms: float
+    requests: int  # counted by the gateways
+    generator_ms: float  # mean
+    gateway_ms: float  # mean
     largest_gap: float  # between the shares of calls below each bound of the histogram
 
     @property
     def difference(self) -> float:
-        """Of the means, as a share of the gateways'."""
+        """Difference of the means, relative to the gateways' mean."""
         return abs(self.generator_ms / self.gateway_ms - 1)
 
     @property
     def comparable(self) -> bool:
-        """Not so where other callers were there, or gateways refused calls and heard them again."""
+        """False if there were other callers, or gateways refused calls that were then repeated."""
         return abs(self.requests / self.calls - 1) <= COUNTS_AGREE
 
 
 def agreements(run: Run) -> list[Agreement]:
-    """One per pipeline, sums and counts over all gateways: exact, unlike percentiles of buckets."""
+    """One per pipeline, from sums and counts over all gateways, which are exact."""
     found = []
     for pipeline in sorted({call.pipeline for call in run.calls}):
         own_ms = [call.answer_ms for call in run.calls if call.pipeline == pipeline]
@@ -68,5 +68,5 @@ def _largest_gap(run: Run, pipeline: str, own_ms: list[float], count: float) -> 
 
 
 def _increase(run: Run, name: str, **labels: str) -> float:
-    """From the look before the first call to the one after the last."""
+    """Increase of a counter from before the first call to after the last."""
     return run.timeline.increase(name, 0.0, run.end_s + 3600.0, "gateway", **labels)

@@ -1,6 +1,6 @@
-"""Whether an answer is right: every frame there, and its key points where the athlete is.
+"""Checks answers: all frames are there, and the key points are at the athlete.
 
-Each check gives the reason why an answer is wrong, or nothing.
+Each check returns the reason why an answer is wrong, or an empty string.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from podium.skeletons import skeleton
 from podium.wire import read_response
 
 ALPHA = 0.2
-"""A key point is right within this share of the larger side of the athlete's box."""
+"""A key point is right if its error is below this share of the larger side of the box."""
 
 MIN_SHARE = 0.8
-"""Of the limb key points of an answer, that must be right. The default models reach 0.9 on single
-frames that were rendered; a wrong frame, person or coordinate frame gives less than a half."""
+"""Share of the limb key points of an answer that must be right. The default models reach 0.9 on
+single rendered frames; a wrong frame, person or coordinate frame gives less than a half."""
 
 WRONG = "wrong key points"
 MISSING = "frames are missing, or nobody is on them"
 CUT_OFF = "the stream was cut off"
 _MALFORMED = (PodiumError, LookupError, TypeError, ValueError, AttributeError)
-"""What an answer of another form than the services' makes the checks raise."""
+"""Exceptions of the checks for malformed answers."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a right answer holds.
+    """The content of a right answer.
 
     Attributes:
-        frames: Their indices, in order.
+        frames: Indices of the frames, in order.
         limbs_px: [T, 12, 2] in the order of ``LIMB_JOINTS``.
         boxes_px: [T, 4].
     """
@@ -50,20 +50,20 @@ class Expected:
 
     @classmethod
     def of_range(cls, truth: GroundTruth, start: int, count: int) -> Self:
-        """Consecutive frames of a clip."""
+        """Expect consecutive frames of a clip."""
         rows = slice(start, start + count)
         frames = list(range(start, start + count))
         return cls(frames, truth.limb_keypoints_px()[rows], truth.boxes_px[rows])
 
     @classmethod
     def of_picture(cls, truth: GroundTruth, index: int) -> Self:
-        """One frame of a clip, sent as a picture."""
+        """Expect one frame of a clip, sent as a picture."""
         rows = slice(index, index + 1)
         return cls([0], truth.limb_keypoints_px()[rows], truth.boxes_px[rows])
 
 
 def check_json(body: bytes, expected: Expected) -> str:
-    """The answer of a pipeline as one JSON object."""
+    """Check the answer of a pipeline as one JSON object."""
     try:
         answer = orjson.loads(body)
         return _check_frames(answer["frames"], answer["skeleton"], expected)
@@ -72,7 +72,7 @@ def check_json(body: bytes, expected: Expected) -> str:
 
 
 def check_lines(lines: Sequence[bytes], expected: Expected) -> str:
-    """The answer as lines: facts, frames, timing."""
+    """Check the answer as lines: facts, frames, timing."""
     try:
         head, *frames, end = (orjson.loads(line) for line in lines)
         return _end_of(end) or _check_frames(frames, head["skeleton"], expected)
@@ -81,7 +81,7 @@ def check_lines(lines: Sequence[bytes], expected: Expected) -> str:
 
 
 def check_end(last_line: bytes) -> str:
-    """The last line alone: whether the stream came to its end."""
+    """Check only the last line: whether the stream is complete."""
     try:
         return _end_of(orjson.loads(last_line))
     except orjson.JSONDecodeError:
@@ -91,7 +91,7 @@ def check_end(last_line: bytes) -> str:
 
 
 def check_tensors(body: bytes, header_length: str | None, expected: Expected) -> str:
-    """The answer as binary tensors."""
+    """Check the answer as binary tensors."""
     try:
         result = read_response(body, header_length)
         out = result.outputs

@@ -1,4 +1,4 @@
-"""What all users have in common: tries and waits, pace, and a record of each call."""
+"""Base of all users: retries and waits, pace, and a record of each call."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ RETRYABLE = frozenset({429, 502, 503, 504})
 LONGEST_WAIT_S = 30.0
 
 Check = Callable[[bytes, Mapping[str, str]], str]
-"""Body and headers of an answer -> why it is wrong, or nothing."""
+"""Body and headers of an answer -> why it is wrong, or an empty string."""
 
 
 @dataclass
 class Plan:
-    """What all users of this process share.
+    """Shared by all users of this process.
 
     Attributes:
-        profile: What the run does.
+        profile: The profile of the run.
         clips: The payloads, by kind of user.
         tiers: Names of the gateways in the order in which users take them, by kind of user.
-        calls: What has been done.
-        seconds_per_frame: Each user of a kind offers one frame in this time; kinds that are not in
-            it ask as fast as answers come.
+        calls: The calls so far.
+        seconds_per_frame: Time per frame for each user of a kind; kinds that are not in it send
+            the next request as soon as they have the answer.
     """
 
     profile: Profile
@@ -53,12 +53,12 @@ class Answer:
     body: bytes
     headers: Mapping[str, str]
     latency_ms: float
-    first_ms: float = 0.0  # until the first frame, where they come one by one
-    lost: str = ""  # why there is none, or not all of it
+    first_ms: float = 0.0  # until the first frame, if the answer is streamed
+    lost: str = ""  # why the answer is missing or incomplete
 
 
 class PodiumUser(FastHttpUser):
-    """A caller of a pipeline; each kind says what it asks and what a right answer is."""
+    """A caller of a pipeline; subclasses define the requests and the checks of answers."""
 
     abstract = True
     network_timeout = 120.0
@@ -88,13 +88,13 @@ class PodiumUser(FastHttpUser):
         return self.plan.seconds_per_frame.get(self.kind, 0.0) * self.frames_per_call
 
     def wait_time(self) -> float:
-        """Until the next call is due."""
+        """Seconds until the next call is due."""
         if self.period_s == 0:
             return 0.0
         now_s = time.perf_counter()
         if self._due_s == 0.0:  # users that started together do not call together
             self._due_s = now_s - self.period_s * self._random.random()
-        # Who is late by less than a period catches up: the pace holds on average.
+        # A user who is late by less than a period catches up, so the average pace holds.
         self._due_s = max(self._due_s + self.period_s, now_s - self.period_s)
         return max(0.0, self._due_s - now_s)
 
@@ -109,16 +109,16 @@ class PodiumUser(FastHttpUser):
         target_ms: float = float("inf"),
         skips_after_s: float = float("inf"),
     ) -> None:
-        """Ask until there is an answer or patience ends, and remember it.
+        """Send a request, with retries, and record the call.
 
         Args:
-            path: With the query.
-            body: Of the request.
-            headers: Of the request.
+            path: Path with the query.
+            body: Body of the request.
+            headers: Headers of the request.
             check: Compares the answer with the ground truth.
-            frames: How many are asked for.
-            target_ms: Answers after it are late.
-            skips_after_s: The caller has to leave out a frame each time that so much passes.
+            frames: Number of requested frames.
+            target_ms: Later answers are late.
+            skips_after_s: The caller skips a frame each time this passes during the call.
         """
         started = time.perf_counter()
         refusals: list[int] = []
@@ -164,7 +164,7 @@ class PodiumUser(FastHttpUser):
         )
 
     def send(self, path: str, body: bytes, headers: dict[str, str], **options: Any) -> Any:
-        """A request that Locust does not count by itself: it hears of the whole call."""
+        """Send a request without Locust counting it; only whole calls are reported to it."""
         return self.client.request(
             "POST",
             path,
@@ -185,7 +185,7 @@ class PodiumUser(FastHttpUser):
         return check(answer.body, answer.headers) if checked else ""
 
     def _remember(self, call: Call, size: int) -> None:
-        """For the report, and for Locust's own figures."""
+        """Record a call for the report and for Locust's own figures."""
         self.plan.calls.append(call)
         self.environment.events.request.fire(
             request_type="POST",
@@ -198,7 +198,7 @@ class PodiumUser(FastHttpUser):
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:
-    """What the answer says, within reason; the date form, and no word at all, count as 1 s."""
+    """``Retry-After`` of an answer, bounded; 1 s if it is missing or a date."""
     try:
         return min(LONGEST_WAIT_S, max(0.0, float(headers.get("retry-after", ""))))
     except (TypeError, ValueError):
@@ -206,5 +206,5 @@ def retry_after_s(headers: Mapping[str, str]) -> float:
 
 
 def no_answer(error: BaseException | None) -> str:
-    """Why there is no answer."""
+    """The reason why there is no answer; empty without an error."""
     return "" if error is None else f"no answer ({type(error).__name__})"

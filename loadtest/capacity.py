@@ -1,4 +1,4 @@
-"""What the services can carry, and what a million frames cost on machines that have a price."""
+"""The capacity of the services, and the cost of a million frames on machines with a price."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Capacity:
     """One row of the capacity table."""
 
     machine: str
-    measured: bool  # or else scaled on paper
+    measured: bool  # False: calculated
     frames_per_s: float
-    cpu_s_per_frame: float | None  # of all services; None: the metrics of some were out of reach
+    cpu_s_per_frame: float | None  # of all services; None: some metrics were unreachable
     frames_per_core_hour: float | None
     per_million: float | None  # cost of a million frames; None: the machine has no price
 
@@ -51,7 +51,7 @@ def load_prices(path: Path = PRICES) -> Prices:
     """Read a prices file.
 
     Raises:
-        ProfileError: there is none, or a field of it is wrong.
+        ProfileError: the file is missing, or a field is wrong.
     """
     try:
         return Prices.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
@@ -66,17 +66,17 @@ def load_prices(path: Path = PRICES) -> Prices:
 def capacity_table(
     frames_per_s: float, cpu_s_per_frame: float | None, machine: str, instance: str, prices: Prices
 ) -> list[Capacity]:
-    """What was measured, and every machine of the prices file that it was not measured on.
+    """The measured machine, and calculated rows for the others in the prices file.
 
-    Scaled on paper means: every vCPU is as fast as the processors here and busy all the time with
-    the services, and nothing else limits them; a graphics card is not used.
+    The calculation assumes that every vCPU is as fast as the processors here, always busy with the
+    services, and that nothing else limits them; graphics cards are not used.
 
     Args:
-        frames_per_s: Measured.
-        cpu_s_per_frame: Measured, of all services together.
-        machine: Name of what it was measured on.
+        frames_per_s: Measured rate.
+        cpu_s_per_frame: Measured CPU time of all services together.
+        machine: Name of the measured machine.
         instance: Its name in the prices file, if it has one.
-        prices: The file.
+        prices: The prices.
     """
     per_core_hour = 3600 / cpu_s_per_frame if cpu_s_per_frame else None
 

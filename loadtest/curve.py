@@ -1,4 +1,4 @@
-"""The capacity curve and its rows: what each level, and each kind of user on it, has seen."""
+"""The capacity curve: figures of each level and of each kind of user."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loadtest.run import Run, Span, percentiles_ms
 
 @dataclass(frozen=True)
 class LevelFigures:
-    """One level, all of its users together."""
+    """Figures of one level, over all its users."""
 
     name: str
     users: int
@@ -26,13 +26,13 @@ class LevelFigures:
     p99_ms: float
     failed: int
     refused: int  # attempts
-    generator_share: float  # of its machine's processors
-    machine_share: float  # the same, whoever used it
+    generator_share: float  # share of its machine's processors used by the generator
+    machine_share: float  # share used by all processes
 
 
 @dataclass(frozen=True)
 class CallerFigures:
-    """One kind of user at one endpoint of one gateway, on one level."""
+    """Figures of one kind of user at one endpoint of one gateway, on one level."""
 
     level: str
     user: str
@@ -43,16 +43,16 @@ class CallerFigures:
     p50_ms: float
     p95_ms: float
     p99_ms: float
-    first_ms: float | None  # median until the first frame, where answers are streamed
-    on_time: float | None  # share, where there is a target
-    skipped: int  # frames of live cameras
+    first_ms: float | None  # median until the first frame, if answers are streamed
+    on_time: float | None  # share of answers in time, if there is a target
+    skipped: int  # skipped frames of live cameras
     failed: int
 
 
 def curve_of(run: Run, levels: Sequence[LevelFigures]) -> list[LevelFigures]:
-    """The levels that make a capacity curve, by number of users.
+    """The levels of the capacity curve, by number of users.
 
-    Those where the kinds of users of the first level asked as fast as answers came.
+    These are the levels with the kinds of users of the first one and without a limited pace.
     """
     kinds = {run.profile.kinds(span.level) for span in run.spans[:1]}
     pairs = zip(levels, run.spans, strict=True)
@@ -65,7 +65,7 @@ def curve_of(run: Run, levels: Sequence[LevelFigures]) -> list[LevelFigures]:
 
 
 def level_figures(run: Run, span: Span) -> LevelFigures:
-    """One level."""
+    """The figures of one level."""
     begin_s, end_s = run.settled(span)
     calls = run.within(begin_s, end_s)
     latencies_ms = [call.latency_ms for call in calls]
@@ -88,7 +88,7 @@ def level_figures(run: Run, span: Span) -> LevelFigures:
 
 
 def caller_figures(run: Run, span: Span) -> list[CallerFigures]:
-    """The users of one level, by kind, endpoint and gateway."""
+    """The figures of one level, by kind of user, endpoint and gateway."""
     begin_s, end_s = run.settled(span)
     groups: dict[tuple[str, str, str], list[Call]] = {}
     for call in run.within(begin_s, end_s):
@@ -119,7 +119,7 @@ def caller_figures(run: Run, span: Span) -> list[CallerFigures]:
 
 
 def knee(levels: Sequence[LevelFigures]) -> LevelFigures | None:
-    """The level with the most power: frames per second over the mean latency.
+    """The level with the highest power: frames per second over mean latency.
 
     Beyond it latency grows faster than throughput (Kleinrock, ICC 1979). None: there is no curve.
     """

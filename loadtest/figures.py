@@ -29,7 +29,7 @@ from loadtest.steadiness import Memory, memory, p99_by_third
 
 @dataclass(frozen=True)
 class Figures:
-    """Everything that the report says."""
+    """All figures of the report."""
 
     profile: str
     description: str
@@ -44,13 +44,13 @@ class Figures:
     bottleneck: Bottleneck | None
     stages: list[Stage]  # on the best level
     cpu_cores: dict[str, float]  # by service, on the best level
-    others_share: float | None  # of the machine's processors then, where it runs the services too
-    failures: list[tuple[str, int, str, int]]  # user, code, why, how many
-    refusals: list[tuple[str, int, int]]  # user, code, how many
+    others_share: float | None  # CPU share of other processes then, if the services run here
+    failures: list[tuple[str, int, str, int]]  # user, code, reason, number
+    refusals: list[tuple[str, int, int]]  # user, code, number
     agreements: list[Agreement]
-    longest: str  # level
+    longest: str  # name of the longest level
     memory: list[Memory]  # over the longest level
-    steady_s: float  # how long that was
+    steady_s: float  # its duration
     p99_by_third_ms: list[float | None]  # of the longest level
     replicas: dict[str, tuple[int, int]]  # least and most that answered or were known
     capacity: list[Capacity]
@@ -58,16 +58,16 @@ class Figures:
 
     @property
     def good(self) -> bool:
-        """Whether everything that the profile asks for is so."""
+        """Whether all objectives of the profile are met."""
         return all(verdict.good for verdict in self.verdicts)
 
 
 def figures_of(run: Run, prices: Prices) -> Figures:
-    """Work the figures out.
+    """Calculate the figures.
 
     Args:
-        run: Has come to its end.
-        prices: For the capacity table.
+        run: A run that has ended.
+        prices: Prices for the capacity table.
     """
     profile = run.profile
     levels = [level_figures(run, span) for span in run.spans]

@@ -1,4 +1,4 @@
-"""What the generator itself takes: if it is much, the figures are not those of the services."""
+"""CPU use of the generator: if it is high, the figures are not those of the services."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psutil
 INTERVAL_S = 1.0
 
 Sample = tuple[float, float, float, float]
-"""Unix time; CPU seconds of this process; busy CPU seconds of its machine; its processors."""
+"""Unix time; CPU seconds of the process; busy CPU seconds of its machine; its processors."""
 
 
 @dataclass
@@ -23,19 +23,19 @@ class GeneratorLoad:
     samples: dict[str, list[Sample]] = field(default_factory=dict)  # by process
 
     def add(self, process: str, samples: list[Sample]) -> None:
-        """What one process has seen of itself."""
+        """Add the samples of one process."""
         self.samples.setdefault(process, []).extend(samples)
 
     def cores(self, begin_s: float, end_s: float) -> float:
-        """Processors that the generator kept busy, all of its processes together."""
+        """Number of processors that all processes of the generator kept busy."""
         return sum(_rate(samples, 1, begin_s, end_s) for samples in self.samples.values())
 
     def share(self, begin_s: float, end_s: float) -> float:
-        """The same as a share of the machines that it ran on."""
+        """Share of its machines' processors that the generator kept busy."""
         return self.cores(begin_s, end_s) / max(1.0, self._processors())
 
     def machine_share(self, begin_s: float, end_s: float) -> float:
-        """How busy these machines were, whoever it was."""
+        """Share of these machines' processors that all processes kept busy."""
         first = self._one_per_machine()
         busy = sum(_rate(samples, 2, begin_s, end_s) for samples in first)
         return busy / max(1.0, self._processors())
@@ -49,7 +49,7 @@ class GeneratorLoad:
 
 
 class SelfSampler:
-    """Samples of this process, taken in the background."""
+    """Samples this process in the background."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
@@ -58,12 +58,12 @@ class SelfSampler:
         self.name = f"{os.uname().nodename}/{self._process.pid}"
 
     def start(self) -> None:
-        """From now on."""
+        """Start sampling."""
         self._sample()
         self._greenlet = self._greenlet or gevent.spawn(self._run)
 
     def take(self) -> list[Sample]:
-        """What has been seen since the last time."""
+        """Return the samples since the last call."""
         self._sample()
         taken, self._samples = self._samples, []
         return taken

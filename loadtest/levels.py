@@ -1,4 +1,4 @@
-"""The shape of the load: the levels of a profile, one after the other."""
+"""The shape of the load: the levels of a profile in order."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from loadtest.run import Span
 from loadtest.users import USERS
 
 SPAWN_RATE = 100.0
-"""Users per second; Locust warns of more."""
+"""Users started per second; Locust warns if it is higher."""
 
 Tick = tuple[int, float, list[type[User]]]
 
 
 class ProfileShape(LoadTestShape):
-    """Tells Locust how many users there are now.
+    """Tells Locust the number of users at each time.
 
-    Where a level has other kinds of users than the one before, and at the end, all finish their
-    calls and go first.
+    If the next level has other kinds of users, and at the end, all users first finish their calls
+    and stop.
     """
 
     profile: ClassVar[Profile]
@@ -37,7 +37,7 @@ class ProfileShape(LoadTestShape):
         self.spans = []
 
     def tick(self) -> Tick | None:
-        """Users, users per second to start or stop, their kinds; None at the end."""
+        """Number of users, number to start or stop per second, their kinds; None at the end."""
         now_s = time.time()
         current = self.spans[-1] if self.spans else None
         if current is not None and now_s < current.begin_s + current.level.seconds:
@@ -55,7 +55,7 @@ class ProfileShape(LoadTestShape):
         return self._load(level)
 
     def close(self) -> None:
-        """The level that runs now has come to its end."""
+        """End the current level."""
         if self.spans and self.spans[-1].end_s == 0.0 and self.runner is not None:
             self.spans[-1].end_s = time.time()
             self.spans[-1].counts = dict(self.runner.target_user_classes_count)

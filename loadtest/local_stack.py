@@ -1,4 +1,4 @@
-"""The services on this machine for a run that names no gateway, one gateway per tier."""
+"""Starts services on this machine for a run without a gateway; one gateway per tier."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STOP_TIMEOUT_S = 35.0
 
 @contextmanager
 def local_stack(profile: Profile) -> Iterator[Profile]:
-    """Start what the profile has no address of; yields it with the addresses.
+    """Start the gateways and services without an address; yields the profile with addresses.
 
     Raises:
         PodiumError: The services do not start; the message has the remedy.

@@ -1,4 +1,4 @@
-r"""What Locust runs: users and shape of a profile, and a report at the end.
+r"""The file for Locust: users and shape of a profile, and a report at the end.
 
 ``python -m loadtest`` calls it with the right flags. By hand, over several machines::
 
@@ -35,7 +35,7 @@ from loadtest.users import (
     OipClientUser,
 )
 
-__all__ = [  # Locust looks for them here
+__all__ = [  # Locust searches for users here
     "BatchVideoUser",
     "KinesisConsumerUser",
     "LiveFrameUser",
@@ -48,7 +48,7 @@ STOP_TIMEOUT_S = 60.0
 
 @events.init_command_line_parser.add_listener
 def add_arguments(parser: LocustArgumentParser) -> None:
-    """Flags beside Locust's own."""
+    """Add flags to Locust's own."""
     for flag, default, text in (
         ("--load-profile", "local", "shipped profile, or a file"),
         ("--report", str(REPORTS / "run"), "folder for the report"),
@@ -63,7 +63,7 @@ def add_arguments(parser: LocustArgumentParser) -> None:
 
 @events.init.add_listener
 def prepare(environment: Locust, **_: Any) -> None:
-    """Read the profile, make its payloads; workers wait for what the master says."""
+    """Read the profile and make its payloads; workers wait for the master's profile."""
     if isinstance(environment.runner, WorkerRunner):
         worker = Worker(environment)
         events.test_start.add_listener(worker.begin)
@@ -79,7 +79,7 @@ def prepare(environment: Locust, **_: Any) -> None:
         require_names(profile)
     except ProfileError as error:
         sys.exit(f"loadtest: {error}")
-    options.resolved_profile = profile.model_dump_json()  # goes to the workers with the flags
+    options.resolved_profile = profile.model_dump_json()  # sent to the workers with the flags
     environment.user_classes[:] = [USERS[name] for name in profile.users]
     environment.stop_timeout = environment.stop_timeout or STOP_TIMEOUT_S
     environment.process_exit_code = NO_RUN

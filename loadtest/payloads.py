@@ -1,4 +1,4 @@
-"""What the users send: clips and frames of the rendered athlete, made once and cached."""
+"""Payloads of the users: clips and frames of the rendered athlete, made once and cached."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _JPEG_STEP = 4
 
 @dataclass(frozen=True)
 class Clip:
-    """One second of the athlete, 60 frames, whose joints are known.
+    """One second of the athlete, 60 frames, with ground truth.
 
     Attributes:
         path: The video (H.264).
         video: Its bytes.
-        truth: Where the joints are.
-        jpegs: Every fourth frame: index -> JPEG.
+        truth: Its ground truth.
+        jpegs: Index -> JPEG, for every fourth frame.
     """
 
     path: Path
@@ -51,7 +51,7 @@ class Clip:
 
 
 def clip(size: Size, cache: Path = CACHE) -> Clip:
-    """The clip of a size; rendered (up to a minute) unless it is cached."""
+    """The clip in this size; it is rendered (up to a minute) unless it is cached."""
     folder = cache / size
     if not folder.is_dir():
         _make(size, folder)
@@ -66,7 +66,7 @@ def clip(size: Size, cache: Path = CACHE) -> Clip:
 
 
 def _make(size: Size, folder: Path) -> None:
-    """Into a folder of another name first: several workers may do this at the same time."""
+    """Write to a temporary folder first, as several workers may do this at the same time."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{size}-"))
     made.chmod(0o755)
@@ -78,7 +78,7 @@ def _make(size: Size, folder: Path) -> None:
         write(athlete, made, "sprint", _CRF)
     _write_jpegs(made)
     try:
-        os.rename(made, folder)  # noqa: PTH104 - Path.rename replaces where this refuses
+        os.rename(made, folder)  # noqa: PTH104 - unlike Path.rename it never replaces
     except OSError:  # another worker was faster
         shutil.rmtree(made)
 

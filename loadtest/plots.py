@@ -34,7 +34,7 @@ LEAST_WINDOW_S = 2.0
 
 
 def write_plots(run: Run, figures: Figures, folder: Path) -> dict[str, str]:
-    """Write the plots that there is something for; name -> what it shows."""
+    """Write the plots for which there is data; returns name -> title."""
     folder.mkdir(parents=True, exist_ok=True)
     made = {}
     with matplotlib.rc_context(STYLE):
@@ -131,7 +131,7 @@ def _cpu(run: Run, figures: Figures) -> Any:
         table = run.timeline.gauge(CPU, service)
         if len(table) > 2:
             rates = np.diff(table[:, 1]) / np.diff(table[:, 0])
-            # A replica that goes or comes is no work done.
+            # Negative rates come from replicas that end.
             lines.append((service, table[1:, 0], np.clip(rates, 0, None)))
     return _lines(run, lines, "processors")
 

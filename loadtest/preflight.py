@@ -1,4 +1,4 @@
-"""Asks, before any load, whether the gateways serve what the users want and names are known."""
+"""Checks before the load that the gateways serve the pipelines, and that names resolve."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from loadtest.profile import Profile, ProfileError, entries
 from loadtest.scrape import addresses
 
 API_KEY = "PODIUM_API_KEY"
-"""Name of the environment variable with the key for gateways that ask for one."""
+"""Environment variable with the API key for gateways that need one."""
 
 _TIMEOUT_S = 5.0
 
 
 def key_headers() -> dict[str, str]:
-    """The key of the environment as gateways take it."""
+    """The header with the API key of the environment; empty without one."""
     key = os.environ.get(API_KEY)
     return {"x-api-key": key} if key else {}
 
@@ -39,7 +39,7 @@ def require_gateways(profile: Profile) -> None:
 
 
 def require_names(profile: Profile) -> None:
-    """Raise ProfileError unless every name of ``services`` has an address now."""
+    """Raise ProfileError unless every name in ``services`` resolves now."""
     for service, where in profile.services.items():
         for entry in entries(where):
             if not addresses(entry):

@@ -1,4 +1,4 @@
-"""The processes of a run: one that conducts it, and workers that only make load."""
+"""The processes of a run: one conductor, and workers that only make load."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from loadtest.scrape import Scraper
 from loadtest.users import USERS
 
 Locust = Any
-"""Its environment, whose types say of everything that hooks need that it may be missing."""
+"""Locust's environment; ``Any``, because its types declare everything as optional."""
 
 
 def make_plan(profile: Profile, cache: Path) -> Plan:
-    """Tell the users of this process what to do."""
+    """Make the plan of this process and set it for its users."""
     for name, user in profile.users.items():
         USERS[name].weight = user.weight
     PodiumUser.plan = Plan(
@@ -39,7 +39,7 @@ def make_plan(profile: Profile, cache: Path) -> Plan:
 
 
 class Worker:
-    """The part of a worker process: it tells the master what its users did."""
+    """The hooks of a worker process: it reports its users' calls to the master."""
 
     def __init__(self, environment: Locust) -> None:
         self._own = SelfSampler()
@@ -48,14 +48,14 @@ class Worker:
         environment.runner.register_message("pace", self._set_pace)
 
     def begin(self, **_: Any) -> None:
-        """The flags of the master are there."""
+        """Begin; called when the flags of the master have arrived."""
         profile = Profile.model_validate_json(self._options.resolved_profile)
         plan = make_plan(profile, Path(self._options.payloads))
-        plan.seconds_per_frame = self._seconds_per_frame  # it may come first
+        plan.seconds_per_frame = self._seconds_per_frame  # it may have arrived before
         self._own.start()
 
     def tell(self, data: dict[str, Any], **_: Any) -> None:
-        """Every three seconds."""
+        """Report the new calls; called every three seconds."""
         if hasattr(PodiumUser, "plan"):
             calls, PodiumUser.plan.calls = PodiumUser.plan.calls, []
             data["calls"] = [tuple(call) for call in calls]
@@ -68,7 +68,7 @@ class Worker:
 
 
 class Conductor:
-    """The part of the one process that knows the whole run: shape, metrics, report."""
+    """The hooks of the process that controls the run: shape, metrics, report."""
 
     def __init__(self, environment: Locust, profile: Profile, prices: Prices) -> None:
         self._environment = environment
@@ -84,7 +84,7 @@ class Conductor:
         ProfileShape.before_level = self._before_level
 
     def begin(self, **_: Any) -> None:
-        """Before the first user."""
+        """Begin; called before the first user."""
         hosts = [tier.host for tier in self._profile.gateways().values()]
         self._scraper = Scraper(
             {"gateway": ",".join(hosts), **self._profile.services}, self._profile.scrape_s
@@ -96,7 +96,7 @@ class Conductor:
         self._scraper.start()
 
     def hear(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        """What a worker's users did."""
+        """Take the report of a worker."""
         del client_id
         for row in data.get("calls", ()):
             call = Call(*row)
@@ -106,13 +106,13 @@ class Conductor:
             self._run.generator.add(name, [tuple(sample) for sample in samples])
 
     def end(self, **_: Any) -> None:
-        """After the last user: the report, and whether all was well."""
+        """Write the report and set the exit code; called after the last user."""
         if self._distributed:
             gevent.sleep(REPORT_DELAY_S)
         self._scraper.stop()
         self._run.generator.add(self._own.name, self._own.take())
         self._run.end_s = time.time()
-        self._environment.shape_class.close()  # when it was cut short
+        self._environment.shape_class.close()  # for a run that was stopped early
         self._tell_level()
         options = self._environment.parsed_options
         figures = write_report(self._run, self._prices, Path(options.report))
@@ -126,11 +126,11 @@ class Conductor:
         self._environment.runner.send_message("pace", self._run.pace(level))
 
     def _tell_level(self) -> None:
-        """One line of progress for the level that has ended."""
+        """Print one line about the level that has ended."""
         ended = [span for span in self._run.spans if span.end_s]
         if ended:
             row = level_figures(self._run, ended[-1])
-            print(  # noqa: T201 - for whoever waits
+            print(  # noqa: T201 - progress for the user
                 f"{row.name:>14}: {row.frames_per_s:7.1f} frames/s, p50 {row.p50_ms:.0f} ms, "
                 f"p99 {row.p99_ms:.0f} ms, {row.failed} failed",
                 flush=True,

@@ -1,7 +1,7 @@
-"""A profile: who calls, how many of them, for how long, and what is good enough.
+"""A profile: the users, their numbers, durations, and objectives of a load test.
 
-A TOML file (or JSON, as runs leave behind); every field can be overridden with
-``--set FIELD=VALUE``, where nested fields have dots and values are TOML
+A TOML file (or a JSON file from a report). Every field can be overridden with
+``--set FIELD=VALUE``, with dots for nested fields and TOML values
 (``--set users.LiveFrameUser.fps=60``).
 """
 
@@ -33,7 +33,7 @@ Size = Literal["360p", "720p", "1080p"]
 
 
 class ProfileError(ValueError):
-    """The profile cannot be used; the message names the field and the remedy."""
+    """The profile is not valid; the message names the field and the remedy."""
 
 
 class _Closed(BaseModel):
@@ -41,33 +41,33 @@ class _Closed(BaseModel):
 
 
 class Level(_Closed):
-    """A number of users for some time. A list of them is the shape of the load."""
+    """A number of users for some time. A list of levels is the shape of the load."""
 
     users: int = Field(ge=1, le=100_000)
     """Users at the same time."""
 
     seconds: float = Field(gt=0)
-    """How long."""
+    """Duration."""
 
     name: str = ""
-    """In the report; the number of users when left out."""
+    """Name in the report; left out: the number of users."""
 
     only: tuple[UserName, ...] = ()
-    """Kinds of users; all of the profile when left out."""
+    """Kinds of users; left out: all kinds of the profile."""
 
     share_of_capacity: float | None = Field(default=None, gt=0, le=2)
-    """Offer, evenly in time, this share of what each kind of user reached on the best level so far,
-    instead of as much as the users can."""
+    """Offer this share of the rate that each kind of user reached on the best level so far, evenly
+    in time. Left out: users send the next request as soon as they have the answer."""
 
 
 class User(_Closed):
-    """One kind of user; each kind reads the fields that concern it."""
+    """Options of one kind of user; each kind uses the fields that apply to it."""
 
     weight: float = Field(default=1, gt=0)
     """Share of the users."""
 
     pipeline: str = "pose-3d"
-    """Which pipeline it asks for."""
+    """Name of the pipeline."""
 
     size: Size = "720p"
     """Size of its clip or frames."""
@@ -76,11 +76,11 @@ class User(_Closed):
     """Frames per call (KinesisConsumerUser, OipClientUser)."""
 
     fps: float = Field(default=30, gt=0, le=240)
-    """Frames per second of a LiveFrameUser's camera; a frame that is not sent by the time of the
-    next one is skipped."""
+    """Frames per second of a LiveFrameUser's camera; a frame that cannot be sent before the next
+    one is skipped."""
 
     target_ms: float = Field(default=200, gt=0)
-    """A LiveFrameUser's answers after this are late."""
+    """Later answers to a LiveFrameUser are late."""
 
 
 class Tier(_Closed):
@@ -94,38 +94,38 @@ class Tier(_Closed):
 
 
 class Slo(_Closed):
-    """What is good enough; only what is given is asked for. The exit code says whether it is so."""
+    """The objectives; those that are left out are not checked. They decide the exit code."""
 
     max_error_share: float | None = 0.0
-    """Calls that failed in the end, of all; retried refusals are no failures."""
+    """Share of calls that failed finally; retried refusals are not failures."""
 
     p99_ms: dict[UserName, float] = {}
-    """p99 of a call, retries included, on every level."""
+    """p99 of a call, including retries, on every level."""
 
     min_frames_per_s: float | None = None
-    """Capacity."""
+    """Least capacity."""
 
     min_on_time_share: float | None = None
-    """Of the live frames that were sent."""
+    """Share of the sent live frames whose answers are in time."""
 
     max_generator_share: float | None = 0.15
-    """CPU of the load generator, of its machine, at capacity."""
+    """CPU share of the load generator on its machine, at capacity."""
 
     max_latency_disagreement: float | None = None
-    """Between the means that the generator and the gateways measured."""
+    """Relative difference of the mean latencies of generator and gateways."""
 
     max_rss_slope_mb_per_min: float | None = None
-    """Of each service, over the longest level."""
+    """Growth of each service's memory, over the longest level."""
 
     max_p99_growth: float | None = None
     """p99 of the last third of the longest level over that of its first third."""
 
 
 class Profile(_Closed):
-    """What a run does."""
+    """The description of a run."""
 
     name: str = ""
-    """In the report; that of the file when left out."""
+    """Name in the report; left out: the name of the file."""
 
     description: str = ""
     """One sentence."""
@@ -137,34 +137,33 @@ class Profile(_Closed):
     """Several gateways instead of ``host``, by name."""
 
     services: dict[str, str] = {}
-    """Service -> where its ``/metrics`` are: ``http://host:port``, several with commas between, or
-    ``dns://host:port`` for every address of a name. The gateways are added by themselves."""
+    """Service -> addresses of its ``/metrics``: ``http://host:port``, several separated by commas,
+    or ``dns://host:port`` for every address of a name. The gateways are added automatically."""
 
     media_uri: str = ""
-    """Folder, as the services know it, that holds the clips (``s3://bucket/clips``); empty: media
-    travels with each request."""
+    """Address of the folder with the clips, for the services (``s3://bucket/clips``); empty: each
+    request contains its media."""
 
     levels: tuple[Level, ...] = Field(min_length=1)
-    """One after the other."""
+    """The levels, in order."""
 
     users: dict[UserName, User] = Field(min_length=1)
-    """Who calls."""
+    """The kinds of users."""
 
     settle_s: float = Field(default=3, ge=0)
-    """Left out at the beginning of each level."""
+    """Time at the beginning of each level that is not measured."""
 
     check_every: int = Field(default=1, ge=0)
     """Every Nth answer of each user is compared with the ground truth; 0: none."""
 
     scrape_s: float = Field(default=2, gt=0)
-    """Time between two looks at the metrics."""
+    """Interval of reading the metrics."""
 
     instance: str = ""
-    """Name in the prices file of the machine that all services ran on: what was measured there is
-    not scaled."""
+    """Name in the prices file of the machine of all services; its row has measured figures."""
 
     slo: Slo = Slo()
-    """What is good enough."""
+    """The objectives."""
 
     @field_validator("services")
     @classmethod
@@ -193,11 +192,11 @@ class Profile(_Closed):
         return self
 
     def at(self, host: str) -> Self:
-        """The same run on one gateway, which takes the place of ``host`` and of all tiers."""
+        """The profile with one gateway instead of ``host`` and all tiers."""
         return self.model_copy(update={"host": host, "tiers": {}})
 
     def gateways(self) -> dict[str, Tier]:
-        """Name -> gateway; one without a name when there are no tiers."""
+        """Name -> gateway; without tiers, one gateway with an empty name."""
         return self.tiers or {"": Tier(host=self.host)}
 
     def kinds(self, level: Level) -> tuple[UserName, ...]:
@@ -206,7 +205,7 @@ class Profile(_Closed):
 
 
 def entries(where: str) -> list[str]:
-    """The addresses of one of ``Profile.services``."""
+    """The addresses in a value of ``Profile.services``."""
     return [entry for part in where.split(",") if (entry := part.strip())]
 
 
@@ -222,7 +221,7 @@ def _is_address(entry: str) -> bool:
 
 
 def in_turn(gateways: Mapping[str, Tier]) -> Iterator[str]:
-    """Names of gateways for one user after the other, by weight (the method of Sainte-Lague)."""
+    """The names of gateways for successive users, by weight (the Sainte-Lague method)."""
     given = dict.fromkeys(gateways, 0)
     while True:
         name = min(given, key=lambda n: (given[n] + 0.5) / gateways[n].weight)
@@ -234,7 +233,7 @@ def load_profile(name: str, overrides: Iterable[str] = ()) -> Profile:
     """Read a profile by the name of a shipped one, or by its path.
 
     Raises:
-        ProfileError: there is no such file, or a field of it or an override is wrong.
+        ProfileError: there is no such file, or a field or an override is wrong.
     """
     path = PROFILES / f"{name}.toml"
     if not path.is_file():

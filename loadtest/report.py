@@ -1,4 +1,4 @@
-"""The report of a run: Markdown, the same as one HTML file with its plots, and JSON."""
+"""The report of a run as Markdown, as one HTML file with plots, and as JSON."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def write_report(run: Run, prices: Prices, folder: Path) -> Figures:
 
 
 def markdown(figures: Figures, prices: Prices, plots: dict[str, str]) -> str:
-    """The report as text; ``plots`` are those that lie beside it."""
+    """The report as Markdown; ``plots`` are the files beside it."""
     return _template("report.md.j2").render(f=figures, prices=prices, plots=plots, folder=PLOTS)
 
 
 def html(text: str, figures: Figures, folder: Path) -> str:
-    """The same as one HTML file."""
+    """The report as one HTML file."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(text)
     for token in tokens:
@@ -76,5 +76,5 @@ def _percent(value: float | None, digits: int = 0) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Text from elsewhere, which stays text: in a table, in Markdown and in HTML."""
+    """Escape foreign text for tables, Markdown and HTML."""
     return _MARKUP.sub(r"\\\1", str(value).replace("\n", " "))

@@ -1,4 +1,4 @@
-"""Everything that one run has seen."""
+"""The data of one run."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from loadtest.scrape import Timeline
 
 REPORTS = Path("results") / "loadtest"
 FIGURES = "figures.json"
-"""In the folder of a report."""
+"""Name of the file in the folder of a report."""
 
 NO_RUN = 2
-"""Exit code where there is no report."""
+"""Exit code if there is no report."""
 
 REPORT_DELAY_S = 4.0
-"""Workers tell what they did every three seconds."""
+"""Workers report every three seconds."""
 
 
 @dataclass
 class Span:
-    """One level as it was: Unix times."""
+    """One level of a run; Unix times."""
 
     level: Level
     begin_s: float
@@ -34,7 +34,7 @@ class Span:
 
     @property
     def name(self) -> str:
-        """In the report."""
+        """Name in the report."""
         users = self.level.users
         return self.level.name or (f"{users} users" if users > 1 else "1 user")
 
@@ -52,12 +52,12 @@ class Run:
     spans: list[Span] = field(default_factory=list)
 
     def settled(self, span: Span) -> tuple[float, float]:
-        """The part of a level that counts."""
+        """Begin and end of the measured part of a level."""
         settle_s = min(self.profile.settle_s, (span.end_s - span.begin_s) / 2)
         return span.begin_s + settle_s, span.end_s
 
     def within(self, begin_s: float, end_s: float) -> list[Call]:
-        """The calls that ended in a time."""
+        """The calls that ended in an interval."""
         return [call for call in self.calls if begin_s <= call.ended_s < end_s]
 
     def frames_per_s(
@@ -68,10 +68,10 @@ class Run:
         endpoint: str | None = None,
         tier: str | None = None,
     ) -> float:
-        """Frames answered per second, to all users or to some.
+        """Answered frames per second, of all users or of some.
 
-        A call's frames count over the time that it took, so that long calls at the ends of a
-        short time neither count in whole nor fall out.
+        The frames of a call are spread over its duration, so that long calls at the ends of a
+        short interval count in part.
         """
         if end_s <= begin_s:
             return 0.0
@@ -88,20 +88,20 @@ class Run:
         return frames / (end_s - begin_s)
 
     def replicas(self) -> dict[str, tuple[int, int]]:
-        """Least and most replicas of each service: that answered, or that gateways knew."""
+        """Least and most replicas of each service that answered or that gateways knew."""
         return {
             service: (int(counts[:, 1].min()), int(counts[:, 1].max()))
             for service, counts in self.timeline.replica_counts().items()
         }
 
     def best(self) -> Span | None:
-        """The level with the most frames per second; None: no frame was answered on any."""
+        """The level with the most frames per second; None: no level answered a frame."""
         rates = [(self.frames_per_s(*self.settled(s)), s) for s in self.spans if s.end_s]
         rate, best = max(rates, key=lambda pair: pair[0], default=(0.0, None))
         return best if rate > 0 else None
 
     def pace(self, level: Level) -> dict[UserName, float]:
-        """Seconds per frame and user of each kind, so that a level gets its share of the best."""
+        """Seconds per frame for a user of each kind, for a level with ``share_of_capacity``."""
         best = self.best()
         if level.share_of_capacity is None or best is None:
             return {}
@@ -115,14 +115,14 @@ class Run:
         return seconds_per_frame
 
     def _known(self, span: Span) -> tuple[float, float]:
-        """The part of a level that counts and whose calls have all ended."""
+        """The measured part of a level up to the time at which all calls have ended."""
         begin_s, end_s = self.settled(span)
         slowest_ms = max((call.latency_ms for call in self.within(begin_s, end_s)), default=0.0)
         return begin_s, max(end_s - slowest_ms / 1e3, (begin_s + end_s) / 2)
 
 
 def percentiles_ms(values_ms: list[float]) -> tuple[float, float, float]:
-    """p50, p95, p99; zeros when there is nothing."""
+    """p50, p95, p99; zeros without values."""
     if not values_ms:
         return 0.0, 0.0, 0.0
     p50, p95, p99 = np.percentile(values_ms, [50, 95, 99])

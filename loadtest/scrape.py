@@ -1,4 +1,4 @@
-"""Looks at the metrics of the services every few seconds, and reads figures out of what it saw."""
+"""Reads the metrics of the services every few seconds, and calculates figures from them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COUNTERS = ("_total", "_sum", "_count", "_bucket")
 
 
 def addresses(where: str) -> list[str]:
-    """Base URLs: those of a list, or every address that a ``dns://host:port`` has now."""
+    """Base URLs: those of a list, or all current addresses of ``dns://host:port``."""
     urls = []
     for entry in entries(where):
         parts = urlsplit(entry)
@@ -41,7 +41,7 @@ def addresses(where: str) -> list[str]:
         try:
             found = socket.getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
         except OSError:
-            continue  # nobody is there at the moment
+            continue  # there are no replicas now
         hosts = {str(info[4][0]) for info in found}
         urls += [f"http://{f'[{h}]' if ':' in h else h}:{parts.port}" for h in sorted(hosts)]
     return urls
@@ -49,7 +49,7 @@ def addresses(where: str) -> list[str]:
 
 @dataclass
 class Timeline:
-    """What the samples of all replicas were, over time. Times are Unix times."""
+    """The samples of all replicas over time. Times are Unix times."""
 
     points: dict[Series, list[tuple[float, float]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -57,9 +57,9 @@ class Timeline:
     replicas: dict[str, list[tuple[float, int]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, service: str, address: str, time_s: float, text: str) -> None:
-        """Keep what is of interest of one answer of ``/metrics``.
+        """Add the relevant samples of one answer of ``/metrics``.
 
-        Counters that were not there at the last look began at 0 since then.
+        New counters are taken to have been 0 at the time before.
         """
         looks = self.replicas.get(service)
         for family in text_string_to_metric_families(_interesting(service, text)):
@@ -70,13 +70,13 @@ class Timeline:
                 self.points[series].append((time_s, sample.value))
 
     def services(self) -> list[str]:
-        """Those that have answered."""
+        """The services that have answered."""
         return [name for name, counts in self.replicas.items() if any(n for _, n in counts)]
 
     def increase(
         self, name: str, begin_s: float, end_s: float, service: str = "", **labels: str
     ) -> float:
-        """By how much a counter grew over all replicas; those that began anew lose nothing."""
+        """Increase of a counter over all replicas; restarts are taken into account."""
         total = 0.0
         for points in self._series(name, service, labels):
             times, values = _columns(points)
@@ -96,7 +96,7 @@ class Timeline:
         return total
 
     def replica_counts(self) -> dict[str, NDArray[np.float64]]:
-        """Service -> [T, 2] time and replicas: those that answered, or else what a gateway knew."""
+        """Service -> [T, 2] time and number of replicas that answered, or that a gateway knew."""
         found = {name: np.array(self.replicas[name], np.float64) for name in self.services()}
         for stage in self.labels(KNOWN, "stage"):
             if stage not in found:
@@ -108,12 +108,12 @@ class Timeline:
         return found
 
     def mean_replicas(self, service: str, begin_s: float, end_s: float) -> float:
-        """How many replicas of a service answered, on average."""
+        """Average number of replicas of a service that answered."""
         counts = [n for time_s, n in self.replicas.get(service, ()) if begin_s <= time_s <= end_s]
         return float(np.mean(counts)) if counts else 0.0
 
     def labels(self, name: str, label: str) -> list[str]:
-        """The values that a label has."""
+        """The values of a label."""
         found = {dict(s[3]).get(label, "") for s in self.points if s[2] == name}
         return sorted(found)
 
@@ -138,8 +138,8 @@ class Scraper:
     """Fills a timeline in the background.
 
     Args:
-        services: Service -> where its metrics are, as in a profile.
-        interval_s: Time between two looks.
+        services: Service -> addresses of its metrics, as in a profile.
+        interval_s: Interval of reading.
     """
 
     def __init__(self, services: Mapping[str, str], interval_s: float) -> None:
@@ -147,22 +147,22 @@ class Scraper:
         self._services = dict(services)
         self._interval_s = interval_s
         self._session = requests.Session()
-        self._session.trust_env = False  # metrics are not behind anybody's proxy
+        self._session.trust_env = False  # metrics are not read through a proxy
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
-        """Look now, and then every so often."""
+        """Read now, and then at each interval."""
         self.look()
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
-        """Look a last time."""
+        """Read a last time and stop."""
         if self._greenlet is not None:
             self._greenlet.kill()
         self.look()
 
     def look(self) -> None:
-        """Every replica of every service once."""
+        """Read the metrics of all replicas of all services once."""
         now_s = time.time()
         for service, where in self._services.items():
             count = 0
@@ -183,7 +183,7 @@ class Scraper:
 
 
 def _interesting(service: str, text: str) -> str:
-    """Without the lines that nobody asks about: parsing costs the generator more than fetching."""
+    """Drop irrelevant lines, as parsing costs the generator more than fetching."""
     buckets = BUCKET if service == "gateway" else "\0"
     lines = [
         line

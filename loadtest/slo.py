@@ -1,4 +1,4 @@
-"""What a profile asks for, beside what was found."""
+"""Compares the figures with the objectives of a profile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNKNOWN = "not measured"
 
 @dataclass(frozen=True)
 class Verdict:
-    """One objective; what could not be measured is not met."""
+    """The result for one objective; an unmeasured objective is not met."""
 
     objective: str
     wanted: str
@@ -37,7 +37,7 @@ def verdicts(
     memory: Sequence[Memory],
     p99_by_third_ms: Sequence[float | None],
 ) -> list[Verdict]:
-    """Every objective of the profile, and first of all whether anybody was served."""
+    """The results for all objectives of the profile, and whether any call succeeded."""
     slo = profile.slo
     served = sum(not call.failure for call in every_call)
     found = [Verdict("calls answered", "some", str(served), served > 0)]

@@ -1,9 +1,9 @@
-"""Where the requests are: time and number by stage, and which stage is the bottleneck.
+"""Times and numbers of calls by stage, and the bottleneck.
 
-By Little's law the mean number of calls in a stage is the time that all calls spent there, over the
-time that passed (Little, Operations Research 9, 1961). When the load on a network of queues with a
-bounded population grows, all of it gathers at the stage that can do least (Denning and Buzen,
-Computing Surveys 10, 1978): the bottleneck is where most calls are.
+By Little's law the mean number of calls in a stage is the total time of all calls there, divided by
+the elapsed time (Little, Operations Research 9, 1961). With growing load on a closed network of
+queues, the calls gather at the slowest stage (Denning and Buzen, Computing Surveys 10, 1978): so
+the bottleneck is the stage with most calls.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from loadtest.scrape import Timeline
 
 STAGES = ("decode", "detection", "pose2d", "pose3d")
 CALLS = {"decode": ("decode", "crop")}
-"""The calls that the gateway makes of a stage, where their names are not the stage's."""
+"""Stage -> names of the gateway's calls, if they differ from the stage's name."""
 
 DURATION = "podium_stage_duration_seconds"
 CPU = "process_cpu_seconds_total"
 BUSY_LOOP = 0.95
-"""A gateway is one event loop: above this share of a processor it is the bottleneck itself."""
+"""A gateway has one event loop: above this share of a processor it is the bottleneck."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What the calls of one stage were like in some time; means.
+    """Means over the calls of one stage in an interval.
 
-    What only the stage itself can tell is None where its metrics are out of reach.
+    Values from the stage itself are None if its metrics are unreachable.
     """
 
     name: str
     calls_per_s: float
     calls_inside: float  # at the same time
-    call_ms: float  # as the gateway sees it
-    transfer_ms: float  # the part of it that the stage did not spend on it
+    call_ms: float  # measured by the gateway
+    transfer_ms: float  # the part of it outside the stage
     queue_ms: float | None  # per call, waiting for an engine or a thread
     infer_ms: float | None  # per engine call, or per turn of a thread
     rows_waiting: float | None
@@ -43,14 +43,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class Bottleneck:
-    """The stage that limits the rest, and why it was named."""
+    """The stage that limits the others, and why."""
 
     stage: str
     why: str
 
 
 def stages_between(timeline: Timeline, begin_s: float, end_s: float) -> list[Stage]:
-    """The stages that were called in a time."""
+    """The stages that were called in an interval."""
     if end_s <= begin_s:
         return []
     found = [_stage(timeline, name, begin_s, end_s) for name in STAGES]
@@ -58,7 +58,7 @@ def stages_between(timeline: Timeline, begin_s: float, end_s: float) -> list[Sta
 
 
 def cpu_cores(timeline: Timeline, begin_s: float, end_s: float) -> dict[str, float]:
-    """Processors that each service kept busy, all of its replicas together."""
+    """Number of processors that all replicas of each service kept busy."""
     seconds = end_s - begin_s
     return {
         service: timeline.increase(CPU, begin_s, end_s, service) / seconds
@@ -67,7 +67,7 @@ def cpu_cores(timeline: Timeline, begin_s: float, end_s: float) -> dict[str, flo
 
 
 def bottleneck(timeline: Timeline, begin_s: float, end_s: float) -> Bottleneck | None:
-    """The stage that limits the others; None: nothing is known of any."""
+    """The stage that limits the others; None: no stage has figures."""
     stages = stages_between(timeline, begin_s, end_s)
     inside = sum(stage.calls_inside for stage in stages)
     if inside == 0:

@@ -1,4 +1,4 @@
-"""Whether a long run stays as it was: memory of the services, and the tail of the latencies."""
+"""Checks that a long run is steady: memory of the services, and tail of the latencies."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from loadtest.run import Run, percentiles_ms
 
 RSS = "process_resident_memory_bytes"
 LEAST_CALLS = 100
-"""For a 99th percentile."""
+"""Least number of calls for a 99th percentile."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Resident memory of a service, all of its replicas together."""
+    """Resident memory of all replicas of a service."""
 
     service: str
     first_mb: float
     last_mb: float
     most_mb: float
-    slope_mb_per_min: float  # of the line with the least squares
+    slope_mb_per_min: float  # of the least-squares line
 
 
 def memory(run: Run, begin_s: float, end_s: float) -> list[Memory]:
-    """Of each service whose metrics were there."""
+    """The memory of each service with metrics."""
     found = []
     for service in run.timeline.services():
         table = run.timeline.gauge(RSS, service)
@@ -40,7 +40,7 @@ def memory(run: Run, begin_s: float, end_s: float) -> list[Memory]:
 
 
 def p99_by_third(run: Run, begin_s: float, end_s: float) -> list[float | None]:
-    """p99 of the latencies in each third of a time; None: there were too few calls for one."""
+    """p99 of the latencies in each third of an interval; None: too few calls."""
     found: list[float | None] = []
     for first_s, last_s in pairwise(np.linspace(begin_s, end_s, 4).tolist()):
         latencies_ms = [call.latency_ms for call in run.within(first_s, last_s)]

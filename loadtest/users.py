@@ -1,4 +1,4 @@
-"""The callers: a consumer of a stream, a live camera, an archive of clips, a tensor client."""
+"""The kinds of users: a stream consumer, a live camera, an archive of clips, a tensor client."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ NDJSON = "application/x-ndjson"
 
 
 class KinesisConsumerUser(PodiumUser):
-    """A stream's consumer: one batch of frames per call, by address and range, synchronously."""
+    """A stream consumer: one batch of frames per call, by address and range, synchronously."""
 
     @task
     def batch(self) -> None:
-        """A range of the clip."""
+        """Request a range of the clip."""
         count = self.frames_per_call
         start = self._random.randint(0, self.clip.frame_count - count)
         expected = Expected.of_range(self.clip.truth, start, count)
@@ -37,9 +37,9 @@ class KinesisConsumerUser(PodiumUser):
 
 
 class LiveFrameUser(PodiumUser):
-    """A live camera: single JPEG frames at its rate. A refused frame is old, so no retries.
+    """A live camera: single JPEG frames at its rate; no retries, as refused frames are too old.
 
-    The camera does not wait: frames that fall due during a call are skipped.
+    The camera does not wait: frames that are due during a call are skipped.
     """
 
     retries = 0
@@ -54,7 +54,7 @@ class LiveFrameUser(PodiumUser):
 
     @task
     def frame(self) -> None:
-        """One picture."""
+        """Request one picture."""
         index = self._random.choice(tuple(self.clip.jpegs))
         expected = Expected.of_picture(self.clip.truth, index)
         self.call(
@@ -69,7 +69,7 @@ class LiveFrameUser(PodiumUser):
 
 
 class BatchVideoUser(PodiumUser):
-    """An archive: whole clips, whose frames come back as they are done (NDJSON)."""
+    """An archive: whole clips; the answers are streamed frame by frame (NDJSON)."""
 
     @property
     def frames_per_call(self) -> int:
@@ -77,7 +77,7 @@ class BatchVideoUser(PodiumUser):
 
     @task
     def video(self) -> None:
-        """The whole clip."""
+        """Request the whole clip."""
         expected = Expected.of_range(self.clip.truth, 0, self.clip.frame_count)
         self.call(
             f"/v1/pipelines/{self.settings.pipeline}?athlete=largest",
@@ -88,7 +88,7 @@ class BatchVideoUser(PodiumUser):
         )
 
     def attempt(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
-        """Line by line: the facts, the frames, the timing."""
+        """Read the answer line by line: the facts, the frames, the timing."""
         started = time.perf_counter()
         response = self.send(path, body, headers, stream=True)
         if response.status_code != 200:
@@ -108,7 +108,7 @@ class BatchVideoUser(PodiumUser):
                 if len(lines) == 2:
                     first_ms = (time.perf_counter() - started) * 1e3
         except FAILURE_EXCEPTIONS:
-            lines.append(b"")  # the end is missing
+            lines.append(b"")  # marks a missing end
         return Answer(
             status=200,
             body=b"".join(lines),
@@ -124,7 +124,7 @@ class OipClientUser(PodiumUser):
 
     @task
     def infer(self) -> None:
-        """A range of the clip, as a tensor of bytes; arrays come back."""
+        """Request a range of the clip, sent as a BYTES tensor; the answer has arrays."""
         count = self.frames_per_call
         start = self._random.randint(0, self.clip.frame_count - count)
         expected = Expected.of_range(self.clip.truth, start, count)
