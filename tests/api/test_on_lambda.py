@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from podium.api import on_lambda
+from podium.jobs.aws import steps
 from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import first_start
 from podium.jobs.sql.database import Database
 from podium.jobs.sql.schema import migrate
+from tests.support.job_world import make_world
+from tests.support.videos import write_video
 
 PIPELINES = {"pose-3d": "3D key points"}
 
@@ -33,9 +36,11 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     on_lambda.adapter.cache_clear()
 
 
-def ask(method: str, path: str, key: str = "", body: Any = None, query: str = "") -> Any:
+def ask(
+    method: str, path: str, key: str = "", body: Any = None, query: str = "", **more: str
+) -> Any:
     """An event of an HTTP API with payload 2.0, and what the function answers."""
-    headers = {"x-api-key": key, "content-type": "application/json", "host": "api.example"}
+    headers = {"x-api-key": key, "content-type": "application/json", "host": "api.example"} | more
     event = {
         "version": "2.0",
         "routeKey": "$default",
@@ -74,3 +79,14 @@ def test_problems_stay_problems(key: str) -> None:
     assert ask("GET", "/v1/jobs/7", key)["statusCode"] == 404
     wrong = ask("POST", "/v1/jobs", key, {"pipeline_id": "x"})
     assert wrong["statusCode"] == 422
+
+
+def test_who_asks_for_a_stream_of_events_gets_a_page(key: str, tmp_path: Path) -> None:
+    database = Database.in_file(tmp_path / "podium.db")
+    world = make_world(database, tmp_path / "world", None)
+    job_id = world.submit(write_video(tmp_path / "v.mp4", 3))
+    steps.initialize_job(world.env, {"job_id": job_id, "execution": "x"}, 60)
+    database.close()
+    told = ask("GET", f"/v1/jobs/{job_id}/events", key, accept="text/event-stream")
+    assert (told["statusCode"], told["headers"]["content-type"]) == (200, "application/json")
+    assert [event["type"] for event in json.loads(told["body"])["items"]] == ["job.started"]

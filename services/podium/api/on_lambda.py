@@ -12,6 +12,7 @@ from typing import Any
 from mangum import Mangum
 
 from podium.api.app import create_app
+from podium.api.event_routes import EVENT_STREAM
 
 
 @cache
@@ -21,6 +22,13 @@ def adapter() -> Mangum:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer one request; what is written in pieces is answered as a whole."""
+    """Answer one request.
+
+    An answer is sent when it is whole, and after 30 s there is none. So who asks for a stream of
+    events gets what there is, as a page, and asks again.
+    """
+    headers = event.get("headers", {})
+    if EVENT_STREAM in headers.get("accept", ""):
+        event = {**event, "headers": {**headers, "accept": "application/json"}}
     answer: dict[str, Any] = adapter()(event, context)
     return answer

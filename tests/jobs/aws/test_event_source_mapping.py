@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from podium.jobs.aws import steps
+from podium.jobs.aws.consumer import DEAD_RECORDS, consume_records
+from podium.jobs.sql.database import Database
+from podium.schemas.states import Priority
 from tests.jobs.aws.event_source_mapping import EventSourceMapping, Record, Shard
+from tests.jobs.aws.state_machine import Context
+from tests.support.fake_gateway import fake_gateway
+from tests.support.job_world import make_world
+from tests.support.videos import write_video
 
 
 @dataclass
@@ -172,3 +184,52 @@ def test_children_wait_for_their_parents() -> None:
     run(source, calls, lambda: len(calls.seen) == 40)
     order = [batch[0] for batch in calls.batches]
     assert order.index(100) > max(place for place, number in enumerate(order) if number < 20)
+
+
+def test_the_consumer_loses_nothing_and_doubles_nothing_under_a_mapping(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    """A little of what test_reshard.py does at length, over a stream in memory."""
+    source = Memory({"a": [], "b": [], "child": []}, {"child": ("a",)}, {"a"})
+    numbers = itertools.count()
+
+    class Shards:
+        def put(self, queue: str | None, priority: Priority, batch_ids: Collection[int]) -> None:
+            del queue, priority
+            for batch_id in batch_ids:
+                number = next(numbers)
+                data = json.dumps({"frame_batch_id": batch_id}).encode()
+                record = Record(f"{number:056d}", str(batch_id), data)
+                source.records[("a", "b", "child")[number % 3]].append(record)
+
+    chance = random.Random(7)  # noqa: S311 - repeatable, no secret
+    with fake_gateway() as gateway:
+        gateway.fails = lambda body, tries: (
+            (400, "poison") if body["start"] == 30 else (503, "busy") if tries == 1 else None
+        )
+        world = make_world(sqlite, tmp_path, gateway.url)
+        env = replace(world.env, stream=Shards())
+        job_id = world.submit(
+            write_video(tmp_path / "v.mp4", 60), job_parameters={"batch_frames": 1}
+        )
+
+        def consumer(event: dict[str, Any]) -> Any:
+            answer = consume_records(env, event, Context())
+            if chance.random() < 0.1:
+                raise MemoryError  # it is done, and nobody hears of it
+            return answer
+
+        begun = steps.initialize_job(env, {"job_id": job_id, "execution": "x"}, 900)
+        steps.submit_video(env, {"video_id": begun["video_ids"][0]})
+        mapping = EventSourceMapping(
+            source, consumer, batch_size=4, parallelization_factor=2, retries=5, bisect=True
+        )
+        with mapping:
+            until = time.monotonic() + 60
+            while steps.check_job(env, {"job_id": job_id})["next"] == "wait":
+                assert time.monotonic() < until
+                time.sleep(0.05)
+    found = {b.frame_batch_start_number: b.frame_batch_status for b in world.batches(job_id)}
+    assert found == {start: "failed" if start == 30 else "succeeded" for start in range(60)}
+    assert len(gateway.calls) <= 2 * 60  # the first of each was told to come again
+    assert len(list(env.objects.below(DEAD_RECORDS))) == 1
