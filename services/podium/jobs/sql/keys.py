@@ -128,6 +128,6 @@ def _check_user(session: Session, user_id: int, project_id: int, now: datetime) 
 
 
 def _require_own(principal: Principal, user_id: int | None) -> None:
-    """The condition for visible keys: a user sees only own keys, others all of the project."""
+    """Raise Forbidden if the principal's key belongs to a user other than ``user_id``."""
     if not principal.is_admin and principal.user_id not in (None, user_id):
         raise Forbidden("the key of a user makes and revokes keys of this user alone")
