@@ -1,0 +1,75 @@
+"""The first hour of a sports scientist, a developer and a contributor, by the README alone.
+
+The commands are taken out of the README, so that what is printed there is what is run. They install
+everything anew, which takes minutes: ``pytest -m slow tests/newcomer``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import pytest
+
+from tests.newcomer.conftest import CLIP, Newcomer
+
+pytestmark = pytest.mark.slow
+
+
+def commands(block: str) -> list[str]:
+    """The lines of a block, without what is said of them; a command may go over several."""
+    joined = block.replace("\\\n", " ")
+    lines = (re.sub(r"\s+#.*", "", line).strip() for line in joined.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_a_sports_scientist_gets_results_with_one_command(newcomer: Newcomer) -> None:
+    demo, _ = commands(newcomer.block("README.md", "sh", "make demo"))
+    said = newcomer.run(demo)
+    results = newcomer.checkout / "results" / "sprint"
+    readme = (newcomer.checkout / "README.md").read_text()
+    for name in re.findall(r"^\| `([\w.]+)`", readme, re.MULTILINE):
+        assert (results / name).stat().st_size, name
+        assert name in said
+    summary = json.loads((results / "summary.json").read_text())
+    assert summary["persons"]
+
+
+def test_and_works_on_with_a_clip_of_their_own(newcomer: Newcomer) -> None:
+    shutil.copy(newcomer.checkout / CLIP, newcomer.checkout / "sprint.mp4")
+    shutil.copy(newcomer.checkout / CLIP, newcomer.checkout / "100 m (final).mp4")
+    run, view, export, up, doctor, *_ = commands(newcomer.block("README.md", "sh", "podium view"))
+    assert up == "podium up"
+    newcomer.run(run)
+    exported = newcomer.run(export)
+    assert ".trc" in exported
+    newcomer.run(doctor)
+    newcomer.run("make demo VIDEO='100 m (final).mp4'")
+    with newcomer.running(f"{view} --no-open", until=r"http://[\w.:/-]+") as address:
+        assert "<html" in newcomer.run(f"curl -fsS {address[0]}")
+
+
+def test_a_developer_calls_what_podium_up_serves(newcomer: Newcomer) -> None:
+    *_, up, _, curl = commands(newcomer.block("README.md", "sh", "podium view"))
+    with newcomer.running(up, until=r"podium_[\w-]{30,}") as key:
+        answer = json.loads(newcomer.run(curl.replace("curl ", "curl -fsS ", 1)).splitlines()[-1])
+        assert len(answer["frames"]) == 32
+        newcomer.run("pip install --quiet 'tritonclient[http]'")
+        code = newcomer.block("README.md", "python", "tritonclient")
+        check = 'assert answer.as_numpy("keypoints").shape == (32, 33, 3)'
+        (newcomer.checkout / "call.py").write_text(f"{code}\n{check}\n")
+        newcomer.run("python call.py")
+
+        newcomer.run(f"podium configure <<< {key[0]}")
+        code = newcomer.block("README.md", "python", "podium.Client")
+        (newcomer.checkout / "job.py").write_text(f"import podium\n{code}")
+        newcomer.run("python job.py")
+        of_job = newcomer.checkout / "results" / "sprint.mp4" / "summary.json"
+        assert json.loads(of_job.read_text())["persons"]
+
+
+def test_a_contributor_finds_the_targets(newcomer: Newcomer) -> None:
+    listed = newcomer.run("make")
+    for target in ("demo", "test", "check", "up"):
+        assert re.search(rf"^\s+{target}\s", listed, re.MULTILINE)
