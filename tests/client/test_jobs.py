@@ -66,6 +66,20 @@ def test_three_lines(client: podium.Client, clip: Path, tmp_path: Path) -> None:
     assert (video.video_name, video.video_status) == ("sprint.mp4", "succeeded")
 
 
+def test_nothing_of_others_is_overwritten(
+    client: podium.Client, clip: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "results"
+    mine = out / "sprint" / "keypoints.csv"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    first, second = (client.submit(clip, again=True).wait() for _ in range(2))
+    for job in (first, second, first):
+        job.download(out, only=["keypoints.csv"])
+        assert (out / f"job-{job.id}" / "sprint" / "keypoints.csv").is_file()
+    assert mine.read_text() == "mine"
+
+
 def test_the_same_again_is_the_same_job(client: podium.Client, clip: Path) -> None:
     first = client.submit(clip)
     uploads = len(client.list_uploads())

@@ -305,7 +305,8 @@ class AsyncJob:
         """Fetch its files; those that are there already are not fetched again.
 
         Args:
-            folder: Gets a folder for each video, and ``manifest.json``.
+            folder: Gets a folder for each video, and ``manifest.json``; where it has files of
+                others, ``job-<id>`` in it gets them.
             only: Patterns of file names, such as ``*.csv``; none: everything.
             progress: Told of bytes that have arrived.
 

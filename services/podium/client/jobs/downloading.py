@@ -21,6 +21,8 @@ GotBytes = Callable[[int, int], None]
 """Told how many bytes are there, and how many there are in all."""
 
 AT_ONCE = 4
+_JOB = ".podium-job"
+"""File that says which job a folder is of."""
 _CHUNK_BYTES = 256 << 10
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)
 
@@ -39,7 +41,8 @@ async def download(
     Args:
         transport: To the api.
         job_id: Of the job.
-        folder: Gets a folder for each video, the other files of the upload, the manifest.
+        folder: Gets a folder for each video, the other files of the upload, the manifest. Where it
+            has files of others, such as another job, ``job-<id>`` in it gets them.
         only: Patterns of names such as ``*.csv``; none: everything.
         told: Of what has arrived.
 
@@ -51,6 +54,7 @@ async def download(
         OSError: a file cannot be written.
         StageFailed: what arrives is not what the results say.
     """
+    folder = await asyncio.to_thread(_of_this_job, folder, job_id)
     wanted = await _plan(transport, job_id, folder, only)
     total, done = sum(each.file.size_bytes for each in wanted), 0
     todo = iter(wanted)
@@ -79,6 +83,19 @@ async def download(
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return [each.path for each in wanted]
+
+
+def _of_this_job(folder: Path, job_id: int) -> Path:
+    """The folder, or one in it where that has files of others: nothing of theirs is overwritten."""
+    marker = folder / _JOB
+    with named_errors(folder):
+        if marker.is_file() and marker.read_text().strip() == str(job_id):
+            return folder
+        if folder.exists() and any(folder.iterdir()):
+            folder /= f"job-{job_id}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _JOB).write_text(f"{job_id}\n")
+    return folder
 
 
 async def _plan(
