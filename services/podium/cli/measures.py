@@ -1,8 +1,9 @@
-"""``podium measures``: prints the data dictionary."""
+"""``podium measures``: prints the data dictionary, or measures a run anew."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
 
@@ -10,10 +11,26 @@ _SKELETON = "blazepose33"
 
 
 @click.command("measures")
+@click.argument("run", required=False, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--skeleton", default=_SKELETON, show_default=True, help="Key points of the model.")
-def command(skeleton: str) -> None:
-    """Print every measure that an athlete may have, with unit and method, as Markdown."""
-    click.echo(markdown(skeleton))
+def command(run: Path | None, skeleton: str) -> None:
+    """Print every measure that an athlete may have, or measure a finished RUN anew.
+
+    Without RUN: names, units and methods as Markdown. With the folder of a run: its tables,
+    summary, motion and report again, with events as RUN/corrections.json says. time_s is that of
+    events.csv; without it an event is added, and without corrected_s it is left out:
+
+    \b
+      {"persons": [{"person": 0, "events": [
+        {"event": "contact", "side": "left", "time_s": 0.51, "corrected_s": 0.5}]}]}
+    """  # noqa: D301 - \b is Click's mark for text that keeps its lines
+    if run is None:
+        click.echo(markdown(skeleton))
+        return
+    from podium.postprocess.remeasuring import remeasure
+
+    for path in remeasure(run):
+        click.echo(path)
 
 
 def markdown(name: str = _SKELETON) -> str:

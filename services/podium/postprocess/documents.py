@@ -75,7 +75,7 @@ def _motion(measured: MeasuredClip, summary: Summary) -> Motion:
 
 def _small_video(source: Path) -> bytes | None:
     """The video, if a page can hold it and browsers are likely to play it."""
-    if not source.exists() or source.stat().st_size > MAX_EMBEDDED_VIDEO_BYTES:
+    if not source.is_file() or source.stat().st_size > MAX_EMBEDDED_VIDEO_BYTES:
         return None
     content = source.read_bytes()
     return content if content[4:8] == b"ftyp" else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from podium.biomechanics.analysis import AnalysisOptions
 from podium.biomechanics.exports.tables import open_tables
@@ -14,8 +15,12 @@ from podium.biomechanics.persons.trajectories import Trajectory, link
 from podium.biomechanics.signals.filters import Smoothing
 from podium.postprocess.frame_results import Clip
 from podium.postprocess.measure_list import entry_of
+from podium.schemas.corrections import EventCorrection
 from podium.schemas.measures import AthleteMeasures
 from podium.schemas.postprocess import PostprocessOptions
+
+Corrections = Mapping[int, Sequence[EventCorrection]]
+NO_CORRECTIONS: Corrections = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ def measure_clip(
     options: PostprocessOptions,
     tables_folder: Path,
     check: Callable[[], None],
+    *,
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> MeasuredClip:
     """Join tracks to persons, choose the athletes, measure each and write the tables.
 
@@ -47,12 +54,16 @@ def measure_clip(
         options: What to do.
         tables_folder: Where ``keypoints.csv`` and the other tables come to.
         check: Called between the athletes and the tables; what it raises ends the work.
+        corrections: Person -> events as somebody corrected them.
+
+    Raises:
+        InvalidInput: a correction names no event.
     """
     found = link(clip.tracklets, clip.frames)
     athletes: list[Measured] = []
     listed: list[AthleteMeasures] = []
     with open_tables(tables_folder, dictionary(clip.skeleton)) as tables:
-        for athlete in measured_athletes(clip, found, options):
+        for athlete in measured_athletes(clip, found, options, corrections):
             check()
             for table in tables:
                 check()
@@ -67,13 +78,17 @@ def measure_clip(
 
 
 def measured_athletes(
-    clip: Clip, found: list[Trajectory], options: PostprocessOptions
+    clip: Clip,
+    found: list[Trajectory],
+    options: PostprocessOptions,
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> Iterator[Measured]:
     """Each athlete who was chosen among the persons of a clip, with every measure."""
     facts = clip.result.source
     settings = analysis_options(options, (facts.width, facts.height))
     for trajectory in select(found, options.athlete):
-        yield measure(trajectory, clip.skeleton, settings)
+        own = corrections.get(trajectory.person, ())
+        yield measure(trajectory, clip.skeleton, settings, own)
 
 
 def analysis_options(options: PostprocessOptions, frame_size: tuple[int, int]) -> AnalysisOptions:

@@ -71,6 +71,13 @@ def draw_overlays(
     return Overlays(pictures, (folder / VIDEO).exists(), tuple(notes))
 
 
+def existing_overlays(folder: Path, notes: Sequence[str]) -> Overlays:
+    """The overlays that are in a folder from before."""
+    pictures = sorted((folder / _PICTURES).glob("frame_*.jpg"))
+    by_frame = {int(path.stem.removeprefix("frame_")): path for path in pictures}
+    return Overlays(by_frame, (folder / VIDEO).exists(), tuple(notes))
+
+
 def _picture_rows(clip: Clip, analyses: Sequence[Analysis], count: int) -> Int64:
     """Evenly spaced rows of the timeline, of those that show a chosen person if there are any."""
     seen = [a.trajectory.frame_index[np.isfinite(a.trajectory.scores)] for a in analyses]

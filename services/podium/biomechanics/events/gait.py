@@ -62,6 +62,7 @@ class Gait:
     speed_m_s: float  # of the body over the ground or the belt
     treadmill: bool
     contacts: tuple[Contact, ...]
+    corrected: bool = False  # whether a person moved some of them
 
 
 def find_gait(feet: Feet) -> Gait | str:

@@ -26,6 +26,9 @@ rendered runners."""
 INTERPOLATION_FRAMES = 0.08
 """How far a moment between two frames may be off, besides the noise of the key points."""
 
+CORRECTED_FRAMES = 1 / np.sqrt(12)
+"""A person sees on which frame an event is, and no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
@@ -44,27 +47,28 @@ class Repeats:
 def repeats_of(feet: Feet, gait: Gait | str, jumps: tuple[Jump, ...] | str) -> Repeats:
     """Repeat what was found in the feet."""
     seen = Repeats(feet, jitters(feet.columns()), (), ())
-    walks, jumped = not isinstance(gait, str), bool(jumps) and not isinstance(jumps, str)
+    jumped = bool(jumps) and not isinstance(jumps, str)
     return replace(
         seen,
-        gaits=tuple(_gaits(seen)) if walks else (),
+        gaits=tuple(_gaits(seen, gait)) if not isinstance(gait, str) else (),
         jumps=tuple(find_jumps(seen.tracks(number)) for number in range(REPETITIONS))
         if jumped
         else (),
     )
 
 
-def _gaits(seen: Repeats) -> Iterator[Gait | str]:
+def _gaits(seen: Repeats, found: Gait) -> Iterator[Gait | str]:
     for number, errors in enumerate(common_errors(2)):
-        gait = find_gait(seen.tracks(number))
+        gait = found if found.corrected else find_gait(seen.tracks(number))
         yield gait if isinstance(gait, str) else _moved(gait, errors, seen.feet.rate_hz, number)
 
 
 def _moved(gait: Gait, errors: Float64, rate_hz: float, number: int) -> Gait:
     """The gait with the method's error on all contacts alike, and that of the frames on each."""
-    common_s = errors * METHOD_SD_S[gait.kind]
+    common_s = errors * (0.0 if gait.corrected else np.array(METHOD_SD_S[gait.kind]))
+    frames = CORRECTED_FRAMES if gait.corrected else INTERPOLATION_FRAMES
     times_s = np.array([(contact.on_s, contact.off_s) for contact in gait.contacts]) + common_s
-    times_s = noisy(times_s, np.full(2, INTERPOLATION_FRAMES / rate_hz), number)
+    times_s = noisy(times_s, np.full(2, frames / rate_hz), number)
     contacts = tuple(
         replace(contact, on_s=float(on_s), off_s=float(off_s))
         for contact, (on_s, off_s) in zip(gait.contacts, times_s, strict=True)

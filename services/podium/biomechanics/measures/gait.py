@@ -23,8 +23,8 @@ _OSCILLATION_HZ = {"walk": 6.0, "run": 12.0}
 """Cut-off for the height of the centre of mass: three times the steps."""
 
 _CONTACTS = {
-    "walk": "contacts by Zeni et al. 2008",
-    "run": "contacts by the vertical acceleration of the toe (after Handsaker et al. 2016)",
+    "walk": "Contacts by Zeni et al. 2008",
+    "run": "Contacts by the vertical acceleration of the toe (after Handsaker et al. 2016)",
 }
 
 
@@ -223,13 +223,17 @@ def gait(movement: Movement) -> Iterator[Measure]:
                 name=quantity.name,
                 label=quantity.label,
                 unit=quantity.unit,
-                method=f"{quantity.method} {_CONTACTS[kind].capitalize()}.",
+                method=f"{quantity.method} {_contacts(found.gait)}.",
                 value=value,
                 sd=float(np.hypot(noise, scaling)) if np.isfinite(noise) else None,
                 n=len(samples),
                 digits=quantity.digits,
                 shown=quantity.shown,
             )
+
+
+def _contacts(gait: Gait) -> str:
+    return _CONTACTS[gait.kind] + (", corrected by hand" if gait.corrected else "")
 
 
 def _missing(quantity: Quantity, reason: str) -> Measure:

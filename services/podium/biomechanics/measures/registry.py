@@ -13,7 +13,7 @@ the measures of the same names for every trajectory of a skeleton, also where no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +23,7 @@ from podium.biomechanics.analysis import Analysis, AnalysisOptions, analyse
 from podium.biomechanics.events.movement import Movement, movement_of
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.persons.trajectories import Trajectory
+from podium.schemas.corrections import EventCorrection
 from podium.skeletons import Skeleton
 
 
@@ -65,9 +66,18 @@ def unregister(maker: Maker) -> None:
     dictionary.cache_clear()
 
 
-def measure(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -> Measured:
-    """One trajectory through all of biomechanics: the analysis, the events, the measures."""
-    movement = movement_of(analyse(trajectory, skeleton, options))
+def measure(
+    trajectory: Trajectory,
+    skeleton: Skeleton,
+    options: AnalysisOptions,
+    corrections: Sequence[EventCorrection] = (),
+) -> Measured:
+    """One trajectory through all of biomechanics: the analysis, the events, the measures.
+
+    Raises:
+        InvalidInput: a correction names no event of the athlete.
+    """
+    movement = movement_of(analyse(trajectory, skeleton, options), corrections)
     return Measured(movement, measures_of(movement))
 
 

@@ -1,0 +1,86 @@
+"""Events as a person corrected them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from podium.biomechanics.events.feet import SIDES
+from podium.biomechanics.events.gait import Contact, Gait
+from podium.biomechanics.events.jump import Jump
+from podium.errors import InvalidInput
+from podium.schemas.corrections import EventCorrection
+
+FIELD = "corrections.json"
+_NEAR_S = 0.1
+"""An automatic event is found by its time as people copy it from a table."""
+
+
+def corrected_gait(gait: Gait | str, corrections: Sequence[EventCorrection]) -> Gait | str:
+    """The gait with contacts and toe-offs moved, left out and added.
+
+    Raises:
+        InvalidInput: there is no gait to correct, or no such event.
+    """
+    own = [each for each in corrections if each.side != "both"]
+    if not own:
+        return gait
+    if isinstance(gait, str):
+        raise InvalidInput(f"there are no contacts to correct: {gait}", field=FIELD)
+    contacts = [contact for side in SIDES for contact in _contacts(gait, side, own)]
+    if len(contacts) < 2:
+        raise InvalidInput("leaves fewer than two contacts", field=FIELD)
+    ordered = tuple(sorted(contacts, key=lambda contact: contact.on_s))
+    return replace(gait, contacts=ordered, corrected=True)
+
+
+def corrected_jumps(
+    jumps: tuple[Jump, ...] | str, corrections: Sequence[EventCorrection]
+) -> tuple[Jump, ...] | str:
+    """The jumps with take-offs and landings moved, left out and added.
+
+    Raises:
+        InvalidInput: jumps cannot be found in the clip, or there is no such event.
+    """
+    own = [each for each in corrections if each.side == "both"]
+    if not own:
+        return jumps
+    if isinstance(jumps, str):
+        raise InvalidInput(f"there are no jumps to correct: {jumps}", field=FIELD)
+    starts = _corrected([j.take_off_s for j in jumps], [c for c in own if c.event == "take_off"])
+    ends = _corrected([j.landing_s for j in jumps], [c for c in own if c.event == "landing"])
+    return tuple(Jump(a, b) for a, b in _pairs(starts, ends) if np.isfinite(b))
+
+
+def _contacts(gait: Gait, side: str, own: Sequence[EventCorrection]) -> Iterator[Contact]:
+    found = [contact for contact in gait.contacts if contact.side == side]
+    of_side = [each for each in own if each.side == side]
+    starts = _corrected([c.on_s for c in found], [c for c in of_side if c.event == "contact"])
+    known = [c.off_s for c in found if np.isfinite(c.off_s)]
+    ends = _corrected(known, [c for c in of_side if c.event == "toe_off"])
+    for on_s, off_s in _pairs(starts, ends):
+        yield Contact(side, on_s, off_s)
+
+
+def _corrected(times_s: Sequence[float], corrections: Sequence[EventCorrection]) -> list[float]:
+    """The times, each correction applied to the automatic time that it names."""
+    left, changed = list(times_s), []
+    for each in corrections:
+        if (named_s := each.time_s) is not None:
+            far_s = [abs(time_s - named_s) for time_s in left]
+            near = left[int(np.argmin(far_s))] if left else np.inf
+            if abs(near - named_s) > _NEAR_S:
+                words = f"{each.event} ({each.side}) at {named_s:g} s"
+                raise InvalidInput(f"there is no {words}; see events.csv", field=FIELD)
+            left.remove(near)
+        if each.corrected_s is not None:
+            changed.append(each.corrected_s)
+    return sorted([*left, *changed])
+
+
+def _pairs(starts: Sequence[float], ends: Sequence[float]) -> Iterator[tuple[float, float]]:
+    """Each start with the first end before the next start; NaN where there is none."""
+    for start, following in zip(starts, [*starts[1:], np.inf], strict=True):
+        yield start, next((end for end in ends if start < end < following), float("nan"))

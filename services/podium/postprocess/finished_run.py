@@ -1,0 +1,79 @@
+"""A folder that ``podium run`` wrote: its results, the options, and corrections by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from podium.errors import InvalidInput
+from podium.postprocess.frame_results import Clip, merge, parse_results
+from podium.schemas.corrections import CorrectionFile, EventCorrection
+from podium.schemas.postprocess import PostprocessOptions
+from podium.schemas.summary import Summary
+
+MAX_FRAMES = 216_000
+CORRECTIONS = "corrections.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """What the files of a run are written from."""
+
+    video: Path  # may be gone
+    clip: Clip
+    options: PostprocessOptions
+    corrections: Mapping[int, Sequence[EventCorrection]]  # person -> of their events
+
+
+def finished_run(folder: Path) -> FinishedRun:
+    """Read a folder.
+
+    Raises:
+        InvalidInput: it is no folder of a run, or its ``corrections.json`` cannot be understood.
+    """
+    clip = merge(parse_results(_read(folder / "results.json")), max_frames=MAX_FRAMES)
+    return FinishedRun(_video(folder), clip, _options(folder), _corrections(folder, clip))
+
+
+def _options(folder: Path) -> PostprocessOptions:
+    """The options of the run, so that files agree with its tables."""
+    try:
+        return Summary.model_validate_json(_read(folder / "summary.json")).options
+    except ValidationError:
+        raise InvalidInput(
+            f"{folder / 'summary.json'} is of another version of Podium; run it again", field="RUN"
+        ) from None
+
+
+def _corrections(folder: Path, clip: Clip) -> dict[int, Sequence[EventCorrection]]:
+    path = folder / CORRECTIONS
+    if not path.exists():
+        return {}
+    try:
+        file = CorrectionFile.model_validate_json(_read(path))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join([CORRECTIONS, *(str(part) for part in first["loc"])])
+        raise InvalidInput(first["msg"], field=where) from None
+    return {person.person: person.events for person in file.persons}
+
+
+def _video(folder: Path) -> Path:
+    """Where the video was; an empty path where that is not known."""
+    try:
+        return Path(str(json.loads((folder / "run.json").read_bytes())["path"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Path()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        raise InvalidInput(
+            f"{path} cannot be read; name a folder that `podium run` wrote", field="RUN"
+        ) from None

@@ -1,0 +1,41 @@
+"""The measures of a finished run anew, with the events as a person corrected them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from podium.errors import InvalidInput
+from podium.postprocess.documents import write_documents
+from podium.postprocess.finished_run import CORRECTIONS, finished_run
+from podium.postprocess.measured_clip import measure_clip
+from podium.postprocess.overlay_files import existing_overlays
+
+
+def remeasure(folder: Path) -> list[Path]:
+    """Write tables and documents of a run again; its overlays stay.
+
+    Args:
+        folder: What ``podium run`` wrote, with ``corrections.json`` beside it or without.
+
+    Returns:
+        The files.
+
+    Raises:
+        InvalidInput: it is no folder of a run, or a correction names no event of it.
+    """
+    run = finished_run(folder)
+    name = run.video.name or folder.name
+    measured = measure_clip(
+        name, run.clip, run.options, folder, lambda: None, corrections=run.corrections
+    )
+    persons = {athlete.analysis.trajectory.person for athlete in measured.athletes}
+    for person in run.corrections:
+        if person not in persons:
+            raise InvalidInput(f"there is no person {person} in the run", field=CORRECTIONS)
+    notes = [
+        f"Person {person}: {len(events)} events were corrected by hand ({CORRECTIONS})."
+        for person, events in run.corrections.items()
+    ]
+    overlays = existing_overlays(folder, notes)
+    _, names = write_documents(run.video, measured, overlays, folder)
+    return [folder / name for name in names]

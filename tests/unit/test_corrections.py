@@ -1,0 +1,158 @@
+"""Events corrected by hand in a finished run: measures follow, and mistakes are explained."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from podium.biomechanics.analysis import AnalysisOptions, analyse
+from podium.biomechanics.events.movement import movement_of
+from podium.errors import InvalidInput
+from podium.postprocess.postprocessor import Postprocessor
+from podium.postprocess.remeasuring import remeasure
+from podium.schemas.corrections import EventCorrection
+from podium.schemas.postprocess import PostprocessOptions
+from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
+from podium.skeletons import BLAZEPOSE33
+from tests.support.filmed_athlete import filmed
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    gait, trajectory = filmed(seconds=1.2)
+    return analyse(trajectory, BLAZEPOSE33, AnalysisOptions(athlete_height_m=gait.height_m))
+
+
+def correct(event, side, time_s, corrected_s):
+    return EventCorrection(event=event, side=side, time_s=time_s, corrected_s=corrected_s)
+
+
+def test_a_moved_contact_moves_alone(analysis):
+    before = movement_of(analysis).gait.contacts
+    first = before[0]
+    moved = correct("contact", first.side, round(first.on_s, 2), first.on_s - 0.02)
+    after = movement_of(analysis, [moved]).gait
+    assert after.corrected
+    assert after.contacts[0].on_s == pytest.approx(first.on_s - 0.02)
+    assert after.contacts[1:] == before[1:]
+    assert after.contacts[0].off_s == first.off_s
+
+
+def test_an_event_is_left_out_and_another_is_added(analysis):
+    before = movement_of(analysis).gait.contacts
+    second = before[1]
+    out = correct("contact", second.side, second.on_s, None)
+    fewer = movement_of(analysis, [out]).gait.contacts
+    assert [c.on_s for c in fewer] == [c.on_s for c in before if c != second]
+    off = correct("toe_off", second.side, second.off_s, None)
+    back = correct("contact", second.side, None, second.on_s + 0.01)
+    again = movement_of(analysis, [out, off, back]).gait.contacts
+    assert len(again) == len(before)
+    assert again[1].on_s == pytest.approx(second.on_s + 0.01)
+    assert np.isnan(again[1].off_s)
+
+
+def test_a_correction_of_nothing_is_explained(analysis):
+    with pytest.raises(InvalidInput, match=r"no contact \(left\) at 9 s; see events.csv"):
+        movement_of(analysis, [correct("contact", "left", 9.0, 9.1)])
+    _, short = filmed(seconds=0.1)
+    few = analyse(short, BLAZEPOSE33, AnalysisOptions())
+    with pytest.raises(InvalidInput, match="no contacts to correct: hips and feet are seen"):
+        movement_of(few, [correct("contact", "left", 0.0, 0.1)])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A folder as `podium run` leaves it."""
+    gait, trajectory = filmed(seconds=1.2)
+    boxes, points = trajectory.boxes.tolist(), trajectory.keypoints.tolist()
+    frames = [
+        FrameResult(
+            index=t,
+            time_s=float(trajectory.time_s[t]),
+            status="ok",
+            persons=[PersonResult(track_id=0, box=boxes[t], score=0.9, keypoints=points[t])],
+        )
+        for t in range(len(trajectory))
+    ]
+    result = PipelineResult(
+        pipeline="pose-2d",
+        skeleton="blazepose33",
+        models={},
+        source=SourceResult(width=2400, height=800, fps=60, frame_count=72, duration_s=1.2),
+        frames=frames,
+    )
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "results.json").write_text(f"[{result.model_dump_json()}]")
+    options = PostprocessOptions(athlete_height_m=gait.height_m, overlay=False, overlay_frames=0)
+    Postprocessor().process(folder / "no.mp4", [result], folder, options)
+    return folder
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def numbers(folder):
+    return {row["measure"]: row for row in rows(folder / "measures.csv")}
+
+
+def test_podium_measures_reads_the_corrections_of_a_run(run):
+    before = numbers(run)
+    contacts = [row for row in rows(run / "events.csv") if row["event"] == "contact"]
+    events = [
+        {
+            "event": "contact",
+            "side": row["side"],
+            "time_s": float(row["time_s"]),
+            "corrected_s": float(row["time_s"]) - 0.03,
+        }
+        for row in contacts
+    ]
+    corrections = {"persons": [{"person": 0, "events": events}]}
+    (run / "corrections.json").write_text(json.dumps(corrections))
+    done = subprocess.run(
+        [sys.executable, "-m", "podium", "measures", str(run)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(run / "measures.csv") in done.stdout.splitlines()
+    after = numbers(run)
+    gained_s = float(after["contact_time_s"]["value"]) - float(before["contact_time_s"]["value"])
+    assert gained_s == pytest.approx(0.03, abs=2e-3)
+    lost_s = float(before["flight_time_s"]["value"]) - float(after["flight_time_s"]["value"])
+    assert lost_s == pytest.approx(0.03, abs=2e-3)
+    assert after["cadence_steps_min"]["value"] == before["cadence_steps_min"]["value"]
+    assert 0 < float(after["contact_time_s"]["sd"]) < float(before["contact_time_s"]["sd"])
+    assert "corrected by hand" in after["contact_time_s"]["method"]
+    moved = [row["time_s"] for row in rows(run / "events.csv") if row["event"] == "contact"]
+    expected = [float(row["time_s"]) - 0.03 for row in contacts]
+    np.testing.assert_allclose([float(time_s) for time_s in moved], expected, atol=1e-4)
+    warnings = json.loads((run / "summary.json").read_bytes())["warnings"]
+    assert any("were corrected by hand" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "corrections.json"),
+        ('{"persons": [{"person": 0, "events": [{"event": "hop", "side": "left"}]}]}', "event"),
+        (
+            '{"persons": [{"person": 0, "events": [{"event": "contact", "side": "both", '
+            '"corrected_s": 1}]}]}',
+            "side is left or right for a foot",
+        ),
+        ('{"persons": [{"person": 7, "events": []}]}', "there is no person 7"),
+    ],
+)
+def test_a_file_of_corrections_that_is_wrong_is_explained(run, text, message):
+    (run / "corrections.json").write_text(text)
+    with pytest.raises(InvalidInput, match=message) as error:
+        remeasure(run)
+    assert "corrections.json" in (error.value.field or "") or "corrections.json" in str(error.value)
