@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 import podium
@@ -118,6 +121,35 @@ def test_nobody_there_says_what_to_do() -> None:
     with pytest.raises(Unavailable, match="podium configure"):
         client.list_jobs()
     client.close()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "client = podium.Client(); print(len(client.list_pipelines()))",
+        "print(len(podium.Client().list_pipelines()))",
+        "(lambda: podium.Client().list_pipelines())(); gc.collect(); print(1)",
+    ],
+)
+def test_a_program_ends_quietly_without_closing_its_client(
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    monkeypatch.setenv("PODIUM_ENDPOINT_URL", api.url)
+    monkeypatch.setenv("PODIUM_API_KEY", api.admin.secret)
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", f"import gc, podium; {code}"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert int(done.stdout) >= 1
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_closed_client_says_so(api: ApiWorld) -> None:
+    client = podium.Client(api.url, api_key=api.admin.secret)
+    client.close()
+    client.close()
+    with pytest.raises(InvalidInput, match="closed"):
+        client.list_jobs()
 
 
 async def test_the_same_in_a_loop(api: ApiWorld) -> None:

@@ -142,7 +142,7 @@ def submit(
             return
         _follow(client, job)
         if out is not None:
-            _download(job, out, (), output)
+            _download(job, out, ())
         _print(job, output)
         _check(job)
 
@@ -199,7 +199,7 @@ def results(
     with api_client(endpoint_url) as client:
         job = client.job(job_id)
         if out is not None:
-            _download(job, out, only, output)
+            _download(job, out, only)
             return
         found = job.results()
         (print_json if output == "json" else print_results)(found)
@@ -263,11 +263,10 @@ def _follow(client: Client, job: Job) -> None:
         raise
 
 
-def _download(job: Job, out: Path, only: tuple[str, ...], output: str) -> None:
+def _download(job: Job, out: Path, only: tuple[str, ...]) -> None:
     with byte_bar("downloading") as progress:
         files = job.download(out, only=only, progress=progress)
-    if output == "table":
-        click.echo(f"{len(files)} files are in {out}", err=True)
+    click.echo(f"{len(files)} files are in {out}", err=True)
 
 
 def _print(job: Job, output: str) -> None:

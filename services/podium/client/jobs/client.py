@@ -41,7 +41,7 @@ class Client:
 
     def __init__(self, endpoint_url: str | None = None, *, api_key: str | None = None) -> None:
         self._async = AsyncClient(endpoint_url, api_key=api_key)
-        self._loop = LoopThread()
+        self._loop = LoopThread(self._async.transport.close)
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +56,6 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._loop.run(self._async.close())
         self._loop.stop()
 
     @property

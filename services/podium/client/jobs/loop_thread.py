@@ -14,18 +14,24 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from podium.errors import InvalidInput
+
 T = TypeVar("T")
 _STOP_S = 5.0
 
 
 class LoopThread:
-    """The loop; started with the first call."""
+    """The loop; it ends with ``stop``, when nobody refers to it any more, or with the program.
 
-    def __init__(self) -> None:
+    Args:
+        close: Called in the loop before it ends. It must not refer to this object.
+    """
+
+    def __init__(self, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="podium", daemon=True)
         self._thread.start()
-        self._end = weakref.finalize(self, _end, self._loop, self._thread)
+        self._end = weakref.finalize(self, _end, self._loop, self._thread, close)
 
     def stop(self) -> None:
         """End the thread; a second time does nothing."""
@@ -33,6 +39,8 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for a coroutine; Ctrl-C ends it. Raises what it raises."""
+        if self._loop.is_closed():
+            work.close()  # which nobody will run
         return self.run_told(lambda _: work)
 
     def run_told(self, begin: Callable[[Relay], Coroutine[Any, Any, T]]) -> T:
@@ -40,7 +48,12 @@ class LoopThread:
 
         Args:
             begin: Makes the coroutine, given what makes a function one that is called here.
+
+        Raises:
+            InvalidInput: the loop has been stopped.
         """
+        if self._loop.is_closed():
+            raise InvalidInput("this client has been closed")
         calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
 
         def relay(function: Callable[..., object]) -> Callable[..., None]:
@@ -85,8 +98,20 @@ class LoopThread:
 Relay = Callable[[Callable[..., object]], Callable[..., None]]
 
 
-def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(_STOP_S)
-    if not thread.is_alive():
-        loop.close()
+def _end(
+    loop: asyncio.AbstractEventLoop,
+    thread: threading.Thread,
+    close: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
+    async def ending() -> None:
+        try:
+            await close()
+            await asyncio.sleep(0)  # connections say good-bye
+        finally:
+            loop.stop()
+
+    asyncio.run_coroutine_threadsafe(ending(), loop)
+    if threading.current_thread() is not thread:  # garbage is collected in any thread
+        thread.join(_STOP_S)
+        if not thread.is_alive():
+            loop.close()
