@@ -94,7 +94,7 @@ setup-dev: $(VENV)/.dev ## Install what developing needs
 setup-networks: ## Install what `podium models export` needs, torch among it
 	@$(MAKE) --no-print-directory VENV=$(NETWORKS_VENV) $(NETWORKS_VENV)/.networks
 
-setup-aws: $(AWS_TOOLS)/sam/.done $(AWS_TOOLS)/checkov/.done $(AWS_TOOLS)/ministack/.done $(AWS_TOOLS)/kinesis/.done ## Install the programs of `make test-aws`
+setup-aws: $(AWS_TOOLS)/sam/.done $(AWS_TOOLS)/checkov/.done $(AWS_TOOLS)/ministack/.done $(AWS_TOOLS)/lambda/.done $(AWS_TOOLS)/kinesis/.done ## Install the programs of `make test-aws`
 
 models: $(VENV)/.local ## Pull the default models; nothing happens when they are there
 	@$(BIN)/podium models pull blazepose --repository "$(PODIUM_MODELS)"
@@ -117,6 +117,13 @@ $(VENV)/.local $(VENV)/.dev $(VENV)/.networks: $(VENV)/.%: services/requirements
 	@touch $@
 
 $(AWS_TOOLS)/%/.done: services/requirements/aws-%.txt
+	@echo "Installing $< (once)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+# What the image of the functions has.
+$(AWS_TOOLS)/lambda/.done: services/requirements/lambda.txt
 	@echo "Installing $< (once)"
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
