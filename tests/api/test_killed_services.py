@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import threading
 import time
@@ -24,6 +25,7 @@ from tests.support.videos import write_video
 
 T = TypeVar("T")
 
+ROUNDS = int(os.environ.get("PODIUM_KILL_ROUNDS", "50"))
 VICTIMS = ("api", "jobs", "gateway", "decode")
 _PATIENCE_S = 120.0
 
@@ -85,7 +87,7 @@ def kill_and_restart(stack: Stack, name: str) -> None:
     stack.processes[place] = ServiceProcess(name, HOST, victim.port, stack.environment, None)
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(ROUNDS, marks=pytest.mark.slow)])
 def test_every_job_ends_once_whatever_is_killed(
     model_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int
 ) -> None:

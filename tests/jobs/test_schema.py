@@ -9,16 +9,16 @@ from sqlalchemy import create_engine, inspect
 
 from podium.errors import SetupError
 from podium.jobs.sql.database import Database
-from podium.jobs.sql.schema import migrate
+from podium.jobs.sql.schema import migrate, revision
 from podium.jobs.sql.schema.ddl import mysql_script
 
 
 def test_the_history_makes_what_the_code_expects_and_goes_back(database_url: str) -> None:
     database = Database(database_url)
     with pytest.raises(SetupError, match="run its migration first"):
-        migrate.require_current(database)
+        revision.require_current(database)
     migrate.upgrade(database)
-    migrate.require_current(database)
+    revision.require_current(database)
     migrate.check(database)
     tables = set(inspect(database.engine).get_table_names())
     assert {

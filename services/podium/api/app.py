@@ -27,7 +27,7 @@ from podium.api.settings import ApiSettings
 from podium.jobs.folder_objects import FolderObjects
 from podium.jobs.settings import JobsSettings, open_environment, signing_secret
 from podium.jobs.signing import Signer
-from podium.jobs.sql.schema import migrate
+from podium.jobs.sql.schema.revision import require_current
 from podium.serving.app import create_service_app
 
 
@@ -41,7 +41,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
     jobs = jobs or JobsSettings()
     env = open_environment(jobs)
     signer = Signer(signing_secret(jobs, jobs.state.absolute()), VIEWER)
-    migrate.require_current(env.database)
+    require_current(env.database)
 
     @asynccontextmanager
     async def threads(_: FastAPI) -> AsyncIterator[None]:

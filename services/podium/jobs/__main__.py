@@ -23,7 +23,7 @@ from podium.jobs.environment import Environment
 from podium.jobs.metrics import MeteredLog, WorkCollector
 from podium.jobs.monitor import monitor
 from podium.jobs.settings import JobsSettings, open_environment
-from podium.jobs.sql.schema import migrate
+from podium.jobs.sql.schema.revision import require_current
 from podium.serving.observing.logs import JsonFormatter
 from podium.with_parent import WITH_PARENT, stop_with_parent
 
@@ -60,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
         env = open_environment(settings)
         env.database.check()
         if asked.verb == "migrate":
+            from podium.jobs.sql.schema import migrate
+
             migrate.upgrade(env.database)
             _log.info("the database is at the schema of this version")
         else:
@@ -78,7 +80,7 @@ def _run(env: Environment, settings: JobsSettings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    migrate.require_current(env.database)
+    require_current(env.database)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     registry.register(WorkCollector(env.database, env.now))

@@ -11,6 +11,7 @@ import math
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -30,6 +31,7 @@ from podium.schemas.states import TERMINAL
 _log = logging.getLogger("podium.jobs.controller")
 
 _POLL_S = 0.25
+_MOST_AHEAD = 64
 _HOUSEKEEPING_S = 60.0
 
 
@@ -53,6 +55,9 @@ class Controller:
         self._wake = threading.Event()
         self._looked = time.monotonic()
         self._next_look = self._next_heartbeat = self._next_housekeeping = 0.0
+        self._next_delivery = self._next_claim = 0.0
+        self._done_at: deque[float] = deque(maxlen=_MOST_AHEAD)
+        self._enough = 0
 
     def silent_s(self) -> float:
         """Seconds since this last looked for work, or waited for the end of running work."""
@@ -94,9 +99,10 @@ class Controller:
                 self._begin(pool, self._jobs, job_id, partial(self._move, job_id))
 
     def _begin_batches(self, pool: ThreadPoolExecutor) -> None:
-        """Claim batches in bulk: as many may wait here as run; refilled when half empty."""
-        free = 2 * self._workers - len(self._batches)
-        if free <= self._workers // 2:
+        """Claim batches in bulk: a second of work may wait here; refilled when half empty."""
+        held, now = len(self._batches), time.monotonic()
+        free = self._workers + self._ahead(now) - held
+        if free <= 0 or held > max(self._enough, self._workers - 1) or now < self._next_claim:
             return
         env = self._env
         waiting = env.database.read(SYSTEM, partial(batches.queues, now=env.now()))
@@ -113,13 +119,23 @@ class Controller:
                     until=env.lease_until(),
                 ),
             )
-            for held in taken:
-                self._begin(pool, self._batches, held.id, partial(self._work_on, held))
+            for claim in taken:
+                self._begin(pool, self._batches, claim.id, partial(self._work_on, claim))
+        self._enough = len(self._batches) // 2
+        if not waiting:
+            self._next_claim = now + _POLL_S
+
+    def _ahead(self, now: float) -> int:
+        """Frame batches that were done in the last second, and at least as many as workers."""
+        while self._done_at and self._done_at[0] < now - 1.0:
+            self._done_at.popleft()
+        return max(self._workers, min(len(self._done_at), _MOST_AHEAD))
 
     def _begin_deliveries(self, pool: ThreadPoolExecutor) -> None:
         env = self._env
-        if self._deliveries:
+        if self._deliveries or time.monotonic() < self._next_delivery:
             return
+        self._next_delivery = time.monotonic() + _POLL_S
         for delivery_id in env.database.read(SYSTEM, partial(deliveries.due, now=env.now())):
             self._begin(
                 pool, self._deliveries, delivery_id, partial(webhooks.deliver, env, delivery_id)
@@ -144,6 +160,7 @@ class Controller:
 
     def _work_on(self, held: Claim) -> None:
         work_on(self._env, held)
+        self._done_at.append(time.monotonic())
 
     def _move(self, job_id: int) -> None:
         """Take the next steps of a claimed job, and release it."""

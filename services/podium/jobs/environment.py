@@ -14,7 +14,9 @@ from podium.jobs.gateway import Tiers
 from podium.jobs.objects import Objects
 from podium.jobs.oplog import NoLog, OperationalLog
 from podium.jobs.probe import ProbeLimits
+from podium.jobs.recent import Recent
 from podium.jobs.sql.database import Database
+from podium.jobs.sql.jobs import Work
 from podium.jobs.timing import Timing
 from podium.media.codecs import Codecs, CodecsHere
 from podium.schemas.states import Priority
@@ -58,6 +60,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+_RECENT_S = 0.5
+"""So long after a job is canceled, workers may still begin a frame batch that they hold."""
+
+
 @dataclass(frozen=True)
 class Environment:
     """The environment of the steps.
@@ -77,6 +83,7 @@ class Environment:
         tier_usd_per_hour: Cost of the nodes of a tier, for estimates; None: unknown.
         private_webhooks: Whether webhooks may lead into private networks.
         now: The clock.
+        works: How the frame batches of jobs are done, as read a moment ago.
     """
 
     database: Database
@@ -93,6 +100,7 @@ class Environment:
     tier_usd_per_hour: float | None = None
     private_webhooks: bool = False
     now: Callable[[], datetime] = utc_now
+    works: Recent[Work] = field(default_factory=lambda: Recent(_RECENT_S))
 
     def gateway(self, of_project: str | None) -> str:
         """The gateway of a project's tier. Raises SetupError if there is none."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import ColumnElement, and_, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from podium.jobs.sql import leases
 from podium.jobs.sql.schema.tables import Project
 from podium.jobs.sql.schema.work_tables import FrameBatch, Job
-from podium.jobs.sql.statements import changed
+from podium.jobs.sql.statements import changed, directly
 from podium.schemas.states import OPEN_BATCH, Priority
 
 
@@ -177,14 +177,17 @@ def reopen(session: Session, job_id: int, now: datetime) -> int:
     )
 
 
+_batches = cast(Table, FrameBatch.__table__)
+_ANY_OPEN = (
+    select(_batches.c.id)
+    .where(_batches.c.job_id == bindparam("job_id"), _batches.c.frame_batch_status.in_(OPEN_BATCH))
+    .limit(1)
+)
+
+
 def is_any_open(session: Session, job_id: int) -> bool:
     """Whether any batch of the job has not ended."""
-    row = session.scalars(
-        select(FrameBatch.id)
-        .where(FrameBatch.job_id == job_id, FrameBatch.frame_batch_status.in_(OPEN_BATCH))
-        .limit(1)
-    )
-    return row.first() is not None
+    return directly(session, _ANY_OPEN, {"job_id": job_id}).first() is not None
 
 
 def counts(session: Session, job_ids: Collection[int]) -> dict[tuple[int, int, str], int]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from podium.jobs.failures import died
 from podium.jobs.sql.schema.work_tables import FrameBatch
-from podium.jobs.sql.statements import changed
+from podium.jobs.sql.statements import changed, directly
 from podium.schemas.states import OPEN_BATCH, Priority
 
 
@@ -140,23 +141,24 @@ def heartbeat(session: Session, owner: str, ids: Collection[int], until: datetim
     )
 
 
+_batches = cast(Table, FrameBatch.__table__)
+_COMPLETE = (
+    update(_batches)
+    .where(_batches.c.id == bindparam("batch_id"), _batches.c.frame_batch_status.in_(OPEN_BATCH))
+    .values(
+        frame_batch_status="succeeded",
+        owner=None,
+        lease_until=None,
+        error_code=None,
+        error_message=None,
+        updated_at=bindparam("now"),
+    )
+)
+
+
 def complete(session: Session, batch_id: int, now: datetime) -> bool:
     """Note that the result is stored; returns False if it was before, or if it was canceled."""
-    return bool(
-        changed(
-            session,
-            update(FrameBatch)
-            .where(FrameBatch.id == batch_id, FrameBatch.frame_batch_status.in_(OPEN_BATCH))
-            .values(
-                frame_batch_status="succeeded",
-                owner=None,
-                lease_until=None,
-                error_code=None,
-                error_message=None,
-                updated_at=now,
-            ),
-        )
-    )
+    return bool(directly(session, _COMPLETE, {"batch_id": batch_id, "now": now}).rowcount)
 
 
 def fail(session: Session, held: Claim, code: str, message: str, now: datetime) -> bool:

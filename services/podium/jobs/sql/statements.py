@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
-from sqlalchemy import CursorResult
+from sqlalchemy import CursorResult, Executable
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import UpdateBase
+
+from podium.errors import Forbidden
+from podium.jobs.sql.tenancy import principal_of
 
 
 def changed(session: Session, statement: UpdateBase) -> int:
     """Run an UPDATE or a DELETE; returns the number of matching rows."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
     return cast(CursorResult[Any], result).rowcount
+
+
+def directly(
+    session: Session, statement: Executable, values: Mapping[str, Any]
+) -> CursorResult[Any]:
+    """Run a statement on tables, for what is done for every frame batch.
+
+    It takes a quarter of the processor time of one on mapped rows, but has no owner: it is for
+    controllers and workers alone.
+    """
+    if not principal_of(session).is_admin:
+        raise Forbidden("only administrators use statements that have no owner")
+    return session.connection().execute(statement, values)

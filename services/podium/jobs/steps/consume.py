@@ -50,7 +50,10 @@ def work_on(env: Environment, held: Claim, *, seconds: float | None = None) -> O
     ids = {"job_id": held.job_id, "video_id": held.video_id, "frame_batch_id": held.id}
     with action(env.log, "consume", **ids, attempt=held.attempt) as outcome:
         try:
-            work = env.database.read(SYSTEM, partial(jobs.work, job_id=held.job_id))
+            work = env.works.of(
+                held.job_id,
+                lambda: env.database.read(SYSTEM, partial(jobs.work, job_id=held.job_id)),
+            )
             tries = env.timing.steps["consume"].tries
             if work.is_canceling:
                 result: Outcome = _dropped(env, held)
