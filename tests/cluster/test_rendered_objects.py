@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.cluster import Cluster, CommandFailed, Object
-from tests.support.charts import CHART, OPTIONS, PLATFORM, ROOT, TIERS, objects, tier_file
+from tests.support.charts import (
+    CHART,
+    JOBS,
+    JOBS_OPTIONS,
+    OPTIONS,
+    PLATFORM,
+    ROOT,
+    TIERS,
+    objects,
+    tier_file,
+)
 from tests.support.custom_resources import definitions
 
 NAMESPACE = "podium-rendered"
@@ -42,6 +52,13 @@ def test_a_tier_is_taken(defining: Cluster, tier: str, options: Path | None) -> 
     values = [f"--values={file}" for file in (tier_file(tier), options) if file]
     names = (f"rendered-{tier}", str(CHART), f"--namespace={NAMESPACE}")
     rendered = defining.helm("template", *names, "--kube-version=1.36.0", *values)
+    accept(defining, *objects(rendered))
+
+
+@pytest.mark.parametrize("options", JOBS_OPTIONS, ids=lambda file: file.stem)
+def test_jobs_are_taken(defining: Cluster, options: Path) -> None:
+    names = ("rendered-jobs", str(JOBS), f"--namespace={NAMESPACE}")
+    rendered = defining.helm("template", *names, "--kube-version=1.36.0", f"--values={options}")
     accept(defining, *objects(rendered))
 
 
