@@ -11,13 +11,11 @@ import pytest
 from podium.biomechanics.analysis import AnalysisOptions, analyse
 from podium.biomechanics.events.movement import movement_of
 from podium.errors import InvalidInput
-from podium.postprocess.postprocessor import Postprocessor
 from podium.postprocess.remeasuring import remeasure
 from podium.schemas.corrections import EventCorrection
-from podium.schemas.postprocess import PostprocessOptions
-from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
 from podium.skeletons import BLAZEPOSE33
 from tests.support.filmed_athlete import filmed
+from tests.support.finished_runs import finished_run
 
 
 @pytest.fixture(scope="module")
@@ -66,30 +64,8 @@ def test_a_correction_of_nothing_is_explained(analysis):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A folder as `podium run` leaves it."""
     gait, trajectory = filmed(seconds=1.2)
-    boxes, points = trajectory.boxes.tolist(), trajectory.keypoints.tolist()
-    frames = [
-        FrameResult(
-            index=t,
-            time_s=float(trajectory.time_s[t]),
-            status="ok",
-            persons=[PersonResult(track_id=0, box=boxes[t], score=0.9, keypoints=points[t])],
-        )
-        for t in range(len(trajectory))
-    ]
-    result = PipelineResult(
-        pipeline="pose-2d",
-        skeleton="blazepose33",
-        models={},
-        source=SourceResult(width=2400, height=800, fps=60, frame_count=72, duration_s=1.2),
-        frames=frames,
-    )
-    folder = tmp_path_factory.mktemp("run")
-    (folder / "results.json").write_text(f"[{result.model_dump_json()}]")
-    options = PostprocessOptions(athlete_height_m=gait.height_m, overlay=False, overlay_frames=0)
-    Postprocessor().process(folder / "no.mp4", [result], folder, options)
-    return folder
+    return finished_run(tmp_path_factory.mktemp("run"), trajectory, gait.height_m)
 
 
 def rows(path):

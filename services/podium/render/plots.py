@@ -62,6 +62,37 @@ def curves(
     return svg.figure(_HALF_PX, 218, title, parts)
 
 
+def bands(
+    title: str, unit: str, percent: Float64, series: Mapping[str, tuple[Float64, Float64]]
+) -> str:
+    """Two curves over a cycle with a band each: the first solid, the second dashed.
+
+    Args:
+        title: Title above the axes.
+        unit: Label of the vertical axis.
+        percent: (N,) of the cycle.
+        series: Label -> middle (N,) and half-width (N,) of the band.
+    """
+    reach = np.concatenate([middle + k * half for middle, half in series.values() for k in (-1, 1)])
+    across, up = svg.Axis(0, 100, 56, _HALF_PX - 10), svg.Axis(*svg.span_of(reach), 180, 30)
+    parts = [
+        svg.text(8, 16, title, size=12.5, bold=True),
+        svg.axes(across, up, x_label="cycle (%)", y_label=unit, x_ticks=10, y_ticks=6),
+    ]
+    x = across.of(percent)
+    legend_x = _HALF_PX - 10.0
+    looks = ((SIDE_ON_WHITE["left"], False), (SIDE_ON_WHITE["right"], True))
+    for (label, (middle, half)), (colour, dashed) in zip(series.items(), looks, strict=True):
+        edges = [np.stack([x, up.of(middle + k * half)], axis=1) for k in (1, -1)]
+        parts.append(svg.area(np.concatenate([edges[0], edges[1][::-1]]), colour))
+        parts.append(svg.stroke(np.stack([x, up.of(middle)], axis=1), colour, dashed=dashed))
+        parts.append(svg.text(legend_x, 16, label, anchor="end"))
+        sample = np.array([[legend_x - 40, 12.0], [legend_x - 16, 12.0]])
+        parts.append(svg.stroke(sample, colour, dashed=dashed))
+        legend_x -= 60.0
+    return svg.figure(_HALF_PX, 218, title, parts)
+
+
 def score_map(skeleton: Skeleton, time_s: Float64, scores: Float64) -> str:
     """Scores of all key points (T, J) over time as a heat map; missing ones are grey."""
     row_px, left, top = 12.0, 120.0, 6.0

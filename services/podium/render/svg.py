@@ -98,6 +98,12 @@ def stroke(points: Float64, colour: str, *, dashed: bool = False, width: float =
     )
 
 
+def area(points: Float64, colour: str) -> str:
+    """The inside of a closed line through points (N, 2) in pixels, faint."""
+    x_y = " ".join(f"{x:.1f} {y:.1f}" for x, y in points.tolist())
+    return f'<path d="M{x_y}Z" fill="{colour}" fill-opacity="0.18"/>'
+
+
 def axes(across: Axis, up: Axis, *, x_label: str, y_label: str, x_ticks: int, y_ticks: int) -> str:
     """Both axes with grid, ticks and labels."""
     left, right, bottom, top = across.from_px, across.to_px, up.from_px, up.to_px

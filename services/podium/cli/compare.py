@@ -1,0 +1,39 @@
+"""``podium compare``: two finished runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
+
+
+@click.command("compare")
+@click.argument("a", type=_FOLDER)
+@click.argument("b", type=_FOLDER)
+@click.option(
+    "--by",
+    type=click.Choice(["stride", "clip"]),
+    default="stride",
+    show_default=True,
+    help="What a cycle is: from contact to contact, or the whole clip.",
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="[default: compare-B in A]"
+)
+def command(a: Path, b: Path, by: str, out: Path | None) -> None:
+    """Compare joint angles of the finished runs A and B over the cycle.
+
+    Each cycle is stretched to 101 points. compare.html shows means with bands of one standard
+    deviation, RMSE, and how far peaks are moved; compare.csv has the curves.
+
+    \b
+      podium compare results/monday results/friday
+      podium compare results/squat-1 results/squat-2 --by clip
+    """  # noqa: D301 - \b is Click's mark for text that keeps its lines
+    from podium.postprocess.comparing import compare_runs
+
+    folder = out or a / f"compare-{b.resolve().name}"
+    for path in compare_runs(a, b, folder, "clip" if by == "clip" else "stride"):
+        click.echo(path)

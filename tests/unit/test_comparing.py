@@ -1,0 +1,89 @@
+"""Two runs side by side: curves over the cycle, how far apart, and what is refused."""
+
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from podium.biomechanics.events.cycle_curves import CycleCurve
+from podium.errors import Unprocessable
+from podium.lab.athlete.gait import run
+from podium.postprocess.comparing import Comparison, compared_runs
+from tests.support.filmed_athlete import STRIDE_HZ, filmed
+from tests.support.finished_runs import finished_run
+
+
+def curve(mean_deg, sd_deg=1.0, n=4):
+    return CycleCurve("left_knee_flexion", mean_deg, np.full(101, sd_deg), n)
+
+
+def test_differences_are_those_of_the_curves():
+    percent = np.arange(101)
+    first = 40 + 30 * np.sin(2 * np.pi * percent / 100)
+    later = 43 + 30 * np.sin(2 * np.pi * (percent - 7) / 100)
+    compared = Comparison(curve(first), curve(later))
+    assert compared.peak_shift_percent == 7
+    assert Comparison(curve(later), curve(first)).peak_shift_percent == -7
+    # sin a - sin b has the amplitude 2 sin(half of the shift)
+    amplitude = 2 * 30 * np.sin(np.pi * 0.07)
+    assert compared.rmse_deg == pytest.approx(np.sqrt(9 + amplitude**2 / 2), rel=0.02)
+    assert Comparison(curve(first), curve(first + 1.9)).apart == 0
+    assert Comparison(curve(first), curve(first + 2.1)).apart == 1
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two clips of one gait that begin at other moments of the stride."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name, start_s in (("monday", 0.0), ("friday", 0.17)):
+        gait, trajectory = filmed(seconds=1.4, noise_px=0.5, start_s=start_s)
+        finished_run(folder / name, trajectory, gait.height_m)
+    return folder
+
+
+def test_clips_of_one_gait_have_one_curve_and_it_is_the_true_one(runs):
+    compared = {c.first.angle: c for c in compared_runs(runs / "monday", runs / "friday", "stride")}
+    assert len(compared) == 7
+    for angle, each in compared.items():
+        assert each.rmse_deg < 3, angle
+        assert each.first.n >= 1
+    gait, _ = filmed(seconds=0.1)
+    contact_s = -gait.duty / STRIDE_HZ / 2  # of the left foot
+    knee = run(gait, contact_s + np.linspace(0, 1 / STRIDE_HZ, 101)).knee_flexion_deg[:, 0]
+    found = compared["left_knee_flexion"].first.mean_deg
+    assert np.corrcoef(found, knee)[0, 1] > 0.97
+    assert abs(int(np.argmax(found)) - int(np.argmax(knee))) <= 4
+
+
+def test_podium_compare_writes_a_page_and_a_table(runs):
+    done = subprocess.run(
+        [sys.executable, "-m", "podium", "compare", str(runs / "monday"), str(runs / "friday")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    table, page = (runs / "monday" / "compare-friday" / f"compare.{s}" for s in ("csv", "html"))
+    assert done.stdout.splitlines() == [str(table), str(page)]
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 7 * 101
+    knee = [row for row in rows if row["angle"] == "left_knee_flexion"]
+    assert [int(row["percent"]) for row in knee] == list(range(101))
+    for row in knee:
+        difference = float(row["b_deg"]) - float(row["a_deg"])
+        assert float(row["b_less_a_deg"]) == pytest.approx(difference, abs=0.002)
+    html = page.read_text()
+    assert "monday and friday" in html
+    assert 'aria-label="Left knee flexion"' in html
+
+
+def test_runs_without_strides_are_compared_as_clips(runs):
+    gait, trajectory = filmed(seconds=0.1)
+    short = finished_run(runs / "short", trajectory, gait.height_m)
+    with pytest.raises(Unprocessable, match=r"no strides \(hips and feet.*--by clip"):
+        compared_runs(runs / "monday", short, "stride")
+    compared = compared_runs(runs / "monday", short, "clip")
+    assert {each.second.n for each in compared} == {1}
