@@ -154,8 +154,11 @@ class Transport:
             return InvalidInput(f"{url} is not the address of an api", field="endpoint_url")
         if isinstance(reason, TimeoutError):
             return Unavailable(f"the api at {url} did not answer in time")
+        why: object = reason
+        if isinstance(reason, aiohttp.ClientConnectorError):
+            why = reason.os_error.strerror or reason.os_error
         return Unavailable(
-            f"nothing answers at {url} ({reason}): is the api running there? "
+            f"nothing answers at {url} ({why}): is the api running there? "
             "`podium up` starts one here, `podium configure` says where to look"
         )
 

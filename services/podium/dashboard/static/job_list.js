@@ -15,6 +15,8 @@ export class JobList {
   #none = element("p", { class: "soft", hidden: true }, "No jobs yet. The first one begins with a video.");
   #queue = element("p", { class: "soft", id: "queue" });
   #problem = element("p", { class: "problem", role: "alert" });
+  #more = element("button", { type: "button", hidden: true, onclick: () => this.#older() }, "Older jobs");
+  #cursor = null;
   #left;
   #timer;
 
@@ -23,7 +25,7 @@ export class JobList {
     this.#left = left;
     this.node = element(
       "section", { "aria-labelledby": "jobs" },
-      element("h2", { id: "jobs" }, "Jobs"), this.#queue, this.#problem, this.#none, this.#list,
+      element("h2", { id: "jobs" }, "Jobs"), this.#queue, this.#problem, this.#none, this.#list, this.#more,
     );
     this.refresh();
   }
@@ -49,6 +51,7 @@ export class JobList {
         call("GET", `/v1/jobs?limit=${SHOWN}`), call("GET", "/v1/queue"),
       ]);
       this.#problem.textContent = "";
+      if (!this.#rows.size) this.#goesOn(page);
       for (const job of page.items.toReversed()) this.#row(job).show(job);
       this.#none.hidden = this.#rows.size > 0;
       this.#queue.textContent = inWords(queue);
@@ -59,6 +62,21 @@ export class JobList {
     }
     if (this.#timer !== null) this.#timer = setTimeout(() => this.refresh(), EVERY_MS);
     return undefined;
+  }
+
+  async #older() {
+    try {
+      const page = await call("GET", `/v1/jobs?limit=${SHOWN}&cursor=${encodeURIComponent(this.#cursor)}`);
+      for (const job of page.items) this.#list.append(this.#row(job).node);
+      this.#goesOn(page);
+    } catch (error) {
+      this.#problem.textContent = error.message;
+    }
+  }
+
+  #goesOn(page) {
+    this.#cursor = page.next_cursor;
+    this.#more.hidden = page.next_cursor === null;
   }
 
   #row(job) {
