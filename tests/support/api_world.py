@@ -123,15 +123,15 @@ class ApiWorld:
 
 
 @contextmanager
-def api_world(folder: Path, **settings: Any) -> Iterator[ApiWorld]:
-    """Serve an api while the block runs."""
+def api_world(folder: Path, own: ApiSettings | None = None, **settings: Any) -> Iterator[ApiWorld]:
+    """Serve an api while the block runs; ``settings`` are those of jobs."""
     port = free_ports()["gateway"]
     address = f"http://127.0.0.1:{port}/v1/objects"
     jobs = JobsSettings(state=folder / "state", objects_url=address, **settings)
     first = open_environment(jobs)
     migrate.upgrade(first.database)
     first.database.close()
-    app = create_app(ApiSettings(), jobs)
+    app = create_app(own or ApiSettings(), jobs)
     env: Environment = app.state.env
     pipelines = {"pose-3d": "Key points in 3D."}
     key = env.database.write(

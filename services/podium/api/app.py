@@ -24,6 +24,7 @@ from podium.api.object_routes import STREAMED, object_router
 from podium.api.openapi import describe_problems
 from podium.api.problems import answer_problems
 from podium.api.settings import ApiSettings
+from podium.api.tokens import tokens_of
 from podium.jobs.folder_objects import FolderObjects
 from podium.jobs.settings import JobsSettings, open_environment, signing_secret
 from podium.jobs.signing import Signer
@@ -71,7 +72,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
     )
     app.router.routes.insert(0, viewer_assets())
     app.state.env = env
-    app.state.access = Access(env)
+    app.state.access = Access(env, tokens_of(settings))
     answer_problems(app)
     describe_problems(app)
     return app

@@ -15,6 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.security import APIKeyHeader, HTTPBearer
 from sqlalchemy.orm import Session
 
+from podium.api.tokens import Tokens, is_token
 from podium.errors import InvalidInput, Unauthorized, Unavailable
 from podium.jobs.environment import Environment
 from podium.jobs.principal import SYSTEM, Principal
@@ -38,14 +39,15 @@ KEY_OR_TOKEN = [
 
 
 class Access:
-    """Finds whose a key is.
+    """Finds whose a key or a token is.
 
     Args:
         env: With the database that has the keys.
+        tokens: Verifies the tokens of an issuer; None: there are keys alone.
     """
 
-    def __init__(self, env: Environment) -> None:
-        self._env = env
+    def __init__(self, env: Environment, tokens: Tokens | None = None) -> None:
+        self._env, self._tokens = env, tokens
         self._known: dict[str, tuple[float, Principal]] = {}
         self._noted: dict[str, float] = {}
 
@@ -68,6 +70,8 @@ class Access:
         self._known.clear()
 
     def _look_up(self, secret: str, key_hash: str) -> Principal:
+        if self._tokens is not None and is_token(secret):
+            return self._tokens.principal(secret)
         database, at = self._env.database, self._env.now()
         principal = database.read(SYSTEM, partial(keys.authenticate, secret=secret, now=at))
         if self._noted.get(key_hash, 0.0) < time.monotonic():

@@ -23,3 +23,16 @@ class ApiSettings(ServiceSettings):
 
     threads: int = Field(default=16, ge=1, le=256)
     """Requests that use the database at the same time."""
+
+    oidc_issuer: str | None = None
+    """Issuer of tokens that are accepted beside API keys, as their claim ``iss`` has it; unset: API
+    keys alone. Their claim ``scope`` holds scopes of API keys."""
+
+    oidc_audience: str = "podium"
+    """What the claim ``aud`` of tokens has to hold."""
+
+    oidc_jwks_url: str | None = None
+    """Address of the issuer's keys; unset: as its openid-configuration says."""
+
+    oidc_project_claim: str = "podium_project"
+    """Claim that holds the id of the project."""

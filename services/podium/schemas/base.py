@@ -21,7 +21,8 @@ def _printable(value: str) -> str:
     return value
 
 
-Id = Annotated[int, Field(ge=1, le=2**53 - 1)]
+MAX_ID = 2**53 - 1
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 """Sequential; small enough for JavaScript numbers."""
 
 Name = Annotated[
