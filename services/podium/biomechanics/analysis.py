@@ -1,4 +1,4 @@
-"""One trajectory through the whole analysis: read this file first."""
+"""The whole analysis of one trajectory: read this file first."""
 
 from __future__ import annotations
 
@@ -32,46 +32,46 @@ BODY_HEIGHT_M = 1.75
 
 @dataclass(frozen=True, slots=True)
 class AnalysisOptions:
-    """What the analysis leaves to choose."""
+    """Options of the analysis."""
 
     smoothing: Smoothing = field(default_factory=Smoothing)
     max_gap_frames: int = 10
     athlete_height_m: float | None = None
     athlete_mass_kg: float | None = None
-    frame_size: tuple[int, int] | None = None  # pixels; None: as far as the key points reach
+    frame_size: tuple[int, int] | None = None  # pixels; None: the extent of the key points
 
 
 @dataclass(frozen=True, slots=True)
 class AngleSeries:
     """One angle over time, each (T,).
 
-    ``chosen`` is the angle to read; ``plane_deg`` that in the picture, whatever the view;
-    ``fit_deg`` that of the fitted body, NaN where it is not usable and for angles it has not.
+    ``chosen`` is the angle to use; ``plane_deg`` is the angle in the picture, in any view;
+    ``fit_deg`` is that of the fitted body, NaN where it is unusable or missing.
     """
 
     angle: Angle
     chosen: Primary
-    velocity_deg_s: Float64  # of the angle to read
+    velocity_deg_s: Float64  # of ``chosen``
     plane_deg: Float64
     fit_deg: Float64
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """Key points cleaned and smoothed."""
+    """Cleaned and smoothed key points."""
 
     positions: Float64  # (T, J, D)
-    measured: Float64  # (T, J, D) short gaps filled, but not smoothed
+    measured: Float64  # (T, J, D) short gaps filled, not smoothed
     filled: Bool  # (T, J) interpolated, not measured
     filtered: Bool  # (T, J) False: the run was too short for the filter
-    outliers: Bool  # (T, J) measured, but thrown away
+    outliers: Bool  # (T, J) measured, but rejected
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
     """Everything that is derived from one trajectory."""
 
-    trajectory: Trajectory  # left and right as they were exchanged back
+    trajectory: Trajectory  # with corrected left and right
     exchanges: Exchanges
     skeleton: Skeleton
     plane: Track  # D = 2, pixels
@@ -87,10 +87,10 @@ class Analysis:
 
 
 def shown_keypoints(analysis: Analysis, at: int | slice) -> Float64:
-    """Key points (..., J, 2) to draw: as measured, or as filled in; NaN where neither holds.
+    """Key points (..., J, 2) to draw: measured or filled ones; NaN where there are none.
 
     Args:
-        analysis: Of the person.
+        analysis: Analysis of the person.
         at: A row of the trajectory, or several.
     """
     trajectory, plane = analysis.trajectory, analysis.plane
@@ -100,9 +100,9 @@ def shown_keypoints(analysis: Analysis, at: int | slice) -> Float64:
 
 
 def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -> Analysis:
-    """Undo exchanged sides, drop outliers, fill short gaps, smooth, fit the body; then the rest.
+    """Correct exchanged sides, reject outliers, fill short gaps, smooth, fit the body, and so on.
 
-    Nothing is differentiated before it is smoothed (see ``kinematics.motion``).
+    Only smoothed positions are differentiated (see ``kinematics.motion``).
     """
     trajectory, exchanges = undo_exchanges(trajectory, skeleton)
     time_s = trajectory.time_s
@@ -209,6 +209,6 @@ def _series(
 
 
 def _in_picture(degrees: Float64) -> Primary:
-    """An angle that is only ever measured in the picture."""
+    """An angle that exists only in the picture."""
     source = np.where(np.isfinite(degrees), Source.PICTURE, Source.NONE).astype(np.uint8)
     return Primary(degrees, np.full_like(degrees, np.nan), source, "")

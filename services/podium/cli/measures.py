@@ -1,4 +1,4 @@
-"""``podium measures``: prints the data dictionary, or measures a run anew."""
+"""``podium measures``: prints the data dictionary, or measures a run again."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _SKELETON = "blazepose33"
 @click.argument("run", required=False, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--skeleton", default=_SKELETON, show_default=True, help="Key points of the model.")
 def command(run: Path | None, skeleton: str) -> None:
-    """Print every measure that an athlete may have, or measure a finished RUN anew.
+    """Print every measure that an athlete may have, or measure a finished RUN again.
 
-    Without RUN: names, units and methods as Markdown. With the folder of a run: its tables,
-    summary, motion and report again, with events as RUN/corrections.json says. time_s is that of
-    events.csv; without it an event is added, and without corrected_s it is left out:
+    Without RUN: names, units and methods as Markdown. With the folder of a run: writes its tables,
+    summary, motion and report again, with the events corrected by RUN/corrections.json. There,
+    time_s is a time in events.csv; without it the event is added, without corrected_s removed:
 
     \b
       {"persons": [{"person": 0, "events": [

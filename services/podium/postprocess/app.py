@@ -22,7 +22,7 @@ from podium.storage.object_store import ObjectStore
 
 
 def host_postprocess(settings: PostprocessSettings, metrics: Metrics) -> Hosted:
-    """What the service serves."""
+    """Make the model of the service."""
     opened = ExitStack()
     codecs = opened.enter_context(open_codecs(settings.codecs, idle=settings.workers))
     executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="postprocess")
@@ -43,7 +43,7 @@ def host_postprocess(settings: PostprocessSettings, metrics: Metrics) -> Hosted:
 
 
 def create_app(settings: PostprocessSettings | None = None) -> FastAPI:
-    """Make the postprocess service."""
+    """Make the app of the postprocess service."""
     settings = settings or PostprocessSettings()
     metrics = Metrics("postprocess")
     hosted = host_postprocess(settings, metrics)

@@ -1,4 +1,4 @@
-"""Who was analysed on how much of the clip, and who else was there."""
+"""Warnings about the share of the clip that was analysed, and about other persons."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 from podium.biomechanics.persons.trajectories import Trajectory
 
 _MOST = 0.8
-"""An athlete on fewer of the frames that show somebody is worth a word if others are there."""
+"""Share of the frames with persons below which an athlete gets a warning if others are there."""
 
-_OTHERS = 3  # that are named
+_OTHERS = 3  # largest number of other persons to name
 
 
 def coverage_warnings(
     found: Sequence[Trajectory], chosen: Sequence[int], frames: int, rule: str
 ) -> list[str]:
-    """What to say where somebody else than the athlete may be meant.
+    """Warnings if the user may have meant another person.
 
     Args:
         found: All persons of the clip.
-        chosen: Numbers of those who were analysed.
-        frames: Of the clip.
-        rule: By which they were chosen.
+        chosen: Numbers of the analysed persons.
+        frames: Number of frames of the clip.
+        rule: The rule of the choice.
     """
     others = [person for person in found if person.person not in chosen]
     if not others or not chosen:

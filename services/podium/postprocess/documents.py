@@ -23,13 +23,13 @@ TABLES = ("keypoints.csv", "biomechanics.csv", "measures.csv", "events.csv")
 def write_documents(
     source: Path, measured: MeasuredClip, overlays: Overlays, folder: Path
 ) -> tuple[Summary, list[str]]:
-    """Write them beside the tables and the overlays.
+    """Write the documents beside the tables and the overlays.
 
     Args:
         source: The video, for the viewer in the report.
         measured: The clip.
-        overlays: What was drawn.
-        folder: Where the tables are.
+        overlays: The written overlays.
+        folder: Folder of the tables.
 
     Returns:
         The summary, and the names of all files of the clip.
@@ -74,7 +74,7 @@ def _motion(measured: MeasuredClip, summary: Summary) -> Motion:
 
 
 def _small_video(source: Path) -> bytes | None:
-    """The video, if a page can hold it and browsers are likely to play it."""
+    """The video, if it is small enough for a page and browsers can probably play it."""
     if not source.is_file() or source.stat().st_size > MAX_EMBEDDED_VIDEO_BYTES:
         return None
     content = source.read_bytes()

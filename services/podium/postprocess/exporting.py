@@ -1,4 +1,4 @@
-"""The athletes of a finished run as files of motion capture."""
+"""Exports the athletes of a finished run as motion capture files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def export(run: Path, formats: Sequence[str]) -> list[Path]:
     """Write the athletes of a run to ``exports/person<N>.<format>`` in its folder.
 
     Args:
-        run: What ``podium run`` wrote: ``results.json`` and ``summary.json``;
-            ``corrections.json`` counts if it is there.
-        formats: Of ``FORMATS``.
+        run: Folder of a run, with ``results.json``, ``summary.json`` and possibly
+            ``corrections.json``.
+        formats: Keys of ``FORMATS``.
 
     Raises:
         InvalidInput: it is no folder of a run, or has no athlete.

@@ -1,4 +1,4 @@
-"""A folder that ``podium run`` wrote: its results, the options, and corrections by hand."""
+"""Reads the folder of a run: results, options and corrections by hand."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ CORRECTIONS = "corrections.json"
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """What the files of a run are written from."""
+    """What is needed to write the files of a run again."""
 
     video: Path  # may be gone
     clip: Clip
     options: PostprocessOptions
-    corrections: Mapping[int, Sequence[EventCorrection]]  # person -> of their events
+    corrections: Mapping[int, Sequence[EventCorrection]]  # by person
 
 
 def finished_run(folder: Path) -> FinishedRun:
-    """Read a folder.
+    """Read the folder of a run.
 
     Raises:
-        InvalidInput: it is no folder of a run, or its ``corrections.json`` cannot be understood.
+        InvalidInput: it is no folder of a run, or its ``corrections.json`` is invalid.
     """
     clip = merge(parse_results(_read(folder / "results.json")), max_frames=MAX_FRAMES)
     return FinishedRun(_video(folder), clip, _options(folder), _corrections(folder, clip))
 
 
 def _options(folder: Path) -> PostprocessOptions:
-    """The options of the run, so that files agree with its tables."""
+    """The options of the run, so that the files agree with its tables."""
     try:
         return Summary.model_validate_json(_read(folder / "summary.json")).options
     except ValidationError:
@@ -63,7 +63,7 @@ def _corrections(folder: Path, clip: Clip) -> dict[int, Sequence[EventCorrection
 
 
 def _video(folder: Path) -> Path:
-    """Where the video was; an empty path where that is not known."""
+    """Path of the video at the time of the run; an empty path if it is unknown."""
     try:
         return Path(str(json.loads((folder / "run.json").read_bytes())["path"]))
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Reading and merging the frame results of one video."""
+"""Reads and merges the frame results of one video."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _MAX_LINES = 100_000
 class Clip:
     """All batches of one video as one."""
 
-    result: PipelineResult  # of the first batch; its facts are those of the clip, its frames not
+    result: PipelineResult  # of the first batch, for the facts of the clip; not for its frames
     skeleton: Skeleton
     frames: Timeline
-    status: Counter[str]  # frame status -> how many frames, each frame counted once
+    status: Counter[str]  # frame status -> number of frames, each frame counted once
     degraded: tuple[str, ...]
     tracklets: tuple[Tracklet, ...]
 
@@ -42,8 +42,8 @@ def parse_results(data: bytes) -> list[PipelineResult]:
     """Read a JSON list of results, a single one, or one per line.
 
     Raises:
-        InvalidInput: not that; names the element.
-        TooLarge: more than there is memory for.
+        InvalidInput: it is malformed; the message names the element.
+        TooLarge: it needs too much memory.
     """
     text = data.strip()
     try:
@@ -71,7 +71,7 @@ def parse_results(data: bytes) -> list[PipelineResult]:
 
 
 def _check_objects(value: object, depth: int = 6) -> None:
-    """Refuse objects of many keys: each unknown one would become an error of its own."""
+    """Refuse objects with many keys, as each unknown key would become an error."""
     if depth == 0:
         return
     if isinstance(value, dict):
@@ -84,15 +84,15 @@ def _check_objects(value: object, depth: int = 6) -> None:
 
 
 def merge(results: Sequence[PipelineResult], *, max_frames: int) -> Clip:
-    """Put the batches in order and check that they belong together.
+    """Sort the batches and check that they belong together.
 
     Args:
-        results: Batches of one video in any order; they may overlap or leave frames out.
-        max_frames: The most frames that the clip may span.
+        results: Batches of one video in any order; they may overlap or have gaps.
+        max_frames: Largest number of frames of the clip.
 
     Raises:
-        InvalidInput: no results, of different skeletons or sources, or malformed key points.
-        TooLarge: more frames, or more persons on a frame, than are allowed.
+        InvalidInput: no results, different skeletons or sources, or malformed key points.
+        TooLarge: too many frames, or too many persons on a frame.
     """
     if not results:
         raise InvalidInput("is empty; give at least one result of a pipeline", field="results")

@@ -1,4 +1,4 @@
-"""What ``measures.json`` lists, and how many data points there are."""
+"""The content of ``measures.json``, and the number of data points."""
 
 from __future__ import annotations
 

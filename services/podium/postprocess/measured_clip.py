@@ -1,4 +1,4 @@
-"""Tracks to athletes to measures: what is known of a clip before a document is written."""
+"""Joins tracks, chooses the athletes and measures them; all documents are written from this."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ NO_CORRECTIONS: Corrections = MappingProxyType({})
 class MeasuredClip:
     """A clip and its athletes; every document is written from this."""
 
-    name: str  # of the video, for people
+    name: str  # name of the video, for people
     clip: Clip
     options: PostprocessOptions
-    found: tuple[Trajectory, ...]  # all persons that there were to choose from
-    athletes: tuple[Measured, ...]  # the chosen ones, without the measures for tables alone
-    listed: tuple[AthleteMeasures, ...]  # of each athlete every measure, without samples
+    found: tuple[Trajectory, ...]  # all persons
+    athletes: tuple[Measured, ...]  # the chosen ones, without measures that are only for tables
+    listed: tuple[AthleteMeasures, ...]  # every measure of each athlete, without samples
 
 
 def measure_clip(
@@ -46,18 +46,18 @@ def measure_clip(
 ) -> MeasuredClip:
     """Join tracks to persons, choose the athletes, measure each and write the tables.
 
-    The tables are written here because all series of all athletes are too many to keep.
+    The tables are written here because all series of all athletes would need too much memory.
 
     Args:
-        name: Of the video, for people.
+        name: Name of the video, for people.
         clip: The merged results.
-        options: What to do.
-        tables_folder: Where ``keypoints.csv`` and the other tables come to.
-        check: Called between the athletes and the tables; what it raises ends the work.
-        corrections: Person -> events as somebody corrected them.
+        options: Options of the analysis and of the files.
+        tables_folder: Folder for ``keypoints.csv`` and the other tables.
+        check: Called between athletes and tables; ends the work by raising.
+        corrections: Person -> events as corrected by hand.
 
     Raises:
-        InvalidInput: a correction names no event.
+        InvalidInput: a correction names an event that does not exist.
     """
     found = link(clip.tracklets, clip.frames)
     athletes: list[Measured] = []
@@ -83,7 +83,7 @@ def measured_athletes(
     options: PostprocessOptions,
     corrections: Corrections = NO_CORRECTIONS,
 ) -> Iterator[Measured]:
-    """Each athlete who was chosen among the persons of a clip, with every measure."""
+    """Each chosen athlete of a clip, with every measure."""
     facts = clip.result.source
     settings = analysis_options(options, (facts.width, facts.height))
     for trajectory in select(found, options.athlete):
@@ -92,7 +92,7 @@ def measured_athletes(
 
 
 def analysis_options(options: PostprocessOptions, frame_size: tuple[int, int]) -> AnalysisOptions:
-    """What concerns the analysis."""
+    """The options of the analysis."""
     return AnalysisOptions(
         smoothing=Smoothing(options.filter, options.cutoff_hz),
         max_gap_frames=options.max_gap_frames,

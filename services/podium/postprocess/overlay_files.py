@@ -1,4 +1,4 @@
-"""Which overlay files a clip gets: ``overlay.mp4`` and a few pictures."""
+"""The overlay files of a clip: ``overlay.mp4`` and a few pictures."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _PICTURES = "overlay"
 
 @dataclass(frozen=True, slots=True)
 class Overlays:
-    """What was drawn."""
+    """The written overlays."""
 
     pictures: Mapping[int, Path]  # frame index -> file, in order
     video: bool
-    notes: tuple[str, ...]  # what a reader must know of them
+    notes: tuple[str, ...]  # notes for the reader
 
 
 def draw_overlays(
@@ -38,7 +38,7 @@ def draw_overlays(
     codecs: Codecs | None,
     check: Callable[[], None],
 ) -> Overlays:
-    """Draw the athletes on the frames of the source; earlier overlays in the folder go.
+    """Draw the athletes on the frames of the source; replaces earlier overlays in the folder.
 
     Raises:
         UnsupportedMedia, Unprocessable: the source cannot be read.
@@ -72,7 +72,7 @@ def draw_overlays(
 
 
 def existing_overlays(folder: Path, notes: Sequence[str]) -> Overlays:
-    """The overlays that are in a folder from before."""
+    """The overlays that are already in a folder."""
     pictures = sorted((folder / _PICTURES).glob("frame_*.jpg"))
     by_frame = {int(path.stem.removeprefix("frame_")): path for path in pictures}
     return Overlays(by_frame, (folder / VIDEO).exists(), tuple(notes))

@@ -1,4 +1,4 @@
-"""Overlay video and pictures of the analysed persons."""
+"""Draws the overlay video and pictures of the analysed persons."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def write_overlays(
     """Draw the persons on the frames of the timeline.
 
     Args:
-        source: Of the frames.
-        frames: The timeline; frames of the source that are not on it are left out.
-        analyses: Whom to draw.
-        video: File for the video; None: none.
+        source: Source of the frames.
+        frames: The timeline; other frames of the source are skipped.
+        analyses: The persons to draw.
+        video: File for the video; None: no video.
         pictures: Folder for the pictures.
         picture_rows: Rows of the timeline to write as pictures.
-        check: Called before each frame; what it raises ends the work.
+        check: Called before each frame; ends the work by raising.
 
     Returns:
         Frame index -> picture, in order; and how many of the wanted frames the source has.
@@ -94,5 +94,5 @@ def _write_picture(frame: SourceFrame, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     bgr = cv2.cvtColor(frame.picture, cv2.COLOR_RGB2BGR)
     _, picture = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    path.write_bytes(picture.tobytes())  # unlike imwrite, it says when the disk is full
+    path.write_bytes(picture.tobytes())  # unlike imwrite, it raises when the disk is full
     return path

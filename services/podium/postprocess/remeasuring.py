@@ -1,4 +1,4 @@
-"""The measures of a finished run anew, with the events as a person corrected them."""
+"""Measures a finished run again, with its events corrected by hand."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from podium.postprocess.overlay_files import existing_overlays
 
 
 def remeasure(folder: Path) -> list[Path]:
-    """Write tables and documents of a run again; its overlays stay.
+    """Write the tables and documents of a run again; keep its overlays.
 
     Args:
-        folder: What ``podium run`` wrote, with ``corrections.json`` beside it or without.
+        folder: Folder of a run, possibly with ``corrections.json``.
 
     Returns:
-        The files.
+        The files that were written.
 
     Raises:
         InvalidInput: it is no folder of a run, or a correction names no event of it.

@@ -1,4 +1,4 @@
-"""``report.html``: which numbers and plots it shows of an analysis."""
+"""Chooses the numbers and plots for ``report.html``."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _SCALE_SOURCES = {
 def report_of(
     measured: MeasuredClip, summary: Summary, pictures: Mapping[int, Path], written: Sequence[str]
 ) -> Report:
-    """Choose and word the contents of the report.
+    """Make the contents of the report.
 
     Args:
         measured: The clip.
@@ -179,7 +179,7 @@ def _sections(measured: Measured) -> list[Section]:
 
 
 def _plots(analysis: Analysis, measures: Sequence[Measure]) -> list[str]:
-    """A plot for each title that the measures name, of those with values."""
+    """A plot for each plot title among the measures with values."""
     groups: dict[str, list[Measure]] = {}
     for measure in measures:
         if measure.plot and len(measure.known):
@@ -197,14 +197,14 @@ def _plots(analysis: Analysis, measures: Sequence[Measure]) -> list[str]:
 
 
 def _curve_label(measure: Measure, group: Sequence[Measure]) -> str:
-    """The side where the measures of a plot differ by it, else the label of the measure."""
+    """The side, if the measures of a plot differ by it, else the label of the measure."""
     side, _, rest = measure.name.partition("_")
     sides = {m.name.partition("_")[0] for m in group if m.name.endswith(f"_{rest}")}
     return side if side in ("left", "right") and sides <= {"left", "right"} else measure.label
 
 
 def _without_jumps(measure: Measure) -> Float64:
-    """The curve; of an angle with a gap where it passes from one end of the range to the other."""
+    """The curve; an angle gets a gap where it wraps from one end of its range to the other."""
     values = np.array([]) if measure.values is None else measure.values
     if measure.unit != "deg":
         return values
@@ -213,7 +213,7 @@ def _without_jumps(measure: Measure) -> Float64:
 
 
 def _spread_rows(positions: Float64, count: int) -> Int64:
-    """Up to ``count`` evenly spaced rows on which most key points are known."""
+    """Up to ``count`` evenly spaced rows with most key points known."""
     known = np.isfinite(positions[..., 0]).mean(axis=1) >= 0.5
     rows = np.flatnonzero(known)
     if not len(rows):

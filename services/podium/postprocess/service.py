@@ -1,4 +1,4 @@
-"""The postprocess stage: addresses and options in, the list of written files out."""
+"""The postprocess stage: reads from addresses, processes, and publishes the files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PostprocessService:
     Args:
         postprocessor: Does the work.
         store: Reads the source and the results, writes the files.
-        executor: Where the work is done.
+        executor: Threads for the work.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class PostprocessService:
     ) -> PostprocessResult:
         """Process a video and publish its files below ``output``.
 
-        When the caller is gone, the work ends after its current step.
+        If the caller is cancelled, the work ends after its current step.
 
         Raises:
-            InvalidInput, Forbidden, NotFound, TooLarge: names the input or the parameter.
+            InvalidInput, Forbidden, NotFound, TooLarge: the message names the input or parameter.
         """
         if (results is None) == (results_uri is None):
             raise InvalidInput("give exactly one of results and results_uri", field="results")
@@ -117,5 +117,5 @@ class PostprocessService:
 def _named(
     error: InvalidInput | Forbidden | NotFound, name: str
 ) -> InvalidInput | Forbidden | NotFound:
-    """The store's error, with the name of our input in place of its own."""
+    """The store's error, with the name of the stage's input."""
     return type(error)(f"{name}: {error.message.removeprefix('uri: ')}")

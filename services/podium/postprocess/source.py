@@ -1,4 +1,4 @@
-"""Frames of the source picture or video, by their ordinals, upright, one at a time."""
+"""Reads frames of the source picture or video by ordinal, upright, one at a time."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from podium.media.video import VideoReader
 from podium.types import Int64, UInt8
 
 _PICTURE_HEADER_BYTES = 4 << 20
-"""Colour profiles and previews may lie before the size."""
+"""Bytes in which the size is searched for; colour profiles and previews may come before it."""
 
 _FAR_FRAMES = 32
-"""Over a gap of more frames it may be cheaper to seek than to read on."""
+"""For a gap of more frames it may be cheaper to seek than to read on."""
 
 _KEPT_BYTES = 1 << 30
-"""One decoder goes on from picture to picture, however large they are."""
+"""Large enough to keep one decoder open from picture to picture, for frames of any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class SourceFrame:
     """One decoded frame, upright."""
 
     ordinal: int
-    time_s: float  # when the source shows it, from its first frame
-    picture: UInt8  # (H, W, 3) RGB, ours to draw on
+    time_s: float  # presentation time, from the first frame
+    picture: UInt8  # (H, W, 3) RGB, may be drawn on
 
 
 class Source(Protocol):
@@ -46,9 +46,9 @@ class Source(Protocol):
     time_base: Fraction
 
     def frames(self, ordinals: Int64, check: Check = go_on) -> Iterator[SourceFrame]:
-        """The frames ``ordinals`` (N,), ascending, as far as they are there and decode.
+        """The frames ``ordinals`` (N,), ascending; missing and undecodable ones are skipped.
 
-        ``check`` is called between them; what it raises ends the work.
+        ``check`` is called between them; it ends the work by raising.
         """
         ...
 
@@ -56,19 +56,19 @@ class Source(Protocol):
 def open_source(
     path: Path, *, max_pixels: int, codecs: Codecs | None = None, check: Check = go_on
 ) -> Source:
-    """Look at a local picture or video.
+    """Open a local picture or video.
 
     Args:
         path: The file.
-        max_pixels: Of a frame.
-        codecs: Where it is decoded; None: in this process.
-        check: Ends the work by what it raises.
+        max_pixels: Largest number of pixels of a frame.
+        codecs: Decode the file; None: those of this process.
+        check: Ends the work by raising.
 
     Raises:
-        UnsupportedMedia: neither of them.
-        Unprocessable: it is damaged or cut off.
-        TooLarge: frames of more than ``max_pixels``.
-        NotFound: no file that can be read.
+        UnsupportedMedia: it is neither a picture nor a video.
+        Unprocessable: it is damaged or truncated.
+        TooLarge: frames have more than ``max_pixels``.
+        NotFound: the file cannot be read.
     """
     try:
         with path.open("rb") as file:

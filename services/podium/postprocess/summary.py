@@ -1,4 +1,4 @@
-"""What ``summary.json`` says: the clip, the persons, what was assumed, what to be careful about."""
+"""The content of ``summary.json``: the clip, the persons, assumptions and warnings."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def summary_of(measured: MeasuredClip, notes: Sequence[str] = ()) -> Summary:
 
     Args:
         measured: The clip.
-        notes: More that a reader must know.
+        notes: Further notes for the reader.
     """
     clip, persons, options = measured.clip, measured.athletes, measured.options
     frames = clip.frames
@@ -156,7 +156,7 @@ def _rounded(value: float | None, digits: int) -> float | None:
 
 
 def _warnings(summary: Summary, persons: Sequence[Measured], clip: Clip) -> list[str]:
-    """What a reader of the numbers must know, most important first."""
+    """Warnings for the reader of the numbers, the most important first."""
     counts, options = summary.frames, summary.options
     warnings = []
     if not counts.count:
@@ -201,7 +201,7 @@ def _warnings_of_person(person: PersonSummary, analysis: Analysis) -> list[str]:
 
 
 def _missing_angles(analysis: Analysis) -> list[str]:
-    """Why there are no knee angles on a part of the frames that is worth a word."""
+    """Why there are no knee angles, if that concerns many frames."""
     knees = [s.chosen for s in analysis.angles if s.angle.name.endswith("knee_flexion")]
     reasons = {chosen.reason for chosen in knees if chosen.reason}
     missing = float(np.mean([chosen.source == Source.NONE for chosen in knees])) if knees else 0.0

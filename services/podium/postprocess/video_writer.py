@@ -1,4 +1,4 @@
-"""H.264 in MP4 with the presentation times of the source."""
+"""Writes H.264 in MP4 with the presentation times of the source."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class VideoWriter:
         self._last = -1
 
     def write(self, picture: UInt8, time_s: float) -> None:
-        """Append a picture (H, W, 3), RGB; an odd side is made even by repeating its last line."""
+        """Append a picture (H, W, 3), RGB; an odd side is padded by repeating its last line."""
         height, width = picture.shape[:2]
         if height % 2 or width % 2:
             picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

@@ -1,4 +1,4 @@
-"""``corrections.json``: events of a run that a person knows better, beside the automatic ones."""
+"""``corrections.json``: corrections by hand to the events of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Event = Literal["contact", "toe_off", "take_off", "landing"]
 
 
 class EventCorrection(BaseModel):
-    """One event that was moved, was not there, or was not found."""
+    """Moves, removes or adds one event."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -19,10 +19,10 @@ class EventCorrection(BaseModel):
         description="The foot of a contact or toe-off; both for take-offs and landings."
     )
     time_s: float | None = Field(
-        default=None, description="Of the automatic event, as in events.csv; null: there is none."
+        default=None, description="Time of the automatic event in events.csv; null adds an event."
     )
     corrected_s: float | None = Field(
-        default=None, description="When it happened; null: there was no such event."
+        default=None, description="Correct time; null removes the event."
     )
 
     @model_validator(mode="after")
@@ -39,7 +39,7 @@ class PersonCorrections(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    person: int = Field(ge=0, description="Number in the tables.")
+    person: int = Field(ge=0, description="Number of the person in the tables.")
     events: list[EventCorrection] = Field(max_length=10_000)
 
 

@@ -7,8 +7,8 @@ as the mirror of the right one. An angle is ``wrap((raw + offset) * sign)``. Wit
 - three points: from v = p2 - p1 to u = p0 - p1,
 - four points: from v = p3 - p2 to u = p1 - p0.
 
-Positive: dorsiflexion of the ankle, flexion of every other joint; segments turn anticlockwise from
-the horizontal. The athlete is turned to face right first (x negated when facing left), so a
+Positive: dorsiflexion of the ankle, flexion of every other joint; segment angles are anticlockwise
+from the horizontal. The athlete is first mirrored to face right (x negated when facing left), so a
 movement has the same angles in both directions. Range (-180, 180]; pelvis and shoulders
 (-90, 90].
 """
@@ -73,7 +73,7 @@ ANGLES = tuple(_definitions())
 
 
 def angles_of(skeleton: Skeleton) -> tuple[Angle, ...]:
-    """Those angles whose joints the skeleton has."""
+    """The angles whose joints the skeleton has."""
     return tuple(angle for angle in ANGLES if all(skeleton.has(joint) for joint in angle.points))
 
 
@@ -83,13 +83,13 @@ def angle_in_plane(
     """One angle over time, in degrees.
 
     Args:
-        angle: Which.
+        angle: The angle.
         positions: (T, J, 2) pixels, y down.
         facing: (T,) +1 facing right, -1 facing left.
         skeleton: Names the J columns.
 
     Returns:
-        (T,), NaN where a joint is.
+        (T,), NaN where a joint is NaN.
     """
     turned = positions * np.stack([facing, np.ones_like(facing)], axis=-1)[:, None, :]
     u, v = _arms(angle, turned, skeleton)
@@ -109,14 +109,14 @@ def _arms(angle: Angle, positions: Float64, skeleton: Skeleton) -> tuple[Float64
 
 
 def wrap(degrees: Float64, period: float = 360.0) -> Float64:
-    """Into (-period/2, period/2]."""
+    """Wrap angles into (-period/2, period/2]."""
     return np.asarray(period / 2 - np.mod(period / 2 - degrees, period))
 
 
 def angular_velocity(
     degrees: Float64, time_s: Float64, breaks: Bool, period: float = 360.0
 ) -> Float64:
-    """Degrees per second of an angle (T,); passing from 180 to -180 is no jump."""
+    """Degrees per second of an angle (T,); the step from 180 to -180 is unwrapped."""
     unwrapped = degrees.copy()
     known = np.isfinite(degrees)
     unwrapped[known] = np.unwrap(degrees[known], period=period)

@@ -2,7 +2,7 @@
 
 Masses and centres of the segments: de Leva 1996, the mean of women and men; the trunk from the
 middle of the shoulders to the middle of the hips (de Leva's alternative endpoints). The head is
-taken as a point at the middle of the ears, or at the nose.
+a point mass at the middle of the ears, or at the nose.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _LIMBS = (
     ("heel", "big_toe", _mean(0.0129, 0.0137), _mean(0.4014, 0.4415)),
 )
 _INSTEAD = {"index": "wrist", "heel": "ankle", "big_toe": "ankle"}
-"""The end of a limb that stands for a joint which the skeleton lacks."""
+"""Joint that the skeleton may lack -> joint to use instead."""
 
 
 def segments_of(skeleton: Skeleton) -> tuple[Segment, ...]:
-    """The segments of a skeleton; empty where it has no head, shoulders or hips."""
+    """The segments of a skeleton; empty if it has no head, shoulders or hips."""
     head = next((joint for joint in ("head", "nose") if skeleton.has(joint)), None)
     if head is None or not all(skeleton.has(joint) for joint in ("neck", "mid_hip")):
         return ()
@@ -70,7 +70,7 @@ def centre_of_mass(positions: Float64, skeleton: Skeleton) -> Float64:
         skeleton: Names the J columns.
 
     Returns:
-        (T, D); NaN on frames on which a joint is not known, and for skeletons without a head.
+        (T, D); NaN on frames with an unknown joint, and for skeletons without a head.
     """
     segments = segments_of(skeleton)
     if not segments:

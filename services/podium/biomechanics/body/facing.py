@@ -1,4 +1,4 @@
-"""Which way the athlete faces, so that angles do not depend on the direction of the run."""
+"""The direction that the athlete faces, so that angles do not depend on the running direction."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from podium.types import Float64
 
 TURN_WINDOW_S = 1.0
 TURN_AGREEMENT = 0.6
-"""Mean of the votes (-1 or 1) within the window that makes a turn: four frames of five agree."""
+"""Mean vote (-1 or 1) within the window from which it is a turn: four of five frames agree."""
 
 
 def facing(positions: Float64, time_s: Float64, skeleton: Skeleton) -> Float64:
     """+1 where the athlete faces right in the picture, -1 where left.
 
-    Every frame votes with the direction of the feet (heel or ankle to toe, both feet summed), or of
-    the nose from the neck where the skeleton has no feet. It begins with the majority of all votes
-    and turns only where the votes around a frame clearly agree on the other way, so a single bad
-    frame, or a foot that swings through, cannot flip the angles.
+    Every frame votes with the direction of the feet (heel or ankle to toe, both feet summed), or,
+    without feet, of the nose from the neck. The first direction is the majority of all votes. It
+    changes only where the votes around a frame clearly agree on the other direction, so a single
+    bad frame, or a swinging foot, cannot flip the angles.
 
     Args:
         positions: (T, J, 2) pixels.
@@ -28,7 +28,7 @@ def facing(positions: Float64, time_s: Float64, skeleton: Skeleton) -> Float64:
         skeleton: Names the J columns.
 
     Returns:
-        (T,) of +1 and -1; +1 where nothing is known.
+        (T,) of +1 and -1; +1 if nothing is known.
     """
     votes = np.nan_to_num(np.sign(_direction(positions, skeleton)))
     state = -1.0 if votes.sum() < 0 else 1.0
@@ -43,7 +43,7 @@ def facing(positions: Float64, time_s: Float64, skeleton: Skeleton) -> Float64:
 
 
 _AHEAD = (("big_toe", "heel"), ("big_toe", "ankle"))
-"""What points forward in a foot; the first pair that the skeleton has counts."""
+"""Pairs of points along a foot, tip first; the first pair that the skeleton has is used."""
 
 
 def _direction(positions: Float64, skeleton: Skeleton) -> Float64:

@@ -1,8 +1,8 @@
 """Metres per pixel of a single camera.
 
-A single camera has no scale of its own. It comes from the athlete's height where that is given,
-else from the metric 3D key points of the model. Either holds for motion in a plane parallel to
-the image at the athlete's distance, seen by a camera that stands still.
+A single camera has no scale of its own. It comes from the athlete's height if that is given, else
+from the metric 3D key points of the model. It is valid for motion in a plane parallel to the image
+at the athlete's distance, with a static camera.
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ ASSUMPTION = (
     "camera that stands still."
 )
 ANKLE_TO_SHOULDER = 0.818 - 0.039
-"""Shoulder height less ankle height, fractions of stature (Drillis & Contini, in Winter 2009)."""
+"""Shoulder height minus ankle height, fractions of stature (Drillis & Contini, in Winter 2009)."""
 
 BODY_SHORT = {"blazepose33": 0.953}
-"""Ankle to shoulder as a model sees it, over what it is: BlazePose puts hips and shoulders nearer
-together. 0.94 to 0.97 on rendered athletes of known height seen from the side, whose own joints
-give 0.99."""
+"""Length from ankle to shoulder in a model's key points, relative to the true one: BlazePose puts
+hips and shoulders closer together. 0.94 to 0.97 on rendered athletes of known height seen from the
+side; their true joints give 0.99."""
 
 MODEL_SHORT = {"blazepose33": 0.86}
-"""The size that a 3D model gives athletes, over theirs: 0.82 to 0.88 on the same clips."""
+"""Size of athletes in a 3D model's key points, relative to the true one: 0.82 to 0.88 on the same
+clips."""
 
 HEIGHT_SD = 0.02
-"""Relative standard uncertainty of a scale by the height. People differ by 1.2 % (height of the
-shoulder over stature in ANSUR II), what the model sees by 0.9 % (``BODY_SHORT``), and true joints
-of the rendered athlete are off by 1 %."""
+"""Relative standard uncertainty of a scale from the height. Contributions: 1.2 % from differences
+between people (shoulder height over stature in ANSUR II), 0.9 % from the model (``BODY_SHORT``),
+and 1 % error with the true joints of the rendered athlete."""
 
 MODEL_SD = 0.05
-"""Of a scale by the 3D model, which hardly knows how tall a person is."""
+"""Relative standard uncertainty of a scale from the 3D model, which hardly sees a height."""
 
 _BONES = tuple(
     (f"{side}_{a}", f"{side}_{b}")
@@ -55,12 +56,12 @@ _BONES = tuple(
     )
 )
 _BENT_DEG = 90.0
-_SHORT_FRACTION = 0.05  # bones seen end-on, shorter than this part of the box, say little
+_SHORT_FRACTION = 0.05  # of the box; shorter bones are seen end-on and not used
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How long a pixel is, and how that is known."""
+    """The size of a pixel in metres, and its source."""
 
     m_per_px: float | None
     source: ScaleSource
@@ -84,7 +85,7 @@ def scale(
         positions_3d: (T, J, 3) metres, camera axes; all NaN without a 3D model.
         facing: (T,) +1 right, -1 left.
         skeleton: Names the J columns.
-        box_height_px: Usual height of the box.
+        box_height_px: Median height of the box.
         athlete_height_m: Standing height, if known.
     """
     height_px, relative_sd = standing_height_px(positions, facing, skeleton)
@@ -101,10 +102,10 @@ def scale(
 def standing_height_px(
     positions: Float64, facing: Float64, skeleton: Skeleton
 ) -> tuple[float | None, float]:
-    """Height from shank, thigh and trunk, and its relative uncertainty by the jitter of it.
+    """Standing height from shank, thigh and trunk, and its relative uncertainty from jitter.
 
-    The trimmed mean over frames and sides. Legs with the knee or hip bent beyond 90 degrees are
-    left out, unless all are.
+    The trimmed mean over frames and sides. Legs with knee or hip flexed beyond 90 degrees are left
+    out, unless all are.
     """
     sides = [_heights(positions, facing, skeleton, side) for side in ("left", "right")]
     heights, straight = (np.concatenate(parts) for parts in zip(*sides, strict=True))
@@ -114,7 +115,7 @@ def standing_height_px(
         return None, 0.0
     height_px = float(scipy.stats.trim_mean(chosen, 0.1))
     noise_px = float(np.nan_to_num(np.mean([jitter(of_side) for of_side, _ in sides])))
-    # The trunk is in both sides, so that they count as one.
+    # Both sides contain the trunk, so they count as one sample.
     relative_sd = noise_px / height_px / np.sqrt(max(len(chosen) / 2, 1.0))
     return height_px / BODY_SHORT.get(skeleton.name, 1.0), relative_sd
 
@@ -122,7 +123,7 @@ def standing_height_px(
 def _heights(
     positions: Float64, facing: Float64, skeleton: Skeleton, side: str
 ) -> tuple[Float64, Bool]:
-    """Height (T,) by one side of the body, and whether the leg is not much bent."""
+    """Height (T,) from one side of the body, and whether its leg is nearly straight."""
     chain = [f"{side}_{joint}" for joint in ("ankle", "knee", "hip", "shoulder")]
     points = np.stack([skeleton.take(positions, joint) for joint in chain], axis=1)
     length = np.linalg.norm(np.diff(points, axis=1), axis=-1).sum(axis=1)
@@ -140,7 +141,7 @@ def _named(name: str) -> Angle:
 def _ratio_to_3d(
     positions: Float64, positions_3d: Float64, skeleton: Skeleton, shortest_px: float
 ) -> float | None:
-    """Median over bones and frames of the length across the view, in metres over pixels."""
+    """Median over bones and frames of the length in the image plane, in metres per pixel."""
     ratios = []
     for a, b in _BONES:
         px = skeleton.take(positions, a) - skeleton.take(positions, b)

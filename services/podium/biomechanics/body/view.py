@@ -1,4 +1,4 @@
-"""From where the camera sees the athlete."""
+"""The camera's view of the athlete: from the side or not."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from podium.skeletons import Skeleton
 from podium.types import Float64
 
 SIDE_VIEW_RATIO = 0.55
-"""Shoulder width over trunk length, in the picture."""
+"""Largest ratio of shoulder width to trunk length in the picture of a side view."""
 
 
 def is_side_view(positions: Float64, skeleton: Skeleton) -> bool:
-    """Whether the shoulders look narrow for the trunk, as they do from the side.
+    """Whether the shoulders look narrow relative to the trunk, as in a side view.
 
     Args:
         positions: (T, J, 2) pixels.
@@ -22,10 +22,10 @@ def is_side_view(positions: Float64, skeleton: Skeleton) -> bool:
 
 
 def shoulder_ratio(positions: Float64, skeleton: Skeleton) -> float:
-    """Shoulder width over trunk length in the picture, the median over the frames; 0: not seen.
+    """Median over frames of shoulder width over trunk length in the picture; 0: not seen.
 
-    Seen from the front the shoulders are about as wide as three quarters of the trunk are long
-    (Winter 2009); from the side they hide each other.
+    From the front the shoulders are about as wide as three quarters of the trunk's length (Winter
+    2009); from the side one hides the other.
 
     Args:
         positions: (T, J, 2) pixels.

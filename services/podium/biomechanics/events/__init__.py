@@ -1,1 +1,1 @@
-"""Moments of a movement: contacts, repetitions."""
+"""Events of a movement: contacts, jumps."""

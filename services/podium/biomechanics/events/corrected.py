@@ -1,4 +1,4 @@
-"""Events as a person corrected them."""
+"""Applies corrections by hand to the events."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from podium.schemas.corrections import EventCorrection
 
 FIELD = "corrections.json"
 _NEAR_S = 0.1
-"""An automatic event is found by its time as people copy it from a table."""
+"""Largest difference between the time in a correction and that of the automatic event."""
 
 
 def corrected_gait(gait: Gait | str, corrections: Sequence[EventCorrection]) -> Gait | str:
-    """The gait with contacts and toe-offs moved, left out and added.
+    """The gait with contacts and toe-offs moved, removed and added.
 
     Raises:
-        InvalidInput: there is no gait to correct, or no such event.
+        InvalidInput: there is no gait to correct, or a correction names no event.
     """
     own = [each for each in corrections if each.side != "both"]
     if not own:
@@ -39,10 +39,10 @@ def corrected_gait(gait: Gait | str, corrections: Sequence[EventCorrection]) -> 
 def corrected_jumps(
     jumps: tuple[Jump, ...] | str, corrections: Sequence[EventCorrection]
 ) -> tuple[Jump, ...] | str:
-    """The jumps with take-offs and landings moved, left out and added.
+    """The jumps with take-offs and landings moved, removed and added.
 
     Raises:
-        InvalidInput: jumps cannot be found in the clip, or there is no such event.
+        InvalidInput: the clip cannot have jumps, or a correction names no event.
     """
     own = [each for each in corrections if each.side == "both"]
     if not own:
@@ -65,7 +65,7 @@ def _contacts(gait: Gait, side: str, own: Sequence[EventCorrection]) -> Iterator
 
 
 def _corrected(times_s: Sequence[float], corrections: Sequence[EventCorrection]) -> list[float]:
-    """The times, each correction applied to the automatic time that it names."""
+    """The sorted times after every correction is applied to the automatic time it names."""
     left, changed = list(times_s), []
     for each in corrections:
         if (named_s := each.time_s) is not None:
@@ -81,6 +81,6 @@ def _corrected(times_s: Sequence[float], corrections: Sequence[EventCorrection])
 
 
 def _pairs(starts: Sequence[float], ends: Sequence[float]) -> Iterator[tuple[float, float]]:
-    """Each start with the first end before the next start; NaN where there is none."""
+    """Pair each start with the first end before the next start; NaN if there is none."""
     for start, following in zip(starts, [*starts[1:], np.inf], strict=True):
         yield start, next((end for end in ends if start < end < following), float("nan"))

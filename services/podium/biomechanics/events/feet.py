@@ -1,4 +1,4 @@
-"""The feet and the hips of an athlete in metres, forward and up: what events are found in."""
+"""Tracks of feet and hips in metres, forward and up, for finding events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podium.types import Float64
 
 SIDES = ("left", "right")
 STATURE_M = 1.75
-"""Assumed where the height is not known; events need lengths only roughly."""
+"""Assumed if the height is unknown; events need only approximate lengths."""
 LEG_LENGTH = 0.53
 """Height of the hip joint, fraction of stature (Drillis & Contini, in Winter 2009)."""
 MIN_FRAMES = 12
@@ -23,7 +23,7 @@ MIN_FRAMES = 12
 
 @dataclass(frozen=True, slots=True)
 class Feet:
-    """Tracks of T frames without gaps; forward in the direction that the athlete faces."""
+    """Tracks of T frames without gaps; forward is the direction that the athlete faces."""
 
     time_s: Float64  # (T,)
     hips: Float64  # (T, 2) forward, up
@@ -39,17 +39,17 @@ class Feet:
 
     @property
     def leg_m(self) -> float:
-        """Length of the leg, from the stature."""
+        """Length of the leg, estimated from the stature."""
         return LEG_LENGTH * self.stature_m
 
     def columns(self) -> Float64:
-        """All tracks side by side, (T, 12); NaN for a centre of mass that is not known."""
+        """All tracks as columns, (T, 12); NaN for an unknown centre of mass."""
         centre = np.full_like(self.hips, np.nan) if self.mass_centre is None else self.mass_centre
         feet = [track[side] for track in (self.heels, self.toes) for side in SIDES]
         return np.concatenate([self.hips, *feet, centre], axis=1)
 
     def with_columns(self, columns: Float64) -> Feet:
-        """These feet with other tracks, in the order of ``columns``."""
+        """A copy with other tracks, in the order of ``columns``."""
         hips, *feet, centre = np.split(columns, 6, axis=1)
         return replace(
             self,
@@ -61,7 +61,7 @@ class Feet:
 
 
 def feet_of(analysis: Analysis) -> Feet | str:
-    """The feet of an analysis: of its longest part without gaps; or why there are none."""
+    """The feet in the longest part without gaps; or the reason why there are none."""
     skeleton = analysis.skeleton
     if not all(skeleton.has(f"{s}_{p}") for s in SIDES for p in ("heel", "big_toe")):
         return "the key points have no heels and toes"
@@ -92,7 +92,7 @@ def feet_of(analysis: Analysis) -> Feet | str:
 
 
 def metres_per_pixel(analysis: Analysis) -> float | None:
-    """The scale, or one by which the athlete is 1.75 m tall; for events only."""
+    """The scale, or one that makes the athlete 1.75 m tall; only for finding events."""
     if analysis.scale.m_per_px is not None:
         return analysis.scale.m_per_px
     height_px = analysis.scale.athlete_height_px

@@ -1,13 +1,13 @@
 """When the feet touch and leave the ground, in walking and in running.
 
-Walking: Zeni, Richards & Higginson 2008. A heel is down when it is farthest ahead of the hips, a
-toe leaves when it is farthest behind them. Against force plates contact comes 20 to 30 ms early,
-toe-off 2 to 15 ms late (60 Hz, public OpenSim trial).
+Walking: Zeni, Richards & Higginson 2008. Contact is when the heel is farthest ahead of the hips,
+toe-off when the toe is farthest behind them. Compared with force plates, contact is 20 to 30 ms
+early, toe-off 2 to 15 ms late (60 Hz, public OpenSim trial).
 
-Running: the vertical acceleration of the toe has a peak when the foot is stopped by the ground and
-one when it is pulled off (after Handsaker et al. 2016). The second peak comes late, and the moment
-at which the toe has gained 0.4 m/s upwards comes early; toe-off is the middle of both. Against
-force plates: contact 5 and 17 ms late, toe-off -7 and 19 ms (150 Hz, public run of BMClab).
+Running: the vertical acceleration of the toe has a peak when the ground stops the foot and one when
+the foot is pulled off (after Handsaker et al. 2016). The second peak is late, and the time at which
+the toe has gained 0.4 m/s upwards is early; toe-off is the middle of both. Compared with force
+plates: contact 5 and 17 ms late, toe-off -7 and 19 ms (150 Hz, public run of BMClab).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from podium.types import Float64
 
 G_M_S2 = 9.81
 RUN_FROM_FROUDE = 0.5
-"""Speed^2 / (g leg length) at which people change from walking to running (Alexander 1989)."""
+"""Froude number, speed^2 / (g leg length), at which walking changes to running (Alexander 1989)."""
 MIN_SPEED_M_S = 0.3
 MIN_RATE_WALK_HZ = 24.0
 MIN_RATE_RUN_HZ = 50.0
 TREADMILL_SHARE = 0.3
-"""Hips that travel at less than this part of the feet's speed are on a treadmill."""
+"""On a treadmill the hips travel at less than this share of the feet's speed."""
 
 _PROMINENCE_M = 0.1
 _NEAR_GROUND = 0.03  # of the stature: the toe is about to touch the ground
@@ -56,17 +56,17 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Gait:
-    """The contacts of a clip in the order of time."""
+    """The contacts of a clip, by time."""
 
     kind: Literal["walk", "run"]
-    speed_m_s: float  # of the body over the ground or the belt
+    speed_m_s: float  # of the body relative to the ground or belt
     treadmill: bool
     contacts: tuple[Contact, ...]
-    corrected: bool = False  # whether a person moved some of them
+    corrected: bool = False  # whether contacts were corrected by hand
 
 
 def find_gait(feet: Feet) -> Gait | str:
-    """Find the contacts; or say why there are none to be found."""
+    """Find the contacts; or return the reason why there are none."""
     forward = {side: feet.toes[side][:, 0] - feet.hips[:, 0] for side in SIDES}
     rate = feet.rate_hz
     backward_m_s = np.concatenate(
@@ -99,7 +99,7 @@ def find_gait(feet: Feet) -> Gait | str:
 
 
 def _speed_m_s(contacts: tuple[Contact, ...], feet: Feet, forward: dict[str, Float64]) -> float:
-    """Speed of the hips past the standing feet: the median over the middle of the contacts."""
+    """Speed of the hips relative to the standing feet, median over the middles of contacts."""
     speeds = []
     for contact in contacts:
         end_s = contact.off_s if np.isfinite(contact.off_s) else contact.on_s + 0.15
@@ -127,7 +127,7 @@ def walking(feet: Feet, side: str) -> list[Contact]:
 
 
 def running(feet: Feet, side: str) -> list[Contact]:
-    """The contacts of one foot in running; those that the clip cuts off are left out."""
+    """The contacts of one foot in running; incomplete ones at the ends are left out."""
     time_s = feet.time_s
     up = low_pass(feet.toes[side][:, 1], feet.rate_hz, _RUN_CUTOFF_HZ)
     speed = np.gradient(up, time_s)
@@ -153,7 +153,7 @@ def running(feet: Feet, side: str) -> list[Contact]:
 
 
 def _with_flight(contacts: tuple[Contact, ...]) -> tuple[Contact, ...]:
-    """Without contacts that begin before the one before has ended: a runner flies in between."""
+    """Drop contacts that begin before the previous one has ended: runners fly in between."""
     kept: list[Contact] = []
     for contact in contacts:
         if kept and not contact.on_s >= kept[-1].off_s and np.isfinite(kept[-1].off_s):

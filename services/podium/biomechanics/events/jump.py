@@ -1,7 +1,7 @@
-"""Jumps on the spot: take-off, landing, the lowest point before, and the height.
+"""Jumps on the spot: take-off, landing and height.
 
-Both feet leave the ground together and meet it together. The vertical acceleration of the toes
-peaks when they are pulled off the ground and when the ground stops them.
+Both feet leave the ground and land at the same time. The vertical acceleration of the toes peaks
+when they are pulled off the ground and when the ground stops them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _AIRBORNE = 0.03  # of the stature: toes and heels are higher than this above th
 _TOGETHER = 0.15  # of the stature
 _FLOOR_PERCENTILE = 10
 _BESIDE_S = 0.12
-"""Take-off and landing are looked for so far outside of the frames that are clearly airborne."""
+"""Take-off and landing are searched for up to this far outside the clearly airborne frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +39,20 @@ class Jump:
 
     @property
     def height_m(self) -> float:
-        """Rise of the centre of mass, from the flight time."""
+        """Rise of the centre of mass, calculated from the flight time."""
         return height_of_flight_m(self.flight_s)
 
 
 def height_of_flight_m(flight_s: float) -> float:
-    """G t^2 / 8: the rise in half of the flight (Bosco, Luhtanen & Komi 1983).
+    """The rise in half of the flight, g t^2 / 8 (Bosco, Luhtanen & Komi 1983).
 
-    It assumes that the athlete lands as they took off; landing with bent legs adds height.
+    It assumes the same posture at take-off and landing; landing with bent legs adds height.
     """
     return G_M_S2 * flight_s**2 / 8
 
 
 def find_jumps(feet: Feet) -> tuple[Jump, ...] | str:
-    """Find the jumps in a clip; or say why that cannot be done."""
+    """Find the jumps in a clip; or return the reason why that is impossible."""
     if feet.rate_hz < MIN_RATE_HZ * 0.98:
         return (
             f"{feet.rate_hz:.0f} frames/s are too few for a flight time: "
@@ -78,7 +78,7 @@ def find_jumps(feet: Feet) -> tuple[Jump, ...] | str:
 
 
 def _together(feet: Feet, start: int, stop: int) -> bool:
-    """Whether the feet are beside each other, as they are not in the flight of a runner."""
+    """Whether the feet are beside each other, unlike in the flight of a runner."""
     apart = feet.toes["left"][start:stop] - feet.toes["right"][start:stop]
     return bool(np.median(np.linalg.norm(apart, axis=1)) < _TOGETHER * feet.stature_m)
 
@@ -88,7 +88,7 @@ def _floor(up: Float64) -> float:
 
 
 def _peak(acceleration: Float64, feet: Feet, at: int, *, backwards: bool) -> float | None:
-    """The peak of the acceleration beside a row that is on the ground again; None at the ends."""
+    """Time of the acceleration peak next to a row on the ground; None at the ends of the clip."""
     width = max(round(_BESIDE_S * feet.rate_hz), 2)
     rows = slice(max(at - width, 0), at + 2) if backwards else slice(at - 1, at + width + 1)
     part = acceleration[rows]

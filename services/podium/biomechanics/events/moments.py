@@ -1,4 +1,4 @@
-"""All moments of a movement in one list: what event tables and files of motion capture hold."""
+"""All events of a movement in one list, for event tables and motion capture files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Moment:
 
 
 def moments_of(movement: Movement) -> list[Moment]:
-    """The events of an athlete in the order of time; empty where none can be found."""
+    """The events of an athlete by time; empty if none can be found."""
     return sorted(_moments(movement), key=lambda moment: moment.time_s)
 
 

@@ -1,4 +1,4 @@
-"""What an athlete does: the events of an analysis, each found once."""
+"""The movement of an athlete: the events of an analysis, each found once."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from podium.schemas.corrections import EventCorrection
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What measures are found from. A text says why the clip does not show a part."""
+    """The input of measures. A text is the reason why the clip does not show a part."""
 
     analysis: Analysis
     feet: Feet | str
     gait: Gait | str
     jumps: tuple[Jump, ...] | str
-    repeats: Repeats | None = None  # of the gait and the jumps; None without feet
+    repeats: Repeats | None = None  # repetitions of gait and jumps; None without feet
 
 
 def movement_of(analysis: Analysis, corrections: Sequence[EventCorrection] = ()) -> Movement:
-    """Find the feet, and the gait and the jumps in them; corrected where a person did so.
+    """Find the feet, their gait and jumps, and apply the corrections by hand.
 
     Raises:
-        InvalidInput: a correction names no event.
+        InvalidInput: a correction names an event that does not exist.
     """
     feet = feet_of(analysis)
     if isinstance(feet, str):

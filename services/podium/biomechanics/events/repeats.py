@@ -1,7 +1,7 @@
-"""The movement as it might have been seen as well: what uncertainties of events are found from.
+"""Simulated repetitions of a movement, for the uncertainties of events.
 
-Every repetition puts the jitter of the tracks on them once more, finds the events again, and moves
-them by what the method and the frames may be off.
+Each repetition adds the jitter of the tracks to them once more, finds the events again, and shifts
+them by random errors of the method and of the frames.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from podium.biomechanics.signals.noise import REPETITIONS, common_errors, jitter
 from podium.types import Float64
 
 METHOD_SD_S = MappingProxyType({"walk": (0.022, 0.008), "run": (0.009, 0.006)})
-"""How far contact and toe-off of one athlete are off alike, by the method. Walking: Zeni against
-force plates. Running: 12 ms early to 17 ms late and 7 ms early to 19 ms late, force plates and
-rendered runners."""
+"""Standard uncertainty of contact and toe-off by the method, common to all events of an athlete.
+Walking: Zeni against force plates. Running: 12 ms early to 17 ms late and 7 ms early to 19 ms late,
+force plates and rendered runners."""
 
 INTERPOLATION_FRAMES = 0.08
-"""How far a moment between two frames may be off, besides the noise of the key points."""
+"""Standard uncertainty of a time between two frames, in frames, without noise of the key points."""
 
 CORRECTED_FRAMES = 1 / np.sqrt(12)
-"""A person sees on which frame an event is, and no more."""
+"""Standard uncertainty of an event that a person sets to the nearest frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """Repetitions of one movement; none where there are no events to repeat."""
+    """Repetitions of one movement; empty if there are no events to repeat."""
 
     feet: Feet
     sd_m: Float64  # (C,) jitter of the columns of the tracks
@@ -45,7 +45,7 @@ class Repeats:
 
 
 def repeats_of(feet: Feet, gait: Gait | str, jumps: tuple[Jump, ...] | str) -> Repeats:
-    """Repeat what was found in the feet."""
+    """Repeat the search for events in the feet."""
     seen = Repeats(feet, jitters(feet.columns()), (), ())
     jumped = bool(jumps) and not isinstance(jumps, str)
     return replace(
@@ -64,7 +64,7 @@ def _gaits(seen: Repeats, found: Gait) -> Iterator[Gait | str]:
 
 
 def _moved(gait: Gait, errors: Float64, rate_hz: float, number: int) -> Gait:
-    """The gait with the method's error on all contacts alike, and that of the frames on each."""
+    """The gait with a common error of the method, and an error of the frames on each contact."""
     common_s = errors * (0.0 if gait.corrected else np.array(METHOD_SD_S[gait.kind]))
     frames = CORRECTED_FRAMES if gait.corrected else INTERPOLATION_FRAMES
     times_s = np.array([(contact.on_s, contact.off_s) for contact in gait.contacts]) + common_s

@@ -1,8 +1,8 @@
 """The acceleration of a sprint from rest: ``v(t) = MSS (1 - exp(-t / tau))``.
 
-Sources: Furusawa, Hill & Parkinson 1927 (the curve); Samozino et al. 2016 (force and velocity
-from it); air resistance of Arsac & Locatelli 2002. Force and velocity at the ends of the profile
-as the R package ``shorts`` gives them (Jovanović 2023).
+Sources: Furusawa, Hill & Parkinson 1927 (the curve); Samozino et al. 2016 (force and velocity from
+it); Arsac & Locatelli 2002 (air resistance). Force and velocity at the ends of the profile are
+those of the R package ``shorts`` (Jovanović 2023).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class SprintFit:
 
     max_speed_m_s: float  # MSS
     max_acceleration_m_s2: float  # MAC, at the start
-    start_s: float  # when the athlete would have started from rest
-    covariance: Float64  # (3, 3) of the three above
+    start_s: float  # time of the start from rest, by the curve
+    covariance: Float64  # (3, 3) of these three
 
     @property
     def tau_s(self) -> float:
@@ -51,7 +51,7 @@ class ForceVelocity:
 
     @property
     def max_power_w(self) -> float:
-        """Power at half of the speed."""
+        """Power at half of ``v0_m_s``, the maximum."""
         return self.f0_n * self.v0_m_s / 4
 
     def slope_n_s_m_kg(self, mass_kg: float) -> float:
@@ -79,9 +79,9 @@ def fit_splits(distance_m: Float64, time_s: Float64) -> SprintFit:
 
 
 def fit_positions(time_s: Float64, forward_m: Float64) -> SprintFit | None:
-    """Fit the curve to positions over time (N,); None where no fit converges.
+    """Fit the curve to positions over time (N,); None if the fit does not converge.
 
-    Positions, because their noise is not that of a derivative.
+    Positions are used, not speeds, because derivatives have much more noise.
     """
 
     def model(t: Float64, mss: float, mac: float, start_s: float, start_m: float) -> Float64:
@@ -108,7 +108,7 @@ def fit_positions(time_s: Float64, forward_m: Float64) -> SprintFit | None:
 def drag_kg_m(
     mass_kg: float, height_m: float, *, celsius: float = 25.0, torr: float = 760.0
 ) -> float:
-    """Air resistance over the square of the speed, of a runner in still air."""
+    """Air resistance divided by speed squared, for a runner in still air."""
     density = 1.293 * (torr / 760) * (273 / (273 + celsius))
     frontal_m2: float = 0.2025 * height_m**0.725 * mass_kg**0.425 * 0.266
     return 0.5 * density * frontal_m2 * DRAG_COEFFICIENT

@@ -1,8 +1,8 @@
 """Steps and strides: the durations and lengths between the contacts of a gait.
 
 Definitions of Perry & Burnfield (2010): a step is from the contact of one foot to the next contact
-of the other and is named by the foot that lands; a stride is from a contact to the next of the
-same foot.
+of the other foot and is named by the foot that lands; a stride is from a contact to the next
+contact of the same foot.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ MAX_STEP_S = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From one foot's contact to the other's."""
+    """From the contact of one foot to that of the other."""
 
-    side: str  # of the foot that lands
+    side: str  # the foot that lands
     time_s: float
     length_m: float
-    between_s: float  # from the toe-off before to the contact; < 0: both feet are down
+    between_s: float  # from the previous toe-off to the contact; < 0: double support
 
     @property
     def frequency_hz(self) -> float:
@@ -37,7 +37,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Stride:
-    """From one foot's contact to its next."""
+    """From a contact of a foot to its next contact."""
 
     side: str
     time_s: float
@@ -47,7 +47,7 @@ class Stride:
 
 
 def steps_of(gait: Gait, feet: Feet) -> list[Step]:
-    """The steps between contacts that alternate."""
+    """The steps between contacts of alternating feet."""
     places = {contact: _place_m(contact, gait, feet) for contact in gait.contacts}
     steps = []
     for before, after in pairwise(gait.contacts):
@@ -75,7 +75,7 @@ def strides_of(gait: Gait, feet: Feet) -> list[Stride]:
 
 
 def _place_m(contact: Contact, gait: Gait, feet: Feet) -> float:
-    """Where the toe stands during a contact, forward."""
+    """Forward position of the toe during a contact."""
     end_s = contact.off_s if np.isfinite(contact.off_s) else contact.on_s + 0.1
     middle_s = (contact.on_s + end_s) / 2
     late_s = middle_s if gait.kind == "run" else contact.on_s + 0.7 * (end_s - contact.on_s)

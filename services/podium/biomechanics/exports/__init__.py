@@ -1,1 +1,1 @@
-"""Files: tables and the formats of motion capture."""
+"""Writes tables and motion capture files."""

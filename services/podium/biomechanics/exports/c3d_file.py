@@ -22,14 +22,14 @@ ANGLES = {
         ("ankle_dorsiflexion", "Ankle"),
     )
 }
-"""Angle -> its point, whose X is the angle in degrees, as in files of Vicon's Plug-in Gait."""
+"""Angle -> name of its point; X is the angle in degrees, as in Vicon's Plug-in Gait."""
 
 EVENTS = {"contact": "Foot Strike", "toe_off": "Foot Off"}
 """Event -> its label in files of motion capture."""
 
 
 def write_c3d(path: Path, markers: Markers, movement: Movement) -> None:
-    """Write points in millimetres; one that is not known has the residual -1."""
+    """Write points in millimetres; unknown points have the residual -1."""
     series = movement.analysis.angles
     angles = {s.angle.name: s.chosen.degrees for s in series if s.angle.name in ANGLES}
     degrees = np.zeros((len(markers.time_s), len(angles), 3))

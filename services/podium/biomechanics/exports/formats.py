@@ -30,4 +30,4 @@ def _c3d(path: Path, athlete: Measured) -> None:
 FORMATS: Mapping[str, Writer] = MappingProxyType(
     {"trc": _trc, "mot": _mot, "c3d": _c3d, "csv": write_wide}
 )
-"""Suffix -> writer. They raise Unprocessable where the athlete lacks what the format needs."""
+"""Suffix -> writer. Raises Unprocessable if the athlete lacks data that the format needs."""

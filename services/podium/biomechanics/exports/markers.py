@@ -1,8 +1,8 @@
-"""The key points of an athlete as markers in metres: what files of motion capture hold.
+"""The key points of an athlete as markers in metres, for motion capture files.
 
-X is to the right of the picture, Y up, Z towards the camera; Y is 0 at the lowest foot of the clip.
-X and Y of the hips come from the plane in which the athlete moves, and the other joints from the
-3D key points around them where the pipeline has them. Without 3D all joints are in the plane Z = 0.
+X is to the right in the picture, Y up, Z towards the camera; Y is 0 at the lowest foot of the clip.
+X and Y of the hips come from the plane of motion; the other joints come from 3D key points around
+the hips, if there are any. Without 3D all joints are in the plane Z = 0.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MARKERS = {
     "left_elbow": "LElbow",
     "left_wrist": "LWrist",
 }
-"""Joint -> the name that Pose2Sim gives its marker (Halpe-26, bodies with feet)."""
+"""Joint -> name of its marker in Pose2Sim (Halpe-26, bodies with feet)."""
 
 _FEET = ("left_big_toe", "right_big_toe", "left_heel", "right_heel", "left_ankle", "right_ankle")
 
@@ -50,7 +50,7 @@ class Markers:
     """Named points over time."""
 
     names: tuple[str, ...]
-    positions_m: Float64  # (T, M, 3), NaN where a marker is not known
+    positions_m: Float64  # (T, M, 3), NaN where a marker is unknown
     time_s: Float64  # (T,)
 
     @property

@@ -1,4 +1,4 @@
-"""``motion.json``: the motion of the athletes for a viewer."""
+"""``motion.json``: the motion of the athletes for the viewer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from podium.types import Float64, Int64
 _STEP_PX = 0.05
 _STEP_M = 0.0005
 _CAMERA_TO_VIEWER = np.array([1.0, -1.0, -1.0])
-"""Camera axes have y down and z away from the camera; viewers have y up and z towards it."""
+"""Camera axes have y down and z away from the camera; the viewer has y up and z towards it."""
 
 
 def motion_of(
@@ -43,11 +43,11 @@ def motion_of(
 
     Args:
         source: The video.
-        skeleton: Of the key points.
+        skeleton: Skeleton of the key points.
         frames: The rows of the document.
-        persons: With the measures to show.
-        warnings: What a reader must know.
-        notes: What was assumed.
+        persons: The persons, with the measures to show.
+        warnings: Warnings for the reader.
+        notes: Assumptions.
     """
     return Motion(
         source=source,
@@ -114,7 +114,7 @@ def _measure(measure: Measure, rows: Int64, frames: Timeline, skeleton: Skeleton
 
 
 def _events(movement: Movement) -> list[MotionEvent]:
-    """The moments of the movement; those of both feet have no side."""
+    """The events of the movement; events of both feet have no side."""
     return [
         MotionEvent(
             name=moment.kind,

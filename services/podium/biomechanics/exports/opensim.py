@@ -1,4 +1,4 @@
-"""TRC and MOT, as OpenSim 4 and Pose2Sim read them.
+"""TRC and MOT files for OpenSim 4 and Pose2Sim.
 
 Sources: OpenSim's pages "Marker (.trc) Files" and "Motion (.mot) Files". Coordinates have the
 names of OpenSim's full-body models (Rajagopal et al. 2016): flexion and dorsiflexion are positive.
@@ -31,7 +31,7 @@ COORDINATES = {
 
 
 def write_trc(path: Path, markers: Markers) -> None:
-    """Write markers in millimetres; a marker that is not known is empty."""
+    """Write markers in millimetres; unknown markers are empty."""
     frames, count = markers.positions_m.shape[:2]
     rate = f"{markers.rate_hz:.6g}"
     axes = "".join(f"\tX{k}\tY{k}\tZ{k}" for k in range(1, count + 1))
@@ -76,9 +76,9 @@ def write_storage(
     Args:
         path: The file.
         title: Its first line.
-        labels: Of C columns.
+        labels: Labels of the C columns.
         time_s: (T,).
-        values: (T, C), degrees where they are angles; NaN where a value is not known.
+        values: (T, C), angles in degrees; NaN where a value is unknown.
     """
     head = [
         title,

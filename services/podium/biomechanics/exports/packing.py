@@ -1,4 +1,4 @@
-"""Arrays as text that a browser reads fast: little-endian numbers in base64."""
+"""Packs arrays for browsers: little-endian numbers in base64."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _LARGEST_INT16 = 32767
 
 
 def packed_floats(values: Float64, *, double: bool = False) -> PackedArray:
-    """Any numbers, as float32 or float64; NaN where a number is not known."""
+    """Pack numbers as float32 or float64; NaN where a number is unknown."""
     raw = np.ascontiguousarray(values, "<f8" if double else "<f4")
     return _packed(raw, "float64" if double else "float32", 1.0)
 
 
 def packed_steps(values: Float64, step: float) -> PackedArray:
-    """Numbers to the nearest multiple of ``step``, as int16; coarser where they are too large."""
+    """Pack numbers as int16 multiples of ``step``; the step is larger if they do not fit."""
     known = np.abs(values[np.isfinite(values)])
     scale = max(step, float(known.max(initial=0.0)) / _LARGEST_INT16)
     steps = np.nan_to_num(values / scale).round()
@@ -28,7 +28,7 @@ def packed_steps(values: Float64, step: float) -> PackedArray:
 
 
 def packed_shares(values: Float64) -> PackedArray:
-    """Numbers from 0 to 1 in 256 steps; 0 where one is not known."""
+    """Pack numbers from 0 to 1 in 256 steps; 0 where a number is unknown."""
     raw = np.nan_to_num(values * 255).round().clip(0, 255).astype(np.uint8)
     return _packed(raw, "uint8", 1 / 255)
 

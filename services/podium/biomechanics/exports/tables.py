@@ -6,17 +6,17 @@
 ``frame, time_s``               ordinal in the source, seconds from its start
 ``person``                      number over the whole clip
 ``keypoint``                    name in the skeleton
-``x_px, y_px, score``           as the model gave them
-``x_m, y_m, z_m``               likewise, camera axes, from the middle of the hips
+``x_px, y_px, score``           from the model
+``x_m, y_m, z_m``               from the model, camera axes, from the middle of the hips
 ``x_filtered_px, y_filtered_px`` outliers removed, short gaps filled, smoothed
 ``x_filtered_m ... z_filtered_m`` likewise
-``filled``                      1: not measured on this frame, but interpolated
+``filled``                      1: interpolated, not measured on this frame
 =============================== ==================================================================
 
 ``biomechanics.csv`` has a row per person, frame, ``kind`` and ``name``, and a column per quantity:
-every measure that is a series has its place in it (``Measure.place``). ``measures.csv`` has a row
-per person and measure that is one number, ``events.csv`` one per contact, toe-off, take-off and
-landing, with a time between the frames.
+``Measure.place`` gives the place of each series in it. ``measures.csv`` has a row per person and
+scalar measure, ``events.csv`` one per contact, toe-off, take-off and landing, with times between
+frames.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class Table(Protocol):
 
 @contextmanager
 def open_tables(folder: Path, dictionary: Sequence[Measure]) -> Iterator[list[Table]]:
-    """The tables in a folder, with their heads written; open while entered.
+    """Open the tables in a folder and write their heads; the end of the block closes them.
 
     Args:
-        folder: Where to write them.
-        dictionary: Every measure that an athlete may have: the columns.
+        folder: Folder to write to.
+        dictionary: All measures that an athlete may have, for the columns.
     """
     with (
         _open(folder / "keypoints.csv") as keypoints,
@@ -169,7 +169,7 @@ class EventTable:
         self._rows.writerow(("person", "time_s", "frame", "event", "side"))
 
     def add(self, athlete: Measured) -> None:
-        """Write the events of one athlete; ``frame`` is the one that shows the moment first."""
+        """Write the events of one athlete; ``frame`` is the first frame that shows the event."""
         trajectory = athlete.analysis.trajectory
         for moment in moments_of(athlete.movement):
             row = int(np.searchsorted(trajectory.time_s, moment.time_s - 1e-9))
@@ -192,7 +192,7 @@ def _write_head(file: IO[str], columns: Sequence[str]) -> None:
 
 
 def _lines(analysis: Analysis, blocks: Sequence[_Block]) -> Iterator[str]:
-    """The rows of each frame in turn."""
+    """The rows, frame by frame."""
     trajectory = analysis.trajectory
     for start in range(0, len(trajectory), _ROWS_AT_ONCE):
         part = slice(start, start + _ROWS_AT_ONCE)

@@ -11,7 +11,7 @@ from podium.biomechanics.measures.registry import Measured
 
 
 def write_wide(path: Path, athlete: Measured) -> None:
-    """Write the table; a cell is empty where there is no value."""
+    """Write the table; unknown values are empty cells."""
     series = [(m, m.values) for m in athlete.measures if m.values is not None]
     trajectory = athlete.analysis.trajectory
     with path.open("w", encoding="ascii", newline="") as file:

@@ -1,4 +1,4 @@
-"""What is believed of a body and its motion before a clip is seen, as weighted linear terms."""
+"""Priors of a body and its motion, as weighted linear terms."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from podium.types import Bool, Float64
 Columns = NDArray[np.intp]
 
 FOCAL, PITCH, FLOOR, SPACE_PITCH, SPACE_YAW, SPACE_SCALE, LENGTHS = range(7)
-"""Where the shared unknowns are; from LENGTHS on the logarithms of the lengths."""
+"""Indices of the shared unknowns; from LENGTHS on, the logarithms of the lengths."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecondDifferences:
-    """Accelerations over true times: ``before``, ``at``, ``after`` weigh three samples, (T, N)."""
+    """Accelerations over true times: weights (T, N) of the samples before, at and after."""
 
     before: Float64
     at: Float64
     after: Float64
 
     def columns(self, free: Columns) -> SecondDifferences:
-        """Those of some coordinates."""
+        """Only the columns of some coordinates."""
         return SecondDifferences(self.before[:, free], self.at[:, free], self.after[:, free])
 
     def residual(self, coordinates: Float64) -> Float64:
@@ -44,7 +44,7 @@ class SecondDifferences:
 
 
 def usual_shared(body: Body, seen: Observations, weights: Weights) -> tuple[Float64, Float64]:
-    """What is believed of the shared unknowns before a clip is seen, (S,) each."""
+    """Prior means and weights of the shared unknowns, (S,) each."""
     mean = np.zeros(LENGTHS + len(body.lengths))
     sd = np.zeros_like(mean)
     mean[FOCAL], sd[FOCAL] = np.log(seen.lens.focal_px), seen.lens.focal_sd
@@ -59,7 +59,7 @@ def usual_shared(body: Body, seen: Observations, weights: Weights) -> tuple[Floa
 
 
 def size_row(body: Body, weights: Weights) -> Float64:
-    """Row (S,) that holds the standing height: else a smaller body would have smaller residuals."""
+    """Row (S,) that fixes the standing height: else a smaller body would have smaller residuals."""
     row = np.zeros(LENGTHS + len(body.lengths))
     for name in ("thigh", "shank", "trunk"):
         row[LENGTHS + body.length_index[name]] = body.lengths[name] / ANKLE_TO_SHOULDER
@@ -117,7 +117,7 @@ def priors(body: Body, weights: Weights) -> tuple[Float64, Float64]:
 
 
 def limits(body: Body) -> tuple[Float64, Float64]:
-    """The least and the most (N,) that a coordinate may be; infinite where nothing stops it."""
+    """Lower and upper limits (N,) of the coordinates; infinite if unlimited."""
     low = np.full(len(body.coordinates), -np.inf)
     high = -low
     for column, (least, most) in sided(LIMITS_DEG, body).items():

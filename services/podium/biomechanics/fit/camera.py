@@ -1,4 +1,4 @@
-"""A still, upright pinhole camera at the origin of the level frame, pitched about the x axis."""
+"""A static, upright pinhole camera at the origin of the level frame, pitched about the x axis."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from podium.types import Float64
 
 NEAREST_M = 0.3
-"""Points nearer to the camera than this count as this far: a step of the fit may overshoot."""
+"""Closer points are treated as if at this distance, as a step of the fit may overshoot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Points in the picture, from the principal point, y down; and how they move."""
+    """Pixels from the principal point, y down, and their derivatives."""
 
     pixels: Float64  # (..., 2)
     by_point: Float64  # (..., 2, 3)
@@ -30,7 +30,7 @@ def pixels_of(points: Float64, focal_px: float, pitch: float) -> Float64:
 
 
 def project(points: Float64, focal_px: float, pitch: float) -> Projection:
-    """Likewise, with derivatives by the points, the logarithm of the focal length and the pitch."""
+    """Pixels, with derivatives by the points, the logarithm of the focal length and the pitch."""
     turn = _turn(pitch)
     seen = points @ turn.T
     depth = np.maximum(-seen[..., 2], NEAREST_M)

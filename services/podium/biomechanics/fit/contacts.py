@@ -1,4 +1,4 @@
-"""Heels and toes that stand on the ground: slow in the picture for long enough."""
+"""Finds heels and toes on the ground: those that are slow in the picture for long enough."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from podium.types import Bool, Float64
 
 CONTACT_POINTS = tuple(f"{side}_{name}" for side in SIDES for name in ("heel", "big_toe", "ball"))
 _SEEN_AS = {f"{side}_ball": f"{side}_big_toe" for side in SIDES}
-"""While the tip of the toes stands, the ball of the foot does."""
+"""The ball of the foot is taken to stand while the tip of the toes stands."""
 SLOW_PER_S = 0.12
-"""Of the standing height: a foot that moves slower in the picture stands."""
+"""Speed in standing heights per second below which a foot stands."""
 WINDOW_S = 0.1
-"""Speed is the slope of a line through this long a piece; a slow piece stands throughout."""
+"""Speed is the slope of a line through a window of this length; a slow window stands throughout."""
 _LEAST_FRAMES = 3
 FLOATING_M = 0.08
 
 
 def contacts(body: Body, seen: Observations) -> Bool:
-    """Which of ``CONTACT_POINTS`` stand, (T, C)."""
+    """Which of ``CONTACT_POINTS`` stand on the ground, (T, C)."""
     columns = [body.point_index[_SEEN_AS.get(name, name)] for name in CONTACT_POINTS]
     known = seen.weight[:, columns] > 0
     frames = len(seen)
@@ -39,7 +39,7 @@ def contacts(body: Body, seen: Observations) -> Bool:
 
 
 def _slope(pixels: Float64, known: Bool, seen: Observations, half: int) -> Float64:
-    """Pixels per second (T,) of lines through windows of frames; infinite where one is unseen."""
+    """Slopes (T,) in pixels per second of lines through windows; infinite with unseen frames."""
     kernel = np.ones(2 * half + 1)
     inside = scipy.ndimage.minimum_filter1d(known & ~seen.breaks, 2 * half + 1, mode="constant")
     time_s = seen.time_s - seen.time_s[0]
@@ -57,5 +57,5 @@ def _slope(pixels: Float64, known: Bool, seen: Observations, half: int) -> Float
 
 
 def above_floor(standing: Bool, heights_m: Float64) -> Bool:
-    """Contacts (T, C) without those whose points (T, C) the fit leaves in the air, as in a jump."""
+    """Contacts (T, C) without those at which the fitted points are in the air, as in a jump."""
     return standing & (heights_m < FLOATING_M)

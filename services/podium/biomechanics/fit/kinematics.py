@@ -1,4 +1,4 @@
-"""Where the points of the body are for given coordinates, and how they move with them."""
+"""Forward kinematics: positions of the body's points for given coordinates, and derivatives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from podium.biomechanics.fit.model import Body, Places
 from podium.types import Float64
 
 _ROWS_AT_ONCE = 1024
-"""A long clip is placed in parts: the chain needs some 10 kB a frame."""
+"""Long clips are computed in parts, as the chain needs about 10 kB per frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Pose:
 
 
 def positions(body: Body, coordinates: Float64, lengths_m: Float64) -> Float64:
-    """Where the points (T, P, 3) are for coordinates (T, N) and lengths (K,) in metres."""
+    """Positions of the points (T, P, 3) for coordinates (T, N) and lengths (K,) in metres."""
     parts = [
         _Chain(body, coordinates[row : row + _ROWS_AT_ONCE], lengths_m).points
         for row in range(0, max(len(coordinates), 1), _ROWS_AT_ONCE)
@@ -36,19 +36,19 @@ def positions(body: Body, coordinates: Float64, lengths_m: Float64) -> Float64:
 
 
 def pose(body: Body, coordinates: Float64, lengths_m: Float64) -> Pose:
-    """Where the points are, and how they move with the coordinates and the lengths."""
+    """Positions of the points, and their derivatives by coordinates and lengths."""
     chain = _Chain(body, coordinates, lengths_m)
     by_coordinate = _by_coordinate(body, chain.points, chain.axes, chain.anchors)
     return Pose(chain.points, by_coordinate, chain.by_length)
 
 
 class _Chain:
-    """The segments placed one after the other, from the pelvis outwards."""
+    """Places the segments in order, from the pelvis outwards."""
 
     def __init__(self, body: Body, coordinates: Float64, lengths_m: Float64) -> None:
         frames = len(coordinates)
         turns: dict[str, Float64] = {}
-        grown: dict[str, Float64] = {}  # (T, 3, K) how far each length carries the origin
+        grown: dict[str, Float64] = {}  # (T, 3, K) offset of the origin by each length
         self.axes = np.zeros((frames, len(body.coordinates), 3))
         self.anchors = np.zeros((frames, len(body.coordinates), 3))
         root = coordinates[:, :3]
@@ -75,7 +75,7 @@ class _Chain:
 
 
 def _arms(body: Body, place: Places, turn: Float64, lengths_m: Float64) -> Float64:
-    """(T, 3, K): how far each length carries, in the level frame."""
+    """Offsets (T, 3, K) by each length, in the level frame."""
     arms = np.zeros((len(turn), 3, len(body.lengths)))
     for name, direction in place:
         column = body.length_index[name]
@@ -84,7 +84,7 @@ def _arms(body: Body, place: Places, turn: Float64, lengths_m: Float64) -> Float
 
 
 def _rotate(turn: Float64, axis: int, angle: Float64) -> None:
-    """Turn the frames (T, 3, 3) about one of their own axes, in place."""
+    """Rotate the frames (T, 3, 3) about one of their own axes, in place."""
     first, second = (axis + 1) % 3, (axis + 2) % 3
     cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
     a, b = turn[:, :, first].copy(), turn[:, :, second].copy()

@@ -1,6 +1,6 @@
-"""Legs that are taken for each other, and legs that are nowhere for a frame.
+"""Finds frames with exchanged legs, and frames with misplaced legs.
 
-Both are found in the picture, before anything is fitted.
+This works on pixels, before the fit.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from podium.biomechanics.fit.observations import Observations
 from podium.types import Bool, Float64
 
 SWAP_COST = 0.02
-"""Of the standing height per frame: legs are taken to be swapped only if that is smoother."""
+"""Cost of a frame with exchanged legs, in standing heights: exchanging must be smoother by this."""
 
 TORN, FASTEST_PER_S2 = 0.08, 80.0
-"""Of the standing height: noise, and the acceleration of a sprinter's feet."""
+"""In standing heights: noise, and the acceleration of a sprinter's feet."""
 
 _LEG = ("knee", "ankle", "heel", "big_toe")
 
 
 def swapped_legs(body: Body, seen: Observations) -> Bool:
-    """Frames (T,) on which left and right leg were taken for each other (Viterbi 1967).
+    """Frames (T,) on which left and right leg were exchanged (Viterbi 1967).
 
-    Of all ways to exchange the legs below the hips on some frames, that whose points accelerate
-    least in the picture, with a small price for every exchanged frame. Two frames together are
-    the state, so that legs may cross each other at speed. A frame that fits its neighbours in no
-    way is left out: two legs on one place would let them cross at any speed.
+    Among all ways to exchange the legs below the hips on some frames, the result has the least
+    acceleration in the picture plus a small cost per exchanged frame. A state consists of two
+    frames, so that legs may cross each other at speed. A frame that does not fit its neighbours
+    in either way is left out: two legs at one place would let them cross at any speed.
     """
     ways, sure = _ways(body, seen)
     limit = TORN + FASTEST_PER_S2 / 2 * _step_s(seen) ** 2
@@ -65,7 +65,7 @@ def swapped_legs(body: Body, seen: Observations) -> Bool:
 
 
 def torn_legs(body: Body, seen: Observations) -> Bool:
-    """Frames (T,) whose legs, once exchanged, still jump away and back."""
+    """Frames (T,) whose legs, after the exchange, still jump away and back."""
     off = _off_neighbours(*_ways(body, seen))[:, 0]
     over = off > TORN + FASTEST_PER_S2 / 2 * _step_s(seen) ** 2
     highest = off >= scipy.ndimage.maximum_filter1d(off, 3, mode="nearest")
@@ -73,7 +73,7 @@ def torn_legs(body: Body, seen: Observations) -> Bool:
 
 
 def without_legs(body: Body, seen: Observations, frames: Bool) -> Observations:
-    """Give the legs below the hips no weight on these frames."""
+    """Set the weight of the legs below the hips to 0 on these frames."""
     columns = [body.point_index[f"{side}_{n}"] for n in _LEG for side in ("right", "left")]
     weight, space_weight = seen.weight.copy(), seen.space_weight.copy()
     at = np.ix_(np.flatnonzero(frames), np.array(columns))
@@ -82,7 +82,7 @@ def without_legs(body: Body, seen: Observations, frames: Bool) -> Observations:
 
 
 def _ways(body: Body, seen: Observations) -> tuple[Float64, Bool]:
-    """The legs as given and exchanged (T, way, side, point, 2), in standing heights; and seen."""
+    """The legs, given and exchanged (T, way, side, point, 2), in standing heights; and seen."""
     pairs = [[body.point_index[f"{side}_{n}"] for n in _LEG] for side in ("right", "left")]
     given = seen.pixels[:, pairs] / seen.height_px[:, None, None, None]
     return np.stack([given, given[:, ::-1]], axis=1), seen.weight[:, pairs].min(axis=1) > 0
@@ -94,7 +94,7 @@ def _step_s(seen: Observations) -> Float64:
 
 
 def _off_neighbours(ways: Float64, sure: Bool) -> Float64:
-    """Mean distance (T, way) of the legs from the middle of those on the frames around."""
+    """Mean distance (T, way) of the legs from the middle of those on the neighbouring frames."""
     off = np.zeros((len(ways), 2))
     if len(ways) < 3:
         return off
@@ -107,7 +107,7 @@ def _off_neighbours(ways: Float64, sure: Bool) -> Float64:
 
 
 def exchange_legs(body: Body, seen: Observations, frames: Bool) -> Observations:
-    """Give the right leg's points to the left one on these frames, and the other way round."""
+    """Exchange the points of left and right leg on these frames."""
     if not frames.any():
         return seen
     order = np.arange(len(body.points))

@@ -1,9 +1,9 @@
-"""The body: segments, the hinges between them, its lengths, and the points that are seen.
+"""The body: segments, the hinges between them, lengths, and visible points.
 
-A segment hangs on its parent at a place that is a sum of lengths times fixed directions, and turns
-about up to three hinges, each about an axis of its own frame, in order. The order of the hinges is
-that of OpenSim's gait models (flexion, adduction, rotation), so the angles mean the same. The
-pelvis turns first about the vertical (yaw), which has no singularity while the body is upright.
+A segment is attached to its parent at a place that is a sum of lengths times fixed directions. It
+rotates about up to three hinges in order, each about an axis of its own frame. The order of hinges
+is that of OpenSim's gait models (flexion, adduction, rotation), so the angles mean the same.
+The pelvis first rotates about the vertical (yaw), which has no singularity for an upright body.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Places = tuple[tuple[str, tuple[float, float, float]], ...]
-"""Lengths and the directions that they are laid off in."""
+"""Names of lengths, with their directions."""
 
 SIDES = ("right", "left")
 
 
 @dataclass(frozen=True, slots=True)
 class Hinge:
-    """One degree of freedom: a turn about axis 0, 1 or 2 of the segment, against it if -1."""
+    """One degree of freedom: a rotation about axis 0, 1 or 2 of the segment, negated by sign -1."""
 
     name: str
     axis: int
@@ -32,7 +32,7 @@ class Hinge:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A rigid part, where it hangs on its parent, and how it turns there."""
+    """A rigid part, its place on its parent, and its hinges."""
 
     name: str
     parent: str | None
@@ -42,7 +42,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Something that a key point model sees, fixed on a segment."""
+    """A key point, fixed on a segment."""
 
     name: str
     segment: str
@@ -60,7 +60,7 @@ class Body:
 
     @cached_property
     def coordinates(self) -> tuple[str, ...]:
-        """Names of what moves, N of them: the position of the pelvis, then every hinge."""
+        """Names of the N coordinates: the position of the pelvis, then every hinge."""
         hinges = [hinge.name for segment in self.segments for hinge in segment.hinges]
         return ("pelvis_x", "pelvis_y", "pelvis_z", *hinges)
 
@@ -87,7 +87,7 @@ class Body:
 
     @cached_property
     def arm_points(self) -> NDArray[np.intp]:
-        """Columns of the points that only the arms move."""
+        """Columns of the points that depend only on the arms."""
         names = ("elbow", "wrist")
         return np.array(
             [i for n, i in self.point_index.items() if any(a in n for a in names)], np.intp
@@ -95,7 +95,7 @@ class Body:
 
     @cached_property
     def moved(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Pairs (point, hinge coordinate) of which the second moves the first."""
+        """Pairs (point, hinge coordinate) in which the hinge moves the point."""
         by_name = {segment.name: segment for segment in self.segments}
         pairs = []
         for row, point in enumerate(self.points):

@@ -1,4 +1,4 @@
-"""What was seen of one athlete, in the order of the body's points, with how far it is trusted."""
+"""The observations of one athlete, in the order of the body's points, with weights."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ STATURE_M = 1.75
 FOCAL_PER_DIAGONAL = 0.65
 FOCAL_SD, KNOWN_FOCAL_SD = 0.25, 0.005
 ANKLE_TO_SHOULDER = 0.818 - 0.039
-"""Shoulder height less ankle height, fractions of stature (Drillis & Contini, in Winter 2009)."""
+"""Shoulder height minus ankle height, fractions of stature (Drillis & Contini, in Winter 2009)."""
 _PLANE = np.array([1.0, -1.0, -1.0])  # camera axes (y down, z away) to y up, z towards the camera
 
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """The camera as far as it is known."""
+    """The known or assumed parameters of the camera."""
 
     focal_px: float
-    focal_sd: float  # of its logarithm
+    focal_sd: float  # standard deviation of its logarithm
     centre_px: tuple[float, float]
     aspect: float = 1.0  # vertical pixels are this much larger than horizontal ones
 
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """One athlete over T frames; P points of the body. Nothing is NaN: weight 0 says unseen."""
+    """One athlete over T frames; P points of the body. No NaN: weight 0 means unseen."""
 
     time_s: Float64  # (T,)
     breaks: Bool  # (T,) True: not the continuation of the sample before
     pixels: Float64  # (T, P, 2) from the principal point, y down
-    weight: Float64  # (T, P) 0 unseen, 1 surely seen
+    weight: Float64  # (T, P) 0: unseen, 1: certain
     space: Float64  # (T, P, 3) metres from the mid-hip; level axes of an upright camera
     space_weight: Float64  # (T, P)
-    height_px: Float64  # (T,) what the athlete would measure in the picture, standing
+    height_px: Float64  # (T,) standing height of the athlete in the picture
     lens: Lens
     stature_m: float
     stature_known: bool
@@ -58,9 +58,9 @@ class Observations:
 
 
 def along_rays(body: Body, seen: Observations, focal_px: float) -> Observations:
-    """The landmarks turned from the axes of a camera that looks straight at the athlete.
+    """Rotate the landmarks from the axes of the crop's camera to those of the frame's camera.
 
-    A pose model sees a crop, so its camera axes point along the ray to the crop's middle.
+    A pose model sees a crop, so its camera axes point along the ray to the middle of the crop.
     """
     hips = [body.point_index[f"{side}_hip"] for side in ("right", "left")]
     ray = seen.pixels[:, hips].mean(axis=1) / focal_px
@@ -69,7 +69,7 @@ def along_rays(body: Body, seen: Observations, focal_px: float) -> Observations:
 
 
 def without_points(seen: Observations, columns: NDArray[np.intp]) -> Observations:
-    """Give these points no weight."""
+    """Set the weight of these points to 0."""
     weight, space_weight = seen.weight.copy(), seen.space_weight.copy()
     weight[:, columns] = space_weight[:, columns] = 0.0
     return replace(seen, weight=weight, space_weight=space_weight)
@@ -78,7 +78,7 @@ def without_points(seen: Observations, columns: NDArray[np.intp]) -> Observation
 def lens_of(
     frame_size: tuple[int, int], intrinsics: tuple[float, float, float, float] | None
 ) -> Lens:
-    """The lens by its intrinsics fx, fy, cx, cy, or the usual one of a phone."""
+    """The lens with intrinsics fx, fy, cx, cy, or a typical phone's lens."""
     width, height = frame_size
     if intrinsics is not None:
         fx, fy, cx, cy = intrinsics
@@ -98,7 +98,7 @@ def observe(
     landmarks_m: Float64 | None,
     stature_m: float | None,
 ) -> Observations:
-    """Bring key points (T, J, 2), scores (T, J) and landmarks (T, J, 3) into the body's order."""
+    """Sort key points (T, J, 2), scores (T, J) and landmarks (T, J, 3) into the body's order."""
     frames = len(time_s)
     pixels = np.full((frames, len(body.points), 2), np.nan)
     space = np.full((frames, len(body.points), 3), np.nan)
@@ -132,9 +132,9 @@ def observe(
 
 
 def _height_px(body: Body, pixels: Float64, seen: Bool) -> Float64:
-    """Ankle to shoulder along the bones, the longest in a second's neighbourhood, as stature.
+    """Standing height (T,) in pixels, from the longest ankle-to-shoulder length within a second.
 
-    A bone seen end-on looks short, so the longer of the sides and of the frames around counts.
+    A bone seen end-on looks short, so the maximum over sides and neighbouring frames is used.
     """
     sides = []
     for side in ("right", "left"):
@@ -156,7 +156,7 @@ def _height_px(body: Body, pixels: Float64, seen: Bool) -> Float64:
 
 
 def _trunk_px(body: Body, pixels: Float64, seen: Bool) -> Float64:
-    """Middle of the hips to that of the shoulders (T,), 0 where one of the four is not seen."""
+    """Distance (T,) from mid-hip to mid-shoulder; 0 where one of the four points is unseen."""
     hips, shoulders = (
         [body.point_index[f"{side}_{name}"] for side in ("right", "left")]
         for name in ("hip", "shoulder")

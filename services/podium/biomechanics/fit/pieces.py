@@ -1,4 +1,4 @@
-"""The fit of a stretch of frames: legs and trunk twice, then the arms; and of a long clip."""
+"""Fits a piece of a clip (legs and trunk twice, then the arms), and clips of any length."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FIRST_STEPS = 8
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A fitted stretch of frames."""
+    """A fitted piece of consecutive frames."""
 
     values: Float64  # (T, N)
     shared: Float64  # (S,)
@@ -64,7 +64,7 @@ def fit_pieces(body: Body, seen: Observations, weights: Weights) -> Piece:
 
 
 def _whole_turns(body: Body, before: Float64, total: Float64, values: Float64) -> Float64:
-    """Whole turns (N,) that bring a piece's yaw to that of the piece before."""
+    """Full turns (N,) to add to a piece's yaw, to continue that of the previous piece."""
     turn = np.zeros(values.shape[1])
     yaw = body.index["pelvis_yaw"]
     shared = total[:, 0] > 0.5
@@ -77,7 +77,7 @@ def _whole_turns(body: Body, before: Float64, total: Float64, values: Float64) -
 def fit_piece(
     body: Body, seen: Observations, weights: Weights, shared: Float64 | None, *, sure: bool = True
 ) -> Piece:
-    """Fit legs and trunk, then the arms; ``shared`` is held if it is given."""
+    """Fit legs and trunk, then the arms; ``shared``, if given, is not changed."""
     legs = without_points(seen, body.arm_points)
     focal_px = seen.lens.focal_px if shared is None else float(np.exp(shared[FOCAL]))
     turned = along_rays(body, legs, focal_px)
@@ -118,7 +118,7 @@ def fit_piece(
 def _fit_arms(
     body: Body, seen: Observations, rest: Solution, weights: Weights, lively: float
 ) -> tuple[Solution, Float64]:
-    """The arms on the shoulders as they were seen, with everything else held."""
+    """Fit the arms at the observed shoulders; the rest is not changed."""
     at = positions(body, rest.coordinates, np.exp(rest.shared[LENGTHS:]))
     shots = pixels_of(at, np.exp(rest.shared[FOCAL]), rest.shared[PITCH])
     pixels = seen.pixels.copy()
@@ -147,7 +147,7 @@ def _fit_arms(
 
 
 def first_shared(body: Body, problem: Problem, values: Float64) -> Float64:
-    """Usual values, with the floor where the lowest feet are."""
+    """Prior values, with the floor at the lowest feet."""
     shared = problem.shared_mean.copy()
     points = positions(body, values, np.exp(shared[LENGTHS:]))
     feet = points[:, [body.point_index[name] for name in CONTACT_POINTS], 1]
@@ -156,7 +156,7 @@ def first_shared(body: Body, problem: Problem, values: Float64) -> Float64:
 
 
 def _heights(body: Body, solution: Solution) -> Float64:
-    """Heights (T, C) of the contact points over the floor."""
+    """Heights (T, C) of the contact points above the floor."""
     lengths = np.exp(solution.shared[LENGTHS:])
     points = positions(body, solution.coordinates, lengths)
     feet: Columns = np.array([body.point_index[name] for name in CONTACT_POINTS], np.intp)

@@ -1,7 +1,7 @@
-"""Which of the two angles of a joint is the one to read: in the picture, or of the fitted body.
+"""Chooses between the two angles of a joint: in the picture, or of the fitted body.
 
-Seen from the side the angle between key points in the picture is as good as the fit and assumes
-nothing of a body. In oblique views the picture alone is wrong and the fit is not.
+From the side the angle between key points in the picture is as good as the fit and assumes nothing
+about a body. In oblique views the angle in the picture is wrong and the fit is not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NO_FIT = (Why.TOO_SHORT, Why.NOT_CONVERGED, Why.DOES_NOT_FIT)
 
 
 class Source(IntEnum):
-    """Where a sample comes from."""
+    """Source of a sample."""
 
     NONE = 0
     PICTURE = 1
@@ -29,22 +29,22 @@ class Source(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Primary:
-    """The angle to read, sample by sample."""
+    """The chosen angle, sample by sample."""
 
     degrees: Float64  # (T,) NaN where there is none
-    sd_deg: Float64  # (T,) NaN likewise
+    sd_deg: Float64  # (T,) NaN where there is none
     source: UInt8  # (T,) a ``Source``
     reason: str  # why samples are missing; empty if none is
 
 
 def primary(name: str, plane_deg: Float64, fit: BodyFit, *, looks_sideways: bool) -> Primary:
-    """Choose for one joint angle.
+    """Choose the source of one joint angle.
 
     Args:
-        name: Of ``quality.NAMES``.
+        name: Name of the angle, one of ``quality.NAMES``.
         plane_deg: (T,) the angle in the picture.
-        fit: Of the same frames.
-        looks_sideways: Whether the shoulders look narrow; decides where no body was fitted.
+        fit: The fit of the same frames.
+        looks_sideways: Whether the shoulders look narrow; decides if no body was fitted.
     """
     column = fit.angles.names.index(name)
     why = fit.angles.why[:, column]
@@ -67,7 +67,7 @@ def primary(name: str, plane_deg: Float64, fit: BodyFit, *, looks_sideways: bool
 
 
 def _reason(why: UInt8) -> str:
-    """The commonest reason, in words."""
+    """The most common reason, in words."""
     known = why[why != Why.USABLE]
     if not len(known):
         return ""

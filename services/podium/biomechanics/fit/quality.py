@@ -1,8 +1,8 @@
-"""Which angles may be used, and how far they are off.
+"""Decides which angles are usable, and estimates their uncertainty.
 
-The fit's own variance only knows noise. What makes angles wrong is mostly alike on all frames: the
-key points' idea of a joint, and depth. So a part for every joint, which grows with the turn out of
-the side view, is added; it was set on rendered clips that are not used as a check.
+The variance of the fit only covers noise. Most of the error is the same on all frames: the key
+points' definition of a joint, and depth. So a term is added for every joint, which grows with the
+deviation from a side view; it was calibrated on rendered clips that are not used for validation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from podium.types import Bool, Float64, UInt8
 FRONTAL_DEG = 67.0
 WORST_RESIDUAL = 0.04
 HIDDEN_DEG = 20.0
-"""From here on the trunk hides the far arm."""
+"""View angle from which the trunk hides the far arm."""
 BRIDGED_S = 0.25
 SITTING_S = 1.0
 SITTING_SPEED_M_S = 0.05
@@ -45,8 +45,8 @@ SYSTEMATIC_DEG = {
     "trunk_lean": (4.0, 4.0, 4.0),
     "pelvis_tilt": (5.0, 5.0, 3.0),
 }
-"""In a side view of the near and of the far side of the body, and what is added (in squares) at 60
-degrees from it. The last two have no truth that they could be set on."""
+"""Standard deviations in a side view, of the near and the far side of the body, and the one that is
+added (in squares) at 60 degrees from it. The last two angles have no ground truth."""
 
 
 def degrees_of(body: Body, values: Float64) -> Float64:
@@ -75,7 +75,7 @@ def sd_of(body: Body, variance: Float64, view_deg: Float64, right_near: Bool) ->
 
 
 def view_of(body: Body, values: Float64, positions: Float64) -> Float64:
-    """Degrees (T,) between the way the pelvis faces and the plane across the line of sight."""
+    """Degrees (T,) between the direction of the pelvis and the plane across the line of sight."""
     yaw = values[:, body.index["pelvis_yaw"]]
     facing = np.stack([np.cos(yaw), -np.sin(yaw)], axis=1)
     ray = positions[:, :, (0, 2)].mean(axis=1)
@@ -84,14 +84,14 @@ def view_of(body: Body, values: Float64, positions: Float64) -> Float64:
 
 
 def right_is_near(body: Body, values: Float64, positions: Float64) -> Bool:
-    """Whether the right side of the body is nearer to the camera, (T,)."""
+    """Whether the right side of the body is closer to the camera, (T,)."""
     yaw = values[:, body.index["pelvis_yaw"]]
     right = np.stack([np.sin(yaw), np.cos(yaw)], axis=1)
     return np.asarray((right * positions[:, :, (0, 2)].mean(axis=1)).sum(axis=1) < 0)
 
 
 def steady_view(view_deg: Float64, time_s: Float64) -> Float64:
-    """The median view (T,) over a second: the pelvis turns back and forth with every step."""
+    """The median view (T,) over a second, as the pelvis rotates with every step."""
     width = min(2 * max(round(rate_hz(time_s) / 2), 1) + 1, len(view_deg))
     return np.asarray(scipy.ndimage.median_filter(view_deg, width, mode="nearest"))
 
@@ -109,7 +109,7 @@ def reasons(
     converged: bool,
     residual: float,
 ) -> UInt8:
-    """A ``Why`` for every angle (T, A); weight (T, P) says which points were seen."""
+    """A ``Why`` for every angle (T, A); ``weight`` (T, P) is that of the observations."""
     why = np.zeros(degrees.shape, np.uint8)
     sitting = _sitting(body, degrees, positions, time_s)
     steady = steady_view(view_deg, time_s)
@@ -132,7 +132,7 @@ def reasons(
 
 
 def _seen(body: Body, name: str, weight: Float64) -> Bool:
-    """Frames (T,) on which what an angle needs is seen."""
+    """Frames (T,) on which all points of an angle are seen."""
     side, _, joint = name.partition("_")
     chains = {
         "hip_flexion": ("hip", "knee"),
@@ -147,7 +147,7 @@ def _seen(body: Body, name: str, weight: Float64) -> Bool:
 
 
 def _bridged(seen: Bool, time_s: Float64) -> Bool:
-    """Frames (T,) near enough to one that is seen."""
+    """Frames (T,) that are close enough in time to a seen one."""
     known = time_s[seen]
     if not len(known):
         return seen
@@ -160,7 +160,7 @@ def _bridged(seen: Bool, time_s: Float64) -> Bool:
 
 
 def _sitting(body: Body, degrees: Float64, positions: Float64, time_s: Float64) -> Bool:
-    """Hips and knees bent, and the pelvis still, for a second and more."""
+    """Frames (T,) with bent hips and knees and a still pelvis for a second or more."""
     frames = len(time_s)
     if frames < 3:
         return np.zeros(frames, bool)

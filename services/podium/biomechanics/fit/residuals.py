@@ -1,10 +1,10 @@
-"""What the fit minimises: a sum of squares over frames, and its exact first derivatives.
+"""The cost of the fit: a sum of squares over frames, and its exact first derivatives.
 
-Unknowns are the coordinates (T, N) and what the trial shares, (S,): see ``beliefs``. Terms:
+Unknowns are the coordinates (T, N) and those shared by the whole clip (S,), see ``beliefs``. Terms:
 
-- picture: projected points less key points (robust, pseudo-Huber);
-- space: landmarks, turned and scaled, less points, both around the mid-hip;
-- floor: standing points over the floor, and their velocity (robust);
+- picture: projected points minus key points (robust, pseudo-Huber);
+- space: landmarks, rotated and scaled, minus points, both relative to the mid-hip;
+- floor: height of standing points above the floor, and their velocity (robust);
 - smoothness: second differences of the coordinates over true times;
 - beliefs: priors and limits of joint angles, of lengths and of the camera.
 """
@@ -52,7 +52,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Weighted residuals that join a frame to the next one."""
+    """Weighted residuals that connect a frame to the next one."""
 
     first: Columns  # (K,) the earlier frame
     residual: Float64  # (K, R)
@@ -62,16 +62,16 @@ class Pairs:
 
 
 class Problem:
-    """One athlete's observations with everything that is believed about them.
+    """The optimisation problem of one athlete: observations and priors.
 
     Args:
         body: The model.
-        seen: What was seen.
-        standing: (T, C) which of the contact points stand.
+        seen: The observations.
+        standing: (T, C) contact points that stand on the ground.
         weights: Standard deviations of all terms.
-        liveliness: How much faster the motion is than a walk.
-        free: Coordinates to be moved; None for all.
-        shared_free: Shared unknowns to be moved; None for all.
+        liveliness: Speed of the motion relative to walking.
+        free: Free coordinates; None: all.
+        shared_free: Free shared unknowns; None: all.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Problem:
         self._slides = moves[self._pairs]
 
     def cost(self, coordinates: Float64, shared: Float64) -> float:
-        """Half of the (robust) sum of squares."""
+        """Half of the robust sum of squares."""
         robust = self.weights.robust
         points = positions(self.body, coordinates, np.exp(shared[LENGTHS:]))
         shots = pixels_of(points[:, self._used], np.exp(shared[FOCAL]), shared[PITCH])
@@ -139,7 +139,7 @@ class Problem:
         return rows, self._sliding(at)
 
     def beyond_limits(self, coordinates: Float64) -> tuple[Float64, Float64]:
-        """How far coordinates are beyond their limits, weighted, and the weights; (T, N) each."""
+        """Weighted excess of coordinates over their limits, and the weights; (T, N) each."""
         sd = np.radians(self.weights.limit_deg)
         low, high = self.limits
         over = (np.maximum(coordinates - high, 0) - np.maximum(low - coordinates, 0)) / sd
@@ -159,7 +159,7 @@ class Problem:
         return self._weighted(off, by_coordinate, by_shared[..., self.shared_free], weight)
 
     def _landmarks(self, shared: Float64) -> tuple[Float64, Float64]:
-        """The landmarks turned and scaled, and their derivative by the pitch."""
+        """The landmarks, rotated and scaled, and their derivative by the pitch."""
         cos, sin = np.cos(shared[SPACE_PITCH]), np.sin(shared[SPACE_PITCH])
         pitch = np.array([[1.0, 0.0, 0.0], [0.0, cos, -sin], [0.0, sin, cos]])
         by_pitch = np.array([[0.0, 0.0, 0.0], [0.0, -sin, -cos], [0.0, cos, -sin]])
@@ -169,7 +169,7 @@ class Problem:
         return space @ (yaw @ pitch).T, space @ (yaw @ by_pitch).T
 
     def _around_hips(self, values: Float64) -> Float64:
-        """Values (T, P, ...) of the points in use, less those of the mid-hip."""
+        """Values (T, P, ...) of the used points, minus those of the mid-hip."""
         middle = values[:, self._hips].mean(axis=1, keepdims=True)
         return np.asarray(values[:, self._used] - middle)
 
@@ -196,7 +196,7 @@ class Problem:
         return Rows(off * weight, by_coordinate * factor, by_shared[..., self.shared_free] * factor)
 
     def _slide(self, points: Float64) -> Float64:
-        """Weighted velocities (K, C, 3) of points that stand on two frames in sequence."""
+        """Weighted velocities (K, C, 3) of points that stand on two consecutive frames."""
         moved = points[self._pairs + 1][:, self._feet] - points[self._pairs][:, self._feet]
         return np.asarray(moved * self._slides[..., None])
 

@@ -1,4 +1,4 @@
-"""What the fit says of one athlete."""
+"""The result of the fit of one athlete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from podium.types import Bool, Float64, UInt8
 
 
 class Why(IntEnum):
-    """Why an angle of the fit is not to be used; 0 where it is."""
+    """Why an angle of the fit is unusable; 0: it is usable."""
 
     USABLE = 0
     NOT_SEEN = 1
@@ -38,24 +38,24 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Angles:
-    """Signed joint angles in degrees: flexion and dorsiflexion positive, 0 the upright body.
+    """Signed joint angles in degrees: flexion and dorsiflexion positive, 0 for an upright body.
 
-    ``trunk_lean`` is positive forwards; ``pelvis_tilt`` has OpenSim's sign, negative forwards, and
-    is an estimate, a fixed part of the lean of the trunk.
+    ``trunk_lean`` is positive forwards. ``pelvis_tilt`` has OpenSim's sign, negative forwards; it
+    is an estimate, a fixed share of the trunk's lean.
     """
 
-    names: tuple[str, ...]  # A of them
-    degrees: Float64  # (T, A) as fitted, also where it is not to be used
+    names: tuple[str, ...]  # A names
+    degrees: Float64  # (T, A) fitted values, also where they are unusable
     sd_deg: Float64  # (T, A)
     why: UInt8  # (T, A) a ``Why``
 
     @property
     def usable(self) -> Float64:
-        """Degrees (T, A), NaN where they are not to be used."""
+        """Degrees (T, A), NaN where they are unusable."""
         return np.where(self.why == Why.USABLE, self.degrees, np.nan)
 
     def of(self, name: str) -> Float64:
-        """One angle (T,), NaN where it is not to be used."""
+        """One angle (T,), NaN where it is unusable."""
         return np.asarray(self.usable[:, self.names.index(name)])
 
 
@@ -64,8 +64,8 @@ class BodyFit:
     """One athlete over T frames.
 
     The level frame: x to the right in the picture, y up from the floor, z towards the camera; its
-    origin is on the floor below the camera. Metres are right as far as the standing height is:
-    an assumed one makes lengths wrong by its error, angles not.
+    origin is on the floor below the camera. Lengths are as accurate as the standing height; an
+    assumed height does not affect angles.
     """
 
     time_s: Float64  # (T,)
@@ -77,12 +77,12 @@ class BodyFit:
     contact_points: tuple[str, ...]
     contacts: Bool  # (T, C)
     view_deg: Float64  # (T,) 0: moves across the picture; 90: towards the camera or away
-    unseen: Bool  # (T,) frames without weight: nobody seen, or somebody else
+    unseen: Bool  # (T,) frames without weight: nobody, or another person
     swapped: Bool  # (T,) left and right leg were exchanged
     focal_px: float
     camera_pitch_deg: float
-    residual: float  # root mean square distance in the picture, of the standing height
+    residual: float  # root mean square distance in the picture, in standing heights
     steps: int
     converged: bool
     height_known: bool
-    notes: tuple[str, ...]  # what a reader must know
+    notes: tuple[str, ...]  # notes for the reader

@@ -1,7 +1,7 @@
-"""How sure the fit is of each coordinate: the diagonal of the inverse of the banded matrix.
+"""Variances of the fitted coordinates: the diagonal of the inverse of the banded matrix.
 
-The matrix is block tridiagonal in pairs of frames. Its inverse is found on the diagonal only, by
-one elimination forwards and one recursion backwards (Takahashi, Fagan and Chin 1973).
+The matrix is block tridiagonal in pairs of frames. Only the diagonal of its inverse is computed, by
+a forward elimination and a backward recursion (Takahashi, Fagan and Chin 1973).
 """
 
 from __future__ import annotations

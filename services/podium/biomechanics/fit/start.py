@@ -1,7 +1,7 @@
-"""Where the fit starts: the body posed frame by frame after low-passed 3D landmarks.
+"""The start of the fit: the body is posed frame by frame from low-passed 3D landmarks.
 
-Without landmarks the picture alone is lifted by a guess of the view: the athlete is taken to move
-in a plane turned by some angle against the picture; the fit is tried from several such angles.
+Without landmarks the key points are lifted to 3D with a guess of the view: the athlete is assumed
+to move in a plane at some angle to the picture, and the fit is tried with several angles.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from podium.types import Float64
 
 _LOW_PASS_S = 0.04
 LUMBAR_SHARE = 0.3
-"""The part of the trunk's lean that the lumbar spine takes; the pelvis takes the rest."""
+"""Share of the lumbar spine in the trunk's lean; the rest is that of the pelvis."""
 
 
 def lifted(body: Body, seen: Observations, yaw_deg: float) -> Float64:
-    """Points (T, P, 3) around the mid-hip, if the athlete moves in a plane at this yaw."""
+    """Points (T, P, 3) relative to the mid-hip, for motion in a plane at this yaw."""
     metres = seen.stature_m / seen.height_px
     pixels = _filled(seen.pixels, seen.weight)
     hips = [body.point_index[f"{side}_hip"] for side in SIDES]
@@ -36,7 +36,7 @@ def lifted(body: Body, seen: Observations, yaw_deg: float) -> Float64:
 
 
 def start(body: Body, seen: Observations, space: Float64, space_weight: Float64) -> Float64:
-    """Coordinates (T, N) from points (T, P, 3) around the mid-hip and the size in the picture."""
+    """Coordinates (T, N) from points (T, P, 3) around the mid-hip and from the size in pixels."""
     points = _low_pass(_filled(space, space_weight), seen)
 
     def at(name: str) -> Float64:
@@ -95,7 +95,7 @@ def _limb(
 
 
 def _turned_back(vectors: Float64, axis: int, angle: Float64) -> Float64:
-    """Vectors (T, 3) in a frame that is turned about one axis."""
+    """Vectors (T, 3) in a frame that is rotated about one axis."""
     first, second = (axis + 1) % 3, (axis + 2) % 3
     cos, sin = np.cos(angle), np.sin(angle)
     result = vectors.copy()
@@ -105,7 +105,7 @@ def _turned_back(vectors: Float64, axis: int, angle: Float64) -> Float64:
 
 
 def _pelvis(body: Body, seen: Observations, points: Float64) -> Float64:
-    """Position (T, 3): along the ray of the mid-hip, as far as the size in the picture says."""
+    """Position (T, 3) of the pelvis: on the ray of the mid-hip, at a depth from the size."""
     pixels = _low_pass(_filled(seen.pixels, seen.weight), seen)
     hips = [body.point_index[f"{side}_hip"] for side in SIDES]
     middle = pixels[:, hips].mean(axis=1)

@@ -1,7 +1,7 @@
-"""From the key points of one athlete to a body in motion: read this file first.
+"""Fits a moving body to the key points of one athlete: read this file first.
 
-``fit_body`` looks for bad frames and exchanged legs, starts from the landmarks, fits, takes back
-contacts that float, fits again, then fits the arms to that body, and says how sure it is.
+``fit_body`` finds bad frames and exchanged legs, starts from the landmarks, fits, drops contacts in
+the air, fits again, then fits the arms to that body, and estimates uncertainties.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ def fit_body(
     Args:
         keypoints_px: (T, J, 2), NaN where absent.
         scores: (T, J) 0 to 1; below 0.3 a point is not used.
-        time_s: (T,) ascending; need not be even.
+        time_s: (T,) ascending; intervals may differ.
         skeleton: Names the J columns; it must have hips, knees and ankles.
         frame_size: Width and height of the picture in pixels.
         landmarks_m: (T, J, 3) in camera axes (x right, y down, z away), if the model gives them.
         intrinsics: fx, fy, cx, cy in pixels, if known.
         height_m: Standing height, if known.
         moving_camera: Whether the camera is known to move: then no angle is usable.
-        weights: What is believed of noise and motion.
+        weights: Standard deviations of noise and motion.
 
     Raises:
         InvalidInput: the skeleton lacks a leg, or the arrays do not fit together.
@@ -130,7 +130,7 @@ def _check(
 
 
 def _lift(body: Body, seen: Observations, weights: Weights) -> Observations:
-    """Without landmarks: those of the guess of the view that fits a part of the clip best."""
+    """Replace missing landmarks by those of the guessed view that fits a part of the clip best."""
     most = int(
         np.argmax(np.convolve((seen.weight > 0).sum(axis=1), np.ones(_TRIAL_FRAMES), "same"))
     )

@@ -1,7 +1,7 @@
-"""Standard deviations of every term of the fit: what is believed before a clip is seen.
+"""Standard deviations of every term of the fit.
 
-They are first guesses from the field and from one experiment on public clips (docs/accuracy of
-the fit says which); results change little when any of them is changed twofold.
+They are first guesses from the literature and from one experiment on public clips; results change
+little if any of them is changed by a factor of two.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STIFFER = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One standard deviation each; the robust terms count outliers linearly beyond ``robust``."""
+    """One standard deviation per term; robust terms are linear beyond ``robust``."""
 
     image: float = 0.008  # of the standing height in pixels
     robust: float = 2.5  # standard deviations
@@ -36,7 +36,7 @@ class Weights:
     limit_deg: float = 2.0
     pitch_deg: float = 3.0
     frames_alike: float = 5.0
-    """Key points err alike on all frames, so a clip tells of lengths as much as this many."""
+    """Key point errors are common to all frames, so a clip counts as this many for lengths."""
     stature: float = 0.001  # fixes the size; angles do not depend on it
     world_turn_deg: float = 15.0
     world_scale: float = 0.10
@@ -94,9 +94,9 @@ def sided(table: dict[str, tuple[float, float]], body: Body) -> dict[int, tuple[
 
 
 def liveliness(body: Body, start: Float64, time_s: Float64, weights: Weights) -> float:
-    """How fast the legs move, as a factor for the spread of accelerations.
+    """Speed of the legs, as a factor for the standard deviation of accelerations.
 
-    From the low-passed start (T, N), whose accelerations are a few times too small.
+    From the low-passed start (T, N), whose accelerations are several times too small.
     """
     if len(start) < 5:
         return 1.0
@@ -112,7 +112,7 @@ def liveliness(body: Body, start: Float64, time_s: Float64, weights: Weights) ->
 
 
 def acceleration_sd(body: Body, weights: Weights, lively: float) -> Float64:
-    """(N,) of every coordinate, rad/s^2 and m/s^2."""
+    """Standard deviations (N,) of the coordinates' accelerations, rad/s^2 and m/s^2."""
     sd = np.full(len(body.coordinates), weights.acceleration_rad_s2 * lively)
     sd[:3] = weights.acceleration_m_s2
     for column, name in enumerate(body.coordinates[3:], start=3):

@@ -1,6 +1,6 @@
-"""Long clips in pieces: memory stays bounded, and the seams do not show.
+"""Divides long clips into pieces, so that memory is bounded, without visible seams.
 
-What the trial shares is learnt from a few pieces first and then held. The pieces overlap by more
+The shared unknowns are first estimated from a few pieces and then fixed. The pieces overlap by more
 than the time over which frames influence each other, and are cross-faded in the overlap.
 """
 
@@ -15,11 +15,11 @@ WHOLE = 900
 PIECE = 480
 OVERLAP = 120
 LEARNING = 4
-"""Pieces from which the shared unknowns are learnt."""
+"""Number of pieces from which the shared unknowns are estimated."""
 
 
 def pieces(frames: int) -> list[slice]:
-    """Overlapping rows that cover a clip."""
+    """Overlapping slices of rows that cover a clip."""
     if frames <= WHOLE:
         return [slice(0, frames)]
     count = int(np.ceil((frames - OVERLAP) / (PIECE - OVERLAP)))
@@ -28,7 +28,7 @@ def pieces(frames: int) -> list[slice]:
 
 
 def learning(parts: list[slice]) -> list[slice]:
-    """Those of the pieces to learn the shared unknowns from, spread over the clip."""
+    """The pieces from which to estimate the shared unknowns, spread over the clip."""
     chosen = np.linspace(0, len(parts) - 1, min(LEARNING, len(parts))).round().astype(int)
     return [parts[i] for i in np.unique(chosen)]
 

@@ -1,6 +1,6 @@
-"""What is reported of a movement; one file per group of measures.
+"""The reported measures of a movement; one file per group.
 
-Every file of this package is imported here, so that a new one registers itself.
+Every file of this package is imported here, so that new ones are registered automatically.
 """
 
 from importlib import import_module

@@ -27,7 +27,7 @@ _FITTED = "Of an articulated body fitted to the key points of the whole clip; no
 
 @measured(order=20)
 def joint_and_segment_angles(movement: Movement) -> Iterator[Measure]:
-    """Every angle to read, its rate, its source, and what it was chosen from."""
+    """Every chosen angle, its rate, its source, and the two angles to choose from."""
     analysis = movement.analysis
     for series in analysis.angles:
         angle, chosen = series.angle, series.chosen

@@ -1,4 +1,4 @@
-"""What only the fitted body says: lean and tilt, joints in a level frame, feet on the ground."""
+"""Measures that only the fitted body gives: lean and tilt, level joints, feet on the ground."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _CONTACTS = {
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the quantities are found from."""
+    """The input of the quantities."""
 
     gait: Gait
     feet: Feet
@@ -38,7 +38,7 @@ class Observed:
     strides: Sequence[Stride]
 
     def of_steps(self, value: Callable[[Step], float], side: str = "") -> Float64:
-        """A value of every step, or of those that one side ends."""
+        """A value of every step, or of the steps of one side."""
         return np.array([value(step) for step in self.steps if side in ("", step.side)])
 
     def contact_s(self, side: str = "") -> Float64:
@@ -53,7 +53,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One number of a gait: the samples, and the mean over them."""
+    """One number of a gait: the mean over samples."""
 
     name: str
     label: str
@@ -63,7 +63,7 @@ class Quantity:
     digits: int = 3
     kinds: tuple[str, ...] = ("walk", "run")
     shown: Shown = "report"
-    metric: bool = False  # whether it needs a scale
+    metric: bool = False  # needs a scale
 
 
 def _contact_s(seen: Observed) -> Float64:
@@ -108,7 +108,7 @@ def _oscillation_m(seen: Observed) -> Float64:
 
 
 def _ahead_m(seen: Observed) -> Float64:
-    """The toe before the centre of mass at contact."""
+    """Distance of the toe ahead of the centre of mass at contact."""
     if seen.feet.mass_centre is None:
         return np.zeros(0)
     ahead = [
@@ -263,7 +263,7 @@ def _samples(quantity: Quantity, seen: Observed) -> Float64:
 
 
 def _mean(quantity: Quantity, samples: Float64) -> float:
-    if quantity.unit == "steps/min":  # the mean is one of times
+    if quantity.unit == "steps/min":  # from the mean of times
         return float(1 / np.mean(1 / samples))
     return float(np.mean(samples))
 
@@ -281,7 +281,7 @@ def _uncertainty(seen: Observed, repeats: Repeats | None) -> Float64:
 
 
 def _means(seen: Observed | str | None) -> list[float]:
-    """Every quantity; NaN where it is not known."""
+    """All quantities; NaN where unknown."""
     if not isinstance(seen, Observed):
         return [float("nan")] * len(QUANTITIES)
     samples = [(quantity, _samples(quantity, seen)) for quantity in QUANTITIES]

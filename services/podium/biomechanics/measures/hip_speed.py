@@ -1,4 +1,4 @@
-"""Speed of the middle of the hips, which moves nearly as the centre of mass does."""
+"""Speed of the middle of the hips, which moves nearly like the centre of mass."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from podium.types import Bool, Float64
 _METHOD = "Length of the velocity of the middle of the hips in the image plane"
 _LEAST_FRAMES = 12
 _END_S = 0.08
-"""At the ends of what is seen a filter knows one side alone, and velocities are wrong."""
+"""Time at the ends of a visible part in which the filter has only one side: speeds are wrong."""
 _TOO_SHORT = "seen too briefly or too patchily for velocities"
 
 
@@ -84,7 +84,7 @@ def hip_speed(movement: Movement) -> Iterator[Measure]:
 
 
 def _metric_sd(px_s: float, sd_px_s: float, analysis: Analysis) -> float | None:
-    """Standard uncertainty in m/s, with that of the scale."""
+    """Standard uncertainty in m/s, including that of the scale."""
     scale = analysis.scale
     return (
         None
@@ -94,7 +94,7 @@ def _metric_sd(px_s: float, sd_px_s: float, analysis: Analysis) -> float | None:
 
 
 def _steady(analysis: Analysis, known: Bool) -> Bool:
-    """The frames (T,) that have neighbours on both sides for the filter; all if none has."""
+    """The frames (T,) with neighbours on both sides for the filter; all if there are none."""
     time_s = analysis.trajectory.time_s
     inside = np.zeros(len(time_s), np.bool_)
     for rows, _ in runs(known[:, None], analysis.breaks):
@@ -104,7 +104,7 @@ def _steady(analysis: Analysis, known: Bool) -> Bool:
 
 
 def _noise_px_s(analysis: Analysis, steady: Bool) -> tuple[float | None, float | None]:
-    """Standard uncertainty of the peak and the mean speed from the jitter of the hips."""
+    """Standard uncertainties of the peak and mean speed, from the jitter of the hips."""
     take, time_s = analysis.skeleton.take, analysis.trajectory.time_s
     if np.count_nonzero(steady) < _LEAST_FRAMES:
         return None, None
@@ -116,7 +116,7 @@ def _noise_px_s(analysis: Analysis, steady: Bool) -> tuple[float | None, float |
         return [float(speed.max()), float(speed.mean())]
 
     sd = jitters(take(analysis.plane.measured, "mid_hip"))
-    # Nearly free of noise, so that what noise adds to the peak is seen whole.
+    # Nearly free of noise, so that the full effect of noise on the peak is seen.
     stronger = analysis.smoothing.scaled(0.5)
     way, _ = smooth(take(analysis.plane.positions, "mid_hip"), time_s, analysis.breaks, stronger)
     peak, mean = spread(way, sd, again)

@@ -1,4 +1,4 @@
-"""Joint angles by stride: range, greatest value, and value at the contact of the foot."""
+"""Joint angles per stride: range, maximum, and value at foot contact."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PLANE = "of the angle to read"
 
 @dataclass(frozen=True, slots=True)
 class _Statistic:
-    """One number of an angle: samples by stride or by contact, and their mean."""
+    """One number of an angle: the mean over samples per stride or contact."""
 
     suffix: str
     label: str
@@ -34,7 +34,7 @@ class _Statistic:
 
 
 def _strides(degrees: Float64, time_s: Float64, contacts: Sequence[Contact]) -> list[Float64]:
-    """The angle from each contact of a foot to its next; strides with gaps are left out."""
+    """The angle from each contact of a foot to the next; strides with gaps are left out."""
     starts = [contact.on_s for contact in contacts]
     parts = (degrees[(time_s >= a) & (time_s < b)] for a, b in pairwise(starts))
     return [part for part in parts if len(part) > 1 and np.isfinite(part).all()]
@@ -64,7 +64,7 @@ _CONTACT = _Statistic("at_contact_deg", "at contact", f"Mean over contacts {_PLA
 
 @measured(order=55)
 def joint_cycles(movement: Movement) -> Iterator[Measure]:
-    """Range and peak by stride of the joints of the legs; angles at contact, with the trunk."""
+    """Range and peak per stride of the leg joints; angles at contact, also of the trunk."""
     analysis, gait = movement.analysis, movement.gait
     shown = [series for series in analysis.angles if _statistics_of(series.angle)]
     numbers = [(series.angle, each) for series in shown for each in _statistics_of(series.angle)]
@@ -87,7 +87,7 @@ def _statistics_of(angle: Angle) -> tuple[_Statistic, ...]:
 def _samples(
     shown: Sequence[AngleSeries], degrees: Sequence[Float64], analysis: Analysis, gait: Gait | str
 ) -> list[Float64]:
-    """The samples of every number that is shown; nothing without a gait."""
+    """The samples of every shown number; empty without a gait."""
     if isinstance(gait, str):
         return []
     time_s = analysis.trajectory.time_s
@@ -99,16 +99,16 @@ def _samples(
 
 
 def _own(gait: Gait, angle: Angle) -> list[Contact]:
-    """The contacts of the side of the angle; all of them for an angle of the trunk."""
+    """The contacts of the angle's side; all contacts for an angle of the trunk."""
     side = angle.name.partition("_")[0]
     return [c for c in gait.contacts if side not in ("left", "right") or c.side == side]
 
 
 def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
-    """Of every number: how it changes when the movement is seen again.
+    """Standard uncertainty of every number, from repetitions with noise.
 
-    True is taken to be what a milder filter shows. It gets the jitter from before the filter, and
-    is filtered as the key points were: what the filter cuts off counts too.
+    The result of a milder filter is taken as the true motion. Jitter of the unfiltered key points
+    is added to it, and it is filtered like the key points, so the loss by the filter counts, too.
     """
     analysis = movement.analysis
     time_s, breaks = analysis.trajectory.time_s, analysis.breaks

@@ -1,4 +1,4 @@
-"""Jumps on the spot: how many, how high, how long in the air, how deep before."""
+"""Jumps on the spot: height, flight time, rise of the hips, depth before take-off."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from podium.biomechanics.signals.peaks import low_pass
 from podium.types import Float64
 
 _BEFORE_S = 1.0
-"""How long before take-off the lowest point is looked for."""
+"""Time before take-off in which the lowest point is searched for."""
 _MOMENTS = "take-off and landing by the vertical acceleration of the toes"
 _NUMBERS = (
     ("jump_height_m", "Jump height", "m", f"g t^2 / 8 of the longest flight; {_MOMENTS}."),
@@ -42,7 +42,7 @@ def jump(movement: Movement) -> Iterator[Measure]:
     values = _values(feet, jumps)
     noise = _noise(movement.repeats, values)
     flight_s = values[1]
-    moment_s = 1 / (feet.rate_hz * np.sqrt(6))  # two moments, each even within a frame
+    moment_s = 1 / (feet.rate_hz * np.sqrt(6))  # two times, each uniform within a frame
     doubt = scale.relative_sd
     known_to = [9.81 * flight_s / 4 * moment_s, moment_s, values[2] * doubt, values[3] * doubt]
     for (name, label, unit, method), value, sd in zip(
@@ -64,7 +64,7 @@ def jump(movement: Movement) -> Iterator[Measure]:
 
 
 def _noise(repeats: Repeats | None, values: Sequence[float]) -> Float64:
-    """What the noise of the key points makes of the values."""
+    """Standard uncertainties of the values from the noise of the key points."""
     unknown = [float("nan")] * len(values)
     if repeats is None:
         return np.array(unknown)

@@ -1,4 +1,4 @@
-"""A measure is a value: what it is called, how it is found, and how far it can be trusted."""
+"""A measure: a value with its name, method and uncertainty."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from podium.types import Float64
 
 Shown = Literal["first", "report", "tables"]
-"""``first``: also among the headline numbers; ``report``: in the summary and the report;
-``tables``: only in the tables and in ``measures.json``."""
+"""``first``: a headline number; ``report``: in the summary and the report; ``tables``: only in the
+tables and in ``measures.json``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """Where a series stands in ``biomechanics.csv``."""
+    """Place of a series in ``biomechanics.csv``."""
 
     kind: str  # group of rows, such as joint_angle
     row: str  # such as left_knee_flexion
@@ -27,23 +27,23 @@ class Cell:
 class Measure:
     """One number, or one series over the frames, of one athlete.
 
-    A measure that cannot be given has no ``value`` (or NaN in its ``values``) and a ``reason``.
+    An unknown measure has no ``value`` (or NaN in its ``values``) and a ``reason``.
 
     Attributes:
         name: Unique within an athlete, with the unit as suffix: ``left_knee_flexion_deg``.
-        label: What people read.
+        label: Label for people.
         unit: As printed; empty for pure numbers.
-        method: How it is found, with the source of the formula.
-        value: Of a scalar measure; None where it is not known.
-        values: Of a series, (T,) one per frame of the trajectory; NaN where it is not known.
+        method: Method, with the source of the formula.
+        value: Value of a scalar measure; None: unknown.
+        values: Values of a series, (T,), one per frame of the trajectory; NaN: unknown.
         sd: Standard uncertainty of the value, or of one sample of the series; None: not estimated.
-        n: How many samples, steps or repetitions the value rests on.
+        n: Number of samples, steps or repetitions behind the value.
         reason: Why there is no value.
-        digits: Decimals that are printed.
-        shown: How prominent the measure is.
-        plot: Title of the plot in the report that shows the series; empty: none. Series of one
+        digits: Number of decimals to print.
+        shown: Where the measure is shown.
+        plot: Title of the plot of the series in the report; empty: no plot. Series with the same
             title share a plot.
-        cell: Place in ``biomechanics.csv``; None: a row of its own, in the column ``value``.
+        cell: Place in ``biomechanics.csv``; None: its own row, in the column ``value``.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Measure:
 
     @property
     def known(self) -> Float64:
-        """The samples that have a value; of a scalar its value, if there is one."""
+        """The known samples of a series, or the value of a scalar, if it is known."""
         if self.values is not None:
             return self.values[np.isfinite(self.values)]
         return np.array([] if self.value is None else [self.value])

@@ -1,4 +1,4 @@
-"""The speed of a run: how far the hips go in half a second, where a single camera can tell."""
+"""The speed of a run: the hips' movement in half a second, if a single camera can measure it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _WINDOW_S = 0.5
 _LONGEST_HOLE_S = 0.1
 
 SQUARE_RATIO = 0.33
-"""Shoulder width over trunk length from which a run does not go across the view: about 27 degrees
+"""Ratio of shoulder width to trunk length from which a run is not across the view: about 27 degrees
 off, where a tenth of the speed is lost."""
 
 _DOWN = 0.2
-"""A foot in this part of its range from below is taken to be on the ground."""
+"""A foot in this lowest share of its range is taken to be on the ground."""
 
 _SLIDES = 0.5
-"""Speed of feet on the ground, over their speed relative to the hips, from which they slide: it is
-about 0 before a camera that stands still, and 1 before one that follows or on a treadmill."""
+"""Feet slide if their speed on the ground, relative to their speed past the hips, is above this. It
+is about 0 with a static camera, and 1 with one that follows or on a treadmill."""
 
 
 @measured(order=29)
@@ -95,7 +95,7 @@ def _fastest(analysis: Analysis) -> _Fastest | None:
 
 
 def _why_not(analysis: Analysis) -> str:
-    """Why pixels along the picture are no metres along the run; empty: they are."""
+    """Why pixels in the picture do not give metres along the run; empty: they do."""
     if shoulder_ratio(analysis.plane.positions, analysis.skeleton) > SQUARE_RATIO:
         return "not seen from the side: a part of the way is towards the camera or away from it"
     if _feet_slide(analysis):
@@ -104,7 +104,7 @@ def _why_not(analysis: Analysis) -> str:
 
 
 def _feet_slide(analysis: Analysis) -> bool:
-    """Whether feet that are down move along the picture as fast as they move past the hips."""
+    """Whether feet on the ground move in the picture nearly as fast as past the hips."""
     take = analysis.skeleton.take
     positions, velocity = analysis.plane.positions, analysis.motion.velocity
     hips = take(velocity, "mid_hip")[:, 0]

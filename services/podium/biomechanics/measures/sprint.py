@@ -1,4 +1,4 @@
-"""The force-velocity profile of a sprint from rest, seen whole by a camera that stands still."""
+"""The force-velocity profile of a whole sprint from rest, seen by a static camera."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from podium.biomechanics.signals.noise import jitters, spread
 from podium.types import Float64
 
 MASS_KG = 70.0
-"""Assumed where the mass is not known; results per kilogram depend on it by the drag alone."""
+"""Assumed if the mass is unknown; results per kilogram depend on it only through the drag."""
 MIN_TOP_M_S = 4.0
 FIRST_SHARE, LAST_SHARE = 0.5, 0.8
-"""A clip shows the acceleration if the speed begins below and ends above these parts of the top."""
+"""A clip shows the acceleration if the speed begins below and ends above these shares of MSS."""
 MAX_UNCERTAINTY = 0.1
 _PARTS = 8
 _NOT_SHOWN = "the clip does not show the acceleration from rest to nearly the highest speed"
@@ -84,7 +84,7 @@ def sprint(movement: Movement) -> Iterator[Measure]:
 
 
 def _why_not(movement: Movement) -> str:
-    """Why there is no sprint to look at; empty: there may be one."""
+    """Why the clip cannot show a sprint; empty: it may show one."""
     if movement.analysis.scale.m_per_px is None:
         return NO_SCALE
     gait = movement.gait
@@ -112,7 +112,7 @@ def _fit(feet: Feet, movement: Movement) -> SprintFit | str:
 
 
 def _accelerates(feet: Feet) -> bool:
-    """Whether the hips are much slower in the first part of the clip than in the last one."""
+    """Whether the hips are much slower in the first part of the clip than in the last part."""
     count = max(len(feet.time_s) // _PARTS, 2)
     first, last = (
         float(np.polyfit(feet.time_s[rows], feet.hips[rows, 0], 1)[0])

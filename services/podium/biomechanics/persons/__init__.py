@@ -1,1 +1,1 @@
-"""Identities over a clip, and which of the persons is the athlete."""
+"""Identities over a clip, and the choice of the athlete."""

@@ -1,4 +1,4 @@
-"""Which of the persons is the athlete, decided after the whole clip has been seen."""
+"""Chooses the athlete among the persons of a whole clip."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from podium.biomechanics.persons.trajectories import Trajectory
 
 
 def select(persons: Sequence[Trajectory], athlete: Athlete) -> list[Trajectory]:
-    """The persons to analyse: all of them, or the one that fits best."""
+    """The persons to analyse: all, or the best one by the rule."""
     return [persons[index] for index in choose(athlete, [person.boxes for person in persons])]

@@ -1,10 +1,9 @@
-"""Left taken for right: whole bodies and legs that a model confuses, found over time and undone.
+"""Finds and corrects frames on which the model exchanged left and right, of the body or of limbs.
 
-On a single frame a pose model may take a body for one that is seen from the other side, or the near
-leg for the far one. Over time that is a jump: of all ways to say on each frame whether left and
-right are to be exchanged, the one with the smoothest motion is right (Viterbi, 1967, with the
-motion of the last two frames as the state). It is done before anything is filled or filtered, which
-would turn the jumps into plausible nonsense.
+On a single frame a pose model may take a body for one seen from the other side, or the near leg for
+the far one. Over time that is a jump: among all choices of frames on which left and right are
+exchanged, the one with the smoothest motion is used (Viterbi, 1967; the state is the last two
+frames). This is done before gaps are filled and before filtering, which would hide the jumps.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ LONGEST_GAP_S = 0.2
 """Motion says nothing about sides across longer gaps."""
 
 _EXCHANGE = 0.12
-"""What beginning or ending an exchange has to gain, in body lengths, summed over the joints."""
+"""Cost of beginning or ending an exchange, in body lengths, summed over the joints."""
 
 _EXCHANGED_PER_S = 1.8
-"""What each exchanged second has to gain: of two ways to say the same, the rarer is the fault. More
-than about half a second in a row cannot gain that, and stays as it is."""
+"""Cost per exchanged second: exchanged frames are assumed to be the minority. More than about half
+a second in a row cannot gain that, and is not changed."""
 
 _FARTHEST = 0.15
-"""A jump of a joint counts for this at most, in body lengths: where a pose is wrong altogether its
-jumps say nothing about sides."""
+"""Upper bound of a joint's jump, in body lengths: the jumps of a completely wrong pose tell nothing
+about sides."""
 
 _LEGS = ("hip", "knee", "ankle", "heel", "foot_index", "big_toe", "small_toe")
 _ARMS = ("shoulder", "elbow", "wrist", "pinky", "index", "thumb", "hand")
@@ -41,12 +40,12 @@ class Exchanges:
     """Frames of a trajectory on which left and right were exchanged."""
 
     body: Bool  # (T,) arms and legs
-    legs: Bool  # (T,) legs alone
-    arms: Bool  # (T,) arms alone
+    legs: Bool  # (T,) only legs
+    arms: Bool  # (T,) only arms
 
     @staticmethod
     def none(count: int) -> Exchanges:
-        """Nothing on ``count`` frames."""
+        """No exchanges on ``count`` frames."""
         never = np.zeros(count, np.bool_)
         return Exchanges(never, never, never)
 
@@ -54,12 +53,12 @@ class Exchanges:
 def undo_exchanges(trajectory: Trajectory, skeleton: Skeleton) -> tuple[Trajectory, Exchanges]:
     """Exchange left and right where that makes the motion smooth.
 
-    Where the whole body was confused, so was its depth, and its points are exchanged as they are.
-    Of legs or arms alone the places in the picture are exchanged and the depths stay, which the
-    model has from the trunk.
+    If the whole body was exchanged, so was its depth, and complete points are exchanged. If only
+    legs or arms were, the points in the picture are exchanged, but not the depths, which the model
+    takes from the trunk.
 
     Args:
-        trajectory: As the pose model gives it, unfiltered.
+        trajectory: The unfiltered output of the pose model.
         skeleton: Names the J columns.
     """
     legs, arms = (_columns(skeleton, names) for names in (_LEGS, _ARMS))
@@ -91,7 +90,7 @@ def _columns(skeleton: Skeleton, names: tuple[str, ...]) -> Int64:
 
 
 def _exchanged(trajectory: Trajectory, columns: Int64) -> Bool:
-    """On which frames (T,) the pairs of joints (P, 2) are to be exchanged."""
+    """The frames (T,) on which to exchange the pairs of joints (P, 2)."""
     result = np.zeros(len(trajectory), np.bool_)
     seen = np.flatnonzero(np.isfinite(trajectory.scores))
     if len(seen) < 3 or not len(columns):
@@ -99,7 +98,7 @@ def _exchanged(trajectory: Trajectory, columns: Int64) -> Bool:
     points = trajectory.keypoints[seen][:, columns]  # (S, P, 2, 3)
     middle = np.nanmean(points[:, :1, :, :2], axis=(1, 2), keepdims=True)
     places = (points[..., :2] - middle) / max(trajectory.height_px, 1.0)
-    # Of two joints that lie together neither order is a jump; of one out of sight nothing is known.
+    # For two joints at the same place neither order is a jump; an unseen joint tells nothing.
     weight = np.clip(points[..., 2], 0, 1).min(axis=2)
     time_s = trajectory.time_s[seen]
     result[seen] = _smoothest(np.nan_to_num(places), np.nan_to_num(weight), time_s)
@@ -107,7 +106,7 @@ def _exchanged(trajectory: Trajectory, columns: Int64) -> Bool:
 
 
 def _smoothest(places: Float64, weight: Float64, time_s: Float64) -> Bool:
-    """The exchanges (S,) that make places (S, P, 2, 2) of left and right smoothest."""
+    """The exchanges (S,) that give the smoothest places (S, P, 2, 2) of left and right."""
     count = len(places)
     either = np.stack([places, places[:, :, ::-1]], axis=1)  # (S, 2 states, P, 2, 2)
     jumps = np.zeros((count, 2, 2, 2))  # of frame t, by the states of t - 2, t - 1 and t

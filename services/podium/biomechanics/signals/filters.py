@@ -1,4 +1,4 @@
-"""Smoothing of key points: every unbroken run on its own, over true times."""
+"""Smooths key points: each unbroken run separately, over true times."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ UNIFORM_TOLERANCE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
-    """Which filter, and how much passes.
+    """The filter and its parameters.
 
     ``butterworth``: second order, forwards and backwards, so fourth order without delay. Each
-    pass has its -3 dB point at ``cutoff_hz``; both together leave half of the amplitude there.
-    ``savgol``: cubic Savitzky-Golay whose window is chosen for that cut-off.
-    ``one_euro``: causal, so it lags; passes more when the point is fast. ``none``: as it is.
+    pass has its -3 dB point at ``cutoff_hz``; both together halve the amplitude there.
+    ``savgol``: cubic Savitzky-Golay with a window for that cut-off.
+    ``one_euro``: causal, so it lags; its cut-off rises with the speed. ``none``: no filter.
     """
 
     method: FilterMethod = "butterworth"
@@ -41,22 +41,20 @@ class Smoothing:
 def smooth(
     values: Float64, time_s: Float64, breaks: Bool, smoothing: Smoothing, *, unit: float = 1.0
 ) -> tuple[Float64, Bool]:
-    """Smooth each run of samples that is long enough; leave shorter ones as they are.
+    """Smooth each run of samples that is long enough; shorter ones do not change.
 
-    Runs with uneven times are resampled to an even grid, filtered there, and read back at the
-    true times.
+    Runs with uneven times are resampled to an even grid, filtered there, and interpolated back to
+    the true times.
 
     Args:
         values: (T, C), NaN where absent.
         time_s: (T,).
-        breaks: (T,) True where a sample is not the continuation of the one before.
+        breaks: (T,) True where a sample does not continue the previous one.
         smoothing: The filter.
-        unit: What one unit of speed is measured in by ``one_euro``, such as the body height in
-            pixels.
+        unit: Unit of length for the speed of ``one_euro``, such as the body height in pixels.
 
     Returns:
-        The values and which of them were filtered, both (T, C). ``none`` counts as filtered:
-        the caller chose it.
+        The values and which of them were filtered, both (T, C). ``none`` counts as filtered.
     """
     valid = np.isfinite(values)
     if smoothing.method == "none":
@@ -97,7 +95,7 @@ def _smooth_run(
 
 
 def _smooth_even(values: Float64, fps: float, smoothing: Smoothing) -> Float64 | None:
-    if smoothing.cutoff_hz >= fps / 2:  # nothing above the cut-off could have been recorded
+    if smoothing.cutoff_hz >= fps / 2:  # the cut-off is above the Nyquist frequency
         return None
     if smoothing.method == "butterworth":
         return butterworth(values, fps, cutoff_hz=smoothing.cutoff_hz)
@@ -105,10 +103,10 @@ def _smooth_even(values: Float64, fps: float, smoothing: Smoothing) -> Float64 |
 
 
 def butterworth(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | None:
-    """Zero-phase Butterworth of fourth order in all; None where (T, C) is too short for it."""
+    """Zero-phase Butterworth, fourth order in total; None if (T, C) is too short."""
     if len(values) <= _LEAST_PADDING:
         return None
-    # A padding shorter than a period lets the start of the filter show in velocities at the ends.
+    # With a padding shorter than a period, velocities at the ends show the filter's transient.
     padding = min(max(_LEAST_PADDING, round(_PADDED_PERIODS * fps / cutoff_hz)), len(values) - 1)
     sections = _sections(cutoff_hz, fps)
     return np.asarray(scipy.signal.sosfiltfilt(sections, values, axis=0, padlen=padding))
@@ -116,12 +114,12 @@ def butterworth(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | N
 
 @functools.lru_cache(64)
 def _sections(cutoff_hz: float, fps: float) -> Float64:
-    """A clip asks for the same filters a hundred times; designing one costs more than using it."""
+    """The filter's coefficients; cached, because a design costs more than a use."""
     return np.asarray(scipy.signal.butter(2, cutoff_hz, fs=fps, output="sos"))
 
 
 def savitzky_golay(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | None:
-    """Cubic Savitzky-Golay; None where (T, C) is shorter than its window.
+    """Cubic Savitzky-Golay; None if (T, C) is shorter than its window.
 
     Half-width from the cut-off (-3 dB) by Schafer, "What is a Savitzky-Golay filter?" (2011),
     with order 2, whose smoothing is that of order 3.

@@ -1,4 +1,4 @@
-"""Outliers out, short gaps in."""
+"""Finds outliers and fills short gaps."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ def outliers(values: Float64, *, window: int = 7, sigmas: float = 3.0) -> Bool:
     """Samples far from the median of their neighbourhood (Hampel identifier).
 
     Source: Pearson et al., "Generalized Hampel filters" (2016). The spread is 1.4826 times the
-    median absolute deviation. NaN samples do not vote; a sample is only judged with two votes on
-    each side, since a fast movement that begins or ends looks like an outlier from one side.
+    median absolute deviation. NaN samples are ignored. A sample is only tested with two known
+    neighbours on each side, since the begin or end of a fast movement looks like an outlier from
+    one side.
 
     Args:
         values: (T, C), NaN where absent.
         window: Odd number of samples.
-        sigmas: How many spreads away is too far.
+        sigmas: Largest distance, in spreads.
 
     Returns:
-        (T, C) True for an outlier.
+        (T, C) True for outliers.
     """
     half = window // 2
     padded = np.pad(values, ((half, half), (0, 0)), constant_values=np.nan)
@@ -36,7 +37,7 @@ def outliers(values: Float64, *, window: int = 7, sigmas: float = 3.0) -> Bool:
 
 
 def _median(values: Float64) -> Float64:
-    """Median over the last axis without the NaNs; NaN where there is nothing else."""
+    """Median over the last axis without NaNs; NaN if there is nothing else."""
     ordered = np.sort(values, axis=-1)  # NaNs go last
     count = np.isfinite(values).sum(axis=-1)
     low = np.maximum((count - 1) // 2, 0)[..., None]
@@ -56,11 +57,11 @@ def fill_gaps(
     Args:
         values: (T, C), NaN where absent.
         time_s: (T,).
-        breaks: (T,) True where a sample is not the continuation of the one before.
-        max_frames: Longest gap to fill; 0 fills nothing.
+        breaks: (T,) True where a sample does not continue the previous one.
+        max_frames: Longest gap to fill; 0: fill nothing.
 
     Returns:
-        The values and which of them were filled in, both (T, C).
+        The values and which of them were filled, both (T, C).
     """
     filled = values.copy()
     missing = np.isnan(values)

@@ -19,10 +19,10 @@ class Motion:
 
 
 def motion(positions: Float64, filtered: Bool, time_s: Float64, breaks: Bool) -> Motion:
-    """Differentiate positions (T, J, D), only where they were filtered.
+    """Differentiate positions (T, J, D) where they were filtered.
 
-    Noise of a pixel is a noise of tens of pixels per second once differentiated, so positions
-    that no filter has seen get no velocity.
+    Differentiation turns noise of one pixel into tens of pixels per second, so unfiltered
+    positions get no velocity.
     """
     usable = np.where(filtered, positions, np.nan)
     velocity = rate_of_change(usable.reshape(len(usable), -1), time_s, breaks)
@@ -35,8 +35,8 @@ def rate_of_change(values: Float64, time_s: Float64, breaks: Bool) -> Float64:
 
     Args:
         values: (T, C), NaN where absent.
-        time_s: (T,), need not be even.
-        breaks: (T,) True where a sample is not the continuation of the one before.
+        time_s: (T,), intervals may differ.
+        breaks: (T,) True where a sample does not continue the previous one.
 
     Returns:
         (T, C), NaN where a run has fewer than three samples.

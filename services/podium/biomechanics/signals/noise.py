@@ -1,4 +1,4 @@
-"""How much key points jitter, and what that does to numbers found from them."""
+"""Estimates the jitter of key points, and its effect on numbers calculated from them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ REPETITIONS = 24
 
 
 def jitter(values: Float64) -> float:
-    """Standard deviation of the white noise on a smooth signal (T,); NaN where it is unknown.
+    """Standard deviation of the white noise on a smooth signal (T,); NaN if unknown.
 
-    From fifth differences, which a movement hardly has, by their median absolute deviation.
+    From the median absolute deviation of fifth differences, which are nearly 0 in a movement.
     """
     differences = np.diff(values, _ORDER)
     known = differences[np.isfinite(differences)]
@@ -28,24 +28,24 @@ def jitter(values: Float64) -> float:
 
 
 def jitters(values: Float64) -> Float64:
-    """Of every column of (T, C); 0 where it is unknown."""
+    """The jitter of every column of (T, C); 0 where it is unknown."""
     return np.array([np.nan_to_num(jitter(column)) for column in values.T])
 
 
 def noisy(values: Float64, sd: Float64, repetition: int) -> Float64:
-    """Values (T, C) with white noise of the standard deviations (C,).
+    """Add white noise with standard deviations (C,) to values (T, C).
 
-    A repetition has the same noise every time, so that one clip gives one uncertainty.
+    The noise of a repetition is always the same, so that results are reproducible.
     """
     random = np.random.default_rng(repetition)
     return np.asarray(values + random.normal(0.0, 1.0, values.shape) * sd)
 
 
 def common_errors(count: int) -> Float64:
-    """Errors that all samples of a repetition share: (REPETITIONS, count) of unit variance.
+    """Errors common to all samples of a repetition: (REPETITIONS, count) with unit variance.
 
-    The same quantiles of the normal distribution in every column, each column in an order of its
-    own: so few draws have the right spread.
+    Every column has the same quantiles of the normal distribution, in its own order, because few
+    random draws would not have the right spread.
     """
     random = np.random.default_rng(0)
     quantiles = scipy.stats.norm.ppf((np.arange(REPETITIONS) + 0.5) / REPETITIONS)
@@ -60,19 +60,19 @@ def spread(
     *,
     relative_sd: float = 0.0,
 ) -> Float64:
-    """Standard uncertainty of estimates: how they change when the signals get noise once more.
+    """Standard uncertainty of estimates: their change when noise is added to the signals.
 
-    A parametric bootstrap (Efron & Tibshirani 1993). The root mean square of the changes counts
-    what noise scatters and what it shifts alike: the highest of noisy values is too high.
+    A parametric bootstrap (Efron & Tibshirani 1993). The root mean square of the changes includes
+    scatter and bias: for example, the maximum of noisy values is too high.
 
     Args:
         signals: (T, C), in any unit.
-        sd: (C,) of the noise on them.
-        estimate: From such signals to numbers; NaN for a number that it does not find.
-        relative_sd: Standard uncertainty of a factor that all signals share, such as a scale.
+        sd: (C,) standard deviation of their noise.
+        estimate: Calculates numbers from signals; NaN for an unknown number.
+        relative_sd: Standard uncertainty of a factor common to all signals, such as a scale.
 
     Returns:
-        One for each number; NaN where fewer than half of the repetitions find it.
+        One uncertainty per number; NaN where fewer than half of the repetitions have the number.
     """
     factors = 1 + relative_sd * common_errors(1)[:, 0]
     repeated = [
@@ -82,7 +82,7 @@ def spread(
 
 
 def deviation(repeated: Sequence[Sequence[float]], values: Sequence[float]) -> Float64:
-    """Root mean square of repeated numbers about the values; NaN where most of them are unknown."""
+    """Root mean square deviation of repeated numbers from the values; NaN if most are unknown."""
     if not len(repeated):
         return np.full(len(values), np.nan)
     changes = np.array(repeated) - np.array(values)

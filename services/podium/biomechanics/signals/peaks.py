@@ -1,4 +1,4 @@
-"""Moments in signals, between the samples."""
+"""Finds times of peaks and crossings in signals, between the samples."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from podium.types import Float64
 
 
 def low_pass(values: Float64, rate_hz: float, cutoff_hz: float) -> Float64:
-    """Zero-phase low-pass of (T,) or (T, C); cut-offs beyond a quarter of the rate are lowered."""
+    """Zero-phase low-pass of (T,) or (T, C); cut-offs above a quarter of the rate are lowered."""
     columns = values.reshape(len(values), -1)
     smoothed = butterworth(columns, rate_hz, cutoff_hz=min(cutoff_hz, rate_hz / 4))
     return values if smoothed is None else smoothed.reshape(values.shape)
 
 
 def peak_time_s(values: Float64, time_s: Float64, at: int) -> float:
-    """Time of the top of the parabola through a peak of (T,) and its two neighbours."""
+    """Time of the vertex of the parabola through a peak of (T,) and its two neighbours."""
     if not 0 < at < len(values) - 1:
         return float(time_s[at])
     before, top, after = values[at - 1 : at + 2]
@@ -27,7 +27,7 @@ def peak_time_s(values: Float64, time_s: Float64, at: int) -> float:
 
 
 def peak_times_s(values: Float64, time_s: Float64, *, prominence: float) -> list[float]:
-    """Times of all peaks of (T,) that stand out by ``prominence``."""
+    """Times of all peaks of (T,) with at least this prominence."""
     peaks, _ = scipy.signal.find_peaks(values, prominence=prominence)
     return [peak_time_s(values, time_s, int(at)) for at in peaks]
 
@@ -35,7 +35,7 @@ def peak_times_s(values: Float64, time_s: Float64, *, prominence: float) -> list
 def rising_time_s(
     values: Float64, time_s: Float64, level: float, *, start: int, stop: int
 ) -> float:
-    """The last time in rows start..stop at which (T,) rises through a level; NaN if it does not."""
+    """The last time in rows start..stop at which (T,) rises through a level; NaN if none."""
     above = values[start:stop] > level
     crossings = np.flatnonzero(~above[:-1] & above[1:])
     if not len(crossings):

@@ -15,34 +15,34 @@ CLOCK_ROUNDING_S = 0.001
 """Containers may round times to a millisecond (Matroska does)."""
 
 PAUSE_INTERVALS = 5.0
-"""A step of more than this many usual intervals is a pause: nothing is carried across it."""
+"""A longer step, in median intervals, is a pause: nothing is interpolated across it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Every ``step``-th frame from the first to the last one that was analysed.
+    """Every ``step``-th frame from the first to the last analysed one.
 
-    Frames that no batch covers are in it too, so a missing frame is a gap like any other.
+    It includes frames that are in no batch, so a missing frame is a gap like any other.
     """
 
     frame_index: Int64  # (F,) ordinal in the source, ascending
     time_s: Float64  # (F,) strictly ascending
-    covered: Bool  # (F,) False: no result speaks of this frame
+    covered: Bool  # (F,) False: no result has this frame
 
     def __len__(self) -> int:
         return len(self.frame_index)
 
 
 def timeline(frame_index: Int64, time_s: Float64, *, max_frames: int) -> Timeline:
-    """Order the frames, put in the missing ones, and give each a time.
+    """Sort the frames, insert the missing ones, and give each a time.
 
     Args:
         frame_index: (N,) in any order; a frame may occur more than once.
         time_s: (N,) seconds from the start of the source.
-        max_frames: The most frames that the timeline may have.
+        max_frames: Largest number of frames of the timeline.
 
     Raises:
-        InvalidInput: times do not grow with the frame index.
+        InvalidInput: times do not ascend with the frame index.
         TooLarge: the timeline would be longer than ``max_frames``.
     """
     index, first = np.unique(frame_index, return_index=True)
@@ -61,7 +61,7 @@ def timeline(frame_index: Int64, time_s: Float64, *, max_frames: int) -> Timelin
 
 
 def _without_rounding(index: Int64, time_s: Float64) -> Float64:
-    """Times of a constant frame rate that were rounded, put back on their straight line."""
+    """Times without rounding, if they are rounded times of a constant frame rate."""
     if len(index) < 3:
         return time_s
     ordinal = (index - index[0]).astype(float)
@@ -71,12 +71,12 @@ def _without_rounding(index: Int64, time_s: Float64) -> Float64:
 
 
 def rate_hz(time_s: Float64) -> float:
-    """The usual frame rate; 0 where there are fewer than two frames."""
+    """The usual frame rate; 0 with fewer than two frames."""
     return float(1 / np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
 
 
 def pauses(time_s: Float64) -> Bool:
-    """Where a sample (T,) comes so long after the one before that they do not belong together."""
+    """Samples (T,) after a pause, which do not continue the previous sample."""
     after = np.zeros(len(time_s), bool)
     if len(time_s) > 1:
         interval = np.diff(time_s)
@@ -85,14 +85,14 @@ def pauses(time_s: Float64) -> Bool:
 
 
 def runs(valid: Bool, breaks: Bool) -> Iterator[tuple[slice, NDArray[np.intp]]]:
-    """Unbroken runs of valid samples; columns that share a run come together.
+    """Unbroken runs of valid samples; columns with the same run are yielded together.
 
     Args:
         valid: (T, C).
-        breaks: (T,) True where a new run begins whatever the samples say.
+        breaks: (T,) True where a new run begins in any case.
 
     Yields:
-        A slice of rows and the columns that are valid throughout it and not beside it.
+        A slice of rows, and the columns that are valid in all of it and not just outside it.
     """
     starts = valid.copy()
     starts[1:] &= ~valid[:-1] | breaks[1:, None]
