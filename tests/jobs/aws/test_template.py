@@ -140,6 +140,16 @@ def test_no_role_may_do_everything() -> None:
                 assert all(action.startswith("logs:") for action in actions), name
 
 
+def test_who_works_with_uploads_is_let_into_their_quarantine() -> None:
+    policy = RESOURCES["ObjectsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    [quarantine] = [each for each in policy if each["Sid"] == "Quarantine"]
+    let_in = str(quarantine["Condition"]["ArnNotLike"])
+    for name in FUNCTIONS:
+        deletes = any("DeleteObject" in str(each) for each in _statements(RESOURCES[name]))
+        needs = deletes or name == "Initializer"
+        assert needs == (f"{name}Role.Arn" in let_in), name
+
+
 def _statements(of: Any) -> list[dict[str, Any]]:
     if isinstance(of, list):
         return [found for each in of for found in _statements(each)]
