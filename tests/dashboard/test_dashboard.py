@@ -167,7 +167,9 @@ def test_without_a_stream_the_list_is_asked(
     expect(state(job)).to_have_text("done")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark"), (390, "light")])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "dark"), (390, "light")]
+)
 def test_nothing_is_in_the_way_of_anybody(
     api: ApiWorld, browser: Browser, day: Path, width: int, scheme: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -156,7 +157,8 @@ class Transport:
             return Unavailable(f"the api at {url} did not answer in time")
         why: object = reason
         if isinstance(reason, aiohttp.ClientConnectorError):
-            why = reason.os_error.strerror or reason.os_error
+            number = reason.os_error.errno or 0
+            why = os.strerror(number) if number > 0 else reason.os_error.strerror
         return Unavailable(
             f"nothing answers at {url} ({why}): is the api running there? "
             "`podium up` starts one here, `podium configure` says where to look"
