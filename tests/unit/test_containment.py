@@ -106,6 +106,24 @@ def test_ranges_go_on_with_the_process_of_the_range_before(codecs, clips):
     assert len(workers(codecs)) <= 3
 
 
+def test_videos_of_devices_are_read_as_in_this_process(shared_data, codecs):
+    """What a decoder would have to open or to import on the way shows here."""
+    paths = [p for p in shared_data.glob("cases/*/*") if p.suffix in (".mp4", ".avi", ".mkv")]
+    assert len(paths) > 5
+    for path in paths:
+        source = source_of(path)
+        with reader(CodecsHere()) as here, reader(codecs) as there:
+            index, expected = there.index(source), here.index(source)
+            assert np.array_equal(index.time_s, expected.time_s), path
+            ordinals = np.arange(min(index.frame_count, 40))
+            for one, other in zip(
+                here.frames(source, expected, ordinals),
+                there.frames(source, index, ordinals),
+                strict=True,
+            ):
+                assert np.array_equal(one.pixels, other.pixels), path
+
+
 def test_pictures_are_those_of_this_process(codecs):
     image = np.arange(40 * 30 * 3, dtype=np.uint8).reshape(40, 30, 3)
     for suffix in (".jpg", ".png", ".webp"):

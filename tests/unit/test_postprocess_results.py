@@ -1,6 +1,7 @@
 """Options, reading and merging of frame results, and the tables."""
 
 import csv
+from concurrent.futures import CancelledError
 
 import numpy as np
 import orjson
@@ -14,6 +15,7 @@ from podium.biomechanics.persons.trajectories import link
 from podium.errors import InvalidInput, TooLarge
 from podium.postprocess.frame_results import merge, parse_results
 from podium.postprocess.measured_clip import analysis_options
+from podium.postprocess.postprocessor import Postprocessor
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
 from podium.skeletons import COCO17
@@ -239,3 +241,56 @@ def test_nobody_gives_tables_with_a_head_alone(tmp_path):
     write(tmp_path, [])
     assert read(tmp_path / "keypoints.csv") == []
     assert (tmp_path / "keypoints.csv").read_text().startswith("frame,time_s,person,keypoint,")
+
+
+@pytest.mark.parametrize(("frames", "persons"), [(120, 1), (3, 12)])
+def test_work_that_nobody_waits_for_ends_within_a_step(tmp_path, frames, persons):
+    """Long fits of one athlete, and many tracks to compare."""
+    noise = np.random.default_rng(0).uniform(0, 40, (frames, persons, 17, 2))
+    listed = [
+        {
+            "index": index,
+            "time_s": index / 25,
+            "status": "ok",
+            "persons": [
+                {
+                    "track_id": index * persons + number if persons > 1 else 1,
+                    "box": [60 * number, 0, 60 * number + 40, 40],
+                    "score": 0.9,
+                    "keypoints": [[60 * number + x, y, 0.9] for x, y in points.tolist()],
+                }
+                for number, points in enumerate(row)
+            ],
+        }
+        for index, row in enumerate(noise)
+    ]
+    result = {
+        "pipeline": "p",
+        "skeleton": "coco17",
+        "models": {"detection": "a@1"},
+        "source": {
+            "width": 1280,
+            "height": 720,
+            "fps": 25,
+            "frame_count": frames,
+            "duration_s": frames / 25,
+        },
+        "frames": listed,
+    }
+    calls = []
+
+    def check() -> None:
+        calls.append(0)
+        if len(calls) == 20:
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        Postprocessor().process(
+            tmp_path / "no.mp4",
+            parse_results(orjson.dumps(result)),
+            tmp_path,
+            PostprocessOptions(athlete="all"),
+            check,
+        )
+    assert not (tmp_path / "summary.json").exists()
+    assert len(calls) == 20

@@ -57,6 +57,7 @@ def _import_all() -> None:
     for module in pkgutil.walk_packages(av.__path__, "av."):
         if not module.name.endswith((".__main__", ".datasets")):
             importlib.import_module(module.name)
+    importlib.import_module("numpy.ma")  # by the median
     with suppress(ImportError):  # where no pictures are decoded there is no OpenCV
         importlib.import_module("podium.media.pictures")
         importlib.import_module("cv2").setNumThreads(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import socket
+import traceback
 from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any
@@ -18,6 +19,8 @@ from podium.media.codecs import CodecsHere, OpenVideo, ReadFrame, VideoLimits, g
 from podium.media.containers import Source
 from podium.media.files import OpenFile
 from podium.types import UInt8
+
+_MOST_CHARACTERS = 4000
 
 
 def work(parent: socket.socket) -> None:
@@ -35,7 +38,8 @@ def work(parent: socket.socket) -> None:
         except MemoryError:
             answer = Message({"status": 0, "error": "memory"})
         except Exception as error:
-            answer = Message({"status": 0, "error": repr(error)})
+            told = traceback.format_exception(error)
+            answer = Message({"status": 0, "error": "".join(told)[-_MOST_CHARACTERS:]})
         send(parent, answer)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from podium.biomechanics.signals.checkpoints import checked_by
 from podium.media.codecs import Codecs
 from podium.postprocess.documents import write_documents
 from podium.postprocess.frame_results import merge
@@ -67,7 +68,8 @@ class Postprocessor:
         clip = merge(results, max_frames=self._max_frames)
         check()
         output.mkdir(parents=True, exist_ok=True)
-        measured = measure_clip(name or source.name, clip, options, output, check)
+        with checked_by(check):
+            measured = measure_clip(name or source.name, clip, options, output, check)
         overlays = draw_overlays(
             source,
             measured,

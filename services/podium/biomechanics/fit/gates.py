@@ -16,6 +16,7 @@ import scipy
 
 from podium.biomechanics.fit.model import Body
 from podium.biomechanics.fit.observations import Observations
+from podium.biomechanics.signals.checkpoints import checkpoint
 from podium.types import Bool, Float64
 
 JUMP = 0.10
@@ -85,6 +86,7 @@ def _longest_chain(
     best = [stop - start for start, stop in pieces]
     before: list[int | None] = [None] * len(pieces)
     for j, (start, stop) in enumerate(pieces):
+        checkpoint()
         for i in range(j - 1, -1, -1):
             end = pieces[i][1] - 1
             if frames[start] - frames[end] > MAX_REACH_FRAMES and i < j - 1:

@@ -16,6 +16,7 @@ import scipy
 
 from podium.biomechanics.fit.beliefs import FOCAL
 from podium.biomechanics.fit.residuals import Problem
+from podium.biomechanics.signals.checkpoints import checkpoint
 from podium.types import Float64
 
 MAX_STEPS = 25
@@ -55,6 +56,7 @@ def solve(
     cost = problem.cost(coordinates, shared)
     damping = problem.weights.damping
     for step in range(1, max_steps + 1):
+        checkpoint()
         system = normal_equations(problem, coordinates, shared)
         while True:
             trial, trial_shared = _moved(problem, coordinates, shared, *_step(system, damping))

@@ -23,6 +23,7 @@ from podium.biomechanics.analysis import Analysis, AnalysisOptions, analyse
 from podium.biomechanics.events.movement import Movement, movement_of
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.persons.trajectories import Trajectory
+from podium.biomechanics.signals.checkpoints import checkpoint
 from podium.schemas.corrections import EventCorrection
 from podium.skeletons import Skeleton
 
@@ -88,12 +89,15 @@ def measures_of(movement: Movement) -> tuple[Measure, ...]:
         ValueError: two measures have one name.
     """
     ordered = sorted(_makers, key=lambda entry: entry[0])
-    measures = tuple(found for _, maker in ordered for found in maker(movement))
+    measures: list[Measure] = []
+    for _, maker in ordered:
+        checkpoint()
+        measures += maker(movement)
     names = [found.name for found in measures]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"more than one measure is called {', '.join(twice)}")
-    return measures
+    return tuple(measures)
 
 
 @lru_cache

@@ -14,6 +14,7 @@ from itertools import groupby
 import numpy as np
 import scipy
 
+from podium.biomechanics.signals.checkpoints import checkpoint
 from podium.biomechanics.signals.timeline import Timeline
 from podium.types import Bool, Float64, Int64
 
@@ -127,7 +128,11 @@ class _Person:
 
 def _assign(group: list[Tracklet], known: list[_Person], frames: Timeline) -> list[_Person]:
     """Give tracklets that start together to known persons; return the new persons of the rest."""
-    cost = np.array([[_distance(person, t, frames) for t in group] for person in known])
+    distances = []
+    for person in known:
+        checkpoint()
+        distances.append([_distance(person, t, frames) for t in group])
+    cost = np.array(distances)
     matches = scipy.optimize.linear_sum_assignment(cost.reshape(len(known), len(group)))
     rest = dict(enumerate(group))
     for row, column in zip(*matches, strict=True):
