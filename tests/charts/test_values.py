@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from podium.api.settings import ApiSettings
+from podium.environment import variables
 from podium.jobs.settings import JobsSettings
 from tests.support.charts import (
     CHART,
@@ -141,7 +142,7 @@ def test_every_setting_of_the_services_is_a_value() -> None:
 
 
 def test_every_setting_of_jobs_is_a_value() -> None:
-    fields = set(map(str.upper, JobsSettings.model_fields))
+    fields = {variable.own.removeprefix("PODIUM_JOBS_") for variable in variables(JobsSettings)}
     accepted = set(schema(JOBS)["properties"]["settings"]["properties"])
     assert accepted & JOBS_FROM_OTHER_VALUES.keys() == set()
     assert fields == accepted | JOBS_FROM_OTHER_VALUES.keys()
