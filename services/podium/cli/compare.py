@@ -1,4 +1,4 @@
-"""``podium compare``: two finished runs side by side."""
+"""``podium compare``: compares two finished runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
     type=click.Choice(["stride", "clip"]),
     default="stride",
     show_default=True,
-    help="What a cycle is: from contact to contact, or the whole clip.",
+    help="A cycle: from contact to contact of a foot, or the whole clip.",
 )
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="[default: compare-B in A]"
@@ -25,8 +25,8 @@ _FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
 def command(a: Path, b: Path, by: str, out: Path | None) -> None:
     """Compare joint angles of the finished runs A and B over the cycle.
 
-    Each cycle is stretched to 101 points. compare.html shows means with bands of one standard
-    deviation, RMSE, and how far peaks are moved; compare.csv has the curves.
+    Each cycle is resampled to 101 points. compare.html shows means with bands of one standard
+    deviation, the RMSE, and the shift of peaks; compare.csv has the curves.
 
     \b
       podium compare results/monday results/friday

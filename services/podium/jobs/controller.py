@@ -99,7 +99,7 @@ class Controller:
                 self._begin(pool, self._jobs, job_id, partial(self._move, job_id))
 
     def _begin_batches(self, pool: ThreadPoolExecutor) -> None:
-        """Claim batches in bulk: a second of work may wait here; refilled when half empty."""
+        """Claim batches in bulk: up to a second of work waits here; refilled when half empty."""
         held, now = len(self._batches), time.monotonic()
         free = self._workers + self._ahead(now) - held
         if free <= 0 or held > max(self._enough, self._workers - 1) or now < self._next_claim:
@@ -126,7 +126,7 @@ class Controller:
             self._next_claim = now + _POLL_S
 
     def _ahead(self, now: float) -> int:
-        """Frame batches that were done in the last second, and at least as many as workers."""
+        """Number of batches to hold: those done in the last second, at least one per worker."""
         while self._done_at and self._done_at[0] < now - 1.0:
             self._done_at.popleft()
         return max(self._workers, min(len(self._done_at), _MOST_AHEAD))

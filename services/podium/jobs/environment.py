@@ -61,7 +61,7 @@ def utc_now() -> datetime:
 
 
 _RECENT_S = 0.5
-"""So long after a job is canceled, workers may still begin a frame batch that they hold."""
+"""For this long after a job is canceled, workers may still begin a batch that they hold."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Environment:
         tier_usd_per_hour: Cost of the nodes of a tier, for estimates; None: unknown.
         private_webhooks: Whether webhooks may lead into private networks.
         now: The clock.
-        works: How the frame batches of jobs are done, as read a moment ago.
+        works: Recently read settings for the frame batches, by job.
     """
 
     database: Database

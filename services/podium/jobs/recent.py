@@ -1,4 +1,4 @@
-"""What was read a moment ago, for what is asked many times a second."""
+"""A cache for values that are read many times per second."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class Recent(Generic[T]):
-    """Values by key, each for a short time; one object for all threads.
+    """Values by key, each kept for a short time. Thread-safe.
 
     Args:
-        for_s: For how long.
+        for_s: How long a value is kept.
     """
 
     def __init__(self, for_s: float) -> None:
@@ -23,7 +23,7 @@ class Recent(Generic[T]):
         self._lock = threading.Lock()
 
     def of(self, key: int, read: Callable[[], T]) -> T:
-        """The value, read anew where it is too old. Raises what ``read`` raises."""
+        """The value of a key, read again if it is too old. Raises what ``read`` raises."""
         with self._lock:
             known = self._values.get(key)
         if known is not None and time.monotonic() - known[0] < self._for_s:

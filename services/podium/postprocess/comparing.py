@@ -1,4 +1,4 @@
-"""Two finished runs side by side: angles over the cycle, where they differ and by how much."""
+"""Compares two finished runs: their angles over the cycle and the differences."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Comparison:
 
     @property
     def difference_deg(self) -> Float64:
-        """Second less first, (101,)."""
+        """Second minus first, (101,)."""
         return self.second.mean_deg - self.first.mean_deg
 
     @property
@@ -48,7 +48,7 @@ class Comparison:
 
     @property
     def peak_shift_percent(self) -> int:
-        """How much later in the cycle the second is highest; the shorter way round."""
+        """Delay of the second's peak after the first's, -50 to 49 % of the repeating cycle."""
         shift = int(np.argmax(self.second.mean_deg)) - int(np.argmax(self.first.mean_deg))
         return (shift + 50) % 100 - 50
 
@@ -63,10 +63,10 @@ def compare_runs(first: Path, second: Path, output: Path, by: By) -> list[Path]:
     """Write ``compare.csv`` and ``compare.html``.
 
     Args:
-        first: What ``podium run`` wrote.
-        second: Likewise.
-        output: Folder for the files; made if it is not there.
-        by: Cycles are strides, or the whole clips.
+        first: Folder of a run.
+        second: Folder of another run.
+        output: Folder for the files; created if missing.
+        by: Whether a cycle is a stride or the whole clip.
 
     Raises:
         InvalidInput: one is no folder of a run, or has no athlete.
@@ -84,7 +84,7 @@ def compare_runs(first: Path, second: Path, output: Path, by: By) -> list[Path]:
 
 
 def compared_runs(first: Path, second: Path, by: By) -> list[Comparison]:
-    """The angles that both runs have, of the athlete who is seen longest in each."""
+    """The angles that both runs have, of the longest seen athlete of each."""
     a, b = (_curves(folder, by) for folder in (first, second))
     compared = [Comparison(curve, b[name]) for name, curve in a.items() if name in b]
     if not compared:

@@ -65,7 +65,7 @@ def curves(
 def bands(
     title: str, unit: str, percent: Float64, series: Mapping[str, tuple[Float64, Float64]]
 ) -> str:
-    """Two curves over a cycle with a band each: the first solid, the second dashed.
+    """Two curves over a cycle, each with a band; the first is solid, the second dashed.
 
     Args:
         title: Title above the axes.

@@ -99,7 +99,7 @@ def stroke(points: Float64, colour: str, *, dashed: bool = False, width: float =
 
 
 def area(points: Float64, colour: str) -> str:
-    """The inside of a closed line through points (N, 2) in pixels, faint."""
+    """A faintly filled polygon with corners (N, 2) in pixels."""
     x_y = " ".join(f"{x:.1f} {y:.1f}" for x, y in points.tolist())
     return f'<path d="M{x_y}Z" fill="{colour}" fill-opacity="0.18"/>'
 

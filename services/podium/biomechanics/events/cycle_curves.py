@@ -1,4 +1,4 @@
-"""Angles over a cycle: every stride stretched to 101 points, their mean and their spread."""
+"""Time-normalised angles: every cycle resampled to 101 points, with mean and SD."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ COMPARED = ("hip_flexion", "knee_flexion", "ankle_dorsiflexion", "trunk")
 
 @dataclass(frozen=True, slots=True)
 class CycleCurve:
-    """One angle over 0 to 100 percent of a cycle."""
+    """Mean and SD of an angle over 0 to 100 percent of a cycle."""
 
     angle: str
     mean_deg: Float64  # (101,)
     sd_deg: Float64  # (101,) over the cycles; NaN for a single one
-    n: int
+    n: int  # cycles
 
 
 def curves_by_stride(movement: Movement) -> list[CycleCurve]:
-    """From each contact of a foot to its next; of the trunk from those of the left foot.
+    """Curves over strides, from contact to contact of the same foot; for the trunk the left foot.
 
-    Strides on which the angle is not known throughout are left out.
+    Strides with unknown angles are left out.
     """
     if isinstance(movement.gait, str):
         return []
@@ -46,7 +46,7 @@ def curves_by_stride(movement: Movement) -> list[CycleCurve]:
 
 
 def curves_of_clip(movement: Movement) -> list[CycleCurve]:
-    """From the first to the last frame on which the angle is known, as a single cycle."""
+    """Curves with the clip as one cycle, from the first to the last frame with a known angle."""
     time_s = movement.analysis.trajectory.time_s
     found = []
     for series in movement.analysis.angles:

@@ -1,4 +1,4 @@
-"""Runs statements that change rows."""
+"""Runs SQL statements without loading mapped rows."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ def changed(session: Session, statement: UpdateBase) -> int:
 def directly(
     session: Session, statement: Executable, values: Mapping[str, Any]
 ) -> CursorResult[Any]:
-    """Run a statement on tables, for what is done for every frame batch.
+    """Run a statement on tables, for work that every frame batch needs.
 
-    It takes a quarter of the processor time of one on mapped rows, but has no owner: it is for
-    controllers and workers alone.
+    It takes a quarter of the processor time of a statement on mapped rows, but is not limited to
+    the rows of an owner, so only controllers and workers may use it.
+
+    Raises:
+        Forbidden: the session's principal is not an administrator.
     """
     if not principal_of(session).is_admin:
         raise Forbidden("only administrators use statements that have no owner")

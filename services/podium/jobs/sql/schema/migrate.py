@@ -1,6 +1,6 @@
 """The schema of the database: one history of migrations for SQLite, MySQL and MariaDB.
 
-What runs for long asks ``revision`` alone: Alembic takes 10 MB of memory.
+Long-running processes import only ``revision``: Alembic takes 10 MB of memory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which schema the database has, and which one this version needs."""
+"""Compares the revision of the database schema with the one that this version needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from podium.errors import SetupError
 from podium.jobs.sql.database import Database
 
 NEWEST = "0001"
-"""The last of the migrations."""
+"""Revision of the last migration."""
 
 
 def require_current(database: Database) -> None:
