@@ -27,8 +27,11 @@ def bending(analysis, left_deg, right_deg, fps=60):
     """The analysis with other knees; nothing else of it is looked at."""
     time_s = np.arange(len(left_deg)) / fps
     known = {"left_knee_flexion": left_deg, "right_knee_flexion": right_deg}
+    sd_deg = np.full(len(left_deg), 7.0)
     series = tuple(
-        replace(s, chosen=replace(s.chosen, degrees=known.get(s.angle.name, s.chosen.degrees)))
+        replace(s, chosen=replace(s.chosen, degrees=known[s.angle.name], sd_deg=sd_deg))
+        if s.angle.name in known
+        else s
         for s in analysis.angles
     )
     trajectory = replace(analysis.trajectory, time_s=time_s)
@@ -56,7 +59,10 @@ def test_squats_are_counted_with_depth_and_tempo(analysis):
     movement = Movement(bending(analysis, knees, knees + 4), "still", "still", "still")
     numbers = {m.name: m for m in knee_bends(movement)}
     assert numbers["knee_bends"].value == 5
-    assert numbers["knee_bend_depth_deg"].value == pytest.approx(102, abs=0.1)
+    depth = numbers["knee_bend_depth_deg"]
+    assert depth.value == pytest.approx(102, abs=0.1)
+    assert depth.sd == pytest.approx(7, abs=0.1)  # more repetitions do not make an angle right
+    assert 0 < numbers["knee_bend_down_s"].sd < 0.05
 
 
 def test_steps_and_shallow_bends_are_no_squats(analysis):

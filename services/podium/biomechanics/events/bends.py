@@ -28,6 +28,7 @@ class Bend:
     lowest_s: float
     end_s: float
     depth_deg: float  # greatest flexion of the knees, mean of both
+    depth_sd_deg: float  # standard uncertainty of it; NaN where the angles have none
 
 
 def bends_of(analysis: Analysis) -> tuple[Bend, ...] | str:
@@ -35,12 +36,11 @@ def bends_of(analysis: Analysis) -> tuple[Bend, ...] | str:
     names = [series.angle.name for series in analysis.angles]
     if not {"left_knee_flexion", "right_knee_flexion"} <= set(names):
         return "the key points have no knees"
-    knees = np.stack(
-        [
-            analysis.angles[names.index(f"{side}_knee_flexion")].chosen.degrees
-            for side in ("left", "right")
-        ]
-    )
+    chosen = [
+        analysis.angles[names.index(f"{side}_knee_flexion")].chosen for side in ("left", "right")
+    ]
+    knees = np.stack([angle.degrees for angle in chosen])
+    sd_deg = np.mean([angle.sd_deg for angle in chosen], axis=0)  # what is wrong is alike in both
     known = np.isfinite(knees).all(axis=0)
     if np.count_nonzero(known) < _LEAST_FRAMES:
         return "the angles of both knees are not known"
@@ -49,16 +49,22 @@ def bends_of(analysis: Analysis) -> tuple[Bend, ...] | str:
     least = max(round(_SHORTEST_S * rate_hz(time_s)), 1)
     lowest, _ = scipy.signal.find_peaks(both, prominence=LEAST_DEG, distance=least)
     together = [at for at in lowest if abs(sides[0, at] - sides[1, at]) <= APART_DEG]
-    return tuple(_bend(both, time_s, int(at)) for at in together)
+    return tuple(_bend(both, sd_deg[known], time_s, int(at)) for at in together)
 
 
-def _bend(degrees: Float64, time_s: Float64, at: int) -> Bend:
+def _bend(degrees: Float64, sd_deg: Float64, time_s: Float64, at: int) -> Bend:
     """From where the knees begin to bend to where they are straight again."""
     _, lefts, rights = scipy.signal.peak_prominences(degrees, [at])
     start, end = (
         _edge(degrees, at, int(base), step) for base, step in ((lefts[0], -1), (rights[0], 1))
     )
-    return Bend(float(time_s[start]), float(time_s[at]), float(time_s[end]), float(degrees[at]))
+    return Bend(
+        start_s=float(time_s[start]),
+        lowest_s=float(time_s[at]),
+        end_s=float(time_s[end]),
+        depth_deg=float(degrees[at]),
+        depth_sd_deg=float(sd_deg[at]),
+    )
 
 
 def _edge(degrees: Float64, at: int, base: int, step: int) -> int:

@@ -35,14 +35,16 @@ def knee_bends(movement: Movement) -> Iterator[Measure]:
     for (name, label, unit, method), samples in zip(_NUMBERS, _samples(bends), strict=True):
         n = len(samples)
         counted = name == "knee_bends"
-        spread = float(np.std(samples, ddof=1)) / np.sqrt(n) if n > 1 else None
+        sd = float(np.std(samples, ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+        if unit == "deg":  # what the angles get wrong is alike in all repetitions
+            sd = float(np.hypot(np.nan_to_num(sd), np.mean([b.depth_sd_deg for b in bends])))
         yield Measure(
             name=name,
             label=label,
             unit=unit,
             method=method,
             value=float(n) if counted else float(np.mean(samples)),
-            sd=None if counted else spread,
+            sd=sd if np.isfinite(sd) and not counted else None,
             n=n,
             digits=0 if counted else 1 if unit == "deg" else 2,
         )
