@@ -1,4 +1,4 @@
-"""The frame results of a whole video to files: the domain of the postprocess service."""
+"""Turns the frame results of a whole video into files."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Postprocessor:
     """Turns results into files.
 
     Args:
-        max_frames: The most frames that the results may span.
-        max_pixels: The largest frames that overlays are drawn on.
-        codecs: Where the source is decoded; None: in this process.
+        max_frames: Largest number of frames of the results.
+        max_pixels: Largest number of pixels of a frame for overlays.
+        codecs: Decode the source; None: those of this process.
     """
 
     def __init__(
@@ -50,19 +50,19 @@ class Postprocessor:
         """Analyse a clip and write its files.
 
         Args:
-            source: The video or picture that the results are of.
+            source: The video or picture of the results.
             results: Batches in any order.
-            output: Folder to write to; made if it is not there.
-            options: What to do.
-            check: Called between the steps and the frames; what it raises ends the work.
-            name: Of the video, for people; empty: that of the file.
+            output: Folder to write to; created if it is missing.
+            options: Options of the analysis and of the files.
+            check: Called between steps and frames; ends the work by raising.
+            name: Name of the video, for people; empty: that of the file.
 
         Returns:
             The files with local addresses, the summary, and warnings.
 
         Raises:
             InvalidInput: the results do not fit together.
-            UnsupportedMedia, Unprocessable: overlays are wanted and the source cannot be read.
+            UnsupportedMedia, Unprocessable: overlays are requested and the source is unreadable.
             TooLarge: over one of the limits.
         """
         clip = merge(results, max_frames=self._max_frames)

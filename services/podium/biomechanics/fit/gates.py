@@ -1,8 +1,8 @@
-"""Frames on which the key points are of something else.
+"""Finds frames on which the key points belong to something else.
 
-Found in the picture, before anything is fitted. A frame is judged by whether it continues its
-neighbours: the clip is cut where the trunk and the knees jump, and the longest chain of pieces
-that continue each other is kept. So a bad frame is found at the ends of a clip as in its middle.
+This works on pixels, before the fit. The clip is cut where the trunk and the knees jump, and the
+longest chain of pieces that continue each other is kept. So bad frames are also found at the ends
+of a clip.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from podium.biomechanics.signals.checkpoints import checkpoint
 from podium.types import Bool, Float64
 
 JUMP = 0.10
-"""Of the standing height: how far the body may leave its steady motion from frame to frame."""
+"""Largest deviation from steady motion between two frames, in standing heights."""
 _SHARE = 1 / 3
-"""The body has left when more than two thirds of its points have; noise moves fewer."""
+"""The body jumps if more than two thirds of its points do; noise moves fewer."""
 MAX_REACH_FRAMES = 60
-"""Pieces further apart than this are not joined."""
+"""Pieces that are further apart are not joined."""
 _STEADY = tuple(
     f"{side}_{name}" for side in ("right", "left") for name in ("shoulder", "hip", "knee")
 )
 
 
 def bad_frames(body: Body, seen: Observations) -> Bool:
-    """Frames (T,) whose body does not continue that of the frames around."""
+    """Frames (T,) whose body does not continue that of the neighbouring frames."""
     columns = [body.point_index[name] for name in _STEADY]
     known = (seen.weight[:, columns] > 0).sum(axis=1) >= 3
     frames = np.flatnonzero(known)
@@ -57,14 +57,14 @@ def _drift(points: Float64) -> Float64:
 
 
 def _median(values: Float64, axis: int) -> Float64:
-    """Without the NaNs; NaN where there is nothing else."""
+    """Median without NaNs; NaN if there is nothing else."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # nothing but NaNs
         return np.asarray(np.nanmedian(values, axis=axis))
 
 
 def _apart(points: Float64, drift: Float64, frames: np.ndarray, a: int, b: int) -> float:
-    """How far row b is from where row a leads to, in standing heights."""
+    """Distance of row b from the prediction from row a, in standing heights."""
     gap = frames[b] - frames[a]
     lead = 0.5 * (drift[a] + drift[b]) * gap
     off = np.linalg.norm(points[b] - points[a] - lead, axis=-1)

@@ -1,10 +1,11 @@
 """Damped Gauss-Newton over all frames at once (Levenberg 1944, Marquardt 1963).
 
-The normal matrix is banded: a frame is joined to the next two only. The shared unknowns make a
+The normal matrix is banded: a frame is connected only to the next two. The shared unknowns make a
 dense border of a few columns, which is eliminated by its Schur complement.
 
-A longer lens and an athlete further away look nearly the same. So a step in the focal length moves
-the athlete along, by the factor by which it grows: the valley becomes straight, and the steps long.
+A longer focal length and a more distant athlete look nearly the same. So a step in the focal length
+also scales the distance of the athlete: this makes the valley of the cost straight, and the steps
+long.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from podium.types import Float64
 
 MAX_STEPS = 25
 ENOUGH = 2e-4
-"""A step that lowers the cost by a smaller part than this is the last."""
+"""The iteration ends after a step that lowers the cost by less than this share."""
 MAX_DAMPING = 1e8
 DEPTH = 2
-"""Column of the coordinate that a focal length is mistaken for."""
+"""Column of the depth coordinate, which is nearly ambiguous with the focal length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """Where the steps ended."""
+    """The result of the iteration."""
 
     coordinates: Float64  # (T, N)
     shared: Float64  # (S,)
@@ -52,7 +53,7 @@ class Solution:
 def solve(
     problem: Problem, coordinates: Float64, shared: Float64, *, max_steps: int = MAX_STEPS
 ) -> Solution:
-    """Minimise from a start, moving the problem's free unknowns only."""
+    """Minimise from a start; only the problem's free unknowns change."""
     cost = problem.cost(coordinates, shared)
     damping = problem.weights.damping
     for step in range(1, max_steps + 1):
@@ -87,7 +88,7 @@ def _moved(
 
 
 def normal_equations(problem: Problem, coordinates: Float64, shared: Float64) -> System:
-    """Gauss-Newton's normal equations at a place."""
+    """Gauss-Newton's normal equations at a point."""
     rows, pairs = problem.rows(coordinates, shared)
     frames, width = len(coordinates), len(problem.free)
     band = np.zeros((2 * width + 1, frames, width))
@@ -109,7 +110,7 @@ def normal_equations(problem: Problem, coordinates: Float64, shared: Float64) ->
         product = np.swapaxes(joined, 1, 2) @ joined
         one, two = slice(0, width), slice(width, 2 * width)
         at, after = pairs.first, pairs.first + 1
-        for where, part in ((at, one), (after, two)):  # no frame comes twice in either
+        for where, part in ((at, one), (after, two)):  # no frame occurs twice in either
             blocks[where] += product[:, part, part]
             border[where] += product[:, part, 2 * width : -1]
             gradient[where] += product[:, part, -1]
@@ -143,7 +144,7 @@ def normal_equations(problem: Problem, coordinates: Float64, shared: Float64) ->
 
 
 def _with_lever(problem: Problem, system: System, coordinates: Float64) -> System:
-    """The system once a step in the focal length also moves the athlete along the depth."""
+    """The system in which a step in the focal length also changes the athlete's depth."""
     column = np.flatnonzero(problem.shared_free == FOCAL)
     depth = np.flatnonzero(problem.free == DEPTH)
     if not len(column) or not len(depth):

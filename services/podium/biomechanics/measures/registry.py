@@ -1,4 +1,4 @@
-"""The measures that there are: functions from a movement to measures, registered where written.
+"""The registry of measures: functions from a movement to measures, registered by a decorator.
 
 A new measure is one function in one file of this package::
 
@@ -6,9 +6,9 @@ A new measure is one function in one file of this package::
     def stride_length(movement: Movement) -> Iterator[Measure]:
         yield Measure(name="stride_length_m", label="Stride length", unit="m", ...)
 
-Tables, summary, report, exports and plots iterate over what the functions yield. A function yields
-the measures of the same names for every trajectory of a skeleton, also where nothing is known
-(``value=None`` and a ``reason``): columns and the data dictionary follow from that.
+Tables, summary, report, exports and plots iterate over the yielded measures. A function yields
+measures with the same names for every trajectory of a skeleton, also if they are unknown
+(``value=None`` and a ``reason``): the columns and the data dictionary depend on that.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from podium.skeletons import Skeleton
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One athlete: the movement and the measures of it."""
+    """One athlete: the movement and its measures."""
 
     movement: Movement
     measures: tuple[Measure, ...]
@@ -62,7 +62,7 @@ def measured(order: int = 100) -> Callable[[Maker], Maker]:
 
 
 def unregister(maker: Maker) -> None:
-    """Take a function out again."""
+    """Remove a function from the registry."""
     _makers[:] = [entry for entry in _makers if entry[1] is not maker]
     dictionary.cache_clear()
 
@@ -73,10 +73,10 @@ def measure(
     options: AnalysisOptions,
     corrections: Sequence[EventCorrection] = (),
 ) -> Measured:
-    """One trajectory through all of biomechanics: the analysis, the events, the measures.
+    """Run the whole of biomechanics for a trajectory: the analysis, the events, the measures.
 
     Raises:
-        InvalidInput: a correction names no event of the athlete.
+        InvalidInput: a correction names an event that the athlete does not have.
     """
     movement = movement_of(analyse(trajectory, skeleton, options), corrections)
     return Measured(movement, measures_of(movement))
@@ -86,7 +86,7 @@ def measures_of(movement: Movement) -> tuple[Measure, ...]:
     """Every measure of one athlete, in the order of registration.
 
     Raises:
-        ValueError: two measures have one name.
+        ValueError: two measures have the same name.
     """
     ordered = sorted(_makers, key=lambda entry: entry[0])
     measures: list[Measure] = []
@@ -102,12 +102,12 @@ def measures_of(movement: Movement) -> tuple[Measure, ...]:
 
 @lru_cache
 def dictionary(skeleton: Skeleton) -> tuple[Measure, ...]:
-    """Every measure that an athlete of this skeleton has, without values."""
+    """Every measure of an athlete with this skeleton, without values."""
     return measure(_nobody(skeleton), skeleton, AnalysisOptions()).measures
 
 
 def _nobody(skeleton: Skeleton) -> Trajectory:
-    """An athlete of whom the only frame shows nothing."""
+    """A trajectory with one frame that shows nothing."""
     joints = len(skeleton)
     return Trajectory(
         person=0,

@@ -1,7 +1,7 @@
-"""From persons on frames, batch by batch, to one trajectory per person over the whole clip.
+"""Joins persons of batches to one trajectory per person over the whole clip.
 
-Track numbers hold within one batch only. A tracklet (one track of one batch) is joined to the
-person whose key points it shares frames with, or whose motion it continues within a second.
+Track numbers are valid only within one batch. A tracklet (one track of one batch) is joined to the
+person with the same key points on common frames, or whose motion it continues within a second.
 Source of the assignment: Kuhn's Hungarian method as in SORT (Bewley et al. 2016).
 """
 
@@ -21,14 +21,14 @@ from podium.types import Bool, Float64, Int64
 KEYPOINT_THRESHOLD = 0.3
 FORGET_AFTER_S = 1.0
 MAX_DISTANCE = 0.35
-"""Mean key point distance, as a fraction of the box diagonal, beyond which two are not the same."""
+"""Largest mean key point distance of the same person, as a fraction of the box diagonal."""
 _MOTION_SAMPLES = 5
 _NEVER = 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Tracklet:
-    """One person within one batch; T frames, ascending, not necessarily in sequence."""
+    """One person within one batch; T frames, ascending, not necessarily consecutive."""
 
     batch: int
     frame_index: Int64  # (T,)
@@ -40,7 +40,7 @@ class Tracklet:
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """One person from the first to the last frame that shows them; NaN where it does not."""
+    """One person from the first to the last visible frame; NaN on frames without the person."""
 
     person: int
     frame_index: Int64  # (T,)
@@ -55,7 +55,7 @@ class Trajectory:
 
     @property
     def seen(self) -> Bool:
-        """Key points (T, J) that the model is sure enough of to be used."""
+        """Key points (T, J) with a score that is high enough for use."""
         return np.asarray(self.keypoints[..., 2] >= KEYPOINT_THRESHOLD)
 
     @property
@@ -65,11 +65,10 @@ class Trajectory:
 
 
 def link(tracklets: Iterable[Tracklet], frames: Timeline) -> list[Trajectory]:
-    """Join tracklets into persons, numbered in the order in which they appear.
+    """Join tracklets into persons, numbered in the order of their appearance.
 
     Args:
-        tracklets: In any order; batches are numbered in the order of their first frames and may
-            overlap.
+        tracklets: In any order; batches are numbered by their first frames and may overlap.
         frames: The timeline of the clip.
     """
     persons: list[_Person] = []
@@ -92,7 +91,7 @@ def _lately(persons: list[_Person], index: np.int64, frames: Timeline) -> list[_
 
 
 class _Person:
-    """The tracklets found so far to be the same person."""
+    """The tracklets of one person so far."""
 
     def __init__(self) -> None:
         self.tracklets: list[Tracklet] = []
@@ -111,7 +110,7 @@ class _Person:
         scores = np.full(length, np.nan)
         keypoints = np.full((length, joints, 3), np.nan)
         keypoints_3d = np.full((length, joints, 3), np.nan)
-        for tracklet in reversed(self.tracklets):  # where two speak of a frame, the first wins
+        for tracklet in reversed(self.tracklets):  # on a common frame the first tracklet wins
             rows = np.searchsorted(frames.frame_index, tracklet.frame_index) - start
             boxes[rows], scores[rows] = tracklet.boxes, tracklet.scores
             keypoints[rows], keypoints_3d[rows] = tracklet.keypoints, tracklet.keypoints_3d
@@ -127,7 +126,7 @@ class _Person:
 
 
 def _assign(group: list[Tracklet], known: list[_Person], frames: Timeline) -> list[_Person]:
-    """Give tracklets that start together to known persons; return the new persons of the rest."""
+    """Assign tracklets that start together to known persons; return new persons for the rest."""
     distances = []
     for person in known:
         checkpoint()
@@ -146,10 +145,10 @@ def _assign(group: list[Tracklet], known: list[_Person], frames: Timeline) -> li
 
 
 def _distance(person: _Person, tracklet: Tracklet, frames: Timeline) -> float:
-    """How far a tracklet is from being this person, in box diagonals; large: it is not."""
+    """Distance of a tracklet from a person, in box diagonals; large: another person."""
     later = [t for t in person.tracklets[-3:] if t.frame_index[-1] >= tracklet.frame_index[0]]
     if any(t.batch == tracklet.batch for t in later):
-        return _NEVER  # two tracks of one batch at one time are two persons
+        return _NEVER  # two simultaneous tracks of one batch are two persons
     shared = [_shared_distance(t, tracklet) for t in later]
     known = [distance for distance in shared if np.isfinite(distance)]
     if known:
@@ -165,7 +164,7 @@ def _shared_distance(a: Tracklet, b: Tracklet) -> float:
 
 
 def _continued_distance(a: Tracklet, b: Tracklet, frames: Timeline) -> float:
-    """Distance between the end of one and the start of the other, both moved to mid-gap."""
+    """Distance between the end of one and the start of the other, extrapolated to mid-gap."""
     gap_s = _time(frames, b.frame_index[0]) - _time(frames, a.frame_index[-1])
     rates = [
         rate
@@ -195,7 +194,7 @@ def _velocity(tracklet: Tracklet, part: slice, frames: Timeline) -> Float64 | No
 def _pose_distance(a: Float64, b: Float64, boxes: Float64) -> Float64:
     """Mean distance (T,) of key points (T, J, 3) seen in both, in diagonals of the boxes.
 
-    Where no key point is seen in both, the distance of the middles of all key points.
+    If no key point is seen in both, it is the distance of the means of all key points.
     """
     diagonal = np.maximum(np.linalg.norm(boxes[:, 2:] - boxes[:, :2], axis=1), 1.0)
     seen = (a[..., 2] >= KEYPOINT_THRESHOLD) & (b[..., 2] >= KEYPOINT_THRESHOLD)

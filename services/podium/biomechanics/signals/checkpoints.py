@@ -1,7 +1,7 @@
-"""Where long computations look whether they are still wanted.
+"""Cancellation of long computations.
 
-A thread cannot be stopped from outside. So whoever starts a computation says what is to be called
-in its loops, and what that raises ends it.
+A thread cannot be stopped from outside. So the caller of a computation sets a function, which the
+loops of the computation call; an exception that it raises ends the computation.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ _check: ContextVar[Callable[[], None]] = ContextVar("check", default=lambda: Non
 
 
 def checkpoint() -> None:
-    """Called in loops that may take long: raises what ends the computation."""
+    """Call the function that was set; loops that may take long call this."""
     _check.get()()
 
 
 @contextmanager
 def checked_by(check: Callable[[], None]) -> Iterator[None]:
-    """Have ``check`` called at the checkpoints of this thread inside the block."""
+    """Set the function that checkpoints in this block and thread call; it raises to cancel."""
     before = _check.set(check)
     try:
         yield
