@@ -13,6 +13,7 @@ from podium.decode.frames import Limits
 from podium.decode.video import decode_video
 from podium.errors import InvalidInput
 from podium.media.containers import HEAD_BYTES, Source
+from podium.media.frame_times import usual_rate
 from podium.media.video import VideoReader
 from podium.types import FrameRange
 from tests.support.videos import write_video
@@ -106,3 +107,11 @@ def test_a_picture_is_no_slow_motion(tmp_path):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     with pytest.raises(InvalidInput, match="--slowmo: is for videos"):
         capture_fps_of(path, 4)
+
+
+@pytest.mark.parametrize(
+    ("times", "rate"), [([0], 0), ([0, 0.5, 1.0], 2), ([0, 1, 10], 0.2), ([0, 0.1, 0.2, 5], 10)]
+)
+def test_the_usual_rate_of_any_times_is_a_number(times, rate):
+    """Of 0, 1, 10 no step is near the median: found by damaging files."""
+    assert usual_rate(np.array(times, float)) == pytest.approx(rate)

@@ -53,4 +53,5 @@ def usual_rate(time_s: Float64) -> float:
     if not len(steps):
         return 0.0
     usual = np.median(steps)
-    return float(1 / steps[np.abs(steps - usual) <= usual / 2].mean())
+    near = steps[np.abs(steps - usual) <= usual / 2]  # none where the median lies between two
+    return float(1 / (near.mean() if len(near) else usual))

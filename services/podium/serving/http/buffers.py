@@ -1,4 +1,4 @@
-"""Buffers of a connection that do not copy: saves 0.3 CPU-ms per call with an image."""
+"""Buffers of a connection that do not copy bodies."""
 
 from __future__ import annotations
 
