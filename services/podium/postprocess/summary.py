@@ -37,8 +37,9 @@ CONVENTIONS = (
     "angle_source says which. Segments are in the image plane, as if the athlete faced right, "
     "from the horizontal, anticlockwise positive.",
     "Velocities and accelerations are derivatives of filtered positions only.",
-    "The standard uncertainty of a measure (sd) counts the frame rate and the noise of the key "
-    "points; it does not count what the pose model gets wrong on every frame alike.",
+    "The standard uncertainty of a measure (sd) counts the noise of the key points, the frame "
+    "rate, the filter, the method of the events and the scale; it does not count errors that the "
+    "pose model makes on every frame alike.",
 )
 
 
