@@ -9,6 +9,7 @@ import pytest
 
 from podium.api.settings import ApiSettings
 from podium.environment import check_names
+from podium.environment import variables as variables_of
 from podium.jobs.metrics import WorkCollector
 from podium.jobs.settings import JobsSettings
 from podium.schemas.states import PRIORITIES
@@ -148,6 +149,13 @@ def test_there_is_room_for_the_largest_upload(helm: Helm) -> None:
     controller = pods(rendered(helm))["controller"]
     (volume,) = controller["spec"]["volumes"]  # /tmp
     assert int(volume["emptyDir"]["sizeLimit"].removesuffix("Gi")) << 30 > MAX_BYTES
+
+
+def test_a_video_that_takes_all_it_may_ends_no_pod(helm: Helm) -> None:
+    (most,) = [each for each in variables_of(JobsSettings) if each.own.endswith("_MEMORY_BYTES")]
+    for name, at_once in [("api", 1), ("controller", 2)]:
+        limit = container(pods(rendered(helm))[name])["resources"]["limits"]["memory"]
+        assert int(limit.removesuffix("Gi")) << 30 > at_once * most.field.default, name
 
 
 def test_controllers_reach_the_gateways_of_all_tiers_and_the_api_none(helm: Helm) -> None:
