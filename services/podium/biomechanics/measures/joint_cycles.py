@@ -35,8 +35,8 @@ class _Statistic:
 
 def _strides(degrees: Float64, time_s: Float64, contacts: Sequence[Contact]) -> list[Float64]:
     """The angle from each contact of a foot to the next; strides with gaps are left out."""
-    starts = [contact.on_s for contact in contacts]
-    parts = (degrees[(time_s >= a) & (time_s < b)] for a, b in pairwise(starts))
+    starts = np.searchsorted(time_s, [contact.on_s for contact in contacts])
+    parts = (degrees[a:b] for a, b in pairwise(starts.tolist()))
     return [part for part in parts if len(part) > 1 and np.isfinite(part).all()]
 
 
