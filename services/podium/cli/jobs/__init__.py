@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -266,7 +267,8 @@ def _follow(client: Client, job: Job) -> None:
 def _download(job: Job, out: Path, only: tuple[str, ...]) -> None:
     with byte_bar("downloading") as progress:
         files = job.download(out, only=only, progress=progress)
-    click.echo(f"{len(files)} files are in {out}", err=True)
+    where = os.path.commonpath([file.parent for file in files]) if files else out
+    click.echo(f"{len(files)} files are in {where}", err=True)
 
 
 def _print(job: Job, output: str) -> None:
