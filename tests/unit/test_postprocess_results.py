@@ -294,3 +294,27 @@ def test_work_that_nobody_waits_for_ends_within_a_step(tmp_path, frames, persons
         )
     assert not (tmp_path / "summary.json").exists()
     assert len(calls) == 20
+
+
+def test_key_points_in_one_place_have_no_scale(tmp_path):
+    """Found by documents with extreme numbers."""
+    frames = [
+        FrameResult(
+            index=index,
+            time_s=index / 25,
+            status="ok",
+            persons=[person(100, keypoints=[(100, 100, 0.9)] * 17)],
+        )
+        for index in range(3)
+    ]
+    result = PipelineResult(
+        pipeline="p",
+        skeleton="coco17",
+        models={},
+        source=SourceResult(width=640, height=480, fps=25, frame_count=3, duration_s=0.12),
+        frames=frames,
+    )
+    options = PostprocessOptions(athlete_height_m=1.8, overlay=False, overlay_frames=0)
+    done = Postprocessor().process(tmp_path / "no.mp4", [result], tmp_path, options)
+    (athlete,) = done.summary.persons
+    assert athlete.standing_height_px is None

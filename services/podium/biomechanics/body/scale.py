@@ -58,6 +58,9 @@ _BONES = tuple(
 _BENT_DEG = 90.0
 _SHORT_FRACTION = 0.05  # of the box; shorter bones are seen end-on and not used
 
+LEAST_HEIGHT_PX = 1.0
+"""Key points that lie in one place have no height to measure by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -114,6 +117,8 @@ def standing_height_px(
     if not len(chosen):
         return None, 0.0
     height_px = float(scipy.stats.trim_mean(chosen, 0.1))
+    if height_px < LEAST_HEIGHT_PX:
+        return None, 0.0
     noise_px = float(np.nan_to_num(np.mean([jitter(of_side) for of_side, _ in sides])))
     # Both sides contain the trunk, so they count as one sample.
     relative_sd = noise_px / height_px / np.sqrt(max(len(chosen) / 2, 1.0))
