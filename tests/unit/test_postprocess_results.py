@@ -318,3 +318,21 @@ def test_key_points_in_one_place_have_no_scale(tmp_path):
     done = Postprocessor().process(tmp_path / "no.mp4", [result], tmp_path, options)
     (athlete,) = done.summary.persons
     assert athlete.standing_height_px is None
+
+
+@pytest.mark.parametrize("second_s", [0.0, -1.0, 5e-324, 1e-300, 1e-8])
+def test_frames_at_the_same_time_are_refused(second_s):
+    """Rates of frames a denormal number apart are infinite: found by extreme numbers."""
+    frames = [
+        FrameResult(index=index, time_s=time_s, status="no_person", persons=[])
+        for index, time_s in enumerate([0.0, second_s])
+    ]
+    result = PipelineResult(
+        pipeline="p",
+        skeleton="coco17",
+        models={},
+        source=SourceResult(width=640, height=480, fps=25, frame_count=2, duration_s=0.1),
+        frames=frames,
+    )
+    with pytest.raises(InvalidInput, match="time_s of frame 1 is not after the frame before"):
+        merge([result], max_frames=100)
