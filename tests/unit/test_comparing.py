@@ -23,14 +23,27 @@ def test_differences_are_those_of_the_curves():
     percent = np.arange(101)
     first = 40 + 30 * np.sin(2 * np.pi * percent / 100)
     later = 43 + 30 * np.sin(2 * np.pi * (percent - 7) / 100)
-    compared = Comparison(curve(first), curve(later))
+    compared = Comparison(curve(first), curve(later), repeats=True)
     assert compared.peak_shift_percent == 7
-    assert Comparison(curve(later), curve(first)).peak_shift_percent == -7
+    assert Comparison(curve(later), curve(first), repeats=True).peak_shift_percent == -7
     # sin a - sin b has the amplitude 2 sin(half of the shift)
     amplitude = 2 * 30 * np.sin(np.pi * 0.07)
     assert compared.rmse_deg == pytest.approx(np.sqrt(9 + amplitude**2 / 2), rel=0.02)
-    assert Comparison(curve(first), curve(first + 1.9)).apart == 0
-    assert Comparison(curve(first), curve(first + 2.1)).apart == 1
+    assert Comparison(curve(first), curve(first + 1.9), repeats=True).apart == 0
+    assert Comparison(curve(first), curve(first + 2.1), repeats=True).apart == 1
+
+
+def test_the_band_of_a_single_cycle_has_no_width_and_the_other_counts():
+    first = np.sin(np.linspace(0, 2 * np.pi, 101))
+    single = curve(first + 0.9, sd_deg=np.nan, n=1)
+    assert Comparison(curve(first), single, repeats=True).apart == 0
+    assert Comparison(single, curve(first - 0.2), repeats=True).apart == 1
+
+
+def test_a_clip_does_not_repeat():
+    early, late = (np.eye(101)[at] for at in (10, 80))
+    assert Comparison(curve(early), curve(late), repeats=False).peak_shift_percent == 70
+    assert Comparison(curve(late), curve(early), repeats=False).peak_shift_percent == -70
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,7 @@ class Comparison:
 
     first: CycleCurve
     second: CycleCurve
+    repeats: bool  # whether the end of the cycle is its beginning
 
     @property
     def difference_deg(self) -> Float64:
@@ -48,15 +49,18 @@ class Comparison:
 
     @property
     def peak_shift_percent(self) -> int:
-        """Delay of the second's peak after the first's, -50 to 49 % of the repeating cycle."""
+        """Delay of the second's peak after the first's; -50 to 49 % of a cycle that repeats."""
         shift = int(np.argmax(self.second.mean_deg)) - int(np.argmax(self.first.mean_deg))
-        return (shift + 50) % 100 - 50
+        return (shift + 50) % 100 - 50 if self.repeats else shift
 
     @property
     def apart(self) -> float:
-        """Share of the cycle on which the bands of one standard deviation do not touch."""
-        reach = self.first.sd_deg + self.second.sd_deg
-        return float(np.mean(np.abs(self.difference_deg) > np.nan_to_num(reach)))
+        """Share of the cycle on which the bands of one standard deviation do not touch.
+
+        The band of a single cycle has no width.
+        """
+        reach = np.nan_to_num(self.first.sd_deg) + np.nan_to_num(self.second.sd_deg)
+        return float(np.mean(np.abs(self.difference_deg) > reach))
 
 
 def compare_runs(first: Path, second: Path, output: Path, by: By) -> list[Path]:
@@ -86,7 +90,9 @@ def compare_runs(first: Path, second: Path, output: Path, by: By) -> list[Path]:
 def compared_runs(first: Path, second: Path, by: By) -> list[Comparison]:
     """The angles that both runs have, of the longest seen athlete of each."""
     a, b = (_curves(folder, by) for folder in (first, second))
-    compared = [Comparison(curve, b[name]) for name, curve in a.items() if name in b]
+    compared = [
+        Comparison(curve, b[name], repeats=by == "stride") for name, curve in a.items() if name in b
+    ]
     if not compared:
         raise Unprocessable("no angle is known over a whole cycle in both runs")
     return compared

@@ -36,7 +36,7 @@ def finished_run(folder: Path) -> FinishedRun:
         InvalidInput: it is no folder of a run, or its ``corrections.json`` is invalid.
     """
     clip = merge(parse_results(_read(folder / "results.json")), max_frames=MAX_FRAMES)
-    return FinishedRun(_video(folder), clip, _options(folder), _corrections(folder, clip))
+    return FinishedRun(_video(folder), clip, _options(folder), _corrections(folder))
 
 
 def _options(folder: Path) -> PostprocessOptions:
@@ -49,7 +49,7 @@ def _options(folder: Path) -> PostprocessOptions:
         ) from None
 
 
-def _corrections(folder: Path, clip: Clip) -> dict[int, Sequence[EventCorrection]]:
+def _corrections(folder: Path) -> dict[int, Sequence[EventCorrection]]:
     path = folder / CORRECTIONS
     if not path.exists():
         return {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from podium.biomechanics.persons.selection import select
+from podium.biomechanics.persons.trajectories import link
 from podium.errors import InvalidInput
 from podium.postprocess.documents import write_documents
 from podium.postprocess.finished_run import CORRECTIONS, finished_run
@@ -24,14 +26,13 @@ def remeasure(folder: Path) -> list[Path]:
         InvalidInput: it is no folder of a run, or a correction names no event of it.
     """
     run = finished_run(folder)
+    chosen = select(link(run.clip.tracklets, run.clip.frames), run.options.athlete)
+    for person in run.corrections.keys() - {trajectory.person for trajectory in chosen}:
+        raise InvalidInput(f"there is no person {person} in the run", field=CORRECTIONS)
     name = run.video.name or folder.name
     measured = measure_clip(
         name, run.clip, run.options, folder, lambda: None, corrections=run.corrections
     )
-    persons = {athlete.analysis.trajectory.person for athlete in measured.athletes}
-    for person in run.corrections:
-        if person not in persons:
-            raise InvalidInput(f"there is no person {person} in the run", field=CORRECTIONS)
     notes = [
         f"Person {person}: {len(events)} events were corrected by hand ({CORRECTIONS})."
         for person, events in run.corrections.items()
