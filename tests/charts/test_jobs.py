@@ -10,7 +10,7 @@ import pytest
 from podium.api.settings import ApiSettings
 from podium.environment import check_names
 from podium.environment import variables as variables_of
-from podium.jobs.metrics import WorkCollector
+from podium.jobs.observing.metrics import WorkCollector
 from podium.jobs.settings import JobsSettings
 from podium.schemas.states import PRIORITIES
 from tests.charts.validity import assert_valid

@@ -16,8 +16,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from podium.jobs.metrics import MeteredLog, WorkCollector
-from podium.jobs.oplog import NoLog
+from podium.jobs.observing.metrics import MeteredLog, WorkCollector
+from podium.jobs.observing.oplog import NoLog
 from podium.jobs.sql.database import Database
 from podium.jobs.sql.schema import migrate
 from podium.serving.observing.telemetry import Metrics

@@ -20,9 +20,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from podium.errors import SetupError
 from podium.jobs.folder_objects import FolderObjects
-from podium.jobs.metrics import WorkCollector
-from podium.jobs.monitor import monitor
-from podium.jobs.oplog import StreamLog, action
+from podium.jobs.observing.metrics import WorkCollector
+from podium.jobs.observing.monitor import monitor
+from podium.jobs.observing.oplog import StreamLog, action
 from podium.jobs.settings import JobsSettings, open_environment
 from podium.jobs.sql.database import Database
 from tests.support.fake_gateway import fake_gateway

@@ -20,7 +20,7 @@ from podium.jobs.controller import Controller
 from podium.jobs.environment import Environment
 from podium.jobs.folder_objects import FolderObjects
 from podium.jobs.gateway import HttpTiers
-from podium.jobs.oplog import FileLog
+from podium.jobs.observing.oplog import FileLog
 from podium.jobs.principal import SYSTEM, Principal
 from podium.jobs.signing import Signer
 from podium.jobs.sql import jobs, submission

@@ -16,7 +16,7 @@ from podium.api.operation import operation
 from podium.api.pipeline_options import check_options
 from podium.jobs import housekeeping
 from podium.jobs.estimate import estimate
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.results import results
 from podium.jobs.sql import submission, views
 from podium.jobs.sql.idempotency import Answer

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from podium.api.answers import Paging, answer, created
 from podium.api.caller import KEY_OR_TOKEN, Reader, Writer
 from podium.api.operation import operation
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.sql import catalogue, keys
 from podium.schemas.base import Id, Page
 from podium.schemas.objects import ApiKey, ApiKeyCreate, NewApiKey, WhoAmI

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
-from podium.api.streamed_body import in_thread
-from podium.api.streamed_form import MAX_FIELDS_BYTES, StreamedForm
+from podium.api.streaming.body import in_thread
+from podium.api.streaming.form import MAX_FIELDS_BYTES, StreamedForm
 from podium.jobs.folder_objects import FolderObjects
 from podium.jobs.uploads import MAX_FORM_BYTES
 

@@ -11,7 +11,7 @@ from podium.api.answers import IfMatch, Paging, answer, created, version_of
 from podium.api.caller import KEY_OR_TOKEN, Caller, Reader, Writer
 from podium.api.operation import operation
 from podium.errors import Forbidden, InvalidInput, Unprocessable
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.sql import deliveries, hooks
 from podium.jobs.webhooks import resolve
 from podium.schemas.base import Id, Page

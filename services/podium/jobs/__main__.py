@@ -20,8 +20,8 @@ from podium.environment import explain_settings
 from podium.errors import PodiumError, SetupError
 from podium.jobs.controller import Controller
 from podium.jobs.environment import Environment
-from podium.jobs.metrics import MeteredLog, WorkCollector
-from podium.jobs.monitor import monitor
+from podium.jobs.observing.metrics import MeteredLog, WorkCollector
+from podium.jobs.observing.monitor import monitor
 from podium.jobs.settings import JobsSettings, open_environment
 from podium.jobs.sql.schema.revision import require_current
 from podium.serving.observing.logs import JsonFormatter

@@ -12,7 +12,7 @@ from podium.errors import SetupError, Unavailable
 from podium.jobs.archive import ArchiveLimits
 from podium.jobs.gateway import Tiers
 from podium.jobs.objects import Objects
-from podium.jobs.oplog import NoLog, OperationalLog
+from podium.jobs.observing.oplog import NoLog, OperationalLog
 from podium.jobs.probe import ProbeLimits
 from podium.jobs.recent import Recent
 from podium.jobs.sql.database import Database

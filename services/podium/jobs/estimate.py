@@ -11,7 +11,7 @@ from podium.errors import InvalidInput
 from podium.jobs.archive import Archive, is_archive
 from podium.jobs.environment import Environment
 from podium.jobs.failures import describe
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.principal import Principal
 from podium.jobs.probe import probe
 from podium.jobs.sql import trial

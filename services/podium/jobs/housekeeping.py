@@ -6,7 +6,7 @@ from functools import partial
 
 from podium.errors import Conflict
 from podium.jobs.environment import Environment
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.principal import SYSTEM, Principal
 from podium.jobs.sql import expiry, submission
 

@@ -17,7 +17,7 @@ from podium.jobs.environment import Environment, Stream, Workflow
 from podium.jobs.folder_objects import FolderObjects
 from podium.jobs.gateway import HttpTiers
 from podium.jobs.objects import Objects
-from podium.jobs.oplog import FileLog, OperationalLog, StreamLog
+from podium.jobs.observing.oplog import FileLog, OperationalLog, StreamLog
 from podium.jobs.signing import SECRET_BYTES, Signer, secret_in
 from podium.jobs.sql.database import Credentials, Database
 from podium.jobs.timing import Timing

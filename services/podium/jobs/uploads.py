@@ -7,7 +7,7 @@ from functools import partial
 from podium.errors import Conflict, NotFound, TooLarge, Unprocessable
 from podium.jobs.environment import Environment
 from podium.jobs.objects import Part
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.principal import Principal
 from podium.jobs.sql import uploads
 from podium.jobs.sql.schema import tables

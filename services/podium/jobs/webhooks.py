@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from podium.errors import Forbidden, InvalidInput
 from podium.jobs.environment import Environment
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import deliveries
 from podium.jobs.sql.deliveries import Message

@@ -21,7 +21,7 @@ from podium.jobs.aws.housekeeper import keep_house
 from podium.jobs.aws.kinesis_stream import KinesisStream
 from podium.jobs.aws.secret_values import SecretValues
 from podium.jobs.aws.step_functions import StepFunctions
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.settings import JobsSettings, open_environment
 from podium.jobs.sql.database import Database
 from podium.schemas.states import PRIORITIES

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from podium.errors import PodiumError
 from podium.jobs.environment import Environment
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.steps import Outcome, consume
 
 _log = logging.getLogger("podium.jobs.aws")

@@ -1,4 +1,4 @@
-"""The operational log through Firehose to S3: the records of ``podium.jobs.oplog``."""
+"""The operational log through Firehose to S3: the records of ``podium.jobs.observing.oplog``."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from podium.jobs import housekeeping, webhooks
 from podium.jobs.aws.consumer import LambdaContext
 from podium.jobs.aws.steps import PATIENCE_S
 from podium.jobs.environment import Environment
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import deliveries, jobs
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import cast
 
 from podium.jobs.environment import Environment, Stream
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import batches, checking, jobs, submitting
 from podium.jobs.sql.checking import Checked

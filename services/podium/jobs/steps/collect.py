@@ -14,7 +14,7 @@ from podium.errors import PodiumError
 from podium.jobs import failures, results
 from podium.jobs.environment import Environment
 from podium.jobs.objects import job_folder
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import collecting, jobs
 from podium.jobs.sql.collecting import Ended, OpenVideo

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from podium.errors import NotFound, PodiumError, StageFailed
 from podium.jobs import failures
 from podium.jobs.environment import Environment
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import jobs, leases
 from podium.jobs.sql.jobs import Work

@@ -14,7 +14,7 @@ from podium.jobs.archive import Archive, is_archive
 from podium.jobs.environment import Environment
 from podium.jobs.failures import describe
 from podium.jobs.objects import job_folder, suffix_of
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.principal import SYSTEM
 from podium.jobs.probe import Facts, probe
 from podium.jobs.sql import jobs, videos

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from podium.jobs.environment import Environment
-from podium.jobs.oplog import action
+from podium.jobs.observing.oplog import action
 from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import batches, submitting
 

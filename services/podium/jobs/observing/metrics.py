@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from podium.errors import Unavailable
-from podium.jobs.oplog import OperationalLog
+from podium.jobs.observing.oplog import OperationalLog
 from podium.jobs.principal import SYSTEM
 from podium.jobs.sql.database import Database
 from podium.jobs.sql.gauges import Gauges, gauges

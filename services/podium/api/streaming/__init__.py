@@ -1,0 +1,1 @@
+"""Bodies that are read as they come in and never held whole."""
