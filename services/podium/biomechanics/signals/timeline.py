@@ -51,14 +51,14 @@ def timeline(frame_index: Int64, time_s: Float64, *, max_frames: int) -> Timelin
     index, first = np.unique(frame_index, return_index=True)
     known_s = time_s[first]
     steps = np.diff(index)
-    late = np.diff(known_s) >= LEAST_STEP_S * steps
-    if not late.all():
-        at = int(index[1:][~late][0])
-        raise InvalidInput(f"time_s of frame {at} is not after the frame before", field="results")
     step = int(np.gcd.reduce(steps)) if len(steps) else 1
     span = int(index[-1] - index[0]) // step + 1 if len(index) else 0
     if span > max_frames:
         raise TooLarge(f"spans {span} frames; the limit is {max_frames}", field="results")
+    late = np.diff(known_s) >= LEAST_STEP_S * steps
+    if not late.all():
+        at = int(index[1:][~late][0])
+        raise InvalidInput(f"time_s of frame {at} is not after the frame before", field="results")
     full = index[0] + step * np.arange(span) if span else index
     full_s = np.interp(full, index, known_s) if span else known_s
     return Timeline(full, _without_rounding(full, full_s), np.isin(full, index))
