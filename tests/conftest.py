@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,11 @@ from podium.local.stack import Stack
 
 ROOT = Path(__file__).parent.parent
 CLIP = ROOT / "services/podium/lab/athlete/clips/sprint.mp4"
+
+# Tests stop programs as Ctrl-C and a closed terminal do; what is started in the background of a
+# shell script, or by nohup, ignores both, and so do its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
