@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -42,14 +43,26 @@ class Composition:
     metrics_urls: list[str]
 
     def cpu_s(self) -> dict[str, float]:
-        """User and system time of each process so far."""
-        times = {name: process.cpu_times() for name, process in self.processes.items()}
-        return {name: t.user + t.system for name, t in times.items()}
+        """User and system time so far of each process, with the workers that it started."""
+        return {name: sum(map(_cpu_s, self._tree(name))) for name in self.processes}
 
     def rss_mb(self) -> dict[str, float]:
-        """Resident memory of each service; of the client if there are no services."""
-        services = {n: p for n, p in self.processes.items() if n != "client"} or self.processes
-        return {name: process.memory_info().rss / 1e6 for name, process in services.items()}
+        """Resident memory of each service; of the client if there are no services.
+
+        Of workers, their share (PSS): they have most pages from the process that forked them.
+        """
+        names = [name for name in self.processes if name != "client"] or list(self.processes)
+        return {
+            name: self.processes[name].memory_info().rss / 1e6
+            + sum(map(_share_mb, self._tree(name)[1:]))
+            for name in names
+        }
+
+    def _tree(self, name: str) -> list[psutil.Process]:
+        """A process, and what it started; the services are not the client's."""
+        process = self.processes[name]
+        started = [] if name == "client" else process.children(recursive=True)
+        return [process, *started]
 
     async def counters(self) -> Counters:
         """Bytes of bodies that the services received, and times of all phases of all stages."""
@@ -65,6 +78,24 @@ class Composition:
                     elif name == "podium_stage_duration_seconds_sum":
                         phase_s[f"{labels['stage']} {labels['phase']}"] += value
         return Counters(received_bytes, phase_s)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    """CPU time of a process, and of those that it has waited for; 0 if it has just ended."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    if process.pid == os.getpid():  # what a bench started before is none of its work
+        return float(times.user + times.system)
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
+def _share_mb(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_full_info().pss) / 1e6
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 @asynccontextmanager
