@@ -24,6 +24,13 @@ def commands(block: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+def using(newcomer: Newcomer, program: str) -> str:
+    """The one command of the README's "Use it" that begins so."""
+    block = newcomer.block("README.md", "sh", "podium view")
+    [command] = (line for line in commands(block) if line.startswith(program))
+    return command
+
+
 def test_a_sports_scientist_gets_results_with_one_command(newcomer: Newcomer) -> None:
     demo, _ = commands(newcomer.block("README.md", "sh", "make demo"))
     said = newcomer.run(demo)
@@ -39,8 +46,9 @@ def test_a_sports_scientist_gets_results_with_one_command(newcomer: Newcomer) ->
 def test_and_works_on_with_a_clip_of_their_own(newcomer: Newcomer) -> None:
     shutil.copy(newcomer.checkout / CLIP, newcomer.checkout / "sprint.mp4")
     shutil.copy(newcomer.checkout / CLIP, newcomer.checkout / "100 m (final).mp4")
-    run, view, export, up, doctor, *_ = commands(newcomer.block("README.md", "sh", "podium view"))
-    assert up == "podium up"
+    run, view, export, doctor = (
+        using(newcomer, f"podium {verb}") for verb in ("run", "view", "export", "doctor")
+    )
     newcomer.run(run)
     exported = newcomer.run(export)
     assert ".trc" in exported
@@ -51,7 +59,7 @@ def test_and_works_on_with_a_clip_of_their_own(newcomer: Newcomer) -> None:
 
 
 def test_a_developer_calls_what_podium_up_serves(newcomer: Newcomer) -> None:
-    *_, up, _, curl = commands(newcomer.block("README.md", "sh", "podium view"))
+    up, curl = using(newcomer, "podium up"), using(newcomer, "curl")
     with newcomer.running(up, until=r"podium_[\w-]{30,}") as key:
         answer = json.loads(newcomer.run(curl.replace("curl ", "curl -fsS ", 1)).splitlines()[-1])
         assert len(answer["frames"]) == 32
