@@ -8,26 +8,22 @@ from fastapi import FastAPI
 
 from podium.api.problems import PROBLEM_TYPE
 from podium.schemas.problems import Problem
+from podium.serving.http.openapi import amend_openapi
 
 _REF = "#/components/schemas/"
 
 
 def describe_problems(app: FastAPI) -> None:
     """Let the page say so of every route under ``/v1``."""
-    describe = app.openapi
 
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            page = describe()
-            whole = Problem.model_json_schema(ref_template=f"{_REF}{{model}}")
-            page["components"]["schemas"] |= {**whole.pop("$defs", {}), "Problem": whole}
-            content = {PROBLEM_TYPE: {"schema": {"$ref": f"{_REF}Problem"}}}
-            for path, operations in page["paths"].items():
-                if path.startswith("/v1/"):
-                    for operation in operations.values():
-                        for status in ("4XX", "5XX"):
-                            operation["responses"][status]["content"] = content
-        assert app.openapi_schema is not None  # noqa: S101 - the framework keeps it
-        return app.openapi_schema
+    def amend(page: dict[str, Any]) -> None:
+        whole = Problem.model_json_schema(ref_template=f"{_REF}{{model}}")
+        page["components"]["schemas"] |= {**whole.pop("$defs", {}), "Problem": whole}
+        content = {PROBLEM_TYPE: {"schema": {"$ref": f"{_REF}Problem"}}}
+        for path, operations in page["paths"].items():
+            if path.startswith("/v1/"):
+                for operation in operations.values():
+                    for status in ("4XX", "5XX"):
+                        operation["responses"][status]["content"] = content
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    amend_openapi(app, amend)

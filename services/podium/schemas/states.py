@@ -20,20 +20,6 @@ JobState = Literal[
 
 JOB_STATES: Final[tuple[JobState, ...]] = get_args(JobState)
 
-MEANING: Final[dict[JobState, str]] = {
-    "queued": "The job is known and waits for its first step.",
-    "initializing": "The upload is unpacked and its videos are examined.",
-    "submitting": "The videos are divided into frame batches.",
-    "processing": "Frame batches run through the pipeline.",
-    "collecting": "Results are merged, analysed and written.",
-    "succeeded": "All results are complete.",
-    "partially_succeeded": "There are results; the missing parts are named.",
-    "failed": "There are no results; the error says why.",
-    "canceling": "No new work begins; running work is finished.",
-    "canceled": "Ended on request; the results so far can be read.",
-    "expired": "Did not end before its deadline; the results so far can be read.",
-}
-
 TERMINAL: Final[frozenset[JobState]] = frozenset(
     {"succeeded", "partially_succeeded", "failed", "canceled", "expired"}
 )

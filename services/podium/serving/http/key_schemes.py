@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from podium.serving.http.keys import OPEN_PATHS
+from podium.serving.http.openapi import amend_openapi
 
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -16,17 +17,12 @@ _SCHEMES = {
 
 def describe_keys(app: FastAPI) -> None:
     """Let the page say that every route but the open ones needs a key, in either of two headers."""
-    describe = app.openapi
 
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            page = describe()
-            page["components"]["securitySchemes"] = _SCHEMES
-            page["security"] = [{name: []} for name in _SCHEMES]
-            for path in OPEN_PATHS & page["paths"].keys():
-                for operation in page["paths"][path].values():
-                    operation["security"] = []
-        assert app.openapi_schema is not None  # noqa: S101 - the framework keeps it
-        return app.openapi_schema
+    def amend(page: dict[str, Any]) -> None:
+        page["components"]["securitySchemes"] = _SCHEMES
+        page["security"] = [{name: []} for name in _SCHEMES]
+        for path in OPEN_PATHS & page["paths"].keys():
+            for operation in page["paths"][path].values():
+                operation["security"] = []
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    amend_openapi(app, amend)
