@@ -215,7 +215,7 @@ def main(target: Path) -> None:
         }
         env = open_environment(JobsSettings(state=folder / "state"))
         key = prepare(env)
-        env.database.close()
+        env.close()
         if key is None:
             raise click.ClickException("no key was made")
         processes = [

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
 
+import psutil
 import pytest
 import requests
 
@@ -173,6 +174,16 @@ def test_a_trial_says_what_a_job_would_be_and_makes_nothing(api: ApiWorld, clip:
     told = api.admin.post("/v1/jobs?dry_run=true", body, 200)
     assert (told["videos"], told["frames"], told["frame_batches"]) == (1, 30, 4)
     assert api.admin.get("/v1/jobs?limit=1")["items"] == before
+
+
+def test_an_api_that_ends_leaves_no_process_behind(tmp_path: Path, clip: Path) -> None:
+    with api_world(tmp_path) as world:
+        body = {"input": {"upload_id": world.admin.upload(clip)}, "pipeline_id": 1}
+        before = set(psutil.Process().children())
+        world.admin.post("/v1/jobs?dry_run=true", body, 200)  # looks at the video
+        started = set(psutil.Process().children()) - before
+        assert started
+    assert not any(process.is_running() for process in started)
 
 
 def test_pages_of_jobs_follow_each_other(api: ApiWorld) -> None:

@@ -28,7 +28,7 @@ def test_the_first_key_is_shown_once_and_another_on_request(
 
     env = open_environment(JobsSettings())
     pipelines = env.database.read(SYSTEM, lambda s: catalogue.list_page(s, catalogue.PIPELINE))
-    env.database.close()
+    env.close()
     assert {"pose-2d", "pose-3d"} <= {each.pipeline_name for each in pipelines.items}
 
 

@@ -75,7 +75,7 @@ def test_a_process_works_until_it_is_told_to_stop(tmp_path: Path) -> None:
         ]
         actions = "".join(path.read_text() for path in (state / "log").glob("*.jsonl"))
         assert all(f'"action":"{step}"' in actions for step in ("initialize", "submit", "collect"))
-        env.database.close()
+        env.close()
 
 
 def test_metrics_say_what_waits_and_for_how_long(tmp_path: Path, sqlite: Database) -> None:

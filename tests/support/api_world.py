@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -128,9 +128,8 @@ def api_world(folder: Path, own: ApiSettings | None = None, **settings: Any) -> 
     port = free_ports()["gateway"]
     address = f"http://127.0.0.1:{port}/v1/objects"
     jobs = JobsSettings(state=folder / "state", objects_url=address, **settings)
-    first = open_environment(jobs)
-    migrate.upgrade(first.database)
-    first.database.close()
+    with closing(open_environment(jobs)) as first:
+        migrate.upgrade(first.database)
     app = create_app(own or ApiSettings(), jobs)
     env: Environment = app.state.env
     pipelines = {"pose-3d": "Key points in 3D."}

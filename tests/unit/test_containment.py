@@ -275,6 +275,18 @@ def test_the_processes_end_with_the_one_that_uses_them(tmp_path):
         time.sleep(0.01)
 
 
+def test_a_worker_at_work_leaves_nothing_open_when_the_codecs_close():
+    codecs = ContainedCodecs(memory_bytes=1 << 30, idle=1)
+    at_work, ended = (codecs._workers.take() for _ in range(2))
+    nursery = codecs._workers._nursery
+    codecs.close()
+    codecs._workers.give_back(at_work)
+    assert ended.end() == 0
+    assert {at_work._peer.fileno(), ended._peer.fileno()} == {-1}
+    assert nursery.returncode == 0
+    assert codecs._workers._nursery is None  # nor another
+
+
 def test_secrets_of_the_environment_are_not_handed_on(codecs, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-for-decoders")
     with ContainedCodecs(memory_bytes=1 << 30, idle=1) as fresh:

@@ -48,7 +48,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
     async def threads(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
         yield
-        env.database.close()
+        env.close()
 
     app = create_service_app(
         "api",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 
 from pydantic import ValidationError
 
@@ -52,9 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        env = open_environment(JobsSettings())
-        env.database.check()
-        key = prepare(env, new_admin_key=options.new_admin_key)
+        with closing(open_environment(JobsSettings())) as env:
+            env.database.check()
+            key = prepare(env, new_admin_key=options.new_admin_key)
     except ValidationError as error:
         return _fail(explain_settings(error, JobsSettings))
     except PodiumError as error:

@@ -52,6 +52,10 @@ class ContainedCodecs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers; the next use starts others."""
         self._workers.close()
 
     def scan(self, source: Source, limits: VideoLimits, check: Check) -> VideoIndex:

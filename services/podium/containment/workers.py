@@ -185,7 +185,8 @@ class Workers:
         worker.media += 1
         keeps = worker.is_usable and worker.media < _MOST_MEDIA
         with self._lock:
-            keeps = keeps and len(self._idle) < self._most_idle
+            is_open = self._control is not None
+            keeps = keeps and is_open and len(self._idle) < self._most_idle
             if keeps:
                 self._idle.append(worker)
         if not keeps:
@@ -193,6 +194,8 @@ class Workers:
 
     def end(self, pid: int) -> int:
         """Kill a worker; the signal that had ended it before, or 0."""
+        if self._control is None:
+            return 0  # closed: it ended with its nursery
         try:
             return int(self._ask(b"end %d" % pid))
         except (OSError, ValueError):

@@ -10,7 +10,7 @@ import logging
 import signal
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -57,22 +57,21 @@ def main(arguments: list[str] | None = None) -> int:
         stop_with_parent()
     try:
         settings = JobsSettings()
-        env = open_environment(settings)
-        env.database.check()
-        if asked.verb == "migrate":
-            from podium.jobs.sql.schema import migrate
+        with closing(open_environment(settings)) as env:
+            env.database.check()
+            if asked.verb == "migrate":
+                from podium.jobs.sql.schema import migrate
 
-            migrate.upgrade(env.database)
-            _log.info("the database is at the schema of this version")
-        else:
-            _run(env, settings)
+                migrate.upgrade(env.database)
+                _log.info("the database is at the schema of this version")
+            else:
+                _run(env, settings)
     except ValidationError as error:
         _log.error("%s", explain_settings(error, JobsSettings))
         return 1
     except PodiumError as error:
         _log.error("%s", error.message)
         return 1
-    env.database.close()
     return 0
 
 

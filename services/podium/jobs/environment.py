@@ -102,6 +102,11 @@ class Environment:
     now: Callable[[], datetime] = utc_now
     works: Recent[Work] = field(default_factory=lambda: Recent(_RECENT_S))
 
+    def close(self) -> None:
+        """Close the database and end the processes that read videos."""
+        self.database.close()
+        self.codecs.close()
+
     def gateway(self, of_project: str | None) -> str:
         """The gateway of a project's tier. Raises SetupError if there is none."""
         url = of_project or self.gateway_url

@@ -8,7 +8,7 @@ import random
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Self
 
@@ -173,12 +173,9 @@ class Stack:
             from podium.api.prepare import prepare
             from podium.jobs.settings import JobsSettings, open_environment
 
-            env = open_environment(JobsSettings(state=self._jobs))
-            try:
+            with closing(open_environment(JobsSettings(state=self._jobs))) as env:
                 env.database.check()
                 self.admin_key = prepare(env, new_admin_key=self._new_admin_key)
-            finally:
-                env.database.close()
 
     def stop(self) -> None:
         """Stop the services, callers first; kill those that do not end in time."""

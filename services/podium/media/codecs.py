@@ -101,6 +101,10 @@ class Codecs(Protocol):
         """Decode a picture whose size was checked. Raises Unprocessable or TooLarge."""
         ...
 
+    def close(self) -> None:
+        """End what runs; media that are being read fail."""
+        ...
+
 
 class CodecsHere:
     """``Codecs`` in this process."""
@@ -129,6 +133,9 @@ class CodecsHere:
 
         check()
         return ReadPicture(read_picture(data, field=field), picture_notes(data))
+
+    def close(self) -> None:
+        """Nothing runs."""
 
 
 class _OpenHere:
