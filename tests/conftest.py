@@ -48,6 +48,25 @@ def clip() -> Path:
 
 
 @pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[str]:
+    """The address of a server, which every test that asks for one shares."""
+    from tests.support.mariadb import is_installed, mariadb
+
+    if not is_installed():
+        pytest.skip("mariadbd is not installed (Debian's package mariadb-server)")
+    with mariadb() as address:
+        yield address
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: str) -> str:
+    """The address of an empty database of MariaDB."""
+    from tests.support.mariadb import empty_database
+
+    return empty_database(mariadb_server)
+
+
+@pytest.fixture(scope="session")
 def results_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that the services of ``stack`` may write to."""
     return tmp_path_factory.mktemp("results")

@@ -9,8 +9,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import Any, TypeVar
 
 import pytest
@@ -78,6 +80,33 @@ def patiently(ask: Callable[[], T]) -> T:
             time.sleep(0.1)
 
 
+@dataclass
+class Campaign:
+    """What was done and what came of it; ``print`` is the report."""
+
+    kills: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By victim and the last event of the job before."""
+    jobs: Counter[str] = field(default_factory=Counter)
+    batches: Counter[str] = field(default_factory=Counter)
+    ends_s: list[float] = field(default_factory=list)
+    """From the last kill of a job to its end, the services' starts included."""
+
+    def add(self, job: dict[str, Any], end_s: float) -> None:
+        self.jobs[job["job_status"]] += 1
+        self.batches.update(job["progress"]["frame_batches"])
+        self.ends_s.append(end_s)
+
+    def __str__(self) -> str:
+        by_victim: Counter[str] = Counter()
+        for (name, _), count in self.kills.items():
+            by_victim[name] += count
+        lines = [f"kills {dict(by_victim)}", f"jobs {dict(self.jobs)}"]
+        lines += [f"batches {dict(self.batches)}"]
+        lines += [f"ended within s: {max(self.ends_s):.1f}, mean {mean(self.ends_s):.1f}"]
+        lines += [f"  {name} after {last}: {n}" for (name, last), n in sorted(self.kills.items())]
+        return "\n".join(lines)
+
+
 def kill_and_restart(stack: Stack, name: str) -> None:
     [(place, victim)] = [
         (n, process) for n, process in enumerate(stack.processes) if process.name == name
@@ -87,11 +116,32 @@ def kill_and_restart(stack: Stack, name: str) -> None:
     stack.processes[place] = ServiceProcess(name, HOST, victim.port, stack.environment, None)
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(ROUNDS, marks=pytest.mark.slow)])
+@pytest.fixture
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The services' database: a file of SQLite, or MariaDB."""
+    if request.param == "mariadb":
+        url = request.getfixturevalue("mariadb_url")
+        monkeypatch.setenv("PODIUM_JOBS_DATABASE_URL", url)
+
+
+@pytest.mark.parametrize(
+    ("database", "rounds"),
+    [
+        ("sqlite", 1),
+        pytest.param("sqlite", ROUNDS, marks=pytest.mark.slow),
+        pytest.param("mariadb", ROUNDS, marks=pytest.mark.slow),
+    ],
+    indirect=["database"],
+)
+@pytest.mark.usefixtures("database")
 def test_every_job_ends_once_whatever_is_killed(
-    model_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int
+    model_repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rounds: int,
 ) -> None:
     monkeypatch.setenv("PODIUM_JOBS_LEASE_S", "5")
+    campaign = Campaign()
     chance = random.Random(20261129)  # noqa: S311 - repeatable, no secret
     video = write_video(tmp_path / "v.mp4", 60).read_bytes()
     both = zipped(tmp_path / "two.zip", {"a.mp4": video, "b.mp4": video, "note.txt": b"note"})
@@ -121,6 +171,8 @@ def test_every_job_ends_once_whatever_is_killed(
             for name in chance.sample(VICTIMS, len(VICTIMS)):
                 time.sleep(chance.uniform(0.0, 1.5))
                 kill_and_restart(stack, name)
+                campaign.kills[name, follower.types[-1] if follower.types else "-"] += 1
+            began = time.monotonic()
             assert patiently(begin) == job_id  # sent again, done once
             until = time.monotonic() + _PATIENCE_S
             while True:
@@ -130,6 +182,9 @@ def test_every_job_ends_once_whatever_is_killed(
                 assert time.monotonic() < until, job
                 time.sleep(0.2)
             _check(client, job, follower)
+            campaign.add(job, time.monotonic() - began)
+            print(f"round {round_}: ended {campaign.ends_s[-1]:.1f} s after the last kill")
+    print(campaign)
 
 
 def _check(client: Client, job: dict[str, Any], follower: Follower) -> None:

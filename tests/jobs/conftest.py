@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
 
 from podium.jobs.sql.database import Database
 from podium.jobs.sql.schema import migrate
-from tests.support.mariadb import is_installed, mariadb
-
-_numbers = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def mariadb_server() -> Iterator[str]:
-    if not is_installed():
-        pytest.skip("mariadbd is not installed (Debian's package mariadb-server)")
-    with mariadb() as address:
-        yield address
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -30,17 +17,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'podium.db'}"
     return str(request.getfixturevalue("mariadb_url"))
-
-
-@pytest.fixture
-def mariadb_url(mariadb_server: str) -> str:
-    """The address of an empty database of MariaDB."""
-    name = f"podium{next(_numbers)}"
-    engine = create_engine(mariadb_server)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-    engine.dispose()
-    return f"{mariadb_server}/{name}"
 
 
 @pytest.fixture
