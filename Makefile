@@ -33,8 +33,10 @@ loadtest: setup-dev models ## Load test of services started here, or make loadte
 	@$(BIN)/python -m loadtest --profile "$(PROFILE)" $(if $(HOST),--host "$(HOST)") --workers $(WORKERS) $(FLAGS)
 
 ##@ Develop
+# Two files at a time; tests of faults measure what load does, and have the machine to themselves.
 test: setup-dev models ## Run all tests, against real services over real sockets
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile --ignore tests/faults
+	@$(BIN)/pytest tests/faults
 
 fuzz: EXAMPLES ?= 20000
 fuzz: setup-dev ## Look for bodies and requests that break a service: make fuzz EXAMPLES=200000
