@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from podium.errors import Unprocessable
+from podium.lab.athlete.film import encode
 from podium.lab.bench.workloads import no_op_repository
 from podium.local.in_process import local_stages
 from podium.pipelines import slices as slicing
@@ -105,3 +106,30 @@ async def test_frames_far_apart_are_kept(stages, clip):
     answer = await run(stages, clip.read_bytes(), step=13, athlete="largest")
     assert answer.frame_index.tolist() == [0, 13, 26, 39, 52]
     assert answer.status == ["ok"] * 5
+
+
+async def test_a_camera_that_stands_is_seen_to_stand(stages, clip):
+    answer = await run(stages, clip.read_bytes())
+    measured = sorted(answer.background)
+    assert measured[0] == 0
+    assert 8 <= len(measured) <= 17  # about 15 a second
+    for place in answer.background.values():
+        np.testing.assert_allclose(place, (1, 0, 0, 0), atol=1.5)  # pixels of 1280
+    frames = {frame["index"]: frame for frame in answer.frames()}
+    assert "background" in frames[0]
+    assert "background" not in frames[1]
+
+
+async def test_a_pan_is_measured_in_pixels_of_the_frame(stages, tmp_path):
+    wall = cv2.GaussianBlur(
+        np.random.default_rng(0).integers(0, 255, (360, 1500, 3), np.uint8), (0, 0), 6
+    )
+    wall = cv2.normalize(wall, None, 0, 255, cv2.NORM_MINMAX)
+    path = tmp_path / "pan.mp4"
+    encode((wall[:, 12 * i : 12 * i + 640] for i in range(48)), path, (640, 360), 30, 18)
+    answer = await run(stages, path.read_bytes())
+    measured = sorted(answer.background)
+    assert len(measured) >= 12
+    shift = [answer.background[frame][2] for frame in measured]
+    np.testing.assert_allclose(shift, [12 * frame for frame in measured], atol=12)
+    assert all(abs(answer.background[frame][3]) < 6 for frame in measured)

@@ -20,6 +20,7 @@ from podium.biomechanics.fit.result import BodyFit
 from podium.biomechanics.fit.trajectory import fit_body
 from podium.biomechanics.persons.sides import Exchanges, undo_exchanges
 from podium.biomechanics.persons.trajectories import Trajectory
+from podium.biomechanics.signals.camera_motion import CameraMotion
 from podium.biomechanics.signals.filters import Smoothing, smooth
 from podium.biomechanics.signals.gaps import fill_gaps, outliers
 from podium.biomechanics.signals.kinematics import Motion, motion
@@ -39,6 +40,7 @@ class AnalysisOptions:
     athlete_height_m: float | None = None
     athlete_mass_kg: float | None = None
     frame_size: tuple[int, int] | None = None  # pixels; None: the extent of the key points
+    camera: CameraMotion | None = None  # None: unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Analysis:
     fit: BodyFit  # of the raw key points
     angles: tuple[AngleSeries, ...]
     smoothing: Smoothing
+    camera: CameraMotion | None = None  # None: unknown
     athlete_mass_kg: float | None = None
 
 
@@ -139,6 +142,7 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
             for angle in angles_of(skeleton)
         ),
         smoothing=options.smoothing,
+        camera=options.camera,
         athlete_mass_kg=options.athlete_mass_kg,
         fit=fit,
     )
@@ -167,15 +171,19 @@ def _fit(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -
     if size is None:
         reach = np.nan_to_num(trajectory.keypoints[..., :2], nan=1.0).max(axis=(0, 1), initial=1.0)
         size = (int(reach[0]), int(reach[1]))
-    landmarks = trajectory.keypoints_3d
+    landmarks, camera = trajectory.keypoints_3d, options.camera
+    pixels = trajectory.keypoints[..., :2]
+    if camera is not None and camera.can_be_removed:
+        pixels = camera.removed(pixels, trajectory.time_s)
     return fit_body(
-        trajectory.keypoints[..., :2],
+        pixels,
         np.nan_to_num(trajectory.keypoints[..., 2]),
         trajectory.time_s,
         skeleton,
         size,
         landmarks_m=landmarks if np.isfinite(landmarks).any() else None,
         height_m=options.athlete_height_m,
+        moving_camera=camera is not None and camera.moves and not camera.can_be_removed,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ OUTPUTS_3D = (
     TensorSpec("root_depth", "FP32", (-1,), optional=True),  # of models that measure it
 )
 
+Similarity = tuple[float, float, float, float]
+"""a, b, x, y: see ``FrameResult.background``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -47,6 +50,7 @@ class Answer:
     persons: Persons
     timing_ms: dict[str, dict[str, float]]  # stage -> times of the request so far
     notes: tuple[str, ...] = ()  # assumptions, as sentences for people
+    background: dict[int, Similarity] = field(default_factory=dict)  # by frame index
 
     @staticmethod
     def join(parts: list[Answer]) -> Answer:
@@ -61,6 +65,7 @@ class Answer:
             timing_ms=parts[-1].timing_ms,
             models=_joined([p.models for p in parts]),
             notes=tuple(dict.fromkeys(note for p in parts for note in p.notes)),
+            background={index: move for p in parts for index, move in p.background.items()},
         )
 
     def with_persons(self, persons: Persons) -> Answer:
@@ -123,6 +128,7 @@ class Answer:
                 "status": status,
                 "error": UNDECODABLE if status == "decode_error" else self.failed.get(index),
                 "persons": by_frame[index],
+                **({"background": self.background[index]} if index in self.background else {}),
             }
             for index, time_s, status in zip(
                 self.frame_index.tolist(), self.time_s.tolist(), self.status, strict=True

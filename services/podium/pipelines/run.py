@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from podium.pipelines.answer import Answer
 from podium.pipelines.athletes import AthleteChoice
+from podium.pipelines.background import CameraPath
 from podium.pipelines.camera import ASSUMED
 from podium.pipelines.chunk import Chunk, ChunkWork
 from podium.pipelines.identities import identify
@@ -58,7 +59,7 @@ class PipelineRun:
                 decode or that an engine refuses is no error: its status says so.
         """
         plans = await make_plans(self.stages, self.pipeline.spec, self.request)
-        timing, tracker = Timing(self.observer), Tracker()
+        timing, tracker, path = Timing(self.observer), Tracker(), CameraPath()
         media = replace(self.media, capture_fps=self.request.capture_fps)
         work = ChunkWork(self.stages, media, self.request.intrinsics, timing)
 
@@ -76,7 +77,9 @@ class PipelineRun:
             while True:
                 for frames in itertools.islice(rest, self.limits.overlap - len(ahead)):
                     ahead.append(asyncio.create_task(in_turn(frames)))
-                yield self._answer(chunk, identify(tracker, chunk), timing)
+                background = await asyncio.to_thread(path.of, chunk)
+                answer = self._answer(chunk, identify(tracker, chunk), timing)
+                yield replace(answer, background=background)
                 if not ahead:
                     return
                 chunk = await ahead.popleft()

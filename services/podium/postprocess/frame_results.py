@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import FailFast, TypeAdapter, ValidationError
 
 from podium.biomechanics.persons.trajectories import Tracklet
+from podium.biomechanics.signals.camera_motion import Background, CameraMotion, camera_motion
 from podium.biomechanics.signals.timeline import Timeline, timeline
 from podium.errors import InvalidInput, NotFound, TooLarge
 from podium.schemas.results import FrameResult, PersonResult, PipelineResult
@@ -21,6 +22,7 @@ from podium.wire.json_values import check_keys, read_json
 MAX_PERSONS_PER_FRAME = 100
 MAX_COORDINATE_PX = 1e6
 MAX_COORDINATE_M = 1e3
+MAX_ZOOM = 100.0
 
 _LIST = TypeAdapter(Annotated[list[PipelineResult], FailFast()])
 _MAX_LINES = 100_000
@@ -36,6 +38,7 @@ class Clip:
     status: Counter[str]  # frame status -> number of frames, each frame counted once
     degraded: tuple[str, ...]
     tracklets: tuple[Tracklet, ...]
+    camera: CameraMotion | None  # None: no background was seen
 
 
 def parse_results(data: bytes) -> list[PipelineResult]:
@@ -130,6 +133,10 @@ def merge(results: Sequence[PipelineResult], *, max_frames: int) -> Clip:
             for batch, result in enumerate(ordered)
             for tracklet in _tracklets(batch, result.frames, len(joints))
         ),
+        camera=camera_motion(
+            [_background(result.frames) for result in ordered],
+            (first.source.width, first.source.height),
+        ),
     )
 
 
@@ -142,6 +149,11 @@ def _check_frame(frame: FrameResult, joints: Skeleton) -> None:
     where = f"results, frame {frame.index}"
     if frame.index >= 1 << 53 or abs(frame.time_s) > 1e8:
         raise InvalidInput("index or time_s is out of range", field=where)
+    if frame.background is not None:
+        a, b, x, y = frame.background
+        zoom = float(np.hypot(a, b))
+        if not 1 / MAX_ZOOM <= zoom <= MAX_ZOOM or max(abs(x), abs(y)) > MAX_COORDINATE_PX:
+            raise InvalidInput("background is out of range", field=where)
     if len(frame.persons) > MAX_PERSONS_PER_FRAME:
         raise TooLarge(f"has more than {MAX_PERSONS_PER_FRAME} persons", field=where)
     for person in frame.persons:
@@ -151,6 +163,13 @@ def _check_frame(frame: FrameResult, joints: Skeleton) -> None:
                     f"has {len(points)} key points, skeleton {joints.name} has {len(joints)}",
                     field=where,
                 )
+
+
+def _background(frames: list[FrameResult]) -> Background:
+    known = {frame.time_s: frame.background for frame in frames if frame.background is not None}
+    time_s = np.array(sorted(known))
+    a, b, x, y = np.array([known[at] for at in time_s.tolist()]).reshape(-1, 4).T
+    return Background(time_s, a + 1j * b, x + 1j * y)
 
 
 def _tracklets(batch: int, frames: list[FrameResult], joints: int) -> Iterator[Tracklet]:

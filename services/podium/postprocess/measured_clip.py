@@ -12,6 +12,7 @@ from podium.biomechanics.exports.tables import open_tables
 from podium.biomechanics.measures.registry import Measured, dictionary, measure
 from podium.biomechanics.persons.selection import select
 from podium.biomechanics.persons.trajectories import Trajectory, link
+from podium.biomechanics.signals.camera_motion import CameraMotion
 from podium.biomechanics.signals.filters import Smoothing
 from podium.postprocess.frame_results import Clip
 from podium.postprocess.measure_list import entry_of
@@ -85,13 +86,17 @@ def measured_athletes(
 ) -> Iterator[Measured]:
     """Each chosen athlete of a clip, with every measure."""
     facts = clip.result.source
-    settings = analysis_options(options, (facts.width, facts.height))
+    settings = analysis_options(options, (facts.width, facts.height), clip.camera)
     for trajectory in select(found, options.athlete):
         own = corrections.get(trajectory.person, ())
         yield measure(trajectory, clip.skeleton, settings, own)
 
 
-def analysis_options(options: PostprocessOptions, frame_size: tuple[int, int]) -> AnalysisOptions:
+def analysis_options(
+    options: PostprocessOptions,
+    frame_size: tuple[int, int],
+    camera: CameraMotion | None = None,
+) -> AnalysisOptions:
     """The options of the analysis."""
     return AnalysisOptions(
         smoothing=Smoothing(options.filter, options.cutoff_hz),
@@ -99,4 +104,5 @@ def analysis_options(options: PostprocessOptions, frame_size: tuple[int, int]) -
         athlete_height_m=options.athlete_height_m,
         athlete_mass_kg=options.athlete_mass_kg,
         frame_size=frame_size,
+        camera=camera,
     )

@@ -29,6 +29,11 @@ from podium.schemas.summary import (
 
 WORTH_SAYING = 0.05
 
+MOVING_CAMERA = (
+    "The camera moves: there are no speeds and lengths of steps. Film with a camera that stands."
+)
+LOST_CAMERA = " It moves too far or too fast to be followed, so no body was fitted."
+
 CONVENTIONS = (
     "Pixels: x to the right, y down, from the centre of the top left pixel. Metres of the plane: "
     "the same axes. 3D metres: camera axes, from the middle of the hips.",
@@ -179,6 +184,8 @@ def _warnings(summary: Summary, persons: Sequence[Measured], clip: Clip) -> list
             f"At {rate:g} frames/s nothing was filtered, so there are no velocities: the cut-off "
             f"of {options.cutoff_hz:g} Hz needs more than {2 * options.cutoff_hz:g} frames/s."
         )
+    if clip.camera is not None and clip.camera.moves:
+        warnings.append(MOVING_CAMERA + ("" if clip.camera.can_be_removed else LOST_CAMERA))
     for person, measured in zip(summary.persons, persons, strict=True):
         warnings += _warnings_of_person(person, measured.analysis)
     return [*warnings, *clip.degraded]

@@ -45,6 +45,12 @@ class FrameResult(BaseModel):
     status: FrameStatus
     error: str | None = Field(default=None, description="Why the status is not ok.")
     persons: Annotated[list[PersonResult], FailFast()] = Field(default_factory=list)
+    background: tuple[float, float, float, float] | None = Field(
+        default=None,
+        description="a, b, x, y: what is at (u, v) here was at (a u - b v + x, b u + a v + y) on "
+        "the first frame of the request with a background; pixels. 1, 0, 0, 0: the camera did not "
+        "move. On some frames only; null: not measured, or nothing to see it by.",
+    )
 
 
 class SourceResult(BaseModel):

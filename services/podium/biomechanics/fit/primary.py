@@ -16,7 +16,7 @@ from podium.biomechanics.fit.result import REASONS, BodyFit, Why
 from podium.types import Float64, UInt8
 
 SIDE_VIEW_DEG = 15.0
-_NO_FIT = (Why.TOO_SHORT, Why.NOT_CONVERGED, Why.DOES_NOT_FIT)
+_NO_FIT = (Why.TOO_SHORT, Why.NOT_CONVERGED, Why.DOES_NOT_FIT, Why.MOVING_CAMERA)
 
 
 class Source(IntEnum):

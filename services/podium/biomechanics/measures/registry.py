@@ -22,6 +22,7 @@ import numpy as np
 from podium.biomechanics.analysis import Analysis, AnalysisOptions, analyse
 from podium.biomechanics.events.movement import Movement, movement_of
 from podium.biomechanics.measures.measure import Measure
+from podium.biomechanics.measures.moving_camera import of_still_camera
 from podium.biomechanics.persons.trajectories import Trajectory
 from podium.biomechanics.signals.checkpoints import checkpoint
 from podium.schemas.corrections import EventCorrection
@@ -92,7 +93,7 @@ def measures_of(movement: Movement) -> tuple[Measure, ...]:
     measures: list[Measure] = []
     for _, maker in ordered:
         checkpoint()
-        measures += maker(movement)
+        measures += of_still_camera(movement, maker(movement))
     names = [found.name for found in measures]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
