@@ -106,14 +106,21 @@ $(VENV)/pyvenv.cfg:
 	  || { echo "Podium needs Python 3.11 or later; choose one with make PYTHON=..."; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
+# uv, where it is on the PATH, fetches in parallel, and environments share its cache. Bytecode comes
+# with the first start, where Python may write it.
+UV ?= $(shell command -v uv)
+INSTALL.uv  = $(UV) pip install --python $(BIN)/python $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
+INSTALL.pip = $(BIN)/pip install --retries 2 --disable-pip-version-check $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
+INSTALL     = $(if $(UV),$(INSTALL.uv),$(INSTALL.pip)) $(shell [ -t 2 ] || echo --quiet)
+
 # The package itself is installed without its dependencies: the hashed lock names them all.
 $(VENV)/.local $(VENV)/.dev $(VENV)/.networks: $(VENV)/.%: services/requirements/%.txt pyproject.toml $(VENV)/pyvenv.cfg
 	@echo "Installing the $$(grep -c '^[a-z].*==' $<) packages of $<: a few minutes, once"
-	@$(BIN)/pip install $(shell [ -t 2 ] || echo --quiet) --retries 2 --disable-pip-version-check --no-deps \
-	  --require-hashes -r $< \
+	@$(INSTALL) --no-deps --require-hashes -r $< \
 	  || { echo "error: the packages of $< could not be installed; the lines above say why."; \
 	       echo "  Offline, or behind a proxy? Check with: $(BIN)/pip download --no-deps pip"; \
-	       echo "  pip takes HTTPS_PROXY, PIP_INDEX_URL (a mirror) and PIP_FIND_LINKS (a folder of wheels)."; \
+	       echo "  pip takes HTTPS_PROXY, PIP_INDEX_URL (a mirror) and PIP_FIND_LINKS (a folder of wheels);"; \
+	       echo "  uv takes HTTPS_PROXY, UV_DEFAULT_INDEX and UV_FIND_LINKS, and make UV= leaves it out."; \
 	       exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -50,6 +50,7 @@ class Newcomer:
             "HOME": str(self._home),
             "PATH": f"{scripts}:{kept['PATH']}",
             "PIP_NO_CACHE_DIR": "1",
+            "UV_NO_CACHE": "1",
             "PYTHONUNBUFFERED": "1",
         }
 
