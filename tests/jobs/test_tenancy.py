@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from sqlalchemy import Table, delete, exists, func, insert, select, text, update
+from sqlalchemy import Table, bindparam, delete, exists, func, insert, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from podium.errors import Forbidden
@@ -14,7 +14,7 @@ from podium.jobs.principal import SYSTEM, Principal
 from podium.jobs.sql.database import Database
 from podium.jobs.sql.schema.columns import Base, Owned, Shared
 from podium.jobs.sql.schema.tables import Athlete, Pipeline, Project, User, UserGroup
-from podium.jobs.sql.tenancy import ScopedSession
+from podium.jobs.sql.tenancy import OwnedRows, ScopedSession
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TIMES: dict[str, Any] = {"created_at": NOW, "updated_at": NOW}
@@ -56,6 +56,44 @@ def _rows(sqlite: Database) -> None:
             )
 
     sqlite.write(SYSTEM, fill)
+
+
+def test_statements_that_are_built_once_are_kept_apart_too(sqlite: Database) -> None:
+    users = cast(Table, User.__table__)
+    read = OwnedRows(select(users.c.project_id).where(users.c.user_name == bindparam("name")))
+    by_project = OwnedRows(select(users.c.project_id, func.count()).group_by(users.c.project_id))
+
+    def see(session: Session) -> tuple[list[int], int]:
+        session.add(
+            User(project_id=1, group_id=1, user_name="new", user_email="a@b", **TIMES)
+        )  # seen without being committed, as by other statements
+        found = [row.project_id for row in read(session, name="new")]
+        return found + list(read(session, name="u").scalars()), len(by_project(session).all())
+
+    assert sqlite.write(OURS, see) == ([1, 1], 1)
+    assert sqlite.write(SYSTEM, see) == ([1, 1, 1, 2], 2)
+    assert sqlite.read(THEIRS, lambda s: read(s, name="u").scalars().all()) == [2]
+    assert sqlite.read(Principal(None), lambda s: read(s, name="u").all()) == []
+    with ScopedSession(sqlite.engine) as nobody, pytest.raises(Forbidden):
+        read(nobody, name="u")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        select(Project.__table__),
+        select(Pipeline.__table__),
+        select(User.__table__.alias()),
+        select(User.id).where(User.group_id.in_(select(UserGroup.id))),
+        select(User.id).join(UserGroup, User.group_id == UserGroup.id),
+        select(User.id).where(exists().where(UserGroup.id == User.group_id)),
+        select(select(User.id).subquery()),
+        select(func.now()),
+    ],
+)
+def test_what_cannot_be_kept_apart_is_not_built(statement: Any) -> None:
+    with pytest.raises(TypeError):
+        OwnedRows(statement)
 
 
 def test_every_table_says_whose_its_rows_are() -> None:

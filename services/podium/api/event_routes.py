@@ -21,7 +21,7 @@ from podium.api.answers import answer
 from podium.api.caller import KEY_OR_TOKEN, Caller, Reader
 from podium.api.operation import operation
 from podium.errors import InvalidInput, NotFound, Unavailable
-from podium.jobs.sql import catalogue, events, jobs
+from podium.jobs.sql import catalogue, events, views
 from podium.schemas.base import Closed, Id, Page
 from podium.schemas.jobs import JobEvent
 from podium.schemas.states import TERMINAL
@@ -109,7 +109,7 @@ def _look(caller: Caller, job_id: int, after: int, limit: int) -> tuple[list[Job
     """The next events, and whether the job had ended before they were read."""
 
     def look(session: Session) -> tuple[list[JobEvent], bool]:
-        is_over = jobs.get(session, job_id).job_status in TERMINAL
+        is_over = views.state(session, job_id) in TERMINAL
         size = min(limit, catalogue.LARGEST_LIMIT)
         return events.after(session, job_id, after, size), is_over
 

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, select
 from sqlalchemy.orm import Session
 
 from podium.jobs.sql.schema.tables import Webhook
 from podium.jobs.sql.schema.work_tables import JobEvent, WebhookDelivery
+from podium.jobs.sql.tenancy import OwnedRows
 from podium.schemas.jobs import EventType
 from podium.schemas.jobs import JobEvent as Event
+
+_events = cast(Table, JobEvent.__table__)
+_AFTER = OwnedRows(
+    select(_events)
+    .where(_events.c.job_id == bindparam("job"), _events.c.id > bindparam("after"))
+    .order_by(_events.c.id)
+    .limit(bindparam("size"))
+)
 
 
 def add(
@@ -52,10 +61,5 @@ def add(
 
 def after(session: Session, job_id: int, last_id: int, limit: int = 100) -> list[Event]:
     """The events of a job with ids above ``last_id``, in order."""
-    rows = session.scalars(
-        select(JobEvent)
-        .where(JobEvent.job_id == job_id, JobEvent.id > last_id)
-        .order_by(JobEvent.id)
-        .limit(limit)
-    )
+    rows = _AFTER(session, job=job_id, after=last_id, size=limit)
     return [Event.model_validate(row) for row in rows]

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from podium.jobs.sql.schema.work_tables import FrameBatch, Job
+from podium.jobs.sql.tenancy import OwnedRows
 
 _LATE_S = 900.0
+
+_jobs, _batches = cast(Table, Job.__table__), cast(Table, FrameBatch.__table__)
+_JOBS_BY_STATE = OwnedRows(
+    select(_jobs.c.job_status, func.count())
+    .where(_jobs.c.is_open.is_(True))
+    .group_by(_jobs.c.job_status)
+)
+_BATCHES_BY_CLASS = OwnedRows(
+    select(
+        _batches.c.priority,
+        _batches.c.frame_batch_status,
+        func.count(),
+        func.min(_batches.c.created_at),
+    )
+    .where(_batches.c.frame_batch_status.in_(("submitted", "processing")))
+    .group_by(_batches.c.priority, _batches.c.frame_batch_status)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +51,16 @@ class Gauges:
 
 def gauges(session: Session, now: datetime) -> Gauges:
     """Count the work that has not ended."""
-    states = session.execute(
-        select(Job.job_status, func.count(Job.id).label("jobs"))
-        .where(Job.is_open.is_(True))
-        .group_by(Job.job_status)
-    )
     waiting: dict[str, int] = {}
     oldest: dict[str, float] = {}
     at_work: dict[str, int] = {}
-    rows = session.execute(
-        select(
-            FrameBatch.priority,
-            FrameBatch.frame_batch_status,
-            func.count(FrameBatch.id),
-            func.min(FrameBatch.created_at),
-        )
-        .where(FrameBatch.frame_batch_status.in_(("submitted", "processing")))
-        .group_by(FrameBatch.priority, FrameBatch.frame_batch_status)
-    )
-    for priority, state, count, first in rows:
+    for priority, state, count, first in _BATCHES_BY_CLASS(session):
         if state == "processing":
             at_work[priority] = count
         else:
             waiting[priority] = count
             oldest[priority] = max(0.0, (now - first).total_seconds())
-    by_state = {row.job_status: int(row.jobs) for row in states}
+    by_state = {row[0]: row[1] for row in _JOBS_BY_STATE(session)}
     return Gauges(by_state, waiting, oldest, at_work)
 
 

@@ -5,32 +5,71 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import BindParameter, Select, Table, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from podium.errors import NotFound
-from podium.jobs.sql import batches, jobs
 from podium.jobs.sql.catalogue import LARGEST_LIMIT, USUAL_LIMIT, page_of, read_cursor
 from podium.jobs.sql.collecting import error_of
-from podium.jobs.sql.schema.work_tables import FrameBatch, Job, Video
+from podium.jobs.sql.schema import work_tables
+from podium.jobs.sql.tenancy import AnyRow, OwnedRows
 from podium.schemas import jobs as schemas
 from podium.schemas.base import Page
 from podium.schemas.jobs import Count, Progress
-from podium.schemas.states import OPEN_BATCH, TERMINAL
+from podium.schemas.states import OPEN_BATCH, TERMINAL, JobState
 
 _DERIVED = {"progress", "error"}
+
+_jobs = cast(Table, work_tables.Job.__table__)
+_videos = cast(Table, work_tables.Video.__table__)
+_batches = cast(Table, work_tables.FrameBatch.__table__)
+_several: BindParameter[int] = bindparam("ids", expanding=True)
+
+_shown_of_jobs = [column for column in _jobs.c if column.name != "effective_parameters"]
+
+_JOB = OwnedRows(select(*_shown_of_jobs).where(_jobs.c.id == bindparam("id")))
+_STATE = OwnedRows(select(_jobs.c.job_status).where(_jobs.c.id == bindparam("id")))
+_VIDEO = OwnedRows(select(_videos).where(_videos.c.id == bindparam("id")))
+_BATCH = OwnedRows(select(_batches).where(_batches.c.id == bindparam("id")))
+_KEYS = OwnedRows(select(_videos.c.id, _videos.c.video_key).where(_videos.c.id.in_(_several)))
+_VIDEOS_BY_STATE = OwnedRows(
+    select(_videos.c.job_id, _videos.c.video_status, func.count())
+    .where(_videos.c.job_id.in_(_several))
+    .group_by(_videos.c.job_id, _videos.c.video_status)
+)
+_BATCHES_BY_STATE = OwnedRows(
+    select(_batches.c.job_id, _batches.c.frame_batch_status, func.count())
+    .where(_batches.c.job_id.in_(_several))
+    .group_by(_batches.c.job_id, _batches.c.frame_batch_status)
+)
+_FIRST_WAITING = OwnedRows(
+    select(func.min(_batches.c.id)).where(
+        _batches.c.job_id == bindparam("id"), _batches.c.frame_batch_status == "submitted"
+    )
+)
+_WAITING_BEFORE = OwnedRows(
+    select(func.count()).where(
+        _batches.c.frame_batch_status == "submitted",
+        _batches.c.project_id == bindparam("project"),
+        _batches.c.priority == bindparam("priority"),
+        _batches.c.id < bindparam("id"),
+    )
+)
 
 
 def job(session: Session, job_id: int, now: datetime) -> schemas.Job:
     """A job with its progress and its place in the queue. Raises NotFound."""
-    row = jobs.get(session, job_id)
-    [shown] = _shown(session, [row], now)
-    place = _place(session, row)
-    return shown.model_copy(
-        update={"progress": shown.progress.model_copy(update={"queue_position": place})}
-    )
+    row = _one(_JOB, session, "job", job_id)
+    [shown] = _shown(session, [row], now, place=_place(session, row))
+    return shown
+
+
+def state(session: Session, job_id: int) -> JobState:
+    """The state of a job. Raises NotFound."""
+    return cast(JobState, _one(_STATE, session, "job", job_id).job_status)
 
 
 def list_jobs(
@@ -57,16 +96,14 @@ def list_jobs(
     Raises:
         InvalidInput: the cursor is invalid.
     """
-    after = read_cursor(cursor)
-    wanted = select(Job).order_by(Job.id.desc() if newest_first else Job.id)
-    if cursor is not None:
-        wanted = wanted.where(Job.id < after if newest_first else Job.id > after)
-    if states:
-        wanted = wanted.where(Job.job_status.in_(states))
-    if created_after is not None:
-        wanted = wanted.where(Job.created_at > created_after)
+    given = {
+        "after": None if cursor is None else read_cursor(cursor),
+        "states": list(states) or None,
+        "created_after": created_after,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
     size = min(limit, LARGEST_LIMIT)
-    rows = session.scalars(wanted.limit(size + 1)).all()
+    rows = _listed_jobs(frozenset(given), newest_first)(session, **given, size=size + 1).all()
     return page_of(_shown(session, rows[:size], now), len(rows) > size)
 
 
@@ -74,67 +111,99 @@ def list_videos(
     session: Session, *, job_id: int | None, limit: int = USUAL_LIMIT, cursor: str | None = None
 ) -> Page[schemas.Video]:
     """Videos of one job or of all, in the order of their ids. Raises InvalidInput."""
-    wanted = select(Video).where(Video.id > read_cursor(cursor)).order_by(Video.id)
-    if job_id is not None:
-        wanted = wanted.where(Video.job_id == job_id)
-    size = min(limit, LARGEST_LIMIT)
-    rows = session.scalars(wanted.limit(size + 1)).all()
-    return page_of([_video(row) for row in rows[:size]], len(rows) > size)
+    rows, has_more = _page(session, _videos, limit, cursor, job_id=job_id)
+    return page_of([_video(row) for row in rows], has_more)
 
 
 def video(session: Session, video_id: int) -> schemas.Video:
     """A video. Raises NotFound."""
-    row = session.scalars(select(Video).where(Video.id == video_id)).one_or_none()
-    if row is None:
-        raise NotFound(f"there is no video {video_id}")
-    return _video(row)
+    return _video(_one(_VIDEO, session, "video", video_id))
 
 
 def list_frame_batches(
     session: Session, *, video_id: int | None, limit: int = USUAL_LIMIT, cursor: str | None = None
 ) -> Page[schemas.FrameBatch]:
     """Frame batches of one video or of all, in the order of their ids. Raises InvalidInput."""
-    wanted = select(FrameBatch).where(FrameBatch.id > read_cursor(cursor)).order_by(FrameBatch.id)
-    if video_id is not None:
-        wanted = wanted.where(FrameBatch.video_id == video_id)
-    size = min(limit, LARGEST_LIMIT)
-    rows = session.scalars(wanted.limit(size + 1)).all()
+    rows, has_more = _page(session, _batches, limit, cursor, video_id=video_id)
     keys = _keys(session, rows)
-    return page_of([_frame_batch(row, keys) for row in rows[:size]], len(rows) > size)
+    return page_of([_frame_batch(row, keys) for row in rows], has_more)
 
 
 def frame_batch(session: Session, batch_id: int) -> schemas.FrameBatch:
     """A frame batch. Raises NotFound."""
-    row = session.scalars(select(FrameBatch).where(FrameBatch.id == batch_id)).one_or_none()
-    if row is None:
-        raise NotFound(f"there is no frame_batch {batch_id}")
+    row = _one(_BATCH, session, "frame_batch", batch_id)
     return _frame_batch(row, _keys(session, [row]))
 
 
-def _shown(session: Session, rows: Sequence[Job], now: datetime) -> list[schemas.Job]:
+@lru_cache(maxsize=32)
+def _listed_jobs(given: frozenset[str], newest_first: bool) -> OwnedRows:
+    """The statement for these parameters."""
+    column = _jobs.c.id
+    conditions = {
+        "after": column < bindparam("after") if newest_first else column > bindparam("after"),
+        "states": _jobs.c.job_status.in_(bindparam("states", expanding=True)),
+        "created_after": _jobs.c.created_at > bindparam("created_after"),
+    }
+    order = column.desc() if newest_first else column
+    wanted = select(*_shown_of_jobs).where(*(conditions[name] for name in sorted(given)))
+    return OwnedRows(wanted.order_by(order).limit(bindparam("size")))
+
+
+@lru_cache(maxsize=8)
+def _listed(table: Table, parent: str | None) -> OwnedRows:
+    """The rows of a table, or those with a parent, in the order of their ids."""
+    wanted: Select[Any] = select(table).where(table.c.id > bindparam("after")).order_by(table.c.id)
+    if parent is not None:
+        wanted = wanted.where(table.c[parent] == bindparam("parent"))
+    return OwnedRows(wanted.limit(bindparam("size")))
+
+
+def _page(
+    session: Session, table: Table, limit: int, cursor: str | None, **parent: int | None
+) -> tuple[Sequence[AnyRow], bool]:
+    """Rows of a page, of one parent or of all, and whether there are more."""
+    size = min(limit, LARGEST_LIMIT)
+    [(column, value)] = parent.items()
+    given = {} if value is None else {"parent": value}
+    read = _listed(table, column if given else None)
+    rows = read(session, **given, after=read_cursor(cursor), size=size + 1).all()
+    return rows[:size], len(rows) > size
+
+
+def _one(read: OwnedRows, session: Session, name: str, row_id: int) -> AnyRow:
+    row = read(session, id=row_id).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no {name} {row_id}")
+    return row
+
+
+def _shown(
+    session: Session, rows: Sequence[AnyRow], now: datetime, place: int | None = None
+) -> list[schemas.Job]:
     ids = [row.id for row in rows]
-    videos: dict[int, Counter[str]] = {job_id: Counter() for job_id in ids}
-    states = session.execute(
-        select(Video.job_id, Video.video_status, func.count(Video.id))
-        .where(Video.job_id.in_(ids))
-        .group_by(Video.job_id, Video.video_status)
-    )
-    for job_id, state, count in states:
-        videos[job_id][state] += count
-    parts: dict[int, Counter[str]] = {job_id: Counter() for job_id in ids}
-    for (job_id, _, state), count in batches.counts(session, ids).items():
-        parts[job_id][state] += count
+    videos = _counted(_VIDEOS_BY_STATE, session, ids)
+    parts = _counted(_BATCHES_BY_STATE, session, ids)
     return [
         schemas.Job(
             **_columns(row, schemas.Job, _DERIVED),
-            progress=_progress(row, videos[row.id], parts[row.id], now),
+            progress=_progress(row, videos[row.id], parts[row.id], now, place),
             error=error_of(row),
         )
         for row in rows
     ]
 
 
-def _progress(row: Job, videos: Counter[str], parts: Counter[str], now: datetime) -> Progress:
+def _counted(read: OwnedRows, session: Session, job_ids: list[int]) -> dict[int, Counter[str]]:
+    """Job -> state -> number of parts."""
+    found: dict[int, Counter[str]] = {job_id: Counter() for job_id in job_ids}
+    for job_id, part_state, count in read(session, ids=job_ids):
+        found[job_id][part_state] = count
+    return found
+
+
+def _progress(
+    row: AnyRow, videos: Counter[str], parts: Counter[str], now: datetime, place: int | None
+) -> Progress:
     total = parts.total()
     ended = total - sum(parts[state] for state in OPEN_BATCH)
     percent = 100.0 * ended / total if total else 0.0
@@ -151,43 +220,35 @@ def _progress(row: Job, videos: Counter[str], parts: Counter[str], now: datetime
         frame_batches=Count(total=total, succeeded=parts["succeeded"], failed=parts["failed"]),
         percent=round(percent, 1),
         eta_s=eta_s,
+        queue_position=place,
     )
 
 
-def _place(session: Session, row: Job) -> int | None:
+def _place(session: Session, row: AnyRow) -> int | None:
     """Number of frame batches of the class and project ahead of the first one of this job."""
     if row.job_status != "processing":
         return None
-    offered = FrameBatch.frame_batch_status == "submitted"
-    first = session.scalars(
-        select(func.min(FrameBatch.id)).where(FrameBatch.job_id == row.id, offered)
-    ).one()
+    first = _FIRST_WAITING(session, id=row.id).scalar_one()
     if first is None:
         return None
-    return session.scalars(
-        select(func.count(FrameBatch.id)).where(
-            offered,
-            FrameBatch.project_id == row.project_id,
-            FrameBatch.priority == row.priority,
-            FrameBatch.id < first,
-        )
-    ).one()
+    before = _WAITING_BEFORE(session, project=row.project_id, priority=row.priority, id=first)
+    return int(before.scalar_one())
 
 
-def _video(row: Video) -> schemas.Video:
+def _video(row: AnyRow) -> schemas.Video:
     values = _columns(row, schemas.Video, _DERIVED)
     return schemas.Video(
         **{**values, "video_path": row.video_key or row.video_path}, error=error_of(row)
     )
 
 
-def _keys(session: Session, rows: Sequence[FrameBatch]) -> dict[int, str]:
+def _keys(session: Session, rows: Sequence[AnyRow]) -> dict[int, str]:
     """Video -> its key in the object store; callers must not see paths of the server."""
-    wanted = select(Video.id, Video.video_key).where(Video.id.in_({row.video_id for row in rows}))
-    return {video_id: key for video_id, key in session.execute(wanted) if key is not None}
+    found = _KEYS(session, ids=list({row.video_id for row in rows}))
+    return {video_id: key for video_id, key in found if key is not None}
 
 
-def _frame_batch(row: FrameBatch, keys: dict[int, str]) -> schemas.FrameBatch:
+def _frame_batch(row: AnyRow, keys: dict[int, str]) -> schemas.FrameBatch:
     error = None
     if row.error_code is not None and row.frame_batch_status != "succeeded":
         error = schemas.JobError(code=row.error_code, message=row.error_message or "")
