@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -12,6 +13,7 @@ import psutil
 import pytest
 import requests
 
+from podium.api.settings import ApiSettings
 from tests.support.api_world import ApiWorld, api_world
 from tests.support.fake_gateway import FakeGateway, fake_gateway
 from tests.support.videos import only_audio, write_video
@@ -184,6 +186,47 @@ def test_an_api_that_ends_leaves_no_process_behind(tmp_path: Path, clip: Path) -
         started = set(psutil.Process().children()) - before
         assert started
     assert not any(process.is_running() for process in started)
+
+
+def test_a_job_is_renamed_and_moved_into_another_class(api: ApiWorld, clip: Path) -> None:
+    member = api.member(1)
+    job = api.admin.get(f"/v1/jobs/{member.submit(clip, retain_days=9)}")
+    path, seen = f"/v1/jobs/{job['id']}", {"if-match": f'"{job["version"]}"'}
+    named = member("PUT", path, json={"job_name": "heats"}, headers=seen)
+    assert (named.status_code, named.json()["job_name"]) == (200, "heats")
+    late = member("PUT", path, json={"job_name": "finals"}, headers=seen)
+    assert (late.status_code, late.json()["code"]) == (412, "outdated")
+    for body, status in (
+        ({"priority": "priority"}, 403), ({"priority": "standard"}, 200),
+        ({"job_name": None}, 422), ({"priority": "urgent"}, 422), ({"job_status": "failed"}, 422),
+    ):  # fmt: skip
+        assert member("PUT", path, json=body).status_code == status, body
+    raised = api.admin("PUT", path, json={"priority": "high-priority"}).json()
+    assert (raised["priority"], raised["job_name"]) == ("high-priority", "heats")
+    metrics = api.admin("GET", "/metrics").text
+    assert 'podium_jobs{state="queued"} 1.0' in metrics
+    with api.controller():
+        ended = api.admin.wait(job["id"])
+    assert ended["priority"] == "high-priority"
+    kept = [
+        member("PUT", path, json={"retain_days": days}).json()["retain_until"] for days in (2, None)
+    ]
+    until = datetime.fromisoformat(ended["finished_at"]) + timedelta(days=2)
+    assert [kept[0] and datetime.fromisoformat(kept[0]), kept[1]] == [until, None]
+    assert api.admin("PUT", path, json={"priority": "standard"}).status_code == 409
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back(tmp_path: Path) -> None:
+    with api_world(tmp_path, ApiSettings(requests_per_minute=4)) as world:
+        other = world.member(1)
+        statuses = [world.admin("GET", "/v1/me").status_code for _ in range(4)]
+        refused = world.admin("GET", "/v1/me")
+        assert (statuses, refused.status_code) == ([200] * 4, 429)
+        assert 1 <= int(refused.headers["retry-after"]) <= 15
+        told = refused.json()
+        assert (told["code"], told["retryable"]) == ("overloaded", True)
+        assert "4 times a minute" in told["detail"]
+        assert other("GET", "/v1/me").status_code == 200
 
 
 def test_pages_of_jobs_follow_each_other(api: ApiWorld) -> None:

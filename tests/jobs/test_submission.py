@@ -20,8 +20,9 @@ from podium.jobs.reconcile import reconcile
 from podium.jobs.results import results
 from podium.jobs.sql import catalogue, gauges, jobs, submission, views
 from podium.jobs.sql.database import Database
+from podium.jobs.sql.job_update import update_job
 from podium.schemas import objects as schemas
-from podium.schemas.jobs import JobCreate
+from podium.schemas.jobs import JobCreate, JobUpdate
 from podium.schemas.objects import UploadCreate
 from tests.support.fake_gateway import FakeGateway, fake_gateway
 from tests.support.job_world import World, make_world, zipped
@@ -315,3 +316,10 @@ def test_gauges_count_what_has_not_ended(world: World, video: Path) -> None:
     told = read()
     assert (told.jobs, told.waiting, told.at_work) == ({"processing": 1}, {"standard": 3}, {})
     assert 0 <= told.oldest_s["standard"] < 60
+
+    change = JobUpdate(priority="high-priority")
+    world.env.database.write(
+        SYSTEM, lambda s: update_job(s, first, change, version=None, now=world.env.now())
+    )
+    told = read()
+    assert (told.waiting, list(told.oldest_s)) == ({"high-priority": 3}, ["high-priority"])

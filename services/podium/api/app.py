@@ -26,10 +26,12 @@ from podium.api.problems import answer_problems
 from podium.api.settings import ApiSettings
 from podium.api.tokens import tokens_of
 from podium.jobs.folder_objects import FolderObjects
+from podium.jobs.observing.metrics import WorkCollector
 from podium.jobs.settings import JobsSettings, open_environment, signing_secret
 from podium.jobs.signing import Signer
 from podium.jobs.sql.schema.revision import require_current
 from podium.serving.app import create_service_app
+from podium.serving.observing.telemetry import Metrics
 
 
 def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = None) -> FastAPI:
@@ -50,6 +52,8 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         yield
         env.close()
 
+    metrics = Metrics("api")
+    metrics.registry.register(WorkCollector(env.database, env.now))
     app = create_service_app(
         "api",
         None,
@@ -68,11 +72,12 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
             *([object_router(env.objects)] if isinstance(env.objects, FolderObjects) else []),
         ],
         resource=threads,
+        metrics=metrics,
         streamed=STREAMED,
     )
     app.router.routes.insert(0, viewer_assets())
     app.state.env = env
-    app.state.access = Access(env, tokens_of(settings))
+    app.state.access = Access(env, tokens_of(settings), settings.requests_per_minute)
     answer_problems(app)
     describe_problems(app)
     return app

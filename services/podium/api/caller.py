@@ -16,12 +16,12 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from sqlalchemy.orm import Session
 
 from podium.api.tokens import Tokens, is_token
-from podium.errors import InvalidInput, Unauthorized, Unavailable
+from podium.errors import InvalidInput, Overloaded, Unauthorized, Unavailable
 from podium.jobs.environment import Environment
 from podium.jobs.principal import SYSTEM, Principal
 from podium.jobs.sql import keys
 from podium.schemas.objects import Scope
-from podium.serving.http.keys import key_of
+from podium.serving.http.keys import TokenBucket, key_of
 from podium.serving.observing.request_context import current_request
 
 T = TypeVar("T")
@@ -44,26 +44,40 @@ class Access:
     Args:
         env: With the database that has the keys.
         tokens: Verifies the tokens of an issuer; None: there are keys alone.
+        requests_per_minute: How often each may be used, at this replica.
     """
 
-    def __init__(self, env: Environment, tokens: Tokens | None = None) -> None:
+    def __init__(self, env: Environment, tokens: Tokens | None, requests_per_minute: int) -> None:
         self._env, self._tokens = env, tokens
+        self._per_minute = requests_per_minute
+        self._uses: dict[str, TokenBucket] = {}
         self._known: dict[str, tuple[float, Principal]] = {}
         self._noted: dict[str, float] = {}
 
     async def principal(self, secret: str) -> Principal:
-        """Whose key it is. Raises Unauthorized."""
+        """Whose key it is. Raises Unauthorized, or Overloaded if it is used too often."""
         if not secret:
             raise Unauthorized("an API key is needed: send it as X-Api-Key, or as bearer token")
         key_hash, now = keys.hash_of(secret), time.monotonic()
         until, principal = self._known.get(key_hash, (0.0, SYSTEM))
-        if until > now:
-            return principal
-        principal = await run_in_threadpool(self._look_up, secret, key_hash)
-        if len(self._known) >= _MOST_REMEMBERED:
-            self.forget()
-        self._known[key_hash] = (now + _REMEMBERED_S, principal)
+        if until <= now:
+            principal = await run_in_threadpool(self._look_up, secret, key_hash)
+            if len(self._known) >= _MOST_REMEMBERED:
+                self.forget()
+            self._known[key_hash] = (now + _REMEMBERED_S, principal)
+        self._count(key_hash)
         return principal
+
+    def _count(self, key_hash: str) -> None:
+        if key_hash not in self._uses:
+            if len(self._uses) >= _MOST_REMEMBERED:
+                del self._uses[next(iter(self._uses))]
+            self._uses[key_hash] = TokenBucket(self._per_minute)
+        uses = self._uses[key_hash]
+        if wait_s := uses.wait_s(1):
+            message = f"this key may ask {self._per_minute} times a minute"
+            raise Overloaded(message, retry_after_s=wait_s)
+        uses.take(1)
 
     def forget(self) -> None:
         """Look every key up again, because one has been revoked."""

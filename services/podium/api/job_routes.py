@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from podium.api.answers import Paging, answer, job_answer
+from podium.api.answers import IfMatch, Paging, answer, job_answer, version_of
 from podium.api.caller import KEY_OR_TOKEN, Caller, Reader, Writer
 from podium.api.once import Once, Repeatable, replay_headers
 from podium.api.operation import operation
@@ -18,10 +18,10 @@ from podium.jobs import housekeeping
 from podium.jobs.estimate import estimate
 from podium.jobs.observing.oplog import action
 from podium.jobs.results import results
-from podium.jobs.sql import submission, views
+from podium.jobs.sql import job_update, submission, views
 from podium.jobs.sql.idempotency import Answer
 from podium.schemas.base import Id, Page, Time
-from podium.schemas.jobs import Job, JobCreate, JobEstimate, JobRerun, JobResults
+from podium.schemas.jobs import Job, JobCreate, JobEstimate, JobRerun, JobResults, JobUpdate
 from podium.schemas.states import JobState, is_terminal
 
 PATH = "/v1/jobs"
@@ -83,6 +83,18 @@ def create_job(
 @operation(router, "GET", "/{job_id}", response_model=Job)
 def get_job(caller: Reader, job_id: Id) -> Response:
     """Get a job."""
+    return job_answer(_job(caller, job_id))
+
+
+@operation(router, "PUT", "/{job_id}", response_model=Job)
+def update_job(caller: Writer, job_id: Id, body: JobUpdate, if_match: IfMatch = None) -> Response:
+    """Rename a job, change its priority, or how long its data is kept."""
+    env, version = caller.env, version_of(if_match)
+    with action(env.log, "update_job", job_id=job_id):
+        change = partial(
+            job_update.update_job, job_id=job_id, wanted=body, version=version, now=env.now()
+        )
+        caller.write(change)
     return job_answer(_job(caller, job_id))
 
 

@@ -24,6 +24,10 @@ class ApiSettings(ServiceSettings):
     threads: int = Field(default=16, ge=1, le=256)
     """Requests that use the database at the same time."""
 
+    requests_per_minute: int = Field(default=12_000, ge=1)
+    """Requests with one key or token, at each replica; more are answered with 429. After a quiet
+    minute, all of them may come at once."""
+
     oidc_issuer: str | None = None
     """Issuer of tokens that are accepted beside API keys, as their claim ``iss`` has it; unset: API
     keys alone. Their claim ``scope`` holds scopes of API keys."""

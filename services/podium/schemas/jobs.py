@@ -91,6 +91,18 @@ class JobCreate(Closed):
     """Uploads and results are deleted this many days after the end; left out: never."""
 
 
+class JobUpdate(Closed):
+    """Changes of a job."""
+
+    job_name: Name | None = None
+    priority: Priority | None = None
+    """Class of its frame batches that have not ended. Only administrators choose one above that of
+    the project."""
+
+    retain_days: int | None = Field(default=None, ge=1, le=3650)
+    """Counts from the end of the job; null: uploads and results are never deleted."""
+
+
 class JobRerun(Closed):
     """Changes for a new run of a job's videos."""
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
+import anyio.to_thread
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -111,6 +112,8 @@ def create_service_app(
     for router in routers:
         app.include_router(router)
 
+    scrapes = anyio.CapacityLimiter(1)
+
     @app.get(
         "/metrics",
         tags=["operations"],
@@ -119,7 +122,9 @@ def create_service_app(
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
     async def prometheus() -> Response:
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        # Collectors may ask a database. Their thread waits for no other work.
+        text = await anyio.to_thread.run_sync(generate_latest, metrics.registry, limiter=scrapes)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     answer_errors(app)
     return app

@@ -121,6 +121,10 @@ _ALL: Final = (
         "create_job", "POST", "/v1/jobs", "Start a job.", jobs.JobCreate, jobs.Job, is_keyed=True
     ),
     Operation("get_job", "GET", _JOB, "Get a job.", None, jobs.Job),
+    Operation(
+        "update_job", "PUT", _JOB, "Rename a job, change its priority, or how long it is kept.",
+        jobs.JobUpdate, jobs.Job, has_versions=True,
+    ),
     Operation("delete_job", "DELETE", _JOB, "Delete a job that has ended, with its data."),
     Operation(
         "cancel_job", "POST", f"{_JOB}/cancel", "Begin no more work on a job.", None, jobs.Job

@@ -10,7 +10,7 @@ from sqlalchemy import Table, bindparam, select
 from sqlalchemy.orm import Session
 
 from podium.jobs.sql.schema.tables import Webhook
-from podium.jobs.sql.schema.work_tables import JobEvent, WebhookDelivery
+from podium.jobs.sql.schema.work_tables import Job, JobEvent, WebhookDelivery
 from podium.jobs.sql.tenancy import OwnedRows
 from podium.schemas.jobs import EventType
 from podium.schemas.jobs import JobEvent as Event
@@ -33,7 +33,12 @@ def add(
     data: dict[str, Any],
     now: datetime,
 ) -> None:
-    """Write an event, and a delivery for each webhook that subscribes to it."""
+    """Write an event, and a delivery for each webhook that subscribes to it.
+
+    Until the commit no other transaction can add an event to the job. So ids ascend in the order
+    in which events become visible, and who reads on from an id misses none.
+    """
+    session.scalars(select(Job.id).where(Job.id == job_id).with_for_update()).all()
     event = JobEvent(project_id=project_id, job_id=job_id, type=kind, data=data, created_at=now)
     session.add(event)
     session.flush()
