@@ -23,6 +23,7 @@ from podium.local.stack import Stack
 from podium.postprocess.source import open_source
 from podium.schemas.results import FrameResult, PipelineResult, SourceResult
 from podium.types import FrameBatch, FrameRange, Letterbox, Media
+from podium.vision.sampling import rgb_of
 from tests.support.videos import number_of
 
 BITS, BLOCK = 10, 16
@@ -154,7 +155,7 @@ def test_overlays_are_drawn_on_the_same_frames(named):
     path, case = named
     wanted = np.array([i for i in range(len(case.numbers)) if i % 3 != 1])
     found = {
-        frame.ordinal: case.read(frame.picture)
+        frame.ordinal: case.read(rgb_of(frame.picture))
         for frame in open_source(path, max_pixels=1 << 20).frames(wanted)
     }
     assert found == {i: case.numbers[i] for i in wanted.tolist() if case.numbers[i] is not None}
@@ -239,7 +240,7 @@ def test_a_run_writes_its_files(  # noqa: PLR0917
     overlay = open_source(tmp_path / "out" / "overlay.mp4", max_pixels=1 << 20)
     shown = list(overlay.frames(np.arange(100)))
     if case.size[1] > 100:  # in a smaller picture the label lies over the number
-        assert [case.read(frame.picture) for frame in shown] == case.numbers
+        assert [case.read(rgb_of(frame.picture)) for frame in shown] == case.numbers
     assert len(shown) == len(case.numbers)
     assert shown[0].picture.shape[1::-1] == case.size
 

@@ -22,6 +22,7 @@ from podium.errors import TooLarge, Unprocessable
 from podium.media.codecs import CodecsHere, go_on
 from podium.media.containers import HEAD_BYTES, Source
 from podium.media.video import VideoReader
+from podium.yuv import Yuv
 from tests.support.videos import number_of, write_video
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -94,6 +95,20 @@ def test_frames_and_index_are_those_of_this_process(codecs, clips, name, in_memo
             for one, other in zip(here.frames(source, expected, ordinals), frames, strict=True):
                 assert np.array_equal(one.pixels, other.pixels)
                 assert one.pixels.flags.writeable == other.pixels.flags.writeable
+
+
+def test_frames_as_they_are_stored_are_those_of_this_process(codecs, tmp_path):
+    path = write_video(tmp_path / "clip.avi", 20, codec="mjpeg", pix_fmt="yuvj420p")
+    source = source_of(path)
+    frames = []
+    for kind in (CodecsHere(), codecs):
+        with VideoReader(max_pixels=1 << 20, as_stored=True, codecs=kind) as reads:
+            frames.append(list(reads.frames(source, reads.index(source), np.arange(20))))
+    for one, other in zip(*frames, strict=True):
+        assert isinstance(one.pixels, Yuv)
+        assert one.pixels.colours == other.pixels.colours
+        assert one.pixels.colours.is_full_range
+        assert np.array_equal(one.pixels.planes, other.pixels.planes)
 
 
 def test_ranges_go_on_with_the_process_of_the_range_before(codecs, clips):

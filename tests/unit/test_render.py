@@ -20,6 +20,8 @@ from podium.render.report import (
 )
 from podium.render.svg import Axis
 from podium.skeletons import COCO17
+from podium.vision.sampling import rgb_of
+from podium.yuv import Colours, Yuv
 
 GREEN = (0, 128, 0)
 POSE = np.array(
@@ -77,6 +79,23 @@ def test_a_filled_key_point_is_a_ring():
     draw(disc, [person(only_nose)], "")
     assert has_colour(disc[240:241, 320:321], SIDE_RGB["centre"])
     assert not has_colour(ring[240:241, 320:321], SIDE_RGB["centre"])
+
+
+def test_pictures_in_yuv_look_as_those_in_rgb():
+    rgb, colours = cv2.resize(canvas(), (1280, 960)), Colours(matrix=1)
+    yuv = Yuv(np.empty((1440, 1280), np.uint8), colours)
+    luma, *chroma = colours.of_rgb(GREEN)
+    yuv.luma[...], yuv.chroma[...] = round(luma), np.round(chroma)
+    box = 2 * np.array([230.0, 40, 410, 470])
+    for picture in (rgb, yuv):
+        draw(picture, [person(2 * POSE, filled=np.arange(17) > 10, box=box)], "frame 7")
+    # What video can hold of it: chroma of the mean of four pixels.
+    few = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)[..., 1:], None, fx=0.5, fy=0.5)
+    held = np.dstack([cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)[..., 0], cv2.resize(few, (1280, 960))])
+    off = np.abs(rgb_of(yuv).astype(int) - cv2.cvtColor(held, cv2.COLOR_YCrCb2RGB)).mean(axis=-1)
+    assert (off > 40).mean() < 0.01
+    drawn = (np.abs(rgb.astype(int) - GREEN) > 40).any(axis=-1)
+    assert off[drawn].mean() < 0.2 * np.abs(rgb[drawn].astype(int) - GREEN).mean()
 
 
 def test_lines_grow_with_the_picture():

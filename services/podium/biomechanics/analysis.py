@@ -89,17 +89,32 @@ class Analysis:
     athlete_mass_kg: float | None = None
 
 
-def shown_keypoints(analysis: Analysis, at: int | slice) -> Float64:
-    """Key points (..., J, 2) to draw: measured or filled ones; NaN where there are none.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is drawn of one person."""
 
-    Args:
-        analysis: Analysis of the person.
-        at: A row of the trajectory, or several.
-    """
-    trajectory, plane = analysis.trajectory, analysis.plane
-    measured = trajectory.seen[at] & ~plane.outliers[at]
-    raw = np.where(measured[..., None], trajectory.keypoints[at][..., :2], np.nan)
-    return np.where(plane.filled[at][..., None], plane.positions[at], raw)
+    trajectory: Trajectory  # with corrected left and right
+    skeleton: Skeleton
+    keypoints: Float64  # (T, J, 2) measured or filled ones; NaN where there are none
+    filled: Bool  # (T, J) interpolated, not measured
+
+
+def shown(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -> Shown:
+    """What ``analyse`` will show of a person, in a fraction of the time: nothing is fitted."""
+    trajectory, _ = undo_exchanges(trajectory, skeleton)
+    plane = _clean_plane(trajectory, pauses(trajectory.time_s), options)
+    return Shown(trajectory, skeleton, _shown(trajectory, plane), plane.filled)
+
+
+def shown_keypoints(analysis: Analysis) -> Float64:
+    """Key points (T, J, 2) to draw: measured or filled ones; NaN where there are none."""
+    return _shown(analysis.trajectory, analysis.plane)
+
+
+def _shown(trajectory: Trajectory, plane: Track) -> Float64:
+    measured = trajectory.seen & ~plane.outliers
+    raw = np.where(measured[..., None], trajectory.keypoints[..., :2], np.nan)
+    return np.where(plane.filled[..., None], plane.positions, raw)
 
 
 def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -> Analysis:
@@ -111,10 +126,8 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
     time_s = trajectory.time_s
     breaks = pauses(time_s)
     height_px = trajectory.height_px
-    seen = trajectory.seen[..., None]
-    pixels = np.where(seen, trajectory.keypoints[..., :2], np.nan)
-    metres = np.where(seen, trajectory.keypoints_3d, np.nan)
-    plane = _clean(pixels, time_s, breaks, options, unit=max(height_px, 1.0))
+    metres = np.where(trajectory.seen[..., None], trajectory.keypoints_3d, np.nan)
+    plane = _clean_plane(trajectory, breaks, options)
     space = _clean(metres, time_s, breaks, options, unit=BODY_HEIGHT_M)
     faces = facing(plane.positions, time_s, skeleton)
     turns = np.append(False, np.diff(faces) != 0)
@@ -146,6 +159,12 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
         athlete_mass_kg=options.athlete_mass_kg,
         fit=fit,
     )
+
+
+def _clean_plane(trajectory: Trajectory, breaks: Bool, options: AnalysisOptions) -> Track:
+    pixels = np.where(trajectory.seen[..., None], trajectory.keypoints[..., :2], np.nan)
+    unit = max(trajectory.height_px, 1.0)
+    return _clean(pixels, trajectory.time_s, breaks, options, unit=unit)
 
 
 def _clean(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import fields
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -23,6 +24,7 @@ from podium.media.picture_header import picture_size
 from podium.media.video_index import VideoIndex
 from podium.types import Int64, UInt8
 from podium.wire import Parameter
+from podium.yuv import Colours, Picture, Yuv
 
 T = TypeVar("T")
 
@@ -92,7 +94,10 @@ class ContainedCodecs:
             except BaseException:
                 worker.end()
                 raise
-        return _Contained(self._workers, worker, source.field, index, file.bytes)
+        as_stored = limits.as_stored and index.is_420
+        return _Contained(
+            self._workers, worker, source.field, index, file.bytes, as_stored=as_stored
+        )
 
     def picture(self, data: bytes, field: str, check: Check) -> ReadPicture:
         """Decode a picture whose size was checked."""
@@ -127,20 +132,31 @@ class _Contained:
     """A video that a worker has open."""
 
     def __init__(
-        self, workers: Workers, worker: Worker, field: str, index: VideoIndex, media_bytes: int
+        self,
+        workers: Workers,
+        worker: Worker,
+        field: str,
+        index: VideoIndex,
+        media_bytes: int,
+        *,
+        as_stored: bool,
     ) -> None:
         self._workers = workers
         self._worker = worker
         self._field = field
         self._size = index.size
         self._media_bytes = media_bytes
+        self._as_stored = as_stored
+        self._frame_bytes = round(
+            index.size[0] * index.size[1] * index.bytes_per_pixel(as_stored=as_stored)
+        )
 
     def read(
         self, ordinals: Int64, starts: Sequence[int | None], check: Check
     ) -> Generator[ReadFrame, None, None]:
         width, height = self._size
         pixels = width * height
-        most = max(1, min(_MOST_FRAMES, _MOST_BYTES // (pixels * _CHANNELS)))
+        most = max(1, min(_MOST_FRAMES, _MOST_BYTES // self._frame_bytes))
         budget_s: float | None = _budget_s(self._media_bytes, pixels * len(ordinals))
         tensors = {
             "ordinals": ordinals,
@@ -148,12 +164,16 @@ class _Contained:
         }
         for first in range(0, len(ordinals), most):
             count = min(most, len(ordinals) - first)
-            block, content = self._worker.memory.take(count * pixels * _CHANNELS)
+            block, content = self._worker.memory.take(count * self._frame_bytes)
             said, descriptors = _told(block)
             message = Message({"question": "read", "count": count, **said}, tensors, descriptors)
             answer = self._worker.ask(message, field=self._field, check=check, budget_s=budget_s)
             tensors, budget_s = {}, None  # the next ones of these
-            pictures = _cut(content, answer, self._size)
+            pictures: Sequence[Picture] = (
+                _cut_stored(content, answer, self._size)
+                if self._as_stored
+                else _cut(content, answer, self._size)
+            )
             for row, picture in enumerate(pictures):
                 yield ReadFrame(
                     int(answer.tensors["ordinals"][row]),
@@ -208,6 +228,7 @@ def _parameters(limits: VideoLimits) -> dict[str, Parameter]:
         "max_pixels": limits.max_pixels,
         "max_duration_s": min(limits.max_duration_s, sys.float_info.max),
         "threads": limits.threads,
+        "as_stored": limits.as_stored,
     }
 
 
@@ -224,13 +245,47 @@ def _cut(content: UInt8, answer: Message, size: tuple[int, int]) -> list[UInt8]:
     Raises:
         Unprocessable: they cannot; then whoever answers is not to be trusted.
     """
+    shapes = _shapes(answer, size)
+    return [part.reshape(shape) for part, shape in _parts(content, shapes, _CHANNELS)]
+
+
+def _cut_stored(content: UInt8, answer: Message, size: tuple[int, int]) -> list[Yuv]:
+    """As ``_cut``, for frames in 4:2:0."""
+    shapes = _shapes(answer, size)
+    colours = answer.tensors["colours"]
+    if colours.shape != (len(shapes), len(fields(Colours))):
+        raise _broken()
+    return [
+        Yuv(
+            part.reshape(height // 2 * 3, width),
+            Colours(matrix, primaries, transfer, is_full_range=bool(is_full_range)),
+        )
+        for (part, (height, width, _)), (matrix, primaries, transfer, is_full_range) in zip(
+            _parts(content, shapes, _CHANNELS / 2), colours.tolist(), strict=True
+        )
+    ]
+
+
+def _shapes(answer: Message, size: tuple[int, int]) -> list[list[int]]:
     width, height = size
     upright, turned = [height, width, _CHANNELS], [width, height, _CHANNELS]
-    length = width * height * _CHANNELS
-    shapes = answer.tensors["shapes"].tolist()
-    if len(shapes) * length > len(content) or any(s not in (upright, turned) for s in shapes):
-        raise Unprocessable("breaks its decoder", field="media")
-    return [
-        content[row * length : (row + 1) * length].reshape(shape)
-        for row, shape in enumerate(shapes)
-    ]
+    shapes: list[list[int]] = answer.tensors["shapes"].tolist()
+    if any(shape not in (upright, turned) for shape in shapes):
+        raise _broken()
+    return shapes
+
+
+def _parts(
+    content: UInt8, shapes: list[list[int]], bytes_per_pixel: float
+) -> Iterator[tuple[UInt8, list[int]]]:
+    at = 0
+    for shape in shapes:
+        length = round(shape[0] * shape[1] * bytes_per_pixel)
+        if at + length > len(content):
+            raise _broken()
+        yield content[at : at + length], shape
+        at += length
+
+
+def _broken() -> Unprocessable:
+    return Unprocessable("breaks its decoder", field="media")

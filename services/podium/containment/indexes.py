@@ -21,6 +21,7 @@ _NUMBERS: dict[str, type] = {
     "complete": bool,
     "skips": bool,
     "is_gradual": bool,
+    "is_420": bool,
 }
 _ARRAYS = ("ids", "seek_time", "is_key", "ordinal", "packet", "time_s")
 _DTYPES = (np.int64, np.int64, np.bool_, np.int64, np.int64, np.float64)

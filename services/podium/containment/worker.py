@@ -8,6 +8,7 @@ import socket
 import traceback
 from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from podium.media.codecs import CodecsHere, OpenVideo, ReadFrame, VideoLimits, g
 from podium.media.containers import Source
 from podium.media.files import OpenFile
 from podium.types import UInt8
+from podium.yuv import Yuv
 
 _MOST_CHARACTERS = 4000
 
@@ -87,16 +89,19 @@ class _Worker:
         ordinals: list[int] = []
         shapes: list[tuple[int, ...]] = []
         is_fitted: list[bool] = []
+        colours: list[list[int]] = []
         at = 0
         while len(ordinals) < int(asked.parameters["count"]):
             frame = next(self._frames, None)
             if frame is None:
                 break
-            size = frame.pixels.size
-            block[at : at + size].reshape(frame.pixels.shape)[...] = frame.pixels
-            at += size
+            stored = frame.pixels.planes if isinstance(frame.pixels, Yuv) else frame.pixels
+            block[at : at + stored.size].reshape(stored.shape)[...] = stored
+            at += stored.size
             ordinals.append(frame.ordinal)
             shapes.append(frame.pixels.shape)
+            if isinstance(frame.pixels, Yuv):
+                colours.append([int(code) for code in astuple(frame.pixels.colours)])
             is_fitted.append(frame.is_fitted)
         return Message(
             {},
@@ -104,6 +109,7 @@ class _Worker:
                 "ordinals": np.array(ordinals, np.int64),
                 "shapes": np.array(shapes, np.int64).reshape(-1, 3),
                 "is_fitted": np.array(is_fitted, np.bool_),
+                "colours": np.array(colours, np.int64).reshape(-1, 4),
             },
         )
 
@@ -141,4 +147,9 @@ def _source(asked: Message) -> Source:
 
 def _limits(asked: Message) -> VideoLimits:
     said = asked.parameters
-    return VideoLimits(int(said["max_pixels"]), float(said["max_duration_s"]), int(said["threads"]))
+    return VideoLimits(
+        int(said["max_pixels"]),
+        float(said["max_duration_s"]),
+        int(said["threads"]),
+        bool(said["as_stored"]),
+    )

@@ -78,6 +78,7 @@ class Decoder:
             max_pixels=settings.max_pixels,
             max_duration_s=settings.max_duration_s,
             threads=settings.threads,
+            as_stored=settings.keep_yuv,
             kept_bytes=settings.open_videos_bytes,
             codecs=self._codecs,
         )

@@ -16,10 +16,10 @@ from types import TracebackType
 from typing import Self
 
 from podium.errors import FramesGone
-from podium.types import UInt8
+from podium.yuv import Picture
 
-Pixels = Mapping[int, UInt8]
-"""frame_index -> (H, W, 3) RGB."""
+Pixels = Mapping[int, Picture]
+"""frame_index -> frame."""
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ def decode_picture(
     """
     width, height = picture_size(data)
     check_size(width, height, limits.max_pixels, field="media")
-    frame_index = select(frames, 1, width * height, limits)
+    frame_index = select(frames, 1, width * height * CHANNELS, limits)
     claim(width * height * CHANNELS)
     read = (codecs or CodecsHere()).picture(data, "media", check)
     return DecodedFrames(

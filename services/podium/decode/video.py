@@ -7,14 +7,15 @@ from itertools import islice
 
 import numpy as np
 
-from podium.decode.frames import CHANNELS, Claim, DecodedFrames, Limits, select
+from podium.decode.frames import Claim, DecodedFrames, Limits, select
 from podium.errors import Unprocessable
 from podium.media.capture_rate import slow_motion, slow_motion_note
 from podium.media.codecs import Check, go_on
 from podium.media.containers import Source
 from podium.media.video import VideoReader
 from podium.media.video_index import VideoIndex
-from podium.types import FrameRange, SourceFacts, UInt8
+from podium.types import FrameRange, SourceFacts
+from podium.yuv import Picture
 
 
 def decode_video(
@@ -47,9 +48,10 @@ def decode_video(
     """
     index = reader.index(source, check)
     width, height = index.size
-    ordinals = select(frames, index.frame_count, width * height, limits)
-    claim(len(index.present(ordinals)) * width * height * CHANNELS)
-    pixels: dict[int, UInt8] = {}
+    frame_bytes = reader.frame_bytes(index)
+    ordinals = select(frames, index.frame_count, frame_bytes, limits)
+    claim(len(index.present(ordinals)) * frame_bytes)
+    pixels: dict[int, Picture] = {}
     fitted = 0
     with closing(reader.frames(source, index, ordinals, check)) as decoded:
         for frame in decoded:
@@ -80,7 +82,7 @@ def _shown_size(
     reader: VideoReader,
     source: Source,
     index: VideoIndex,
-    pixels: dict[int, UInt8],
+    pixels: dict[int, Picture],
     check: Check,
 ) -> tuple[int, int]:
     """Width and height after rotation, from a decoded frame; decodes the first if there is none."""

@@ -26,6 +26,8 @@ from podium.storage.settings import ObjectStoreSettings
 from podium.wire import InferResult, Parameter, Tensors
 from podium.wire.tensors import check_tensors
 
+_DAY_S = 86_400
+
 
 class LocalModels:
     """The models of a repository that serve one task; each call runs in a thread.
@@ -107,14 +109,18 @@ def local_stages(models: Path, read_roots: Sequence[Path] = ()) -> Iterator[Stag
 
 
 def _decode_settings(read_roots: Sequence[Path]) -> DecodeSettings:
-    """The settings of decode as with ``podium up`` on this machine, without containment.
+    """The settings of decode as with ``podium up`` on this machine, with two differences.
 
-    That would protect nobody: the files are those of whoever runs the command.
+    Containment would protect nobody: the files are those of whoever runs the command. And frames
+    are kept until they are released, on machines of any speed: nobody can forget them.
     """
     sizes = sized_for(os.cpu_count() or 1, os.environ)
     prefix = "PODIUM_DECODE_"
     own = {n.removeprefix(prefix).lower(): v for n, v in sizes.items() if n.startswith(prefix)}
     objects = ObjectStoreSettings(read_roots=tuple(read_roots))
     return DecodeSettings(
-        objects=objects, codecs=CodecsSettings(contained=False), **cast(dict[str, Any], own)
+        objects=objects,
+        codecs=CodecsSettings(contained=False),
+        store_ttl_s=_DAY_S,
+        **cast(dict[str, Any], own),
     )

@@ -19,11 +19,12 @@ from av.video.stream import VideoStream
 from podium.errors import TooLarge
 from podium.media.containers import Source
 from podium.media.frame_sizes import check_size
-from podium.media.upright import to_rgb
+from podium.media.upright import to_rgb, to_yuv
 from podium.media.video_decoder import VideoDecoder
 from podium.media.video_index import VideoIndex
 from podium.media.video_scan import scan
 from podium.types import Int64, UInt8
+from podium.yuv import Picture
 
 Check = Callable[[], None]
 """Called regularly during the work; ends it by raising."""
@@ -40,6 +41,7 @@ class VideoLimits:
     max_pixels: int  # of a frame
     max_duration_s: float = math.inf
     threads: int = 1  # for each codec; 0: as many as there are processors
+    as_stored: bool = False  # frames in 4:2:0 where the video is; else all in RGB
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class ReadFrame:
     """A frame of a video."""
 
     ordinal: int
-    pixels: UInt8  # (H, W, 3) RGB, upright, in square pixels
+    pixels: Picture  # upright, in square pixels
     is_fitted: bool  # stored in another size than the video, and scaled to that
 
 
@@ -141,6 +143,7 @@ class CodecsHere:
 class _OpenHere:
     def __init__(self, source: Source, index: VideoIndex, limits: VideoLimits) -> None:
         self._index = index
+        self._as_stored = limits.as_stored and index.is_420
         self._decoder = VideoDecoder(
             source, index, max_pixels=limits.max_pixels, threads=limits.threads
         )
@@ -152,7 +155,10 @@ class _OpenHere:
         for ordinal, frame in self._from_any(ordinals, starts):
             check()
             is_fitted = (frame.width, frame.height) != (index.width, index.height)
-            yield ReadFrame(ordinal, to_rgb(frame, index.size, index.pixel_aspect), is_fitted)
+            if self._as_stored:
+                yield ReadFrame(ordinal, to_yuv(frame, index.size), is_fitted)
+            else:
+                yield ReadFrame(ordinal, to_rgb(frame, index.size, index.pixel_aspect), is_fitted)
 
     def close(self) -> None:
         self._decoder.close()

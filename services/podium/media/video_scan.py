@@ -26,6 +26,7 @@ from podium.media.coded_pictures import (
 from podium.media.containers import Source
 from podium.media.frame_times import filled, joins, spread
 from podium.media.packets import frames_of, packet_id, packets_of
+from podium.media.upright import YUV_FORMATS
 from podium.media.video_index import UNKNOWN, PacketId, VideoIndex
 from podium.media.video_streams import video_streams
 from podium.types import Float64, Int64
@@ -110,6 +111,11 @@ def scan(source: Source, container: InputContainer, stream: VideoStream) -> Vide
         # Decoders from external libraries (lib...) read the option only when they are opened.
         skips=not by_decoding and not codec.name.startswith("lib"),
         is_gradual=seen.is_gradual,
+        is_420=(
+            codec.pix_fmt in YUV_FORMATS
+            and _pixel_aspect(stream) == 1
+            and codec.width % 2 == codec.height % 2 == 0
+        ),
         header=seen.header if seen.may_be_packed else b"",
         capture_fps=declared_capture_fps(source, container, stream),
         notes=tuple(_notes(container, stream, equal)),

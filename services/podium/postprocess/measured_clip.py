@@ -1,4 +1,4 @@
-"""Joins tracks, chooses the athletes and measures them; all documents are written from this."""
+"""Chooses the athletes and measures them; all documents are written from this."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from podium.biomechanics.analysis import AnalysisOptions
 from podium.biomechanics.exports.tables import open_tables
 from podium.biomechanics.measures.registry import Measured, dictionary, measure
 from podium.biomechanics.persons.selection import select
-from podium.biomechanics.persons.trajectories import Trajectory, link
+from podium.biomechanics.persons.trajectories import Trajectory
 from podium.biomechanics.signals.camera_motion import CameraMotion
 from podium.biomechanics.signals.filters import Smoothing
 from podium.postprocess.frame_results import Clip
@@ -39,19 +39,21 @@ class MeasuredClip:
 def measure_clip(
     name: str,
     clip: Clip,
+    found: Sequence[Trajectory],
     options: PostprocessOptions,
     tables_folder: Path,
-    check: Callable[[], None],
     *,
+    check: Callable[[], None] = lambda: None,
     corrections: Corrections = NO_CORRECTIONS,
 ) -> MeasuredClip:
-    """Join tracks to persons, choose the athletes, measure each and write the tables.
+    """Choose the athletes, measure each and write the tables.
 
     The tables are written here because all series of all athletes would need too much memory.
 
     Args:
         name: Name of the video, for people.
         clip: The merged results.
+        found: All persons of the clip.
         options: Options of the analysis and of the files.
         tables_folder: Folder for ``keypoints.csv`` and the other tables.
         check: Called between athletes and tables; ends the work by raising.
@@ -60,7 +62,6 @@ def measure_clip(
     Raises:
         InvalidInput: a correction names an event that does not exist.
     """
-    found = link(clip.tracklets, clip.frames)
     athletes: list[Measured] = []
     listed: list[AthleteMeasures] = []
     with open_tables(tables_folder, dictionary(clip.skeleton)) as tables:
@@ -80,7 +81,7 @@ def measure_clip(
 
 def measured_athletes(
     clip: Clip,
-    found: list[Trajectory],
+    found: Sequence[Trajectory],
     options: PostprocessOptions,
     corrections: Corrections = NO_CORRECTIONS,
 ) -> Iterator[Measured]:

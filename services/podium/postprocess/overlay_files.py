@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.analysis import shown
+from podium.biomechanics.persons.trajectories import Trajectory
 from podium.media.codecs import Codecs
 from podium.postprocess.frame_results import Clip
-from podium.postprocess.measured_clip import MeasuredClip
+from podium.postprocess.measured_clip import analysis_options
 from podium.postprocess.overlays import write_overlays
 from podium.postprocess.source import open_source
+from podium.schemas.postprocess import PostprocessOptions
 from podium.types import Int64
 
 VIDEO = "overlay.mp4"
@@ -31,7 +33,9 @@ class Overlays:
 
 def draw_overlays(
     source: Path,
-    measured: MeasuredClip,
+    clip: Clip,
+    athletes: Sequence[Trajectory],
+    options: PostprocessOptions,
     folder: Path,
     *,
     max_pixels: int,
@@ -40,23 +44,33 @@ def draw_overlays(
 ) -> Overlays:
     """Draw the athletes on the frames of the source; replaces earlier overlays in the folder.
 
+    Args:
+        source: The video or picture.
+        clip: The merged results.
+        athletes: The chosen persons.
+        options: Options of the analysis and of the files.
+        folder: Where to write.
+        max_pixels: Largest number of pixels of a frame.
+        codecs: Decode the source; None: those of this process.
+        check: Called between frames; ends the work by raising.
+
     Raises:
         UnsupportedMedia, Unprocessable: the source cannot be read.
         TooLarge: its frames have more than ``max_pixels``.
     """
-    clip, options = measured.clip, measured.options
     for earlier in (folder / VIDEO, *(folder / _PICTURES).glob("frame_*.jpg")):
         earlier.unlink(missing_ok=True)
-    analyses = [athlete.analysis for athlete in measured.athletes]
-    rows = _picture_rows(clip, analyses, options.overlay_frames)
+    rows = _picture_rows(clip, athletes, options.overlay_frames)
     if not len(clip.frames) or not (options.overlay or len(rows)):
         return Overlays({}, video=False, notes=())
     opened = open_source(source, max_pixels=max_pixels, codecs=codecs, check=check)
     moving = bool(opened.fps)
+    settings = analysis_options(options, (clip.result.source.width, clip.result.source.height))
+    persons = [shown(athlete, clip.skeleton, settings) for athlete in athletes]
     pictures, drawn = write_overlays(
         opened,
         clip.frames,
-        analyses,
+        persons,
         video=folder / VIDEO if options.overlay and moving else None,
         pictures=folder / _PICTURES,
         picture_rows=rows,
@@ -78,9 +92,9 @@ def existing_overlays(folder: Path, notes: Sequence[str]) -> Overlays:
     return Overlays(by_frame, (folder / VIDEO).exists(), tuple(notes))
 
 
-def _picture_rows(clip: Clip, analyses: Sequence[Analysis], count: int) -> Int64:
+def _picture_rows(clip: Clip, athletes: Sequence[Trajectory], count: int) -> Int64:
     """Evenly spaced rows of the timeline, of those that show a chosen person if there are any."""
-    seen = [a.trajectory.frame_index[np.isfinite(a.trajectory.scores)] for a in analyses]
+    seen = [athlete.frame_index[np.isfinite(athlete.scores)] for athlete in athletes]
     index = np.unique(np.concatenate(seen)) if seen else clip.frames.frame_index
     rows = np.searchsorted(clip.frames.frame_index, index)
     chosen = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)

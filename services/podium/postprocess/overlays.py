@@ -8,12 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from podium.biomechanics.analysis import Analysis, shown_keypoints
+from podium.biomechanics.analysis import Shown
 from podium.biomechanics.signals.timeline import Timeline
 from podium.postprocess.source import Source, SourceFrame
 from podium.postprocess.video_writer import VideoWriter
 from podium.render.overlay import DrawnPerson, draw
 from podium.types import Int64
+from podium.vision.sampling import rgb_of
 
 JPEG_QUALITY = 90
 
@@ -21,7 +22,7 @@ JPEG_QUALITY = 90
 def write_overlays(
     source: Source,
     frames: Timeline,
-    analyses: Sequence[Analysis],
+    persons: Sequence[Shown],
     *,
     video: Path | None,
     pictures: Path,
@@ -33,7 +34,7 @@ def write_overlays(
     Args:
         source: Source of the frames.
         frames: The timeline; other frames of the source are skipped.
-        analyses: The persons to draw.
+        persons: The persons to draw.
         video: File for the video; None: no video.
         pictures: Folder for the pictures.
         picture_rows: Rows of the timeline to write as pictures.
@@ -52,7 +53,7 @@ def write_overlays(
             check()
             row = int(np.searchsorted(frames.frame_index, frame.ordinal))
             drawn += 1
-            _draw_frame(frame, row, frames, analyses)
+            _draw_frame(frame, row, frames, persons)
             if writer is not None:
                 writer.write(frame.picture, frame.time_s)
             if row in wanted:
@@ -70,29 +71,29 @@ def _draw_frame(
     frame: SourceFrame,
     row: int,
     frames: Timeline,
-    analyses: Sequence[Analysis],
+    persons: Sequence[Shown],
 ) -> None:
     index = int(frames.frame_index[row])
-    persons = []
-    for analysis in analyses:
-        trajectory = analysis.trajectory
+    drawn = []
+    for person in persons:
+        trajectory = person.trajectory
         at = int(np.searchsorted(trajectory.frame_index, index))
         if at < len(trajectory) and trajectory.frame_index[at] == index:
-            persons.append(
+            drawn.append(
                 DrawnPerson(
-                    skeleton=analysis.skeleton,
-                    keypoints=shown_keypoints(analysis, at),
-                    filled=analysis.plane.filled[at],
+                    skeleton=person.skeleton,
+                    keypoints=person.keypoints[at],
+                    filled=person.filled[at],
                     box=trajectory.boxes[at],
                     label=f"person {trajectory.person}",
                 )
             )
-    draw(frame.picture, persons, f"frame {index}   {frames.time_s[row]:.3f} s")
+    draw(frame.picture, drawn, f"frame {index}   {frames.time_s[row]:.3f} s")
 
 
 def _write_picture(frame: SourceFrame, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    bgr = cv2.cvtColor(frame.picture, cv2.COLOR_RGB2BGR)
+    bgr = cv2.cvtColor(rgb_of(frame.picture), cv2.COLOR_RGB2BGR)
     _, picture = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     path.write_bytes(picture.tobytes())  # unlike imwrite, it raises when the disk is full
     return path

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
+from podium.biomechanics.persons.selection import select
+from podium.biomechanics.persons.trajectories import link
 from podium.biomechanics.signals.checkpoints import checked_by
 from podium.media.codecs import Codecs
 from podium.postprocess.documents import write_documents
@@ -68,16 +72,36 @@ class Postprocessor:
         clip = merge(results, max_frames=self._max_frames)
         check()
         output.mkdir(parents=True, exist_ok=True)
-        with checked_by(check):
-            measured = measure_clip(name or source.name, clip, options, output, check)
-        overlays = draw_overlays(
-            source,
-            measured,
-            output,
-            max_pixels=self._max_pixels,
-            codecs=self._codecs,
-            check=check,
-        )
+        found = link(clip.tracklets, clip.frames)
+        stop = threading.Event()
+
+        def check_both() -> None:
+            check()
+            if stop.is_set():
+                raise CancelledError
+
+        # The codecs and OpenCV work while Python measures.
+        with ThreadPoolExecutor(1, thread_name_prefix="overlay") as executor:
+            drawing = executor.submit(
+                draw_overlays,
+                source,
+                clip,
+                select(found, options.athlete),
+                options,
+                output,
+                max_pixels=self._max_pixels,
+                codecs=self._codecs,
+                check=check_both,
+            )
+            try:
+                with checked_by(check):
+                    measured = measure_clip(
+                        name or source.name, clip, found, options, output, check=check
+                    )
+            except BaseException:
+                stop.set()
+                raise
+            overlays = drawing.result()
         summary, names = write_documents(source, measured, overlays, output)
         return PostprocessResult(
             files=output_files(output, names), summary=summary, warnings=summary.warnings

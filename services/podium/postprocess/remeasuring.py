@@ -26,13 +26,12 @@ def remeasure(folder: Path) -> list[Path]:
         InvalidInput: it is no folder of a run, or a correction names no event of it.
     """
     run = finished_run(folder)
-    chosen = select(link(run.clip.tracklets, run.clip.frames), run.options.athlete)
+    found = link(run.clip.tracklets, run.clip.frames)
+    chosen = select(found, run.options.athlete)
     for person in run.corrections.keys() - {trajectory.person for trajectory in chosen}:
         raise InvalidInput(f"there is no person {person} in the run", field=CORRECTIONS)
     name = run.video.name or folder.name
-    measured = measure_clip(
-        name, run.clip, run.options, folder, lambda: None, corrections=run.corrections
-    )
+    measured = measure_clip(name, run.clip, found, run.options, folder, corrections=run.corrections)
     notes = [
         f"Person {person}: {len(events)} events were corrected by hand ({CORRECTIONS})."
         for person, events in run.corrections.items()

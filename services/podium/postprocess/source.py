@@ -18,7 +18,8 @@ from podium.media.containers import Source as Container
 from podium.media.frame_sizes import check_size
 from podium.media.picture_header import is_picture, picture_size
 from podium.media.video import VideoReader
-from podium.types import Int64, UInt8
+from podium.types import Int64
+from podium.yuv import Picture
 
 _PICTURE_HEADER_BYTES = 4 << 20
 """Bytes in which the size is searched for; colour profiles and previews may come before it."""
@@ -36,7 +37,7 @@ class SourceFrame:
 
     ordinal: int
     time_s: float  # presentation time, from the first frame
-    picture: UInt8  # (H, W, 3) RGB, may be drawn on
+    picture: Picture  # may be drawn on
 
 
 class Source(Protocol):
@@ -105,7 +106,7 @@ class _Video:
     ) -> None:
         self._source = source
         self._reader = VideoReader(
-            max_pixels=max_pixels, threads=0, kept_bytes=_KEPT_BYTES, codecs=codecs
+            max_pixels=max_pixels, threads=0, as_stored=True, kept_bytes=_KEPT_BYTES, codecs=codecs
         )
         self._index = self._reader.index(source, check)
         self.fps = self._index.nominal_rate

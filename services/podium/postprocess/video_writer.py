@@ -1,4 +1,4 @@
-"""Writes H.264 in MP4 with the presentation times of the source."""
+"""Writes H.264 in MP4 with the presentation times and the colours of the source."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from podium.types import UInt8
+from podium.yuv import Colours, Picture, Yuv
 
 _BT709 = 1
+_RGB_COLOURS = Colours(_BT709, _BT709, _BT709)
+"""Those that RGB is encoded in."""
+
+_OPTIONS = {"preset": "superfast", "crf": "21", "x264-params": "mbtree=1:rc-lookahead=10"}
+"""Measured on the bundled clip, 720p: 7.2 CPU-ms a frame, 4.2 kB, PSNR 45.1 dB. Preset ``veryfast``
+takes 11.8 for 3.9 kB and 45.3 dB; ``superfast`` without ``mbtree`` 7.9 for 9.5 kB."""
 
 
 class VideoWriter:
@@ -34,18 +41,16 @@ class VideoWriter:
         self._origin_s: float | None = None
         self._last = -1
 
-    def write(self, picture: UInt8, time_s: float) -> None:
-        """Append a picture (H, W, 3), RGB; an odd side is padded by repeating its last line."""
-        height, width = picture.shape[:2]
-        if height % 2 or width % 2:
-            picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        if self._stream is None or self._origin_s is None:
-            self._stream, self._origin_s = self._open_stream(picture), time_s
-        frame = VideoFrame.from_numpy_buffer(
-            np.ascontiguousarray(picture), format="rgb24"
-        ).reformat(
-            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    def write(self, picture: Picture, time_s: float) -> None:
+        """Append a picture; an odd side of RGB is padded by repeating its last line."""
+        frame, colours = (
+            (VideoFrame.from_ndarray(picture.planes, format="nv12"), picture.colours)
+            if isinstance(picture, Yuv)
+            else (_of_rgb(picture), _RGB_COLOURS)
         )
+        if self._stream is None or self._origin_s is None:
+            size = frame.width, frame.height
+            self._stream, self._origin_s = self._open_stream(size, colours), time_s
         self._last = max(round((time_s - self._origin_s) / self._time_base), self._last + 1)
         frame.pts, frame.time_base = self._last, self._time_base
         self._container.mux(self._stream.encode(frame))
@@ -56,14 +61,24 @@ class VideoWriter:
             self._container.mux(self._stream.encode(None))
         self._container.close()
 
-    def _open_stream(self, picture: UInt8) -> VideoStream:
-        options = {"preset": "veryfast", "crf": "21"}
-        stream: Any = self._container.add_stream("libx264", rate=self._fps, options=options)
-        stream.height, stream.width = picture.shape[:2]
-        stream.pix_fmt = "yuv420p"
+    def _open_stream(self, size: tuple[int, int], colours: Colours) -> VideoStream:
+        stream: Any = self._container.add_stream("libx264", rate=self._fps, options=_OPTIONS)
+        stream.width, stream.height = size
+        stream.pix_fmt = "nv12"
         stream.time_base = stream.codec_context.time_base = self._time_base
         context = stream.codec_context
-        context.colorspace = context.color_primaries = context.color_trc = _BT709
-        context.color_range = ColorRange.MPEG
+        context.colorspace, context.color_primaries = colours.matrix, colours.primaries
+        context.color_trc = colours.transfer
+        context.color_range = ColorRange.JPEG if colours.is_full_range else ColorRange.MPEG
         assert isinstance(stream, VideoStream)  # noqa: S101 - libx264 encodes video
         return stream
+
+
+def _of_rgb(picture: UInt8) -> VideoFrame:
+    height, width = picture.shape[:2]
+    if height % 2 or width % 2:
+        picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture), format="rgb24")
+    return frame.reformat(
+        format="nv12", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -11,6 +11,7 @@ import numpy as np
 from podium.render.colours import SIDE_RGB, Rgb, side_of
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64, UInt8
+from podium.yuv import Picture, Yuv
 
 _RIM: Rgb = (20, 20, 20)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -28,55 +29,97 @@ class DrawnPerson:
     label: str
 
 
-def draw(picture: UInt8, persons: Sequence[DrawnPerson], caption: str) -> None:
-    """Draw persons and a caption onto an RGB picture (H, W, 3), in place.
+@dataclass(frozen=True, slots=True)
+class _Canvas:
+    """Pixels to draw on, which may be coarser than the picture."""
+
+    pixels: UInt8  # (H, W) or (H, W, C)
+    scale: float  # size of the pixels / size of the picture
+    values: Callable[[Rgb], Sequence[float]]  # what a colour is in these pixels
+
+    def at(self, points: Float64) -> list[tuple[int, int]]:
+        """Points (N, 2) of the picture, in OpenCV's fixed-point numbers."""
+        own = (points + 0.5) * self.scale - 0.5
+        return [(int(x), int(y)) for x, y in np.round(own * 2**_SUBPIXEL_BITS).astype(int)]
+
+    def thickness(self, width: float, least: int = 1) -> int:
+        return max(round(width * self.scale), least if self.scale == 1 else 1)
+
+    def line(self, ends: Sequence[tuple[int, int]], colour: Rgb, thickness: int) -> None:
+        a, b = ends
+        values = self.values(colour)
+        cv2.line(self.pixels, a, b, values, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+    def circle(
+        self, centre: tuple[int, int], radius: float, colour: Rgb, thickness: int = cv2.FILLED
+    ) -> None:
+        size, values = round(radius * self.scale * 2**_SUBPIXEL_BITS), self.values(colour)
+        cv2.circle(self.pixels, centre, size, values, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def draw(picture: Picture, persons: Sequence[DrawnPerson], caption: str) -> None:
+    """Draw persons and a caption onto a picture, in place.
 
     Left is blue, right is orange. The thickness of lines is proportional to the picture's size; a
     dark rim makes them visible on any background.
     """
-    unit = max(min(picture.shape[:2]) / 720, 0.4)
-    for person in persons:
-        _draw_box(picture, person, unit)
-        _draw_skeleton(picture, person, unit)
-    _text(picture, caption, (round(14 * unit), round(30 * unit)), unit)
-
-
-def _draw_box(picture: UInt8, person: DrawnPerson, unit: float) -> None:
     height, width = picture.shape[:2]
+    unit = max(min(height, width) / 720, 0.4)
+    for canvas in _canvases(picture):
+        for person in persons:
+            _draw_box(canvas, person, unit, (width, height))
+            _draw_skeleton(canvas, person, unit, (width, height))
+        _text(canvas, caption, (round(14 * unit), round(30 * unit)), unit)
+
+
+def _canvases(picture: Picture) -> list[_Canvas]:
+    """One for RGB; luma and chroma one after the other."""
+    if not isinstance(picture, Yuv):
+        return [_Canvas(picture, 1, lambda rgb: rgb)]
+    of_rgb = picture.colours.of_rgb
+    return [
+        _Canvas(picture.luma, 1, lambda rgb: of_rgb(rgb)[:1]),
+        _Canvas(picture.chroma, 0.5, lambda rgb: of_rgb(rgb)[1:]),
+    ]
+
+
+def _draw_box(canvas: _Canvas, person: DrawnPerson, unit: float, size: tuple[int, int]) -> None:
     if not np.isfinite(person.box).all():
         return
-    limit = np.array([width, height, width, height]) - 1
-    x1, y1, x2, y2 = np.clip(np.round(person.box), 0, limit).astype(int).tolist()
-    thickness = max(round(2 * unit), 1)
-    cv2.rectangle(picture, (x1, y1), (x2, y2), SIDE_RGB["centre"], thickness, cv2.LINE_AA)
+    box = np.clip(np.round(person.box), 0, np.array([*size, *size]) - 1)
+    first, last = canvas.at(box.reshape(2, 2))
+    values = canvas.values(SIDE_RGB["centre"])
+    thickness = canvas.thickness(max(round(2 * unit), 1))
+    cv2.rectangle(canvas.pixels, first, last, values, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+    x1, y1 = box[:2].astype(int).tolist()
     baseline = y1 - round(8 * unit) if y1 > 60 * unit else y1 + round(26 * unit)
-    _text(picture, person.label, (x1, baseline), unit)
+    _text(canvas, person.label, (x1, baseline), unit)
 
 
-def _draw_skeleton(picture: UInt8, person: DrawnPerson, unit: float) -> None:
-    height, width = picture.shape[:2]
+def _draw_skeleton(
+    canvas: _Canvas, person: DrawnPerson, unit: float, size: tuple[int, int]
+) -> None:
+    width, height = size
     skeleton, points = person.skeleton, person.keypoints
     inside = np.abs(points - [width / 2, height / 2]) < 4 * max(width, height)  # False for NaN
-    shown = inside.all(axis=1)
-    fixed = np.round(np.where(shown[:, None], points, 0.0) * 2**_SUBPIXEL_BITS).astype(int)
-    at = [(int(x), int(y)) for x, y in fixed]
+    shown = np.asarray(inside.all(axis=1))
+    at = canvas.at(np.where(shown[:, None], points, 0.0))
     edges = [edge for edge in skeleton.edges if shown[edge[0]] and shown[edge[1]]]
     for rim in (True, False):
-        thickness = max(round((6 if rim else 3) * unit), 2 if rim else 1)
+        thickness = canvas.thickness(round((6 if rim else 3) * unit), 2 if rim else 1)
         for a, b in edges:
             side = SIDE_RGB[side_of(skeleton.joints[a], skeleton.joints[b])]
-            colour = _RIM if rim else side
-            cv2.line(picture, at[a], at[b], colour, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
-    radius = round(4 * unit * 2**_SUBPIXEL_BITS)
+            canvas.line((at[a], at[b]), _RIM if rim else side, thickness)
     for joint in np.flatnonzero(shown).tolist():
         colour = SIDE_RGB[side_of(skeleton.joints[joint])]
-        hollow = max(round(2 * unit), 1) if person.filled[joint] else cv2.FILLED
-        rim_radius = round(5.5 * unit * 2**_SUBPIXEL_BITS)
-        cv2.circle(picture, at[joint], rim_radius, _RIM, cv2.FILLED, cv2.LINE_AA, _SUBPIXEL_BITS)
-        cv2.circle(picture, at[joint], radius, colour, hollow, cv2.LINE_AA, _SUBPIXEL_BITS)
+        hollow = canvas.thickness(round(2 * unit)) if person.filled[joint] else cv2.FILLED
+        canvas.circle(at[joint], 5.5 * unit, _RIM)
+        canvas.circle(at[joint], 4 * unit, colour, hollow)
 
 
-def _text(picture: UInt8, text: str, baseline: tuple[int, int], unit: float) -> None:
+def _text(canvas: _Canvas, text: str, baseline: tuple[int, int], unit: float) -> None:
+    at = (round(baseline[0] * canvas.scale), round(baseline[1] * canvas.scale))
+    size = 0.7 * unit * canvas.scale
     for colour, weight in ((_RIM, 4), (SIDE_RGB["centre"], 1.6)):
-        thickness = max(round(weight * unit), 1)
-        cv2.putText(picture, text, baseline, _FONT, 0.7 * unit, colour, thickness, cv2.LINE_AA)
+        values, thickness = canvas.values(colour), canvas.thickness(round(weight * unit))
+        cv2.putText(canvas.pixels, text, at, _FONT, size, values, thickness, cv2.LINE_AA)

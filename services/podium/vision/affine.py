@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.errors import InvalidInput
-from podium.types import Border, Crops, CropSpec, Float32, UInt8
+from podium.types import Border, Crops, CropSpec, Float32
+from podium.vision.sampling import warp
+from podium.yuv import Picture
 
 MAX_ROI_PX = 1 << 16
 """Larger centres and sizes are errors; OpenCV's fixed-point warp does not cover them."""
@@ -27,11 +29,11 @@ _BORDERS: dict[Border, int] = {
 }
 
 
-def crop(frames: Sequence[UInt8], rois: Float32, spec: CropSpec, *, fill: int = 0) -> Crops:
+def crop(frames: Sequence[Picture], rois: Float32, spec: CropSpec, *, fill: int = 0) -> Crops:
     """Cut one region out of each frame, with bilinear interpolation.
 
     Args:
-        frames: M frames (H, W, 3); repeat a frame to cut it more than once.
+        frames: M frames; repeat a frame to cut it more than once.
         rois: (M, 5) cx, cy, w, h in frame pixels, rotation in radians.
         spec: Size of the crops, and their pixels beyond the edge of the frame.
         fill: Grey level of the ``constant`` border, 0-255.
@@ -43,15 +45,7 @@ def crop(frames: Sequence[UInt8], rois: Float32, spec: CropSpec, *, fill: int = 
     transforms = roi_transforms(rois, spec.height, spec.width)
     images = np.empty((len(rois), spec.height, spec.width, 3), np.uint8)
     for frame, transform, image in zip(frames, transforms, images, strict=True):
-        cv2.warpPerspective(
-            frame,
-            np.vstack([transform, [0, 0, 1]]),
-            (spec.width, spec.height),
-            dst=image,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=_BORDERS[spec.border],
-            borderValue=(fill, fill, fill),
-        )
+        warp(frame, transform, image, border=_BORDERS[spec.border], fill=fill)
     return Crops(images, transforms.astype(np.float32))
 
 

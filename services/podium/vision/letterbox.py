@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from podium.types import CropSpec, Float32, Letterbox, UInt8
 from podium.vision.affine import crop
+from podium.vision.sampling import resized
+from podium.yuv import Picture
 
 
-def letterbox(frame: UInt8, spec: Letterbox) -> tuple[UInt8, Float32]:
+def letterbox(frame: Picture, spec: Letterbox) -> tuple[UInt8, Float32]:
     """Letterbox one frame.
 
     ``center`` works like MediaPipe for BlazePose: the frame in the middle, corner to corner.
     ``top_left`` works like YOLOX: pixel centres lie at half pixels.
 
     Args:
-        frame: (H, W, 3) RGB.
+        frame: The frame.
         spec: Size, anchor and fill.
 
     Returns:
@@ -31,9 +32,7 @@ def letterbox(frame: UInt8, spec: Letterbox) -> tuple[UInt8, Float32]:
     ratio = min(spec.size / height, spec.size / width)
     new_width, new_height = max(1, int(width * ratio)), max(1, int(height * ratio))
     image = np.full((spec.size, spec.size, 3), spec.fill, np.uint8)
-    image[:new_height, :new_width] = cv2.resize(
-        frame, (new_width, new_height), interpolation=cv2.INTER_LINEAR
-    )
+    image[:new_height, :new_width] = resized(frame, (new_width, new_height))
     scale_x, scale_y = width / new_width, height / new_height
     transform = [[scale_x, 0, scale_x / 2 - 0.5], [0, scale_y, scale_y / 2 - 0.5]]
     return image, np.array(transform, np.float32)

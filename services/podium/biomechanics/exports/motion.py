@@ -75,9 +75,7 @@ def _athlete(person: Measured, frames: Timeline) -> MotionAthlete:
     return MotionAthlete(
         person=trajectory.person,
         label=f"Person {trajectory.person}",
-        keypoints_px=packed_steps(
-            _over_clip(shown_keypoints(analysis, slice(None)), rows, frames), _STEP_PX
-        ),
+        keypoints_px=packed_steps(_over_clip(shown_keypoints(analysis), rows, frames), _STEP_PX),
         scores=packed_shares(_over_clip(trajectory.keypoints[..., 2], rows, frames)),
         joints_m=places,
         measures=[_measure(m, rows, frames, analysis.skeleton) for m in person.measures],

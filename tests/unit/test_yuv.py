@@ -1,0 +1,130 @@
+"""Pictures in 4:2:0: their colours, crops and frames are those of the same pictures in RGB."""
+
+from __future__ import annotations
+
+import asyncio
+
+import av
+import cv2
+import numpy as np
+import pytest
+from av.video.reformatter import ColorRange, Colorspace
+
+from podium.decode.decoder import Decoder
+from podium.decode.settings import DecodeSettings
+from podium.media.codecs import CodecsHere
+from podium.media.containers import HEAD_BYTES, Source
+from podium.media.upright import to_yuv
+from podium.media.video import VideoReader
+from podium.storage.settings import ObjectStoreSettings
+from podium.types import CropSpec, FrameRange, Letterbox, Media
+from podium.vision.affine import crop
+from podium.vision.letterbox import letterbox
+from podium.vision.sampling import rgb_of
+from podium.yuv import Colours, Yuv
+from tests.support.videos import numbered_picture, write_video
+
+CODES = {Colorspace.ITU601: 5, Colorspace.ITU709: 1}
+
+
+@pytest.fixture(scope="module")
+def rgb() -> np.ndarray:
+    """Smooth, so that a pixel has the chroma of its neighbours, and of every hue."""
+    noise = np.random.default_rng(3).integers(0, 256, (360, 640, 3)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 12)
+    return cv2.normalize(smooth, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+
+
+def encoded(rgb: np.ndarray, matrix: Colorspace, values: ColorRange) -> Yuv:
+    """As FFmpeg converts it."""
+    frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
+        format="yuv420p", dst_colorspace=matrix, dst_color_range=values
+    )
+    frame.colorspace, frame.color_range = CODES[matrix], values
+    return to_yuv(frame, (frame.width, frame.height))
+
+
+@pytest.mark.parametrize("matrix", CODES)
+@pytest.mark.parametrize("values", [ColorRange.MPEG, ColorRange.JPEG])
+def test_colours_are_those_that_were_encoded(rgb, matrix, values):
+    yuv = encoded(rgb, matrix, values)
+    assert yuv.colours.is_full_range == (values == ColorRange.JPEG)
+    assert yuv.shape == rgb.shape
+    assert yuv.nbytes * 2 == rgb.nbytes
+    off = np.abs(rgb_of(yuv).astype(int) - rgb)
+    assert off.mean() < 1.5
+    assert np.quantile(off, 0.999) <= 6
+
+
+@pytest.mark.parametrize("border", ["constant", "replicate"])
+def test_crops_are_those_of_the_picture_in_rgb(rgb, border):
+    yuv = encoded(rgb, Colorspace.ITU709, ColorRange.MPEG)
+    rois = np.array(
+        [(320, 180, 300, 300, 0.5), (20, 20, 200, 150, -2), (500, 300, 60, 90, 1.1)], np.float32
+    )
+    spec = CropSpec(128, 97, border)
+    ours = crop([yuv] * 3, rois, spec, fill=114)
+    expected = crop([rgb_of(yuv)] * 3, rois, spec, fill=114)
+    np.testing.assert_array_equal(ours.transforms, expected.transforms)
+    off = np.abs(ours.images.astype(int) - expected.images)
+    # At the edge of a picture chroma, which is coarser, fades more widely.
+    assert np.median(off) <= 1
+    assert np.quantile(off, 0.98) <= 6
+
+
+@pytest.mark.parametrize("anchor", ["center", "top_left"])
+def test_letterboxes_are_those_of_the_picture_in_rgb(rgb, anchor):
+    yuv = encoded(rgb, Colorspace.ITU601, ColorRange.MPEG)
+    spec = Letterbox(192, anchor, 114)
+    (ours, to_frame), (expected, as_expected) = letterbox(yuv, spec), letterbox(rgb_of(yuv), spec)
+    np.testing.assert_array_equal(to_frame, as_expected)
+    off = np.abs(ours.astype(int) - expected)
+    assert np.median(off) <= 1
+    assert np.quantile(off, 0.98) <= 6
+
+
+def test_frames_of_other_formats_and_odd_sizes_stay_rgb(tmp_path):
+    for name, options in {
+        "444.mp4": {"pix_fmt": "yuv444p"},
+        "420.mp4": {},
+        "mjpeg.avi": {"codec": "mjpeg", "pix_fmt": "yuvj420p"},
+    }.items():
+        path = write_video(tmp_path / name, 3, **options)
+        source = Source(path, path.read_bytes()[:HEAD_BYTES])
+        with VideoReader(max_pixels=1 << 20, as_stored=True, codecs=CodecsHere()) as reader:
+            index = reader.index(source)
+            frames = list(reader.frames(source, index, np.arange(3)))
+        assert len(frames) == 3
+        for number, frame in enumerate(frames):
+            assert isinstance(frame.pixels, Yuv) == (name != "444.mp4")
+            assert frame.pixels.nbytes == reader.frame_bytes(index)
+            off = np.abs(rgb_of(frame.pixels).astype(int) - numbered_picture(number))
+            assert off.mean() < 6
+
+
+def test_decode_keeps_half_the_bytes_and_cuts_the_same(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", 4)
+    roi = np.array([(64, 48, 60, 60, 0.3)], np.float32)
+
+    async def cut(*, keep_yuv: bool) -> tuple[np.ndarray, np.ndarray, int]:
+        objects = ObjectStoreSettings(read_roots=(tmp_path,))
+        with Decoder(DecodeSettings(objects=objects, keep_yuv=keep_yuv)) as decoder:
+            batch = await decoder.decode(
+                Media(uri=path.as_uri()), FrameRange(), letterbox=Letterbox(96)
+            )
+            kept = decoder._store.bytes
+            crops = await decoder.crop(batch.frames, np.array([2]), roi, CropSpec(64, 64))
+            return batch.images, crops.images, kept
+
+    stored, rgb = (asyncio.run(cut(keep_yuv=keep)) for keep in (True, False))
+    assert stored[2] * 2 == rgb[2]
+    for ours, expected in zip(stored[:2], rgb[:2], strict=True):
+        assert np.abs(ours.astype(int) - expected).mean() < 4
+
+
+def test_unknown_colours_are_those_of_bt601():
+    assert np.array_equal(Colours().to_rgb(), Colours(matrix=5).to_rgb())
+    assert not np.array_equal(Colours().to_rgb(), Colours(matrix=1).to_rgb())
+    white = Colours().to_rgb() @ [235, 128, 128, 1]
+    np.testing.assert_allclose(white, 255, atol=1e-9)
+    assert Colours().of_rgb((0, 0, 0)) == pytest.approx((16, 128, 128))
