@@ -187,7 +187,7 @@ EXTRAS.jobs        := api jobs-aws oidc tracing
 EXTRAS.networks    := build decode engine-cpu cli networks networks-dev
 EXTRAS.lambda      := api jobs-aws lambda
 EXTRAS.local       := build local
-EXTRAS.dev         := $(EXTRAS.local) jobs-aws kubernetes lab loadtest tracing dev
+EXTRAS.dev         := $(EXTRAS.local) jobs-aws kubernetes lab loadtest parquet tracing dev
 
 lock: setup-dev ## Resolve the dependencies of every image anew
 	@$(foreach lock,gateway decode engine-cpu engine-gpu postprocess jobs lambda networks local dev, \

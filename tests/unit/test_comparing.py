@@ -16,7 +16,10 @@ from tests.support.finished_runs import finished_run
 
 
 def curve(mean_deg, sd_deg=1.0, n=4):
-    return CycleCurve("left_knee_flexion", mean_deg, np.full(101, sd_deg), n)
+    """A curve of n cycles with this mean and standard deviation."""
+    around = np.linspace(-1, 1, n)[:, None] if n > 1 else np.zeros((1, 1))
+    around /= np.std(around, ddof=1) if n > 1 else 1
+    return CycleCurve("left_knee_flexion", (0.0,) * n, mean_deg + sd_deg * around)
 
 
 def test_differences_are_those_of_the_curves():
@@ -35,7 +38,7 @@ def test_differences_are_those_of_the_curves():
 
 def test_the_band_of_a_single_cycle_has_no_width_and_the_other_counts():
     first = np.sin(np.linspace(0, 2 * np.pi, 101))
-    single = curve(first + 0.9, sd_deg=np.nan, n=1)
+    single = curve(first + 0.9, n=1)
     assert Comparison(curve(first), single, repeats=True).apart == 0
     assert Comparison(single, curve(first - 0.2), repeats=True).apart == 1
 

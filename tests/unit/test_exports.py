@@ -2,8 +2,10 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
+import zipfile
 
 import ezc3d
 import numpy as np
@@ -15,21 +17,18 @@ from podium.biomechanics.exports.c3d_file import write_c3d
 from podium.biomechanics.exports.formats import FORMATS
 from podium.biomechanics.exports.markers import markers_of
 from podium.biomechanics.measures.registry import measure
-from podium.cli.export import _FORMATS, command
+from podium.cli import export as cli
 from podium.errors import Unprocessable
-from podium.postprocess.postprocessor import Postprocessor
-from podium.schemas.postprocess import PostprocessOptions
-from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
 from podium.skeletons import BLAZEPOSE33
+from tests.support.exported_athlete import exported_athlete
 from tests.support.filmed_athlete import filmed
+from tests.support.finished_runs import finished_run
 from tests.support.motion_files import read_mot, read_trc
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def athlete():
-    gait, trajectory = filmed(fps=60)
-    trajectory.keypoints[30:50, BLAZEPOSE33.index["left_wrist"], 2] = 0.0  # a gap too long to fill
-    return measure(trajectory, BLAZEPOSE33, AnalysisOptions(athlete_height_m=gait.height_m))
+    return exported_athlete()
 
 
 def test_trc_holds_the_markers_in_millimetres(athlete, tmp_path):
@@ -44,6 +43,10 @@ def test_trc_holds_the_markers_in_millimetres(athlete, tmp_path):
     assert np.isnan(found["LWrist"][35:45]).all()
     head = (tmp_path / "a.trc").read_text().splitlines()
     assert head[2].split("\t")[:5] == ["60", "60", "120", str(len(markers.names)), "mm"]
+    # OpenSim takes the end of a line for the end of a cell, so that a last empty one is lost
+    for line in head[6:]:
+        assert line.endswith("\t")
+        assert len(line.removesuffix("\t").split("\t")) == 2 + 3 * len(markers.names)
 
 
 def test_markers_stand_on_the_ground_with_up_as_y(athlete):
@@ -110,7 +113,7 @@ def test_c3d_opens_in_ezc3d_with_points_rate_labels_angles_and_events(athlete, t
 
 def test_wide_table_has_a_row_per_frame_and_a_column_per_series(athlete, tmp_path):
     measures = athlete.measures
-    FORMATS["csv"](tmp_path / "a.csv", athlete)
+    FORMATS["csv-wide"](tmp_path / "a.csv", athlete)
     with (tmp_path / "a.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 120
@@ -139,61 +142,59 @@ def test_an_athlete_without_contacts_has_a_c3d_without_events(tmp_path):
     assert "EVENT" not in found["parameters"]
 
 
-def finished_run(folder):
-    """A folder as `podium run` leaves it."""
-    gait, trajectory = filmed()
-    frames = [
-        FrameResult(
-            index=int(index),
-            time_s=float(time_s),
-            status="ok",
-            persons=[
-                PersonResult(track_id=0, box=tuple(box), score=0.9, keypoints=points.tolist())
-            ],
-        )
-        for index, time_s, box, points in zip(
-            trajectory.frame_index,
-            trajectory.time_s,
-            trajectory.boxes,
-            trajectory.keypoints,
-            strict=True,
-        )
-    ]
-    result = PipelineResult(
-        pipeline="pose-2d",
-        skeleton="blazepose33",
-        models={},
-        source=SourceResult(width=2400, height=800, fps=60, frame_count=120, duration_s=2),
-        frames=frames,
-    )
-    folder.mkdir()
-    (folder / "results.json").write_text(f"[{result.model_dump_json()}]")
-    options = PostprocessOptions(athlete_height_m=gait.height_m, overlay=False, overlay_frames=0)
-    Postprocessor().process(folder / "no.mp4", [result], folder, options)
-    return folder
+def test_sto_has_every_series(athlete, tmp_path):
+    FORMATS["sto"](tmp_path / "a.sto", athlete)
+    table = read_mot(tmp_path / "a.sto")
+    series = [m for m in athlete.measures if m.is_series]
+    assert list(table) == ["time", *(m.name for m in series)]
+    for m in series:
+        np.testing.assert_allclose(table[m.name], m.values, atol=1e-6, err_msg=m.name)
 
 
-def test_podium_export_writes_what_was_asked_for(tmp_path):
-    run = finished_run(tmp_path / "run")
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    gait, trajectory = filmed(seconds=0.5)
+    return finished_run(tmp_path_factory.mktemp("runs") / "run", trajectory, gait.height_m)
+
+
+def test_podium_export_writes_what_was_asked_for(run):
     done = subprocess.run(
-        [sys.executable, "-m", "podium", "export", str(run), "--to", "c3d,trc"],
+        [sys.executable, "-m", "podium", "export", str(run), "--to", "c3d,trc,zip"],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    written = sorted(path.name for path in (run / "exports").iterdir())
-    assert written == ["person0.c3d", "person0.trc"]
-    assert done.stdout.splitlines() == [str(run / "exports" / name) for name in written]
+    names = ["person0.c3d", "person0.trc", "exports.zip"]
+    assert {path.name for path in (run / "exports").iterdir()} == set(names)
+    assert done.stdout.splitlines() == [str(run / "exports" / name) for name in names]
     _, markers = read_trc(run / "exports" / "person0.trc")
     assert np.isfinite(markers["RKnee"]).all()
+    with zipfile.ZipFile(run / "exports" / "exports.zip") as archive:
+        assert archive.testzip() is None
+        assert {"person0.c3d", "person0.trc", "measures.csv", "cycles.csv"} <= {*archive.namelist()}
+        assert archive.read("person0.c3d") == (run / "exports" / "person0.c3d").read_bytes()
 
 
-def test_podium_export_explains_what_is_wrong(tmp_path):
-    assert tuple(FORMATS) == _FORMATS
-    unknown = CliRunner().invoke(command, [str(tmp_path), "--to", "bvh"])
+def test_what_one_format_lacks_keeps_no_other_from_being_written(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "unscaled")
+    summary = json.loads((copy / "summary.json").read_bytes())
+    summary["options"]["athlete_height_m"] = None
+    (copy / "summary.json").write_text(json.dumps(summary))
+    done = CliRunner().invoke(cli.command, [str(copy), "--to", "trc,sto"])
+    assert done.exit_code == 1
+    assert "person0.trc is not written: person 0 has no scale" in done.stderr
+    assert done.stdout.splitlines() == [str(copy / "exports" / "person0.sto")]
+    assert read_mot(copy / "exports" / "person0.sto")
+
+
+def test_podium_export_explains_what_is_wrong(run, tmp_path):
+    assert (*FORMATS, "zip") == cli.FORMATS
+    helped = CliRunner().invoke(cli.command, ["--help"]).output
+    assert all(f"\n  {name} " in helped for name in cli.FORMATS)
+    unknown = CliRunner().invoke(cli.command, [str(tmp_path), "--to", "fbx,trc"])
     assert unknown.exit_code == 2
-    assert "bvh; known are trc, mot, c3d, csv" in unknown.output
+    assert "fbx; known are trc, mot, sto, c3d, gltf, bvh, csv-wide, parquet, zip" in unknown.output
     nothing = subprocess.run(
         [sys.executable, "-m", "podium", "export", str(tmp_path)],
         capture_output=True,
@@ -203,14 +204,9 @@ def test_podium_export_explains_what_is_wrong(tmp_path):
     assert nothing.returncode == 1
     assert "name a folder that `podium run` wrote" in nothing.stderr
     assert "Traceback" not in nothing.stderr
-    run = finished_run(tmp_path / "run")
     summary = json.loads((run / "summary.json").read_bytes())
     del summary["options"]
-    (run / "summary.json").write_text(json.dumps(summary))
-    older = subprocess.run(
-        [sys.executable, "-m", "podium", "export", str(run)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "of another version of Podium" in older.stderr
+    (tmp_path / "results.json").write_bytes((run / "results.json").read_bytes())
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    older = CliRunner().invoke(cli.command, [str(tmp_path)])
+    assert "of another version of Podium" in str(older.exception)

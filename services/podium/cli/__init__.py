@@ -15,7 +15,7 @@ import podium
 _VERBS = {
     "run": "Run a video through a pipeline and write the results.",
     "view": "Look at the results of a run in the browser.",
-    "export": "Write a finished run as TRC, MOT, C3D and wide CSV.",
+    "export": "Write a finished run as TRC, MOT, C3D, glTF, BVH and tables.",
     "compare": "Compare joint angles of two finished runs over the cycle.",
     "up": "Start the services on this machine, with jobs and their dashboard.",
     "configure": "Say where an api is, and keep a key for it.",

@@ -1,4 +1,4 @@
-"""``podium export``: writes a finished run as motion capture files."""
+"""``podium export``: writes a finished run as files for other programs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-_FORMATS = ("trc", "mot", "c3d", "csv")
+FORMATS = ("trc", "mot", "sto", "c3d", "gltf", "bvh", "csv-wide", "parquet", "zip")
+_USUAL = ("trc", "mot", "c3d", "gltf", "csv-wide")
 
 
 @click.command("export")
@@ -14,18 +15,21 @@ _FORMATS = ("trc", "mot", "c3d", "csv")
 @click.option(
     "--to",
     "formats",
-    default=",".join(_FORMATS),
-    show_default=True,
-    help="Formats, separated by commas.",
+    help=f"Formats, separated by commas. [default: {','.join(_USUAL)}]",
 )
-def command(run: Path, formats: str) -> None:
+def command(run: Path, formats: str | None) -> None:
     """Write the athletes of a finished RUN as files for other programs.
 
     \b
-    trc  markers in millimetres, for OpenSim and Pose2Sim
-    mot  joint angles in degrees, for OpenSim
-    c3d  markers, joint angles and foot contacts, for Visual3D, Mokka, MATLAB
-    csv  every series, one row per frame, for spreadsheets
+    trc       markers in millimetres, for OpenSim and Pose2Sim
+    mot       joint angles in degrees, for OpenSim
+    sto       every series, for OpenSim's plotter
+    c3d       markers, joint angles and foot contacts, for Visual3D, Mokka, MATLAB
+    gltf      markers and bones that move, for Blender, three.js and viewers
+    bvh       the fitted body in centimetres, for animation programs
+    csv-wide  every series, one row per frame, for spreadsheets
+    parquet   the same table for pandas, Polars, R (pip install 'podium[parquet]')
+    zip       these files and the tables of the run; alone: every format
 
     RUN is a folder that `podium run` wrote. Files are written to RUN/exports, one per athlete and
     format.
@@ -34,14 +38,28 @@ def command(run: Path, formats: str) -> None:
     \b
       podium export results/sprint
       podium export results/sprint --to c3d,trc
+      podium export results/sprint --to zip
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
-    wanted = [name.strip().lower() for name in formats.split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in _FORMATS]
-    if unknown or not wanted:
-        raise click.BadParameter(
-            f"{', '.join(unknown) or 'nothing'}; known are {', '.join(_FORMATS)}", param_hint="--to"
-        )
+    wanted = _USUAL if formats is None else _known(formats)
     from podium.postprocess.exporting import export
 
-    for path in export(run, wanted):
-        click.echo(path)
+    written, lacking = 0, 0
+    for file in export(run, wanted):
+        if file.reason:
+            lacking += 1
+            click.echo(f"{file.path} is not written: {file.reason}", err=True)
+        else:
+            written += 1
+            click.echo(file.path)
+    named = formats is not None and wanted != ("zip",)
+    if not written or (named and lacking):
+        raise SystemExit(1)
+
+
+def _known(formats: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip().lower() for name in formats.split(",")))
+    unknown = [name or "nothing" for name in names if name not in FORMATS]
+    if unknown:
+        message = f"{', '.join(unknown)}; known are {', '.join(FORMATS)}"
+        raise click.BadParameter(message, param_hint="--to")
+    return names

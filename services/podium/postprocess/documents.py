@@ -17,7 +17,7 @@ from podium.schemas.motion import Motion, MotionSource
 from podium.schemas.summary import Summary
 from podium.viewer.page import MAX_EMBEDDED_VIDEO_BYTES, embedded_viewer
 
-TABLES = ("keypoints.csv", "biomechanics.csv", "measures.csv", "events.csv")
+TABLES = ("keypoints.csv", "biomechanics.csv", "measures.csv", "events.csv", "cycles.csv")
 
 
 def write_documents(

@@ -34,6 +34,7 @@ FILES = {
     "biomechanics.csv": "positions, velocities, accelerations and angles per person and frame",
     "measures.csv": "every measure that is one number, with its uncertainty and method",
     "events.csv": "contacts, toe-offs, take-offs and landings",
+    "cycles.csv": "joint angles over every stride in 101 points, with mean and standard deviation",
     "measures.json": "every measure by name: unit, method, value or the reason that there is none",
     "summary.json": "the numbers of this page, options, assumptions and warnings",
     "motion.json": "what the viewer shows; `podium view` opens it with the video",

@@ -18,12 +18,28 @@ COMPARED = ("hip_flexion", "knee_flexion", "ankle_dorsiflexion", "trunk")
 
 @dataclass(frozen=True, slots=True)
 class CycleCurve:
-    """Mean and SD of an angle over 0 to 100 percent of a cycle."""
+    """An angle over 0 to 100 percent of n cycles."""
 
     angle: str
-    mean_deg: Float64  # (101,)
-    sd_deg: Float64  # (101,) over the cycles; NaN for a single one
-    n: int  # cycles
+    starts_s: tuple[float, ...]  # n
+    cycles_deg: Float64  # (n, 101)
+
+    @property
+    def n(self) -> int:
+        """Number of cycles."""
+        return len(self.cycles_deg)
+
+    @property
+    def mean_deg(self) -> Float64:
+        """Mean over the cycles (101,)."""
+        return np.asarray(self.cycles_deg.mean(axis=0))
+
+    @property
+    def sd_deg(self) -> Float64:
+        """Standard deviation over the cycles (101,); NaN for a single one."""
+        if self.n < 2:
+            return np.full(POINTS, np.nan)
+        return np.asarray(np.std(self.cycles_deg, axis=0, ddof=1))
 
 
 def curves_by_stride(movement: Movement) -> list[CycleCurve]:
@@ -37,11 +53,14 @@ def curves_by_stride(movement: Movement) -> list[CycleCurve]:
     for series in movement.analysis.angles:
         if _is_compared(series.angle):
             starts = _starts_s(movement.gait, series.angle)
-            spans = [
-                _stretched(series.chosen.degrees, movement.analysis.trajectory.time_s, *span)
-                for span in pairwise(starts)
+            time_s = movement.analysis.trajectory.time_s
+            cycles = [
+                (start_s, _stretched(series.chosen.degrees, time_s, start_s, end_s))
+                for start_s, end_s in pairwise(starts)
             ]
-            found += _curve(series.angle, [span for span in spans if np.isfinite(span).all()])
+            found += _curve(
+                series.angle, [cycle for cycle in cycles if np.isfinite(cycle[1]).all()]
+            )
     return found
 
 
@@ -53,8 +72,9 @@ def curves_of_clip(movement: Movement) -> list[CycleCurve]:
         known = np.isfinite(series.chosen.degrees)
         if _is_compared(series.angle) and np.count_nonzero(known) > 1:
             at_s, degrees = time_s[known], series.chosen.degrees[known]
-            span = _stretched(degrees, at_s, float(at_s[0]), float(at_s[-1]))
-            found += _curve(series.angle, [span])
+            start_s = float(at_s[0])
+            cycle = _stretched(degrees, at_s, start_s, float(at_s[-1]))
+            found += _curve(series.angle, [(start_s, cycle)])
     return found
 
 
@@ -71,9 +91,8 @@ def _stretched(degrees: Float64, time_s: Float64, start_s: float, end_s: float) 
     return np.interp(np.linspace(start_s, end_s, POINTS), time_s, degrees)
 
 
-def _curve(angle: Angle, cycles: list[Float64]) -> list[CycleCurve]:
+def _curve(angle: Angle, cycles: list[tuple[float, Float64]]) -> list[CycleCurve]:
     if not cycles:
         return []
-    table = np.stack(cycles)
-    spread = np.std(table, axis=0, ddof=1) if len(table) > 1 else np.full(POINTS, np.nan)
-    return [CycleCurve(angle.name, table.mean(axis=0), spread, len(table))]
+    starts_s, degrees = zip(*cycles, strict=True)
+    return [CycleCurve(angle.name, starts_s, np.stack(degrees))]

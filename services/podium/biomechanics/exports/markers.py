@@ -42,6 +42,20 @@ MARKERS = {
 }
 """Joint -> name of its marker in Pose2Sim (Halpe-26, bodies with feet)."""
 
+BONES = (
+    ("Hip", "Neck"), ("Neck", "Head"), ("Head", "Nose"), ("Hip", "RHip"), ("Hip", "LHip"),
+    *(
+        (f"{side}{start}", f"{side}{end}")
+        for side in ("R", "L")
+        for start, end in (
+            ("Hip", "Knee"), ("Knee", "Ankle"), ("Ankle", "Heel"), ("Ankle", "BigToe"),
+            ("Ankle", "SmallToe"), ("Shoulder", "Elbow"), ("Elbow", "Wrist"),
+        )
+    ),
+    ("Neck", "RShoulder"), ("Neck", "LShoulder"),
+)  # fmt: skip
+"""Pairs of markers to draw a line between."""
+
 _FEET = ("left_big_toe", "right_big_toe", "left_heel", "right_heel", "left_ankle", "right_ankle")
 
 

@@ -1,4 +1,4 @@
-"""TRC and MOT files for OpenSim 4 and Pose2Sim.
+"""TRC, MOT and STO files for OpenSim 4 and Pose2Sim.
 
 Sources: OpenSim's pages "Marker (.trc) Files" and "Motion (.mot) Files". Coordinates have the
 names of OpenSim's full-body models (Rajagopal et al. 2016): flexion and dorsiflexion are positive.
@@ -13,6 +13,7 @@ import numpy as np
 
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.exports.markers import Markers
+from podium.biomechanics.measures.registry import Measured
 from podium.types import Float64
 
 COORDINATES = {
@@ -31,7 +32,10 @@ COORDINATES = {
 
 
 def write_trc(path: Path, markers: Markers) -> None:
-    """Write markers in millimetres; unknown markers are empty."""
+    """Write markers in millimetres; unknown markers are empty.
+
+    Rows end with a tab, because OpenSim does not count an empty cell at the end of a line.
+    """
     frames, count = markers.positions_m.shape[:2]
     rate = f"{markers.rate_hz:.6g}"
     axes = "".join(f"\tX{k}\tY{k}\tZ{k}" for k in range(1, count + 1))
@@ -41,7 +45,7 @@ def write_trc(path: Path, markers: Markers) -> None:
         "\tOrigNumFrames",
         f"{rate}\t{rate}\t{frames}\t{count}\tmm\t{rate}\t1\t{frames}",
         "Frame#\tTime" + "".join(f"\t{name}\t\t" for name in markers.names),
-        f"\t{axes}",
+        f"\t{axes}\t",
         "",
     ]
     path.write_text("\n".join([*head, *_trc_rows(markers), ""]), encoding="ascii")
@@ -51,7 +55,7 @@ def _trc_rows(markers: Markers) -> Iterator[str]:
     rows = markers.positions_m.reshape(len(markers.time_s), -1) * 1000
     for number, (time_s, row) in enumerate(zip(markers.time_s, rows, strict=True), start=1):
         cells = ("" if np.isnan(value) else f"{value:.5f}" for value in row)
-        yield f"{number}\t{time_s:.6f}\t" + "\t".join(cells)
+        yield "\t".join([str(number), f"{time_s:.6f}", *cells, ""])
 
 
 def write_mot(path: Path, analysis: Analysis) -> None:
@@ -65,6 +69,18 @@ def write_mot(path: Path, analysis: Analysis) -> None:
         [COORDINATES[name] for name in angles],
         analysis.trajectory.time_s,
         np.stack(list(angles.values()), axis=1),
+    )
+
+
+def write_sto(path: Path, athlete: Measured) -> None:
+    """Write every series of the athlete over time, by the names of the measures."""
+    series = [(m.name, m.values) for m in athlete.measures if m.values is not None]
+    write_storage(
+        path,
+        "Podium",
+        [name for name, _ in series],
+        athlete.analysis.trajectory.time_s,
+        np.stack([values for _, values in series], axis=1),
     )
 
 

@@ -16,7 +16,7 @@
 ``biomechanics.csv`` has a row per person, frame, ``kind`` and ``name``, and a column per quantity:
 ``Measure.place`` gives the place of each series in it. ``measures.csv`` has a row per person and
 scalar measure, ``events.csv`` one per contact, toe-off, take-off and landing, with times between
-frames.
+frames, and ``cycles.csv`` the angles over every stride.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import numpy as np
 
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.events.moments import moments_of
+from podium.biomechanics.exports.cycle_table import CycleTable
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import Measured
 from podium.types import Float64
@@ -65,12 +66,14 @@ def open_tables(folder: Path, dictionary: Sequence[Measure]) -> Iterator[list[Ta
         _open(folder / "biomechanics.csv") as series,
         _open(folder / "measures.csv") as numbers,
         _open(folder / "events.csv") as events,
+        _open(folder / "cycles.csv") as cycles,
     ):
         yield [
             KeypointTable(keypoints),
             SeriesTable(series, dictionary),
             NumberTable(numbers),
             EventTable(events),
+            CycleTable(cycles),
         ]
 
 

@@ -32,5 +32,6 @@ export const FILES = {
   "biomechanics.csv": "Speeds and joint angles of every frame",
   "measures.csv": "Measures that are one number",
   "events.csv": "Contacts, toe-offs, take-offs, landings",
+  "cycles.csv": "Joint angles over the stride",
   "summary.json": "Summary",
 };
