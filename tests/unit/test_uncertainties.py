@@ -83,7 +83,4 @@ def test_bands_of_every_number_hold_the_truth_of_500_repetitions(one_fit_for_all
     found = errors_over_sd(500)
     for name, errors in sorted(found.items()):
         print(f"| `{name}` | {coverage(errors):.3f} | {np.sqrt(np.mean(errors**2)):.2f} |")
-    shares = {name: coverage(errors) for name, errors in found.items()}
-    too_narrow = {name for name, share in shares.items() if share < 0.9}
-    assert too_narrow <= {"hip_speed_peak_m_s"}  # known, and in docs/numbers.md
-    assert shares["hip_speed_peak_m_s"] >= 0.87
+    assert all(coverage(errors) >= 0.9 for errors in found.values())

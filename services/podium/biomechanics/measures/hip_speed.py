@@ -14,11 +14,12 @@ from podium.biomechanics.measures.measure import Cell, Measure
 from podium.biomechanics.measures.registry import measured
 from podium.biomechanics.signals.filters import smooth
 from podium.biomechanics.signals.kinematics import rate_of_change
-from podium.biomechanics.signals.noise import jitters, spread
+from podium.biomechanics.signals.noise import bias_and_spread, jitters
 from podium.biomechanics.signals.timeline import runs
 from podium.types import Bool, Float64
 
 _METHOD = "Length of the velocity of the middle of the hips in the image plane"
+_LESS_NOISE = ", less what the noise of the key points adds to it (Efron & Tibshirani 1993)"
 _LEAST_FRAMES = 12
 _END_S = 0.08
 """Time at the ends of a visible part in which the filter has only one side: speeds are wrong."""
@@ -51,14 +52,14 @@ def hip_speed(movement: Movement) -> Iterator[Measure]:
         )
     steady = _steady(analysis, np.isfinite(speed))
     known = speed[steady]
-    noise = _noise_px_s(analysis, steady)
+    biases, noise = _noise_px_s(analysis, steady)
     statistics: tuple[tuple[str, str, Callable[..., Any]], ...] = (
         ("peak", "Peak", np.max),
         ("mean", "Mean", np.mean),
     )
-    for (name, word, statistic), sd_px_s in zip(statistics, noise, strict=True):
-        px_s = float(statistic(known)) if len(known) else None
-        method = f"{_METHOD}; {word.lower()} over the frames that are not at an end."
+    for (name, word, statistic), bias, sd_px_s in zip(statistics, biases, noise, strict=True):
+        px_s = float(statistic(known)) - bias if len(known) else None
+        method = f"{_METHOD}; {word.lower()} over the frames that are not at an end{_LESS_NOISE}."
         yield Measure(
             name=f"hip_speed_{name}_m_s",
             label=f"{word} speed of the hips",
@@ -103,11 +104,16 @@ def _steady(analysis: Analysis, known: Bool) -> Bool:
     return inside if inside.any() else known
 
 
-def _noise_px_s(analysis: Analysis, steady: Bool) -> tuple[float | None, float | None]:
-    """Standard uncertainties of the peak and mean speed, from the jitter of the hips."""
+def _noise_px_s(
+    analysis: Analysis, steady: Bool
+) -> tuple[tuple[float, float], tuple[float | None, float | None]]:
+    """What the jitter of the hips adds to the peak and mean speed, and the standard uncertainties.
+
+    A maximum of noisy values is too high.
+    """
     take, time_s = analysis.skeleton.take, analysis.trajectory.time_s
     if np.count_nonzero(steady) < _LEAST_FRAMES:
-        return None, None
+        return (0.0, 0.0), (None, None)
 
     def again(hips: Float64) -> list[float]:
         smoothed, _ = smooth(hips, time_s, analysis.breaks, analysis.smoothing)
@@ -119,5 +125,5 @@ def _noise_px_s(analysis: Analysis, steady: Bool) -> tuple[float | None, float |
     # Nearly free of noise, so that the full effect of noise on the peak is seen.
     stronger = analysis.smoothing.scaled(0.5)
     way, _ = smooth(take(analysis.plane.positions, "mid_hip"), time_s, analysis.breaks, stronger)
-    peak, mean = spread(way, sd, again)
-    return float(peak), float(mean)
+    (peak_bias, mean_bias), (peak, mean) = bias_and_spread(way, sd, again)
+    return (float(peak_bias), float(mean_bias)), (float(peak), float(mean))

@@ -81,6 +81,28 @@ def spread(
     return deviation(repeated, estimate(signals))
 
 
+def bias_and_spread(
+    signals: Float64, sd: Float64, estimate: Callable[[Float64], Sequence[float]]
+) -> tuple[Float64, Float64]:
+    """What noise adds to estimates on average, and the standard uncertainty of ``spread``.
+
+    A value less its bias is the bias-corrected estimate of Efron & Tibshirani 1993, chapter 10. The
+    uncertainty still contains the bias, because signals that are not free of noise show only a part
+    of it.
+
+    Args:
+        signals: (T, C), in any unit.
+        sd: (C,) standard deviation of their noise.
+        estimate: Calculates numbers from signals.
+
+    Returns:
+        The mean and the root mean square of the changes, one per number.
+    """
+    values = estimate(signals)
+    repeated = [estimate(noisy(signals, sd, number)) for number in range(REPETITIONS)]
+    return np.mean(repeated, axis=0) - values, deviation(repeated, values)
+
+
 def deviation(repeated: Sequence[Sequence[float]], values: Sequence[float]) -> Float64:
     """Root mean square deviation of repeated numbers from the values; NaN if most are unknown."""
     if not len(repeated):
