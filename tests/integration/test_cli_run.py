@@ -18,7 +18,8 @@ from podium.local.stack import Stack
 
 FILES = {
     "keypoints.csv", "biomechanics.csv", "measures.csv", "events.csv", "cycles.csv",
-    "measures.json", "summary.json", "motion.json", "overlay.mp4", "report.html", "results.json", "run.json",
+    "measures.json", "summary.json", "motion.json", "overlay.mp4", "report.html", "results.json",
+    "run.json",
 }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from podium.biomechanics.signals.filters import Smoothing, smooth
 from podium.biomechanics.signals.gaps import fill_gaps, outliers
 from podium.biomechanics.signals.kinematics import Motion, motion
 from podium.biomechanics.signals.timeline import pauses
+from podium.schemas.known_distance import KnownDistance
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
 
@@ -39,6 +40,7 @@ class AnalysisOptions:
     max_gap_frames: int = 10
     athlete_height_m: float | None = None
     athlete_mass_kg: float | None = None
+    known_distance: KnownDistance | None = None
     frame_size: tuple[int, int] | None = None  # pixels; None: the extent of the key points
     camera: CameraMotion | None = None  # None: unknown
 
@@ -148,6 +150,7 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
             skeleton,
             box_height_px=height_px,
             athlete_height_m=options.athlete_height_m,
+            known_distance=options.known_distance,
         ),
         motion=motion(plane.positions, plane.filtered[..., None], time_s, breaks),
         angles=tuple(

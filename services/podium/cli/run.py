@@ -81,6 +81,12 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
     help="Standing height of the athlete: converts pixels to metres.",
 )
 @click.option(
+    "--known-distance",
+    metavar="X1,Y1,X2,Y2:M",
+    help="Two points on the picture, in the plane of motion, and the metres between them: "
+    "converts pixels to metres in place of --height-m.",
+)
+@click.option(
     "--mass-kg",
     type=click.FloatRange(10, 300),
     help="Mass of the athlete: for the air resistance in a sprint profile. [default: 70]",
@@ -155,6 +161,7 @@ def command(
     athlete: str,
     max_persons: int,
     height_m: float | None,
+    known_distance: str | None,
     mass_kg: float | None,
     cutoff_hz: float | None,
     capture_fps: float | None,
@@ -211,12 +218,13 @@ def command(
     if intrinsics is not None:
         frame_options["intrinsics"] = intrinsics
     postprocess_options: dict[str, Any] = {"athlete": athlete, "overlay": overlay}
-    if height_m is not None:
-        postprocess_options["athlete_height_m"] = height_m
-    if mass_kg is not None:
-        postprocess_options["athlete_mass_kg"] = mass_kg
-    if cutoff_hz is not None:
-        postprocess_options["cutoff_hz"] = cutoff_hz
+    given = {
+        "athlete_height_m": height_m,
+        "known_distance": known_distance,
+        "athlete_mass_kg": mass_kg,
+        "cutoff_hz": cutoff_hz,
+    }
+    postprocess_options |= {name: value for name, value in given.items() if value is not None}
     run = VideoRun(
         video=video.absolute(),
         out=(out or Path("results") / video.stem).absolute(),

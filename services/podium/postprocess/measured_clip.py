@@ -104,6 +104,7 @@ def analysis_options(
         max_gap_frames=options.max_gap_frames,
         athlete_height_m=options.athlete_height_m,
         athlete_mass_kg=options.athlete_mass_kg,
+        known_distance=options.known_distance,
         frame_size=frame_size,
         camera=camera,
     )

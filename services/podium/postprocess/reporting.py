@@ -42,6 +42,7 @@ FILES = {
     "overlay/": "pictures of single frames with the skeletons drawn in",
 }
 _SCALE_SOURCES = {
+    "known_distance": "from a known distance",
     "athlete_height": "from the athlete's height",
     "3d_landmarks": "from the 3D key points",
     "none": "unknown",

@@ -199,7 +199,7 @@ def _warnings_of_person(person: PersonSummary, analysis: Analysis) -> list[str]:
     if person.scale_source == "3d_landmarks":
         warnings.append(
             f"{name}: metres come from the size that the 3D model gives the athlete, which can be "
-            "wrong by 5 % and more; give athlete_height_m for better ones."
+            "wrong by 5 % and more; give athlete_height_m or known_distance for better ones."
         )
     if person.turns:
         warnings.append(f"{name} turns round; angles follow the direction that they face.")

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from podium.athletes import Athlete
+from podium.schemas.known_distance import KnownDistanceText
 
 FilterMethod = Literal["butterworth", "one_euro", "savgol", "none"]
 
@@ -32,6 +33,10 @@ class PostprocessOptions(BaseModel):
 
     athlete_height_m: float | None = Field(default=None, ge=0.3, le=3.0)
     """Standing height of the athlete, for the scale in metres."""
+
+    known_distance: KnownDistanceText | None = None
+    """Two points on the picture, in the plane of motion, and their distance: x1,y1,x2,y2:metres.
+    Gives the scale in metres in place of the height."""
 
     athlete_mass_kg: float | None = Field(default=None, ge=10, le=300)
     """Mass of the athlete, for the air resistance of a sprint."""

@@ -70,7 +70,7 @@ class PersonSummary(BaseModel):
     facing: Literal["left", "right"]
     side_view: bool
     turns: int
-    scale_source: Literal["athlete_height", "3d_landmarks", "none"]
+    scale_source: Literal["known_distance", "athlete_height", "3d_landmarks", "none"]
     m_per_px: float | None
     standing_height_px: float | None
     measures: dict[str, MeasureSummary] = Field(description="Name -> number.")

@@ -1,8 +1,8 @@
 """glTF 2.0 (Khronos, ISO/IEC 12113): markers and bones that move, in one file that stands alone.
 
 A node per marker moves as the marker does; a bone is a child of the marker at its beginning, turned
-and stretched to the marker at its end. Units are metres, Y is up. On frames where a marker is unknown
-its node has the size 0.
+and stretched to the marker at its end. Units are metres, Y is up. Where a marker is unknown, its
+node has the size 0.
 """
 
 from __future__ import annotations
