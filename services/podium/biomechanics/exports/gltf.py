@@ -69,7 +69,7 @@ class _Gltf:
 
     def add_bone(self, name: str, start: int, way_m: Float64) -> None:
         """Add a bone to a marker; its end is at (T, 3) from there."""
-        length_m = np.linalg.norm(way_m, axis=1)
+        length_m = np.asarray(np.linalg.norm(way_m, axis=1))
         known = np.isfinite(length_m) & (length_m > 0)
         node = self._add_node(name, mesh=len(_COLOURS) + _colour(name.partition("-")[2]))
         self._nodes[start].setdefault("children", []).append(node)
