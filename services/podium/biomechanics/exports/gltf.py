@@ -60,7 +60,7 @@ class _Gltf:
 
     def add_marker(self, name: str, place_m: Float64) -> int:
         """Add a node at (T, 3), NaN where it is unknown."""
-        known = np.isfinite(place_m).all(axis=1)
+        known = np.asarray(np.isfinite(place_m).all(axis=1))
         node = self._add_node(name, mesh=_colour(name))
         self._animate(node, "translation", _bridged(place_m), "LINEAR")
         if not known.all():
@@ -70,7 +70,7 @@ class _Gltf:
     def add_bone(self, name: str, start: int, way_m: Float64) -> None:
         """Add a bone to a marker; its end is at (T, 3) from there."""
         length_m = np.asarray(np.linalg.norm(way_m, axis=1))
-        known = np.isfinite(length_m) & (length_m > 0)
+        known = np.asarray(np.isfinite(length_m) & (length_m > 0))
         node = self._add_node(name, mesh=len(_COLOURS) + _colour(name.partition("-")[2]))
         self._nodes[start].setdefault("children", []).append(node)
         way = _bridged(np.where(known[:, None], way_m, np.nan))
@@ -150,7 +150,7 @@ def _colour(marker: str) -> int:
 
 def _bridged(values: Float64) -> Float64:
     """Values (T, C) with unknown ones interpolated; zeros if none is known."""
-    known = np.isfinite(values).all(axis=1)
+    known = np.asarray(np.isfinite(values).all(axis=1))
     if not known.any():
         return np.zeros_like(values)
     rows = np.arange(len(values))
