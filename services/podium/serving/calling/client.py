@@ -178,17 +178,7 @@ class OipClient:
                     answer = await call(replica.address)
                 except _RETRYABLE as error:
                     self._judge(replica, error, started)
-                    if not repeatable and isinstance(error, _AnswerLost | _ProxyFailed):
-                        # Not Unavailable: callers retry that.
-                        raise StageFailed(error.message) from None
-                    if not repeatable and isinstance(error, DeadlineExceeded):
-                        raise
-                    pause_s = _pause_s(attempt, error)
-                    curable = only is None or isinstance(error, Overloaded)
-                    if not curable or attempt == _MAX_ATTEMPTS or pause_s >= remaining_s():
-                        raise
-                    if not (isinstance(error, _ConnectionLost) or self._budget.may_retry()):
-                        raise
+                    pause_s = self._pause_s(error, attempt, only, repeatable)
                     losses += await self._has_died(replica, error)
                     if losses == _MOST_LOSSES:
                         raise Unprocessable(
@@ -213,6 +203,25 @@ class OipClient:
             finally:
                 del failed  # its traceback keeps this frame, and so the data that was sent
         raise AssertionError("unreachable")
+
+    def _pause_s(
+        self, error: PodiumError, attempt: int, only: str | None, repeatable: bool
+    ) -> float:
+        """The pause before the next attempt; raises the error where there must be none."""
+        if not repeatable:
+            if isinstance(error, _AnswerLost | _ProxyFailed):
+                raise StageFailed(error.message) from None  # callers would retry Unavailable
+            if isinstance(error, DeadlineExceeded):
+                raise error
+        # ``Retry-After`` of the replica counts.
+        told_s = error.retry_after_s if isinstance(error, Overloaded) else 0.0
+        pause_s = backoff_s(attempt, first_s=_BACKOFF_S, longest_s=_MAX_BACKOFF_S, told_s=told_s)
+        curable = only is None or isinstance(error, Overloaded)
+        if not curable or attempt == _MAX_ATTEMPTS or pause_s >= remaining_s():
+            raise error
+        if not (isinstance(error, _ConnectionLost) or self._budget.may_retry()):
+            raise error
+        return pause_s
 
     async def _has_died(self, replica: Replica, error: PodiumError) -> bool:
         """Whether a replica died at work; if it still answers, only the connection was lost."""
@@ -288,12 +297,6 @@ class _NoAnswer(DeadlineExceeded):
 
 
 _RETRYABLE = (Overloaded, Unavailable, DeadlineExceeded)
-
-
-def _pause_s(attempt: int, error: PodiumError) -> float:
-    """The pause before the next attempt; ``Retry-After`` of the replica counts."""
-    told_s = error.retry_after_s if isinstance(error, Overloaded) else 0.0
-    return backoff_s(attempt, first_s=_BACKOFF_S, longest_s=_MAX_BACKOFF_S, told_s=told_s)
 
 
 def _timeout() -> dict[str, Parameter]:
