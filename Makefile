@@ -39,8 +39,8 @@ test: setup-dev models ## Run all tests, against real services over real sockets
 	@$(BIN)/pytest tests/faults
 
 fuzz: EXAMPLES ?= 20000
-fuzz: setup-dev ## Look for bodies and requests that break a service: make fuzz EXAMPLES=200000
-	@PODIUM_FUZZ_EXAMPLES="$(EXAMPLES)" $(BIN)/pytest tests/fuzz
+fuzz: setup-dev ## Look for bodies, requests, media and results that break a service: make fuzz EXAMPLES=200000
+	@PODIUM_FUZZ_EXAMPLES="$(EXAMPLES)" $(BIN)/pytest -s tests/fuzz
 
 test-media: setup-dev models ## Make videos of many codecs, containers and structures; compare with FFmpeg
 	@$(BIN)/pytest -m 'slow or not slow' tests/media

@@ -6,8 +6,7 @@ import json
 from contextlib import suppress
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
 from podium.errors import InvalidInput, StageFailed
 from podium.gateway.forms import read_form
@@ -18,8 +17,8 @@ from podium.schemas.postprocess import PostprocessOptions
 from podium.wire import read_request, read_response, write_request
 from podium.wire.json_values import read_object
 from podium.wire.parameters import read_parameters
-from tests.fuzz.conftest import fuzz
-from tests.fuzz.mutations import mutated
+from tests.fuzz.campaign import campaign
+from tests.fuzz.mutations import mutated, mutated_document
 
 BINARY = write_request(
     {
@@ -68,48 +67,84 @@ FORM = (
     b'--X\r\nContent-Disposition: form-data; name="media"; filename="a"\r\n\r\nabc\r\n'
     b'--X\r\nContent-Disposition: form-data; name="stride"\r\n\r\n4\r\n--X--\r\n'
 )
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
-    max_leaves=8,
-)
+OPTIONS = {
+    PipelineRequest: {
+        "start": 0,
+        "count": 8,
+        "stride": 2,
+        "detect_every": 4,
+        "score_threshold": 0.5,
+        "max_persons": 2,
+        "timeout": 1000,
+    },
+    PostprocessOptions: {
+        "filter": "savgol",
+        "cutoff_hz": 6.0,
+        "max_gap_frames": 3,
+        "athlete": "nearest:3,4",
+        "athlete_height_m": 1.8,
+        "overlay": False,
+        "overlay_frames": 0,
+    },
+    PostprocessRequest: {
+        "source": "file:///a",
+        "output": "file:///b",
+        "results": [RESULT],
+        "results_uri": "file:///c",
+        "athlete_mass_kg": 70,
+    },
+}
 
 
-@fuzz
-@given(
-    mutated(REQUESTS),
-    st.sampled_from([BINARY.headers["inference-header-content-length"], None, "0", "7", "x"]),
-)
-def test_infer_requests(body, header_length):
-    with suppress(InvalidInput):
-        read_request(body, header_length)
-    with suppress(StageFailed):
-        read_response(body, header_length)
+def test_infer_requests():
+    lengths = [BINARY.headers["inference-header-content-length"], None, "0", "7", "x"]
+
+    def read(random):
+        body, header_length = mutated(random, REQUESTS), random.choice(lengths)
+        with suppress(InvalidInput):
+            read_request(body, header_length)
+        with suppress(StageFailed):
+            read_response(body, header_length)
+
+    campaign(read)
 
 
-@fuzz
-@given(mutated(RESULTS))
-def test_results(body):
-    with suppress(InvalidInput):
-        merge(parse_results(body), max_frames=1000)
+def test_infer_requests_whose_json_is_sound():
+    documents = [json.loads(REQUESTS[1])]
+
+    def read(random):
+        body = json.dumps(mutated_document(random, random.choice(documents))).encode()
+        with suppress(InvalidInput):
+            read_request(body, None)
+        with suppress(StageFailed):
+            read_response(body, None)
+
+    campaign(read)
 
 
-@fuzz
-@given(mutated([FORM]), st.sampled_from(["multipart/form-data; boundary=X", "multipart/form-data"]))
-def test_forms(body, content_type):
-    with suppress(InvalidInput):
-        read_form(body, content_type)
+def test_results():
+    def read(random):
+        with suppress(InvalidInput):
+            merge(parse_results(mutated(random, RESULTS)), max_frames=1000)
+
+    campaign(read)
 
 
-@fuzz
-@given(
-    st.sampled_from([PipelineRequest, PostprocessOptions, PostprocessRequest]),
-    st.data(),
-)
-def test_options(kind, data):
-    names = st.sampled_from([*kind.model_fields, "unknown"])
-    values = data.draw(st.dictionaries(names, JSON, max_size=5))
-    with suppress(InvalidInput):
-        read_parameters(kind, values)
-    with suppress(InvalidInput):
-        read_object(json.dumps(values).encode("utf-8", "replace"))
+def test_forms():
+    types = ["multipart/form-data; boundary=X", "multipart/form-data", "a/b"]
+
+    def read(random):
+        with suppress(InvalidInput):
+            read_form(mutated(random, [FORM]), random.choice(types))
+
+    campaign(read)
+
+
+@pytest.mark.parametrize("kind", OPTIONS)
+def test_options(kind):
+    def read(random):
+        body = json.dumps(mutated_document(random, OPTIONS[kind])).encode()
+        with suppress(InvalidInput):
+            read_parameters(kind, read_object(body))
+
+    campaign(read)

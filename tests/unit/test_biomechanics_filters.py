@@ -91,6 +91,17 @@ def test_a_cutoff_above_half_the_frame_rate_filters_nothing():
     assert not filtered.any()
 
 
+@pytest.mark.parametrize("method", ["butterworth", "savgol"])
+@pytest.mark.parametrize("cutoff_hz", [1e-4, 1e-12, 1e-300, 5e-324])
+def test_a_cutoff_that_no_filter_can_have_filters_nothing(method, cutoff_hz):
+    """Found by fuzzing: the coefficients of such a filter have no digits."""
+    time_s = seconds(1.0)
+    wave = np.sin(time_s)[:, None]
+    smoothed, filtered = smooth(wave, time_s, unbroken(time_s), Smoothing(method, cutoff_hz))
+    np.testing.assert_array_equal(smoothed, wave)
+    assert not filtered.any()
+
+
 def test_gaps_up_to_the_limit_are_filled_and_longer_ones_and_ends_are_not():
     time_s = seconds(0.5)
     values = (3.0 * time_s)[:, None]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
 
 
@@ -74,6 +75,11 @@ def render_report(report: Report, viewer: str = "") -> str:
         report: The contents; its plots are inserted unchanged.
         viewer: HTML of the viewer, inserted unchanged; empty: no viewer.
     """
+    return _template().render(report=report, viewer=viewer)
+
+
+@functools.cache
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("podium.render", "."),
         autoescape=select_autoescape(["html", "j2"]),
@@ -83,7 +89,7 @@ def render_report(report: Report, viewer: str = "") -> str:
     )
     environment.filters["inline"] = Markup
     environment.filters["data_uri"] = _jpeg_uri
-    return environment.get_template("report.html.j2").render(report=report, viewer=viewer)
+    return environment.get_template("report.html.j2")
 
 
 def _jpeg_uri(jpeg: bytes) -> str:

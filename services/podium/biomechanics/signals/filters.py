@@ -15,6 +15,10 @@ from podium.types import Bool, Float64
 _LEAST_PADDING = 9  # 3 * (2 * sections + 1), as SciPy pads
 _PADDED_PERIODS = 1.0
 
+_LEAST_CUTOFF = 1e-5
+"""Fraction of the rate. A filter for less has coefficients without digits, and a period is longer
+than 100,000 frames."""
+
 UNIFORM_TOLERANCE = 0.01
 """Intervals that differ by less than this fraction count as equal."""
 
@@ -95,7 +99,7 @@ def _smooth_run(
 
 
 def _smooth_even(values: Float64, fps: float, smoothing: Smoothing) -> Float64 | None:
-    if smoothing.cutoff_hz >= fps / 2:  # the cut-off is above the Nyquist frequency
+    if not _LEAST_CUTOFF * fps <= smoothing.cutoff_hz < fps / 2:  # above: the Nyquist frequency
         return None
     if smoothing.method == "butterworth":
         return butterworth(values, fps, cutoff_hz=smoothing.cutoff_hz)
