@@ -12,7 +12,8 @@ from podium.errors import InvalidInput, StageFailed
 from podium.gateway.forms import read_form
 from podium.gateway.routes import PostprocessRequest
 from podium.pipelines.spec import PipelineRequest
-from podium.postprocess.frame_results import merge, parse_results
+from podium.postprocess.frame_results import merge
+from podium.postprocess.result_text import parse_results
 from podium.schemas.postprocess import PostprocessOptions
 from podium.wire import read_request, read_response, write_request
 from podium.wire.json_values import read_object

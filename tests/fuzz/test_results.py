@@ -6,8 +6,8 @@ import json
 from contextlib import suppress
 
 from podium.errors import InvalidInput
-from podium.postprocess.frame_results import parse_results
 from podium.postprocess.postprocessor import Postprocessor
+from podium.postprocess.result_text import parse_results
 from podium.schemas.postprocess import PostprocessOptions
 from podium.wire.parameters import read_parameters
 from tests.fuzz.campaign import campaign

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from podium.errors import InvalidInput, TooLarge
+from podium.gateway.results_apart import cut_results
 from podium.gateway.routes import PostprocessRequest
 from podium.pipelines.spec import PipelineRequest
-from podium.postprocess.frame_results import parse_results
+from podium.postprocess.result_text import parse_results
 from podium.wire import read_request
 from podium.wire.elements import MAX_BYTES_ELEMENTS
-from podium.wire.json_values import MAX_PARSED_BYTES, parsed_bytes, read_json, read_object
+from podium.wire.json_values import parsed_bytes, read_json, read_object
 from podium.wire.parameters import read_parameters
 
 CPU_S = 3.0
@@ -115,22 +116,70 @@ def test_the_estimate_is_above_what_parsing_takes(text):
     assert size <= parsed_bytes(text) <= 6 * size
 
 
-def test_large_results_of_honest_clients_pass():
-    person = {
-        "track_id": 1,
-        "box": [10.25, 20.5, 110.25, 220.5],
-        "score": 0.987,
-        "keypoints": np.random.default_rng(0).uniform(0, 1000, (17, 3)).round(3).tolist(),
-    }
-    frames = [
-        {"index": i, "time_s": i / 50, "status": "ok", "persons": [person]} for i in range(20_000)
-    ]
-    source = {"width": 1, "height": 1, "fps": 50, "frame_count": 20_000, "duration_s": 400}
+def results_of(frames, count):
+    source = {"width": 1, "height": 1, "fps": 50, "frame_count": count, "duration_s": 400}
     result = {"pipeline": "p", "skeleton": "coco17", "models": {}, "source": source}
-    body = json.dumps([result | {"frames": frames}]).encode()
-    assert parsed_bytes(body) < MAX_PARSED_BYTES / 4
-    (read,) = parse_results(body)
-    assert len(read.frames) == 20_000
+    return json.dumps([result | {"frames": frames}], separators=(",", ":")).encode()
+
+
+def person(track, points):
+    return {
+        "track_id": track,
+        "box": [10.5, 20.5, 110.5, 220.5],
+        "score": 0.98,
+        "keypoints": points,
+    }
+
+
+def frames(count, persons):
+    return [
+        {"index": i, "time_s": i / 50, "status": "ok", "persons": persons(i)} for i in range(count)
+    ]
+
+
+POINTS = np.random.default_rng(0).uniform(0, 1000, (17, 3)).round(3).tolist()
+
+
+@pytest.mark.parametrize(
+    ("made", "most"),
+    [
+        (frames(2000, lambda _: [person(1, POINTS)]), 3),
+        (frames(2000, lambda _: [person(1, POINTS) | {"keypoints_3d": POINTS}]), 3),
+        (frames(500, lambda i: [person(4 * i + n, POINTS) for n in range(4)]), 5),
+        (frames(2000, lambda _: [person(1, [[0, 0, 0]] * 17)]), 5),
+        (frames(9000, lambda _: []), 5),
+    ],
+    ids=["2d", "3d", "tracks", "short numbers", "nobody"],
+)
+def test_results_take_little_more_memory_than_their_text(made, most):
+    body = results_of(made, len(made))
+    tracemalloc.start()
+    try:
+        (read,) = parse_results(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(read.frame_index) == len(made)
+    assert peak <= most * len(body)
+
+
+def test_the_gateway_passes_results_on_without_reading_them():
+    body = results_of(frames(2000, lambda _: [person(1, POINTS)]), 2000)
+    request = b'{"source":"[]","results": %s ,"output":"o"}' % body
+    tracemalloc.start()
+    try:
+        rest, results = cut_results(request)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert results == body
+    assert json.loads(rest) == {"source": "[]", "results": [], "output": "o"}
+    assert peak <= 1.5 * len(request)
+    for other in (b"{}", b'{"results":null}', b'{"results":{"a":[1]}}'):
+        assert cut_results(other) == (other, b"[]")
+    for broken in (b"", b"[]", b"{", b'{"results":[}', b"\xff"):
+        with pytest.raises(InvalidInput):
+            cut_results(broken)
 
 
 def test_as_many_elements_as_are_allowed_pass():

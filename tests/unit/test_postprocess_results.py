@@ -13,9 +13,10 @@ from podium.biomechanics.exports.tables import open_tables
 from podium.biomechanics.measures.registry import dictionary, measure
 from podium.biomechanics.persons.trajectories import link
 from podium.errors import InvalidInput, TooLarge
-from podium.postprocess.frame_results import merge, parse_results
+from podium.postprocess.frame_results import merge
 from podium.postprocess.measured_clip import analysis_options
 from podium.postprocess.postprocessor import Postprocessor
+from podium.postprocess.result_text import parse_results
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import FrameResult, PersonResult, PipelineResult, SourceResult
 from podium.skeletons import COCO17
@@ -93,7 +94,11 @@ def test_results_may_be_a_list_a_single_one_or_one_per_line():
         (b"no json", "results: "),
         (b"{}", "results.pipeline: "),
         (b'[{"pipeline": 3}]', "results.0.pipeline: "),
-        (b"[" * 5000, "results: "),
+        (b"[" * 5000, "results.0: "),
+        (
+            b'[{"pipeline":"p","skeleton":"s","models":{},"source":{},"frames":' + b"[" * 5000,
+            "results",
+        ),
         (b'{"a": NaN}', "results"),
     ],
 )

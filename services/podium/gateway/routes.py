@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import Field
@@ -16,11 +14,12 @@ from podium.errors import InvalidInput
 from podium.gateway.forms import read_form
 from podium.gateway.ndjson import NDJSON, ndjson
 from podium.gateway.pipelines import Pipelines
+from podium.gateway.results_apart import cut_results
 from podium.pipelines.spec import PipelineRequest
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import PipelineResult
 from podium.schemas.summary import PostprocessResult
-from podium.serving.http.bodies import parse_charged, read_body, read_json_object
+from podium.serving.http.bodies import parse_charged, read_body
 from podium.serving.http.raw_route import RawRoute
 from podium.serving.observing.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.stages import Postprocess
@@ -128,18 +127,18 @@ def pipeline_router(pipelines: Pipelines, postprocess: Postprocess) -> APIRouter
         openapi_extra=_POSTPROCESS_BODY,
     )
     async def run_postprocess(request: Request) -> Response:
-        values = await read_json_object(request)
+        rest, results = cut_results(await read_body(request))
+        values = await parse_charged(read_object, rest, len(rest))
         body = read_parameters(PostprocessRequest, values)
         budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
         if (body.results is None) == (body.results_uri is None):
             raise InvalidInput("give exactly one of results and results_uri", field="results")
-        results = None if body.results is None else await asyncio.to_thread(_as_json, body.results)
         async with time_limit(budget, "gateway"):
             answer = await postprocess.postprocess(
                 body.source,
                 body.output,
                 body.options,
-                results=results,
+                results=None if body.results is None else results,
                 results_uri=body.results_uri,
             )
         return Response(answer.model_dump_json(), media_type="application/json")
@@ -181,13 +180,6 @@ async def _following(
         yield head
         async for line in lines:
             yield line
-
-
-def _as_json(results: object) -> bytes:
-    try:
-        return orjson.dumps(results)
-    except orjson.JSONEncodeError:  # orjson reads deeper nesting than it writes
-        raise InvalidInput("is nested too deeply", field="results") from None
 
 
 async def _read(request: Request) -> tuple[Media, PipelineRequest]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from podium.errors import InvalidInput
-from podium.postprocess.frame_results import Clip, merge, parse_results
+from podium.postprocess.frame_results import Clip, merge
+from podium.postprocess.result_text import parse_results
 from podium.schemas.corrections import CorrectionFile, EventCorrection
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.summary import Summary

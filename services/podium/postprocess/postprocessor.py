@@ -11,6 +11,7 @@ from podium.biomechanics.persons.selection import select
 from podium.biomechanics.persons.trajectories import link
 from podium.biomechanics.signals.checkpoints import checked_by
 from podium.media.codecs import Codecs
+from podium.postprocess.batches import Batch
 from podium.postprocess.documents import write_documents
 from podium.postprocess.frame_results import merge
 from podium.postprocess.measured_clip import measure_clip
@@ -44,7 +45,7 @@ class Postprocessor:
     def process(
         self,
         source: Path,
-        results: Sequence[PipelineResult],
+        results: Sequence[Batch | PipelineResult],
         output: Path,
         options: PostprocessOptions,
         check: Callable[[], None] = lambda: None,

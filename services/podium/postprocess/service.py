@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from podium.errors import Forbidden, InvalidInput, NotFound
-from podium.postprocess.frame_results import parse_results
 from podium.postprocess.postprocessor import Postprocessor
+from podium.postprocess.result_text import parse_results
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.summary import PostprocessResult
 from podium.serving.observing.in_thread import in_thread

@@ -6,13 +6,13 @@ import asyncio
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from starlette.requests import Request
 
 from podium.errors import InvalidInput, TooLarge, UnsupportedMedia
 from podium.serving.observing.request_context import current_request
-from podium.wire.json_values import LARGE_BYTES, MAX_PARSED_BYTES, parsed_bytes, read_object
+from podium.wire.json_values import LARGE_BYTES, MAX_PARSED_BYTES, parsed_bytes
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,17 +69,6 @@ async def read_body(request: Request) -> bytes:
         current_request().charge_body(len(piece))
         pieces.append(piece)
     return await asyncio.to_thread(b"".join, pieces)
-
-
-async def read_json_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object, parsed in a thread where it is large.
-
-    Raises:
-        InvalidInput: it is empty, not JSON, or not an object.
-        PodiumError: see ``read_body`` and ``parse_charged``.
-    """
-    body = await read_body(request)
-    return await parse_charged(read_object, body, len(body))
 
 
 async def parse_charged(
