@@ -62,6 +62,11 @@ def document(random):
         for index in sorted(random.sample(range(3 * count), count))
     ]
     facts = {"width": 640, "height": 480, "fps": fps, "frame_count": 3 * count, "duration_s": 1.0}
+    if random.random() < 0.3:  # the camera moves
+        for frame in random.sample(frames, random.randint(1, count)):
+            frame["background"] = [1.0, 0.0, 3.0 * frame["index"], 0.0]
+            if random.random() < 0.1:
+                frame["background"][random.randrange(4)] = random.choice(NUMBERS)
     for _ in range(random.choice([0, 1, 3, 30])):
         if persons:
             holder = random.choice(random.choice(frames)["persons"])
