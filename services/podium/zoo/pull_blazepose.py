@@ -1,102 +1,23 @@
-"""``podium models pull blazepose``: put the default models into a repository."""
+"""``podium models pull blazepose``, ``-lite`` and ``-heavy``: convert them into a repository."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from podium.errors import SetupError
-from podium.models.manifest import (
-    MANIFEST_FILE,
-    CropRule,
-    InputSize,
-    LetterboxRule,
-    Manifest,
-    write_manifest,
-)
+from podium.models.manifest import MANIFEST_FILE, write_manifest
 from podium.models.repository import ModelRepository
 from podium.whole_files import publish_folder
-from podium.zoo.wheel import (
-    DETECTOR,
-    LANDMARK,
-    LICENSE,
-    PACKAGE,
-    VERSION,
-    Member,
-    download,
-    read_members,
-)
+from podium.zoo.blazepose import DEFAULTS, VARIANTS, Recipe
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of the next step, the number of steps done and the number in all."""
 
-LICENSE_FILE = "LICENSE.mediapipe"
 ORIGINAL_FILE = "model.tflite"
 """The file before conversion, kept so that the ONNX file can be compared with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Recipe:
-    """How to make a model of the repository from a TFLite file of the wheel."""
-
-    member: Member
-    manifest: Manifest  # with an empty hash, filled in once the weights exist
-    outputs: dict[str, str]  # TFLite output -> ONNX output
-    scale: float  # the network sees uint8 * scale + offset
-    offset: float
-
-
-_RECIPES = (
-    _Recipe(
-        DETECTOR,
-        Manifest(
-            manifest_version=1,
-            name="blazepose-detector",
-            version=1,
-            family="blazepose-detector",
-            tasks=("detection",),
-            weights="model.onnx",
-            sha256="0" * 64,
-            input=InputSize(height=224, width=224),
-            letterbox=LetterboxRule(anchor="center", fill=0),
-            thresholds={"score": 0.5, "iou": 0.3},
-            license="Apache-2.0",
-            source=f"{PACKAGE} {VERSION} (wheel), {DETECTOR.path}, converted to ONNX",
-        ),
-        {"Identity": "regressors", "Identity_1": "logits"},
-        scale=2 / 255,
-        offset=-1.0,
-    ),
-    _Recipe(
-        LANDMARK,
-        Manifest(
-            manifest_version=1,
-            name="blazepose-landmark",
-            version=1,
-            family="blazepose-landmark",
-            tasks=("pose2d", "pose3d"),
-            weights="model.onnx",
-            sha256="0" * 64,
-            input=InputSize(height=256, width=256),
-            crop=CropRule(border="replicate", roi_scale=1.5),
-            skeleton="blazepose33",
-            thresholds={"presence": 0.5, "heatmap": 0.5},
-            license="Apache-2.0",
-            source=f"{PACKAGE} {VERSION} (wheel), {LANDMARK.path}, converted to ONNX",
-        ),
-        {
-            "Identity": "landmarks",
-            "Identity_1": "presence",
-            "Identity_3": "heatmaps",
-            "Identity_4": "world",
-        },
-        scale=1 / 255,
-        offset=0.0,
-    ),
-)
 
 
 def pull_blazepose(
@@ -119,22 +40,52 @@ def pull_blazepose(
     Raises:
         SetupError: the message says in one line what failed and what to do.
     """
+    return _pull(repository, DEFAULTS, wheel, progress)
+
+
+def pull_variant(
+    name: str, repository: Path, *, package: Path | None = None, progress: Progress | None = None
+) -> list[Path]:
+    """Put the lite or heavy landmark model into a repository, as ``pull_blazepose`` does.
+
+    Args:
+        name: ``blazepose-lite`` or ``blazepose-heavy``.
+        repository: Directory of the repository, created if it is missing.
+        package: Use this file, written by ``npm pack``, instead of downloading it.
+        progress: Called at every step.
+
+    Returns:
+        The folder of the model.
+
+    Raises:
+        SetupError: the message says in one line what failed and what to do.
+    """
+    return _pull(repository, (VARIANTS[name],), package, progress)
+
+
+def _pull(
+    repository: Path,
+    recipes: tuple[Recipe, ...],
+    file: Path | None,
+    progress: Progress | None,
+) -> list[Path]:
+    """Pull models that come from the same archive."""
     report = progress or (lambda step, done, total: None)
-    folders = [_folder(repository, recipe) for recipe in _RECIPES]
-    missing = [recipe for recipe in _RECIPES if not _is_intact(repository, recipe)]
+    folders = [_folder(repository, recipe) for recipe in recipes]
+    missing = [recipe for recipe in recipes if not _is_intact(repository, recipe)]
     if not missing:
         report("models are in place", 1, 1)
         return folders
-    total = 2 + len(missing)
+    archive, total = recipes[0].archive, 2 + len(missing)
     try:
         repository.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=repository, prefix=".pull-") as scratch:
-            if wheel is None:
-                report(f"download {PACKAGE} {VERSION}", 0, total)
-                wheel = download(Path(scratch))
-            report("check the wheel", 1, total)
-            members = (LICENSE, *(recipe.member for recipe in missing))
-            license_text, *originals = read_members(wheel, members)
+            if file is None:
+                report(f"download {archive.title}", 0, total)
+                file = archive.download(Path(scratch))
+            report(f"check the {archive.kind}", 1, total)
+            members = (archive.license, *(recipe.member for recipe in missing))
+            license_text, *originals = archive.read_members(file, members)
             for done, (recipe, original) in enumerate(zip(missing, originals, strict=True), 2):
                 report(f"convert {recipe.manifest.name}", done, total)
                 prepared = Path(scratch, recipe.manifest.name)
@@ -146,11 +97,11 @@ def pull_blazepose(
     return folders
 
 
-def _folder(repository: Path, recipe: _Recipe) -> Path:
+def _folder(repository: Path, recipe: Recipe) -> Path:
     return repository / recipe.manifest.name / str(recipe.manifest.version)
 
 
-def _is_intact(repository: Path, recipe: _Recipe) -> bool:
+def _is_intact(repository: Path, recipe: Recipe) -> bool:
     reference = f"{recipe.manifest.name}@{recipe.manifest.version}"
     try:
         stored = ModelRepository(repository).resolve(reference)
@@ -161,7 +112,7 @@ def _is_intact(repository: Path, recipe: _Recipe) -> bool:
     return stored.manifest == expected
 
 
-def _prepare(folder: Path, recipe: _Recipe, original: bytes, license_text: bytes) -> None:
+def _prepare(folder: Path, recipe: Recipe, original: bytes, license_text: bytes) -> None:
     try:
         from podium.zoo.tflite_to_onnx import convert
     except ImportError as error:
@@ -179,6 +130,6 @@ def _prepare(folder: Path, recipe: _Recipe, original: bytes, license_text: bytes
     folder.mkdir()
     (folder / recipe.manifest.weights).write_bytes(weights)
     (folder / ORIGINAL_FILE).write_bytes(original)
-    (folder / LICENSE_FILE).write_bytes(license_text)
+    (folder / recipe.archive.license_file).write_bytes(license_text)
     digest = hashlib.sha256(weights).hexdigest()
     write_manifest(folder / MANIFEST_FILE, recipe.manifest.model_copy(update={"sha256": digest}))

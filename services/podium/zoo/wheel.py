@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from podium.errors import SetupError
+from podium.zoo.pinned import Member, check_archive, read_checked
 
 PACKAGE = "mediapipe"
 VERSION = "0.10.21"
 WHEEL_SHA256 = "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
 
-_MAX_MEMBER_BYTES = 16 << 20
 _PIP_TIMEOUT_S = 600
 _LOCAL_WHEEL = "Or fetch the wheel elsewhere and run `podium models pull blazepose --wheel FILE`."
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A file inside the wheel; later wheels of the package do not have the models."""
-
-    path: str
-    sha256: str
-
-
+# Later wheels of the package do not have these files.
 DETECTOR = Member(
     "mediapipe/modules/pose_detection/pose_detection.tflite",
     "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
@@ -115,16 +106,9 @@ def read_members(wheel: Path, members: tuple[Member, ...]) -> list[bytes]:
     Raises:
         SetupError: the wheel is not the pinned one, or is damaged.
     """
-    try:
-        with wheel.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SetupError(f"{wheel}: cannot be read: {error.strerror}") from error
-    if digest != WHEEL_SHA256:
-        raise SetupError(
-            f"{wheel.name}: not the pinned {PACKAGE} {VERSION} wheel (sha256 {digest[:12]}, "
-            f"wanted {WHEEL_SHA256[:12]}); get the cp311 manylinux_2_28_x86_64 one"
-        )
+    check_archive(
+        wheel, WHEEL_SHA256, f"{PACKAGE} {VERSION} wheel, the cp311 manylinux_2_28_x86_64 one"
+    )
     try:
         with zipfile.ZipFile(wheel) as archive:
             return [_read_member(archive, member) for member in members]
@@ -134,7 +118,4 @@ def read_members(wheel: Path, members: tuple[Member, ...]) -> list[bytes]:
 
 def _read_member(archive: zipfile.ZipFile, member: Member) -> bytes:
     with archive.open(member.path) as file:
-        data = file.read(_MAX_MEMBER_BYTES + 1)  # the declared size is not trusted
-    if hashlib.sha256(data).hexdigest() != member.sha256:
-        raise SetupError(f"{member.path}: its sha256 is not the pinned one; fetch the wheel again")
-    return data
+        return read_checked(file, member)
