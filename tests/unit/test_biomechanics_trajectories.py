@@ -1,5 +1,7 @@
 """Identities across batches, the choice of the athlete, and one clip through the analysis."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,45 @@ def test_runners_who_cross_between_two_batches_are_not_swapped():
     assert len(persons) == 2
     np.testing.assert_allclose(np.diff(centres(persons[0])), 10)
     np.testing.assert_allclose(np.diff(centres(persons[1])), -10)
+
+
+def shaken(part: Tracklet, seed: int, noise_px: float = 5.0) -> Tracklet:
+    """The same person, with a body that jumps about from frame to frame."""
+    noise = np.random.default_rng(seed).normal(0, noise_px, (len(part.boxes), 2))
+    keypoints = part.keypoints.copy()
+    keypoints[..., :2] += noise[:, None]
+    return replace(part, boxes=part.boxes + np.tile(noise, 2), keypoints=keypoints)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_one_overtakes_on_the_border_while_each_hides_the_other(seed):
+    """Paths tell them apart, as they do within a batch; places on the border do not."""
+    slow = [tracklet(0, range(0, 25), 0, 10), tracklet(1, range(30, 60), 0, 10)]
+    fast = [tracklet(0, range(0, 30), -240, 18), tracklet(1, range(36, 60), -240, 18)]
+    parts = [shaken(part, 10 * seed + n) for n, part in enumerate([*slow, *fast])]
+    persons = link(parts, clip(60))
+    assert len(persons) == 2
+    speeds = [np.nanmedian((centres(p)[-10:] - centres(p)[:10]) / (len(p) - 10)) for p in persons]
+    np.testing.assert_allclose(sorted(speeds), [10, 18], atol=1)
+
+
+def test_who_turns_round_out_of_sight_stays_the_same_person():
+    there, back = tracklet(0, range(0, 20), 0, 10), tracklet(1, range(26, 46), 460, -10)
+    (person,) = link([there, back], clip(46))
+    assert len(person) == 46
+
+
+def test_a_wrong_pair_is_no_cheaper_than_a_right_one_and_a_stranger():
+    """Somebody leaves and somebody else enters where the athlete goes on."""
+    parts = [
+        tracklet(0, range(0, 30), 0, 10),
+        tracklet(0, range(0, 30), 359, -1),
+        tracklet(1, range(30, 60), 0, 10),
+        tracklet(1, range(30, 60), 980, -24),  # at 260 on frame 30
+    ]
+    persons = link(parts, clip(60))
+    assert sorted(len(p) for p in persons) == [30, 30, 60]
+    np.testing.assert_allclose(centres(max(persons, key=len)), 10 * np.arange(60))
 
 
 def test_overlapping_and_repeated_batches_give_each_frame_once():

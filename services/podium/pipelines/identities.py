@@ -7,7 +7,8 @@ import numpy as np
 from podium.pipelines.chunk import Chunk
 from podium.pipelines.persons import Persons
 from podium.types import FrameBatch
-from podium.vision.tracking import Tracker, Way, middle
+from podium.vision.tracking import Tracker, middle
+from podium.ways import Way
 
 
 def identify(tracker: Tracker, chunk: Chunk) -> Persons:

@@ -10,24 +10,12 @@ import numpy as np
 from podium.types import Float32, Float64, Int64
 from podium.vision.assignment import match
 from podium.vision.boxes import iou
+from podium.ways import MAX_OFF, MOTION_S, Way, off
 
 _MAX_COST = 0.75
 _SIZES_PER_S = 5.0  # speed of a sprinter, in sizes of the person per second
 _MIN_MISSES = 3  # frames that a person may be missed on, at any frame rate
-_MOTION_S = 0.25  # time back over which motion is measured
-_AHEAD_S = 0.3  # time ahead over which paths are compared
-_MAX_OFF = 0.5  # largest distance of a path from the prediction, in sizes of the person
-_FORGETS_S = 1.0  # time after which a path is no longer predicted
 _COASTS_S = 0.5  # time for which a person out of sight is assumed to keep their velocity
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """The path of one person over some consecutive frames."""
-
-    time_s: Float64  # (N,) ascending
-    centers: Float64  # (N, 2)
-    size_px: float  # diagonal of the person
 
 
 @dataclass(slots=True)
@@ -41,8 +29,14 @@ class _Track:
 
     def see(self, box: Float32, keypoints: Float32, time_s: float, update: int) -> None:
         self.box, self.keypoints, self.time_s, self.update = box, keypoints, time_s, update
-        self.path = [p for p in self.path if time_s - p[0] <= _MOTION_S]
+        self.path = [p for p in self.path if time_s - p[0] <= MOTION_S]
         self.path.append((time_s, middle(keypoints)))
+
+    def way(self) -> Way:
+        """The last part of the path."""
+        times, places = zip(*self.path, strict=True)
+        size_px = float(np.linalg.norm(self.box[2:] - self.box[:2]))
+        return Way(np.array(times), np.stack(places), size_px)
 
     def shift(self, time_s: float) -> Float32:
         """Predicted shift (2,) of the person since the last sighting, in pixels."""
@@ -85,8 +79,8 @@ class Tracker:
         cost = np.full((len(self._tracks), len(numbers)), np.inf)
         for row, track in enumerate(self._tracks):
             for column, number in enumerate(numbers):
-                cost[row, column] = _off_way(track, ways[number])
-        pairs = match(cost, _MAX_OFF)
+                cost[row, column] = off(track.way(), ways[number])
+        pairs = match(cost, MAX_OFF)
         self._ids = {numbers[column]: self._tracks[row].track_id for row, column in pairs}
 
     def update(
@@ -168,31 +162,3 @@ class Tracker:
 def middle(keypoints: Float32) -> Float64:
     """Centre (2,) of a body (J, 3): the median, which arms and feet hardly move."""
     return np.asarray(np.median(keypoints[:, :2], axis=0), np.float64)
-
-
-def _off_way(track: _Track, way: Way) -> float:
-    """Distance of a path from the track's prediction, in sizes; infinite if there is none."""
-    gone_s = float(way.time_s[0]) - track.time_s
-    if gone_s < 0 or len(track.path) < 2 or len(way.time_s) < 2:
-        return np.inf
-    begun = way.time_s <= way.time_s[0] + _MOTION_S
-    times, places = np.array([t for t, _ in track.path]), np.stack([c for _, c in track.path])
-    if np.ptp(times) <= 0 or gone_s > _FORGETS_S:
-        return np.inf
-    expected, found = _line(times, places), _line(way.time_s[begun], way.centers[begun])
-    moments = float(way.time_s[0]) + np.array([0, _AHEAD_S])
-    off = np.linalg.norm(_at(expected, moments) - _at(found, moments), axis=1)
-    return float(off.mean() / max(way.size_px, 1.0))
-
-
-def _line(time_s: Float64, places: Float64) -> tuple[Float64, Float64, float]:
-    """Velocity (2,) and mean (2,) of places (N, 2), and their mean time, by least squares."""
-    middle_s = float(time_s.mean())
-    around = (time_s - middle_s)[:, None]
-    motion = (around * places).sum(axis=0) / np.maximum((around**2).sum(), 1e-12)
-    return np.asarray(motion), np.asarray(places.mean(axis=0)), middle_s
-
-
-def _at(line: tuple[Float64, Float64, float], time_s: Float64) -> Float64:
-    motion, middle, middle_s = line
-    return np.asarray(middle + motion * (time_s - middle_s)[:, None])

@@ -1,8 +1,10 @@
 """Joins persons of batches to one trajectory per person over the whole clip.
 
 Track numbers are valid only within one batch. A tracklet (one track of one batch) is joined to the
-person with the same key points on common frames, or whose motion it continues within a second.
-Source of the assignment: Kuhn's Hungarian method as in SORT (Bewley et al. 2016).
+person with the same key points on common frames, or whose path it continues within a second
+(``podium.ways``, as chunks of a batch are joined). Persons who stop or turn in a gap have no such
+path: of those left over, the nearest are joined. Source of the assignment: Kuhn's Hungarian method
+as in SORT (Bewley et al. 2016).
 """
 
 from __future__ import annotations
@@ -17,13 +19,15 @@ import scipy
 from podium.biomechanics.signals.checkpoints import checkpoint
 from podium.biomechanics.signals.timeline import Timeline
 from podium.types import Bool, Float64, Int64
+from podium.ways import MAX_OFF, Way, off
 
 KEYPOINT_THRESHOLD = 0.3
 FORGET_AFTER_S = 1.0
 MAX_DISTANCE = 0.35
 """Largest mean key point distance of the same person, as a fraction of the box diagonal."""
 _MOTION_SAMPLES = 5
-_NEVER = 1e6
+_LEFT_OVER = 1.0  # added to the cost of pairs whose paths do not continue each other
+_APART = 1.5  # cost of leaving a tracklet alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +135,11 @@ def _assign(group: list[Tracklet], known: list[_Person], frames: Timeline) -> li
     for person in known:
         checkpoint()
         distances.append([_distance(person, t, frames) for t in group])
-    cost = np.array(distances)
+    cost = np.minimum(np.array(distances), _APART)
     matches = scipy.optimize.linear_sum_assignment(cost.reshape(len(known), len(group)))
     rest = dict(enumerate(group))
     for row, column in zip(*matches, strict=True):
-        if cost[row, column] <= MAX_DISTANCE:
+        if cost[row, column] < _APART:
             known[row].add(rest.pop(int(column)))
     added = []
     for tracklet in rest.values():
@@ -145,15 +149,39 @@ def _assign(group: list[Tracklet], known: list[_Person], frames: Timeline) -> li
 
 
 def _distance(person: _Person, tracklet: Tracklet, frames: Timeline) -> float:
-    """Distance of a tracklet from a person, in box diagonals; large: another person."""
+    """Cost of joining a tracklet to a person; ``_APART``: another person."""
     later = [t for t in person.tracklets[-3:] if t.frame_index[-1] >= tracklet.frame_index[0]]
     if any(t.batch == tracklet.batch for t in later):
-        return _NEVER  # two simultaneous tracks of one batch are two persons
+        return _APART  # two simultaneous tracks of one batch are two persons
     shared = [_shared_distance(t, tracklet) for t in later]
     known = [distance for distance in shared if np.isfinite(distance)]
     if known:
-        return float(np.mean(known))
-    return _continued_distance(person.tracklets[-1], tracklet, frames)
+        return _within(float(np.mean(known)))
+    last = person.tracklets[-1]
+    continued = off(_way(last, frames), _way(tracklet, frames)) if _is_before(last, tracklet) else 1
+    if continued <= MAX_OFF:
+        return continued
+    return _within(_continued_distance(last, tracklet, frames)) + _LEFT_OVER
+
+
+def _within(distance: float) -> float:
+    """A distance in box diagonals as a cost."""
+    return distance if distance <= MAX_DISTANCE else _APART
+
+
+def _is_before(a: Tracklet, b: Tracklet) -> bool:
+    return bool(a.frame_index[-1] < b.frame_index[0])
+
+
+def _way(tracklet: Tracklet, frames: Timeline) -> Way:
+    """The path of the middle of the body."""
+    rows = np.searchsorted(frames.frame_index, tracklet.frame_index)
+    diagonal = np.linalg.norm(tracklet.boxes[:, 2:] - tracklet.boxes[:, :2], axis=1)
+    return Way(
+        frames.time_s[rows],
+        np.median(tracklet.keypoints[..., :2], axis=1),
+        float(np.median(diagonal)),
+    )
 
 
 def _shared_distance(a: Tracklet, b: Tracklet) -> float:
