@@ -110,6 +110,12 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
     help="Instead of --capture-fps: the video plays N times slower than real time.",
 )
 @click.option(
+    "--view",
+    type=click.Choice(["side", "oblique", "front", "back"]),
+    help="From where the camera sees the athlete, if you know better than what is detected: "
+    "decides which angles, events and speeds the video carries. [default: as detected]",
+)
+@click.option(
     "--stride",
     type=click.IntRange(1, 64),
     help="Search for persons on every Nth frame. [default: the pipeline's]",
@@ -119,6 +125,12 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
     type=click.Choice(["never", "auto", "always"]),
     help="Search again in overlapping squares of the frame, for small athletes. "
     "[default: the pipeline's]",
+)
+@click.option(
+    "--regions",
+    type=click.Choice(["interpolated", "sequential"]),
+    help="Where to look between searches: between the poses around, or frame by frame where the "
+    "frame before saw the athlete (slower). [default: the pipeline's]",
 )
 @click.option(
     "--intrinsics",
@@ -166,8 +178,10 @@ def command(
     cutoff_hz: float | None,
     capture_fps: float | None,
     slowmo: float | None,
+    view: str | None,
     stride: int | None,
     tiles: str | None,
+    regions: str | None,
     intrinsics: str | None,
     start: int,
     count: int | None,
@@ -208,23 +222,20 @@ def command(
     check_media(video)
     if slowmo is not None:
         capture_fps = capture_fps_of(video, slowmo)
-    frame_options: dict[str, Any] = {"athlete": "all", "max_persons": max_persons}
-    if capture_fps is not None:
-        frame_options["capture_fps"] = capture_fps
-    if stride is not None:
-        frame_options["stride"] = stride
-    if tiles is not None:
-        frame_options["tiles"] = tiles
-    if intrinsics is not None:
-        frame_options["intrinsics"] = intrinsics
-    postprocess_options: dict[str, Any] = {"athlete": athlete, "overlay": overlay}
-    given = {
-        "athlete_height_m": height_m,
-        "known_distance": known_distance,
-        "athlete_mass_kg": mass_kg,
-        "cutoff_hz": cutoff_hz,
-    }
-    postprocess_options |= {name: value for name, value in given.items() if value is not None}
+    frame_options = {"athlete": "all", "max_persons": max_persons} | _given(
+        capture_fps=capture_fps,
+        stride=stride,
+        tiles=tiles,
+        regions=regions,
+        intrinsics=intrinsics,
+    )
+    postprocess_options = {"athlete": athlete, "overlay": overlay} | _given(
+        athlete_height_m=height_m,
+        known_distance=known_distance,
+        athlete_mass_kg=mass_kg,
+        view=view,
+        cutoff_hz=cutoff_hz,
+    )
     run = VideoRun(
         video=video.absolute(),
         out=(out or Path("results") / video.stem).absolute(),
@@ -243,6 +254,11 @@ def command(
     console = Console()
     shows_logs = verbose or is_verbose()
     show_run(run, _placement(run, gateway, services, shows_logs, console), truth, console)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that are not left out."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _placement(

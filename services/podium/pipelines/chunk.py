@@ -12,7 +12,9 @@ from podium.pipelines.follow import follow
 from podium.pipelines.observer import Observer, timed
 from podium.pipelines.persons import Persons, in_frame_pixels
 from podium.pipelines.plan import Plan
+from podium.pipelines.regions import ROOMY
 from podium.pipelines.search import find_persons
+from podium.pipelines.sequence import follow_in_sequence
 from podium.pipelines.slices import slices
 from podium.stages import Stages
 from podium.types import Float32, FrameBatch, FrameRange, Int64, Media, Poses2D, Poses3D
@@ -89,15 +91,25 @@ class ChunkWork:
             failed.update({int(batch.frame_index[position[row]]): w for row, w in refused.items()})
             return rows, persons, np.array(list(refused), np.int64)
 
-        persons = await follow(
-            cut,
-            np.searchsorted(batch.frame_index, batch.image_frame),
-            found.image_index,
-            found.rois,
-            found.scores,
-            frame_count=len(batch.frame_index),
-            hold=models.judges_presence,
-        )
+        searched = np.searchsorted(batch.frame_index, batch.image_frame)
+        detections = found.image_index, found.rois, found.scores
+        if plan.pose.regions == "sequential":
+            persons = await follow_in_sequence(
+                cut,
+                searched,
+                *detections,
+                frame_count=len(batch.frame_index),
+                shape=(models.pose.roi_scale, models.pose.roi_aspect),
+            )
+        else:
+            persons = await follow(
+                cut,
+                searched,
+                *detections,
+                frame_count=len(batch.frame_index),
+                hold=models.judges_presence,
+                roomy=models.pose.roi_scale >= ROOMY,
+            )
         if not is_single or not len(found.rois):
             self.stages.decode.release(batch.frames)
         shown = set(persons.frame_index.tolist())

@@ -8,6 +8,8 @@
    more, at regions interpolated from good neighbours. Those that then still disagree are dropped:
    the track has a gap there.
 
+Where two bodies overlap, each is cropped off to the far side of the other (``regions.aside``).
+
 So a chunk takes at most three calls, whatever its length, and no frame waits for the previous one.
 """
 
@@ -19,8 +21,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from podium.pipelines.persons import Persons
-from podium.pipelines.regions import SETTLED, between, deviation, in_line, neighbours, within
-from podium.types import Bool, Float32, Int64
+from podium.pipelines.regions import (
+    SETTLED,
+    aside,
+    between,
+    deviation,
+    in_line,
+    neighbours,
+    within,
+)
+from podium.types import Bool, Float32, Float64, Int64
 from podium.vision.bodies import suppress_bodies
 from podium.vision.interpolation import along, associate, spread
 
@@ -77,6 +87,40 @@ class Sightings:
         return settled & in_line(self.tracks, self.position, self.persons.rois, settled)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where persons are expected."""
+
+    tracks: Int64  # (M,)
+    position: Int64  # (M,) frame within the chunk
+    rois: Float32  # (M, 5)
+    scores: Float32  # (M,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Crops regions, off to the side of others where bodies overlap.
+
+    Args:
+        cut: Crops regions and estimates poses.
+        roomy: Whether crops have room enough to be moved.
+    """
+
+    cut: Cut
+    roomy: bool
+
+    async def at(self, wanted: Wanted, which: Int64 | Bool) -> tuple[Sightings, Int64]:
+        """Poses of some of the wanted persons, and the rows that the engine refused."""
+        which = np.arange(len(wanted.tracks))[which]
+        moved = aside(wanted.position, wanted.rois) if self.roomy else wanted.rois
+        rows, persons, refused = await self.cut(
+            wanted.position[which], moved[which], wanted.scores[which]
+        )
+        kept = which[rows]
+        seen = Sightings(wanted.tracks[kept], wanted.position[kept], wanted.rois[kept], persons)
+        return seen, which[refused]
+
+
 async def follow(
     cut: Cut,
     searched: Int64,
@@ -86,6 +130,7 @@ async def follow(
     *,
     frame_count: int,
     hold: bool,
+    roomy: bool = True,
 ) -> Persons:
     """Persons on all frames of a chunk; their track ids are numbers within the chunk.
 
@@ -98,28 +143,32 @@ async def follow(
         frame_count: Number of frames in the chunk.
         hold: Whether to try regions where the person may be gone, because the pose model can
             tell that nobody is there.
+        roomy: Whether crops have room around the body, so that they may be moved aside.
     """
     order = np.argsort(image_index, kind="stable")
     image_index, rois, scores = image_index[order], rois[order], scores[order]
-    rows, persons, refused = await cut(searched[image_index], rois, scores)
-    detected = _each_body_once(searched, image_index[rows], rois[rows], persons)
+    look = _Look(cut, roomy)
+    everybody = Wanted(np.full(len(rois), -1, np.int64), searched[image_index], rois, scores)
+    found, refused = await look.at(everybody, np.arange(len(rois)))
+    detected = _each_body_once(searched, found)
     if frame_count == 1:
         return detected.persons.with_tracks(detected.tracks)
     if not len(detected.tracks):  # the engine may refuse some frames and accept others
-        tracks, position, regions, score = spread(
-            associate(searched, image_index[refused], rois[refused]),
-            searched[image_index[refused]],
-            rois[refused],
-            scores[refused],
-            searched,
-            frame_count=frame_count,
-            hold=hold,
+        numbers = associate(searched, image_index[refused], rois[refused])
+        refused = refused[numbers >= 0]
+        wanted = Wanted(
+            *spread(
+                numbers[numbers >= 0],
+                searched[image_index[refused]],
+                rois[refused],
+                scores[refused],
+                searched,
+                frame_count=frame_count,
+                hold=hold,
+            )
         )
-        others = ~np.isin(position, searched)
-        between = await _again(
-            cut, tracks[others], position[others], regions[others], score[others]
-        )
-        return between.persons.with_tracks(between.tracks)
+        around, _ = await look.at(wanted, ~np.isin(wanted.position, searched))
+        return around.persons.with_tracks(around.tracks)
     if len(searched) >= _FEW:
         detected = detected.rows(_lengths(detected.tracks) > 1)
     good = detected.is_good
@@ -127,26 +176,24 @@ async def follow(
         of_track = detected.tracks == track
         good |= of_track & ~(good & of_track).any()
     sure = detected.rows(good)
-    tracks, position, regions, score = spread(
-        sure.tracks,
-        sure.position,
-        sure.persons.rois,
-        sure.persons.scores,
-        searched,
-        frame_count=frame_count,
-        hold=hold,
+    wanted = Wanted(
+        *spread(
+            sure.tracks,
+            sure.position,
+            sure.persons.rois,
+            sure.persons.scores,
+            searched,
+            frame_count=frame_count,
+            hold=hold,
+        )
     )
-    hidden = _behind_others(sure, tracks, position, regions, frame_count)
-    if len(hidden):
-        whom, where, region = zip(*hidden, strict=True)
-        tracks = np.concatenate([tracks, whom])
-        position = np.concatenate([position, where])
-        regions = np.concatenate([regions, np.stack(region)])
-        score = np.concatenate([score, np.ones(len(hidden), np.float32)])
-    done = np.isin(_key(tracks, position), _key(sure.tracks, sure.position))
-    between = await _again(cut, tracks[~done], position[~done], regions[~done], score[~done])
-    everything = sure.joined(between)
-    everything = await _mended(cut, everything)
+    wanted = _with_hidden(sure, wanted, frame_count)
+    done = np.isin(
+        _key(wanted.tracks, wanted.position),
+        _key(sure.tracks, sure.position),
+    )
+    around, _ = await look.at(wanted, ~done)
+    everything = await _mended(look, sure.joined(around))
     persons = everything.persons.with_tracks(everything.tracks)
     apart = deviation(everything.cut, persons.rois)
     merit = persons.scores - apart[:, 0] - apart[:, 1] + 0.002 * _lengths(everything.tracks)
@@ -161,10 +208,10 @@ async def follow(
     )
 
 
-def _each_body_once(
-    searched: Int64, image_index: Int64, rois: Float32, persons: Persons
-) -> Sightings:
+def _each_body_once(searched: Int64, found: Sightings) -> Sightings:
     """The poses on detection frames without duplicates, numbered by person."""
+    rois, persons = found.cut, found.persons
+    image_index = np.searchsorted(searched, found.position)
     apart = deviation(rois, persons.rois)
     merit = persons.scores - apart[:, 0] - apart[:, 1]
     kept = suppress_bodies(
@@ -176,8 +223,9 @@ def _each_body_once(
     tracks[settled] = associate(searched, image_index[settled], persons.rois[settled])
     seen = Sightings(tracks, searched[image_index], rois, persons)
     others = np.flatnonzero(~settled & ~_beside_known(seen, settled))
-    tracks[others] = associate(searched, image_index[others], persons.rois[others])
-    tracks[others] += 1 + tracks[settled].max(initial=-1)
+    numbers = associate(searched, image_index[others], persons.rois[others])
+    others, numbers = others[numbers >= 0], numbers[numbers >= 0]
+    tracks[others] = numbers + 1 + tracks[settled].max(initial=-1)
     return seen.rows(tracks >= 0)
 
 
@@ -192,14 +240,7 @@ def _beside_known(seen: Sightings, settled: Bool) -> Bool:
     return beside
 
 
-async def _again(
-    cut: Cut, tracks: Int64, position: Int64, rois: Float32, scores: Float32
-) -> Sightings:
-    rows, persons, _ = await cut(position, rois, scores)
-    return Sightings(tracks[rows], position[rows], rois[rows], persons)
-
-
-async def _mended(cut: Cut, seen: Sightings) -> Sightings:
+async def _mended(look: _Look, seen: Sightings) -> Sightings:
     """Crop the bad poses once more, between good ones; drop those that stay bad."""
     good = seen.is_good
     rows, pairs = neighbours(seen.tracks, seen.position, good)
@@ -209,52 +250,53 @@ async def _mended(cut: Cut, seen: Sightings) -> Sightings:
     rows, pairs = rows[bad], pairs[bad]
     order = np.argsort(rows)  # by frame
     rows, pairs = rows[order], pairs[order]
-    again = await _again(
-        cut,
-        seen.tracks[rows],
-        seen.position[rows],
-        between(seen.position, seen.persons.rois, rows, pairs),
-        np.ones(len(rows), np.float32),
-    )
+    expected = seen.persons.rois.copy()
+    expected[rows] = between(seen.position, seen.persons.rois, rows, pairs)
+    wanted = Wanted(seen.tracks, seen.position, expected, np.ones(len(seen.tracks), np.float32))
+    again, _ = await look.at(wanted, rows)
     whole = seen.rows(good).joined(again)
     return whole.rows(whole.is_good)
 
 
-def _behind_others(
-    sure: Sightings, tracks: Int64, position: Int64, regions: Float32, frame_count: int
-) -> list[tuple[int, int, Float32]]:
-    """Where hidden persons may be: track, position and region of each.
+def _with_hidden(sure: Sightings, wanted: Wanted, frame_count: int) -> Wanted:
+    """Add regions where hidden persons may be.
 
     Of two persons who run side by side a detector may see only one. The other is searched for
     along the extension of their motion, as long as that stays close to another person.
 
     Args:
         sure: Good poses on detection frames.
-        tracks: (M,) person of each region.
-        position: (M,) frame of each region.
-        regions: (M, 5) regions that will be cropped anyway.
+        wanted: Regions that will be cropped anyway.
         frame_count: Number of frames in the chunk.
     """
-    found = []
+    found: list[tuple[int, int, Float64]] = []
     for track in np.unique(sure.tracks).tolist():
         own = np.flatnonzero(sure.tracks == track)
         if len(own) < 2:
             continue
         own = own[np.argsort(sure.position[own], kind="stable")]
         at, knots = sure.position[own], sure.persons.rois[own].astype(np.float64)
-        looked = position[tracks == track]
+        looked = wanted.position[wanted.tracks == track]
         for frames, ends in (
             (range(int(looked.max()) + 1, frame_count), slice(-2, None)),
             (range(int(looked.min()) - 1, -1, -1), slice(0, 2)),
         ):
             for frame in frames:
                 region = along(np.array([frame]), at[ends], knots[ends])[0]
-                others = regions[(position == frame) & (tracks != track)]
-                apart = np.linalg.norm(others[:, :2] - region[:2], axis=1)
+                here = (wanted.position == frame) & (wanted.tracks != track)
+                apart = np.linalg.norm(wanted.rois[here, :2] - region[:2], axis=1)
                 if not (apart < _BESIDE * region[2]).any():
                     break
-                found.append((track, frame, region.astype(np.float32)))
-    return found
+                found.append((track, frame, region))
+    if not found:
+        return wanted
+    tracks, position, regions = zip(*found, strict=True)
+    return Wanted(
+        np.concatenate([wanted.tracks, tracks]),
+        np.concatenate([wanted.position, position]),
+        np.concatenate([wanted.rois, np.stack(regions).astype(np.float32)]),
+        np.concatenate([wanted.scores, np.ones(len(found), np.float32)]),
+    )
 
 
 def _key(tracks: Int64, position: Int64) -> Int64:

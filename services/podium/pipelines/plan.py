@@ -49,7 +49,10 @@ async def make_plans(stages: Stages, spec: PipelineSpec, request: PipelineReques
     """
     wanted = {"stride": request.stride, "tiles": request.tiles}
     given = {name: value for name, value in wanted.items() if value is not None}
-    usual = await _plan(stages, spec.detection.model_copy(update=given), spec.pose)
+    pose = spec.pose
+    if request.regions is not None:
+        pose = pose.model_copy(update={"regions": request.regions})
+    usual = await _plan(stages, spec.detection.model_copy(update=given), pose)
     policy = spec.under_pressure
     if policy is None:
         return Plans(usual)

@@ -35,6 +35,7 @@ class _Closed(BaseModel):
 
 
 Tiles = Literal["never", "auto", "always"]
+Regions = Literal["interpolated", "sequential"]
 
 
 class DetectionStep(_Closed):
@@ -68,6 +69,10 @@ class PoseStep(_Closed):
 
     min_presence: float = Field(default=0.5, ge=0, le=1)
     """Crops that show a person with less probability are dropped (models that say so)."""
+
+    regions: Regions = "interpolated"
+    """Where to crop between detections: at regions interpolated from the poses around, all frames
+    of a chunk at once; or, sequential, where the frame before saw the person, frame by frame."""
 
 
 class AthletesStep(_Closed):
@@ -152,6 +157,9 @@ class PipelineRequest(_Closed):
 
     tiles: Tiles | None = None
     """When to search again in tiles of the frame: never, auto or always."""
+
+    regions: Regions | None = None
+    """Where to crop between detections: interpolated or sequential."""
 
     athlete: Athlete | None = None
     """Whom to keep: all, largest, longest, most_displacement or nearest:x,y."""

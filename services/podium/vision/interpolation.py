@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,8 +27,15 @@ _COMES_OUT = 0.35
 _GAIN = 0.05
 """Smallest decrease of two persons' crookedness, in sides, for which they exchange sightings."""
 
+_ODD = 0.1
+"""Cost of leaving out a sighting, in sides: where two persons meet, a pose may be a bit of both."""
+
 _NEARNESS = 0.3
 """Weight of a side of distance, relative to a side of deviation from straight motion."""
+
+
+_Moves = Callable[[Int64, Int64, Int64], Iterator[tuple[Int64, Int64]]]
+"""Other ways to divide the sightings of two persons: positions, and rows of both."""
 
 
 @dataclass(slots=True)
@@ -71,8 +78,15 @@ def interpolate_rois(
         Position in the batch (M,), region (M, 5) and score (M,), ordered by position.
     """
     tracks = associate(positions, image_index, rois)
+    known = tracks >= 0
     _, position, filled, score = spread(
-        tracks, positions[image_index], rois, scores, positions, frame_count=frame_count, hold=hold
+        tracks[known],
+        positions[image_index[known]],
+        rois[known],
+        scores[known],
+        positions,
+        frame_count=frame_count,
+        hold=hold,
     )
     return position, filled, score
 
@@ -83,7 +97,8 @@ def associate(positions: Int64, image_index: Int64, rois: Float32) -> Int64:
     Two persons who cross keep their numbers: a sighting goes to the person whose motion predicts
     it best, and the first two sightings are paired so that the third one lies in line. Then two
     persons exchange their sightings before or after a moment, as long as that makes both paths
-    straighter: a batch may begin or end while one hides the other.
+    straighter: a batch may begin or end while one hides the other. A sighting between the paths of
+    two who meet belongs to neither.
 
     Args:
         positions: (D,) ascending positions of the detection frames within the batch.
@@ -91,16 +106,31 @@ def associate(positions: Int64, image_index: Int64, rois: Float32) -> Int64:
         rois: (K, 5) frame pixels.
 
     Returns:
-        (K,) numbers from 0.
+        (K,) numbers from 0; -1 for sightings of neither of two persons.
     """
     numbers = _chained(positions, image_index, rois)
     return _straightened(positions[image_index], rois, numbers)
 
 
 def _straightened(at: Int64, rois: Float32, numbers: Int64) -> Int64:
-    """Exchange sightings between persons until no exchange makes their paths straighter."""
+    """Exchange sightings between persons until no exchange makes their paths straighter.
+
+    Where the paths are still crooked, a sighting may be left out, too.
+    """
     people = [np.flatnonzero(numbers == n) for n in np.unique(numbers)]
-    improved = len(people) > 1
+    _improve(at, rois, people, _exchanges, cost=0)
+    if _improve(at, rois, people, _exchanges_without_one, cost=_ODD):
+        _improve(at, rois, people, _exchanges, cost=0)
+    straight = np.full_like(numbers, -1)
+    kept = [rows for rows in people if len(rows)]
+    for number, rows in enumerate(sorted(kept, key=lambda rows: int(rows.min()))):
+        straight[rows] = number
+    return straight
+
+
+def _improve(at: Int64, rois: Float32, people: list[Int64], moves: _Moves, *, cost: float) -> bool:
+    """Make moves between pairs of persons who meet as long as they pay; whether one did."""
+    improved, ever = len(people) > 1, False
     while improved:
         improved = False
         for i, j in itertools.combinations(range(len(people)), 2):
@@ -108,15 +138,22 @@ def _straightened(at: Int64, rois: Float32, numbers: Int64) -> Int64:
             if not _meet(at, rois, one, other):
                 continue
             before = _crookedness(at, rois, one) + _crookedness(at, rois, other)
-            for a, b in _exchanges(at, one, other):
+            if cost and before < 2 + cost + _GAIN:
+                continue  # they are straight enough
+            for a, b in moves(at, one, other):
                 after = _crookedness(at, rois, a) + _crookedness(at, rois, b)
-                if after < before - _GAIN:
-                    people[i], people[j], before, improved = a, b, after, True
-    straight = np.empty_like(numbers)
-    kept = [rows for rows in people if len(rows)]
-    for number, rows in enumerate(sorted(kept, key=lambda rows: int(rows.min()))):
-        straight[rows] = number
-    return straight
+                if after + cost < before - _GAIN:
+                    people[i], people[j], before, improved, ever = a, b, after, True, True
+    return ever
+
+
+def _exchanges_without_one(at: Int64, one: Int64, other: Int64) -> Iterator[tuple[Int64, Int64]]:
+    """All exchanges, and none, without one sighting; the first and the last of each stay."""
+    for a, b in ((one, other), *_exchanges(at, one, other)):
+        for row in range(1, len(a) - 1):
+            yield np.delete(a, row), b
+        for row in range(1, len(b) - 1):
+            yield a, np.delete(b, row)
 
 
 def _exchanges(at: Int64, one: Int64, other: Int64) -> Iterator[tuple[Int64, Int64]]:
