@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.lab.athlete.exercise import Exercise
 from podium.lab.athlete.gait import Motion
 from podium.lab.athlete.head import head
 from podium.lab.athlete.mesh import Mesh, Profile, capsule, join, loft, paint, stitch, unit
@@ -50,7 +51,7 @@ class Clothes:
 CLOTHES = Clothes()
 
 
-def body(gait: Gait, motion: Motion, frame: int, clothes: Clothes = CLOTHES) -> Mesh:
+def body(gait: Gait | Exercise, motion: Motion, frame: int, clothes: Clothes = CLOTHES) -> Mesh:
     """The dressed body [Q quads] in one frame, in world axes."""
     size = gait.height_m / 1.8
     parts = [_trunk(motion, frame, size, clothes), head(motion, frame, size)]

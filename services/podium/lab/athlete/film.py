@@ -12,9 +12,11 @@ from scipy.spatial.transform import Rotation
 
 from podium.lab.athlete.body import body
 from podium.lab.athlete.camera import Camera, aim
+from podium.lab.athlete.exercise import Exercise, exercise
 from podium.lab.athlete.gait import JOINTS, Motion, run
 from podium.lab.athlete.ground_truth import GroundTruth, save_all
 from podium.lab.athlete.mesh import Mesh, capsule, join, paint, place
+from podium.lab.athlete.posture import Gait
 from podium.lab.athlete.render import SUPERSAMPLE, draw, outline
 from podium.lab.athlete.scene import background
 from podium.lab.athlete.scenes import Runner, Scene
@@ -133,7 +135,7 @@ def encode(
 
 
 def _perform(runner: Runner, time_s: Floats) -> Performance:
-    motion = run(runner.gait, time_s + runner.begun_s)
+    motion = _moves(runner.gait, time_s + runner.begun_s)
     turn, shift = _way(runner, time_s)
     meshes = [
         place(body(runner.gait, motion, frame, runner.clothes), turn, shift[frame])
@@ -143,8 +145,12 @@ def _perform(runner: Runner, time_s: Floats) -> Performance:
 
 
 def motion_of(runner: Runner, time_s: Floats) -> Motion:
-    """The run in world axes at times [T]; its mid-hip is over ``start_m`` at time 0."""
-    return run(runner.gait, time_s + runner.begun_s).placed(*_way(runner, time_s))
+    """The movement in world axes at times [T]; a run's mid-hip is over ``start_m`` at time 0."""
+    return _moves(runner.gait, time_s + runner.begun_s).placed(*_way(runner, time_s))
+
+
+def _moves(what: Gait | Exercise, time_s: Floats) -> Motion:
+    return run(what, time_s) if isinstance(what, Gait) else exercise(what, time_s)
 
 
 def _way(runner: Runner, time_s: Floats) -> tuple[Floats, Floats]:

@@ -14,8 +14,9 @@ The file is one JSON object:
 ``camera``            ``focal_px``, ``principal_point_px`` [2], ``rotation`` [3, 3] world to camera
                       ([T, 3, 3] of a camera that turns), ``position_m`` [3] in the world
                       (x running direction, y left, z up)
-``facts``             ``height_m``, ``speed_m_s`` (forward, mid-hip, constant), ``stride_hz``,
-                      ``contact_s`` (one foot on the ground)
+``facts``             ``height_m``, ``speed_m_s`` (forward, mid-hip, constant), ``stride_hz``
+                      (of squats and jumps: repetitions), ``contact_s`` (one foot on the ground;
+                      0 of squats and jumps)
 ``knee_flexion_deg``  [T, 2] left, right; 0 is straight
 ``contact``           [T, 2] left, right; 1 while that foot is on the ground
 ===================== ============================================================================

@@ -6,6 +6,7 @@ World axes: x to the right of a camera at the side, y away from it, z up; metres
 from dataclasses import dataclass
 
 from podium.lab.athlete.body import Clothes
+from podium.lab.athlete.exercise import Exercise, Jumps, Squats
 from podium.lab.athlete.posture import Gait
 
 BLUE, YELLOW, GREEN, BLACK, WHITE, PINK = (
@@ -27,7 +28,7 @@ class Runner:
 
     Attributes:
         start_m: x, y of the mid-hip at time 0.
-        gait: The run.
+        gait: The run, or squats or jumps on the spot.
         to_left: Whether the athlete runs to the left, seen from the side.
         begun_s: Time of the gait at time 0, so that athletes need not be in step.
         clothes: Their colours.
@@ -35,7 +36,7 @@ class Runner:
     """
 
     start_m: tuple[float, float]
-    gait: Gait = _SPRINT
+    gait: Gait | Exercise = _SPRINT
     to_left: bool = False
     begun_s: float = 0.0
     clothes: Clothes = BLUE
@@ -129,5 +130,7 @@ SCENES = {
     "treadmill": Scene(
         "treadmill, side, .45", (Runner((0, 0), Gait(4.0, 1.6), stays=True),), 0.45, 45, 30
     ),
+    "squats": Scene("squats, side, .60", (Runner((0, 0), Squats()),), 0.60, 120, 30),
+    "jumps": Scene("jumps, side, .50", (Runner((0, 0), Jumps()),), 0.50, 140, 60),
 }
 """Name -> scene."""
