@@ -11,7 +11,7 @@ from podium.biomechanics.persons.trajectories import Trajectory
 from podium.lab.athlete.film import cameras_of, motion_of
 from podium.lab.athlete.gait import JOINTS
 from podium.lab.athlete.scenes import SCENES
-from podium.postprocess.coverage import coverage_warnings
+from podium.postprocess.coverage import better_pipeline, coverage_warnings
 from podium.skeletons import COCO17
 
 COLUMNS = [JOINTS.index(name) for name in COCO17.joints]
@@ -98,3 +98,24 @@ def test_whoever_else_may_be_meant_is_said():
     assert not coverage_warnings([bystander, runner], [1], 40, "longest")
     assert not coverage_warnings([bystander, runner], [0, 1], 40, "all")
     assert not coverage_warnings([bystander], [0], 40, "largest")
+
+
+def test_several_or_small_persons_are_told_of_a_pipeline_for_them():
+    scene = replace(SCENES["side-43"], frames=40)
+    _, one = person_of(scene)
+    _, other = person_of(scene, number=1, frames=range(30, 40))
+    _, late = person_of(scene, number=1, frames=range(38, 40))
+    _, small = person_of(replace(SCENES["side-43"], frames=40, share=0.2))
+    models = {"detection": "blazepose-detector@1", "pose3d": "blazepose-landmark@1"}
+    (note,) = better_pipeline([one, other], 40, 720, models)
+    assert note.startswith("There are several persons on 10 of 40 frames")
+    assert "--pipeline athletes-3d" in note
+    assert "podium models pull yolox-nano" in note
+    in_picture = {"detection": "blazepose-detector@1", "pose2d": "blazepose-landmark@1"}
+    (note,) = better_pipeline([small], 40, 720, in_picture)
+    assert note.startswith("Persons are small (0.")
+    assert "--pipeline athletes-2d" in note
+    assert not better_pipeline([one], 40, 720, models)
+    assert not better_pipeline([one, late], 40, 720, models)
+    assert not better_pipeline([one, other], 40, 720, models | {"detection": "yolox-nano@1"})
+    assert not better_pipeline([], 40, 720, models)

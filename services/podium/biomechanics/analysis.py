@@ -15,7 +15,7 @@ from podium.biomechanics.body.angles import (
 from podium.biomechanics.body.facing import facing
 from podium.biomechanics.body.scale import Scale, scale
 from podium.biomechanics.body.view import is_side_view
-from podium.biomechanics.fit.primary import Primary, Source, primary
+from podium.biomechanics.fit.primary import Looks, Primary, Source, primary
 from podium.biomechanics.fit.result import BodyFit
 from podium.biomechanics.fit.trajectory import fit_body
 from podium.biomechanics.persons.sides import Exchanges, undo_exchanges
@@ -26,6 +26,7 @@ from podium.biomechanics.signals.gaps import fill_gaps, outliers
 from podium.biomechanics.signals.kinematics import Motion, motion
 from podium.biomechanics.signals.timeline import pauses
 from podium.schemas.known_distance import KnownDistance
+from podium.schemas.postprocess import View
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
 
@@ -41,6 +42,7 @@ class AnalysisOptions:
     athlete_height_m: float | None = None
     athlete_mass_kg: float | None = None
     known_distance: KnownDistance | None = None
+    view: View | None = None  # None: as detected
     frame_size: tuple[int, int] | None = None  # pixels; None: the extent of the key points
     camera: CameraMotion | None = None  # None: unknown
 
@@ -87,8 +89,10 @@ class Analysis:
     fit: BodyFit  # of the raw key points
     angles: tuple[AngleSeries, ...]
     smoothing: Smoothing
+    sideways: bool  # seen from the side
     camera: CameraMotion | None = None  # None: unknown
     athlete_mass_kg: float | None = None
+    view: View | None = None  # as the user said
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,8 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
     faces = facing(plane.positions, time_s, skeleton)
     turns = np.append(False, np.diff(faces) != 0)
     fit = _fit(trajectory, skeleton, options)
-    sideways = is_side_view(plane.positions, skeleton)
+    sideways = is_side_view(plane.positions, skeleton, options.view)
+    looks = Looks(sideways, options.view)
     return Analysis(
         trajectory=trajectory,
         exchanges=exchanges,
@@ -154,11 +159,13 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
         ),
         motion=motion(plane.positions, plane.filtered[..., None], time_s, breaks),
         angles=tuple(
-            _series(angle, plane, faces, skeleton, fit, sideways=sideways, breaks=breaks | turns)
+            _series(angle, plane, faces, skeleton, fit, looks=looks, breaks=breaks | turns)
             for angle in angles_of(skeleton)
         ),
         smoothing=options.smoothing,
         camera=options.camera,
+        sideways=sideways,
+        view=options.view,
         athlete_mass_kg=options.athlete_mass_kg,
         fit=fit,
     )
@@ -216,14 +223,14 @@ def _series(
     skeleton: Skeleton,
     fit: BodyFit,
     *,
-    sideways: bool,
+    looks: Looks,
     breaks: Bool,
 ) -> AngleSeries:
     in_plane = angle_in_plane(angle, plane.positions, faces, skeleton)
     usable = np.where(plane.filtered[..., None], plane.positions, np.nan)
     steady = angle_in_plane(angle, usable, faces, skeleton)
     if angle.name in fit.angles.names:
-        chosen = primary(angle.name, in_plane, fit, looks_sideways=sideways)
+        chosen = primary(angle.name, in_plane, fit, looks)
         fitted = fit.angles.of(angle.name)
         steady = np.where(chosen.source == Source.PICTURE, steady, chosen.degrees)
     else:

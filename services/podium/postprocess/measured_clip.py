@@ -105,6 +105,7 @@ def analysis_options(
         athlete_height_m=options.athlete_height_m,
         athlete_mass_kg=options.athlete_mass_kg,
         known_distance=options.known_distance,
+        view=options.view,
         frame_size=frame_size,
         camera=camera,
     )

@@ -9,12 +9,11 @@ import numpy as np
 import podium
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.body.scale import ASSUMPTION
-from podium.biomechanics.body.view import is_side_view
 from podium.biomechanics.fit.primary import Source
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import Measured
 from podium.biomechanics.signals.timeline import rate_hz
-from podium.postprocess.coverage import coverage_warnings
+from podium.postprocess.coverage import better_pipeline, coverage_warnings
 from podium.postprocess.frame_results import Clip
 from podium.postprocess.measure_list import UNKNOWN, count
 from podium.postprocess.measured_clip import MeasuredClip
@@ -87,6 +86,9 @@ def summary_of(measured: MeasuredClip, notes: Sequence[str] = ()) -> Summary:
         len(frames),
         str(options.model_dump()["athlete"]),
     )
+    coverage += better_pipeline(
+        measured.found, len(frames), clip.result.source.height, clip.result.models
+    )
     warnings = [*coverage, *_warnings(summary, persons, clip), *notes]
     return summary.model_copy(update={"warnings": warnings})
 
@@ -114,7 +116,7 @@ def _person(person: Measured, clip_frames: int) -> PersonSummary:
         keypoints_rejected=int(plane.outliers.sum()),
         keypoints_unfiltered=int((np.isfinite(plane.positions[..., 0]) & ~plane.filtered).sum()),
         facing="right" if analysis.facing.sum() >= 0 else "left",
-        side_view=is_side_view(plane.positions, analysis.skeleton),
+        side_view=analysis.sideways,
         turns=int((np.diff(analysis.facing) != 0).sum()),
         scale_source=analysis.scale.source,
         m_per_px=_rounded(analysis.scale.m_per_px, 8),

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from podium.athletes import Athlete
 from podium.schemas.known_distance import KnownDistanceText
 
+View = Literal["side", "oblique", "front", "back"]
+
 FilterMethod = Literal["butterworth", "one_euro", "savgol", "none"]
 
 
@@ -40,6 +42,10 @@ class PostprocessOptions(BaseModel):
 
     athlete_mass_kg: float | None = Field(default=None, ge=10, le=300)
     """Mass of the athlete, for the air resistance of a sprint."""
+
+    view: View | None = None
+    """From where the camera sees the athlete: side, oblique, front or back; as detected if left
+    out."""
 
     overlay: bool = True
     """Whether to write overlay.mp4."""

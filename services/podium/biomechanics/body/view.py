@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from podium.schemas.postprocess import View
 from podium.skeletons import Skeleton
 from podium.types import Float64
 
@@ -11,13 +12,16 @@ SIDE_VIEW_RATIO = 0.55
 """Largest ratio of shoulder width to trunk length in the picture of a side view."""
 
 
-def is_side_view(positions: Float64, skeleton: Skeleton) -> bool:
+def is_side_view(positions: Float64, skeleton: Skeleton, said: View | None = None) -> bool:
     """Whether the shoulders look narrow relative to the trunk, as in a side view.
 
     Args:
         positions: (T, J, 2) pixels.
         skeleton: Names the J columns.
+        said: The view that the user knows; it is not questioned.
     """
+    if said is not None:
+        return said == "side"
     return shoulder_ratio(positions, skeleton) < SIDE_VIEW_RATIO
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.body.centre_of_mass import centre_of_mass
-from podium.biomechanics.body.view import is_side_view
 from podium.biomechanics.signals.timeline import rate_hz
 from podium.types import Float64
 
@@ -65,7 +64,7 @@ def feet_of(analysis: Analysis) -> Feet | str:
     skeleton = analysis.skeleton
     if not all(skeleton.has(f"{s}_{p}") for s in SIDES for p in ("heel", "big_toe")):
         return "the key points have no heels and toes"
-    if not is_side_view(analysis.plane.positions, skeleton):
+    if not analysis.sideways:
         return "the athlete is not seen from the side"
     m_per_px = metres_per_pixel(analysis)
     if m_per_px is None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from podium.biomechanics.fit.quality import steady_view
 from podium.biomechanics.fit.result import REASONS, BodyFit, Why
+from podium.schemas.postprocess import View
 from podium.types import Float64, UInt8
 
 SIDE_VIEW_DEG = 15.0
@@ -37,24 +38,39 @@ class Primary:
     reason: str  # why samples are missing; empty if none is
 
 
-def primary(name: str, plane_deg: Float64, fit: BodyFit, *, looks_sideways: bool) -> Primary:
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How the athlete looks in the picture."""
+
+    sideways: bool  # whether the shoulders look narrow; decides if no body was fitted
+    said: View | None = None  # the view that the user knows; decides before the fit
+
+
+def primary(name: str, plane_deg: Float64, fit: BodyFit, looks: Looks) -> Primary:
     """Choose the source of one joint angle.
 
     Args:
         name: Name of the angle, one of ``quality.NAMES``.
         plane_deg: (T,) the angle in the picture.
         fit: The fit of the same frames.
-        looks_sideways: Whether the shoulders look narrow; decides if no body was fitted.
+        looks: The view of the athlete.
     """
     column = fit.angles.names.index(name)
     why = fit.angles.why[:, column]
+    if looks.said in ("front", "back"):
+        why = np.full_like(why, Why.FRONTAL)
+    elif looks.said == "side":
+        why = np.where(why == Why.FRONTAL, Why.USABLE, why)
     unfitted = np.isin(why, _NO_FIT)
-    sideways = np.where(
-        unfitted, looks_sideways, steady_view(fit.view_deg, fit.time_s) <= SIDE_VIEW_DEG
-    )
+    if looks.said is not None:
+        sideways = np.full(len(why), looks.said == "side")
+    else:
+        sideways = np.where(
+            unfitted, looks.sideways, steady_view(fit.view_deg, fit.time_s) <= SIDE_VIEW_DEG
+        )
     in_picture = sideways & (unfitted | (why == Why.USABLE) | (why == Why.HIDDEN))
     in_picture &= np.isfinite(plane_deg)
-    fitted = ~in_picture & (why == Why.USABLE)
+    fitted = ~in_picture & (why == Why.USABLE) & np.isfinite(fit.angles.degrees[:, column])
     source = np.where(in_picture, Source.PICTURE, np.where(fitted, Source.FIT, Source.NONE))
     degrees = np.where(in_picture, plane_deg, fit.angles.degrees[:, column])
     missing = source == Source.NONE

@@ -96,7 +96,11 @@ def _fastest(analysis: Analysis) -> _Fastest | None:
 
 def _why_not(analysis: Analysis) -> str:
     """Why pixels in the picture do not give metres along the run; empty: they do."""
-    if shoulder_ratio(analysis.plane.positions, analysis.skeleton) > SQUARE_RATIO:
+    if analysis.view is None:
+        oblique = shoulder_ratio(analysis.plane.positions, analysis.skeleton) > SQUARE_RATIO
+    else:
+        oblique = not analysis.sideways
+    if oblique:
         return "not seen from the side: a part of the way is towards the camera or away from it"
     if _feet_slide(analysis):
         return "the feet slide on the ground: the camera follows, or it is a treadmill"
