@@ -13,6 +13,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -85,7 +86,14 @@ def test_a_pull_from_a_file_is_ready_to_serve(
     assert "podium.zoo" not in stored.manifest.source
     assert f"{PACKAGE} {VERSION} (package)" in stored.manifest.source
     full = ModelRepository(model_repository).resolve("blazepose-landmark")
-    assert stored.verified_weights().stat().st_size == full.verified_weights().stat().st_size
+    images = np.random.default_rng(0).integers(0, 255, (1, 256, 256, 3), np.uint8)
+    said, wanted = (
+        load_adapter(m.manifest, m.verified_weights(), "pose2d", OnnxRuntimeSession)(
+            {"images": images}
+        )
+        for m in (stored, full)
+    )
+    np.testing.assert_array_equal(said["keypoints"], wanted["keypoints"])
     before = stored.verified_weights().stat().st_mtime_ns
     assert CliRunner().invoke(cli, [*command, "--repository", str(models)]).exit_code == 0
     assert stored.verified_weights().stat().st_mtime_ns == before
