@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from podium.pipelines.ownership import SAME_BODY_OKS, owned
 from podium.pipelines.persons import Persons
 from podium.pipelines.regions import (
     SETTLED,
@@ -33,8 +34,6 @@ from podium.pipelines.regions import (
 from podium.types import Bool, Float32, Float64, Int64
 from podium.vision.bodies import suppress_bodies
 from podium.vision.interpolation import along, associate, spread
-
-SAME_BODY_OKS = 0.6
 
 _FEW = 3
 """With at least this many detection frames, a person found on only one of them is dropped."""
@@ -198,13 +197,7 @@ async def follow(
     apart = deviation(everything.cut, persons.rois)
     merit = persons.scores - apart[:, 0] - apart[:, 1] + 0.002 * _lengths(everything.tracks)
     return persons.rows(
-        suppress_bodies(
-            persons.keypoints,
-            persons.boxes,
-            merit.astype(np.float32),
-            persons.frame_index,
-            SAME_BODY_OKS,
-        )
+        owned(everything.tracks, everything.position, persons, merit.astype(np.float32))
     )
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from podium.pipelines.follow import SAME_BODY_OKS, Cut
+from podium.pipelines.follow import Cut
+from podium.pipelines.ownership import SAME_BODY_OKS
 from podium.pipelines.persons import Persons
 from podium.pipelines.regions import IN_LINE, deviation, within
 from podium.types import Float32, Int64
