@@ -33,10 +33,10 @@ from podium.lab.athlete.posture import (
 Floats = NDArray[np.float64]
 
 GRAVITY_M_S2 = 9.81
-_STRETCHED = 0.995 * (THIGH + SHANK)  # from hip to ankle of a standing leg, per body height
+_STRETCHED = 0.985 * (THIGH + SHANK)  # from hip to ankle of a standing leg, per body height
 _ANKLE = TOE_HEIGHT - TOE_FROM_ANKLE[1]  # height of the ankle of a flat foot, per body height
 STANDING = _ANKLE + _STRETCHED  # height of the hips, per body height
-_TIPTOE_DEG = 55.0  # pitch of the feet in the air
+_TIPTOE_DEG = 45.0  # pitch of the feet in the air
 _STANCE = 0.075  # half the distance of the feet, per body height
 
 
@@ -114,7 +114,7 @@ class Jumps(_OnTheSpot):
     def hips_m(self, time_s: Floats) -> Floats:
         """Height [T] of the hips."""
         standing = STANDING * self.height_m
-        leaves = standing + self.height_m * (_ankle(np.radians([_TIPTOE_DEG]))[0, 1] - _ANKLE)
+        leaves = self.height_m * float(_over(np.radians([_TIPTOE_DEG]))[0])
         off, speed = self.take_off_s, self.take_off_m_s
         lands = off + self.flight_s
         knots = np.array(
@@ -141,12 +141,12 @@ Exercise = Squats | Jumps
 def exercise(what: Exercise, time_s: Floats) -> Motion:
     """Joints at the given times; the toes are at x = 0 plus the length of the foot."""
     hips_m = what.hips_m(time_s) / what.height_m  # all lengths are per body height
-    pitch = _pitch(hips_m - _STRETCHED)
+    pitch = _pitch(hips_m)
     ankle = _ankle(pitch)
-    air = np.maximum(hips_m - _STRETCHED - ankle[:, 1], 0.0)
+    air = np.maximum(hips_m - _over(np.radians([_TIPTOE_DEG])), 0.0)
     ankle[:, 1] += air
     sunk = np.maximum(STANDING - hips_m, 0.0)
-    hip = np.stack([ankle[:, 0] - 0.55 * sunk, hips_m], axis=-1)
+    hip = np.stack([-0.55 * sunk, hips_m], axis=-1)
     knee, flexion = _knee(hip, ankle)
     lean = Rotation.from_euler("y", (np.minimum(1.9 * sunk, 0.9) + 0.03)[:, None])
     points: dict[str, Floats] = {}
@@ -189,10 +189,16 @@ def _ankle(pitch: Floats) -> Floats:
     return np.asarray(toe - _turned(pitch, TOE_FROM_ANKLE))
 
 
-def _pitch(ankle_height: Floats) -> Floats:
-    """The pitch [T] that lifts the ankle to a height, between flat and on tiptoe."""
+def _over(pitch: Floats) -> Floats:
+    """Height [T] of the hips, over the ankle of a flat foot, of a stretched leg."""
+    ankle = _ankle(pitch)
+    return np.asarray(ankle[:, 1] + np.sqrt(_STRETCHED**2 - ankle[:, 0] ** 2))
+
+
+def _pitch(hips: Floats) -> Floats:
+    """The pitch [T] that lifts stretched legs to a height of the hips, flat to on tiptoe."""
     angles = np.radians(np.linspace(0, _TIPTOE_DEG, 400))
-    return np.asarray(np.interp(ankle_height, _ankle(angles)[:, 1], angles))
+    return np.asarray(np.interp(hips, _over(angles), angles))
 
 
 def _knee(hip: Floats, ankle: Floats) -> tuple[Floats, Floats]:
