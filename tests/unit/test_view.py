@@ -40,11 +40,13 @@ def test_what_is_said_to_be_a_side_view_is_measured_as_one():
     """A run towards the camera at an angle, which is detected as such."""
     _, oblique = filmed(view="three-quarter-front", seconds=0.8)
     detected, said = (measures(oblique, view) for view in (None, "side"))
-    assert detected[1]["running_speed_m_s"].value is None
-    assert said[1]["running_speed_m_s"].value > 0
+    assert "not seen from the side" in detected[1]["running_speed_m_s"].reason
+    assert "not seen from the side" not in said[1]["running_speed_m_s"].reason
     assert said[0].movement.analysis.sideways
     knee = next(a for a in said[0].movement.analysis.angles if a.angle.name == "left_knee_flexion")
-    np.testing.assert_array_equal(knee.chosen.degrees, knee.plane_deg)
+    known = np.isfinite(knee.chosen.degrees)
+    assert known.any()
+    np.testing.assert_array_equal(knee.chosen.degrees[known], knee.plane_deg[known])
 
 
 def test_what_is_said_to_be_oblique_has_the_angles_of_the_fitted_body(from_the_side):
