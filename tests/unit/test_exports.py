@@ -126,6 +126,15 @@ def test_wide_table_has_a_row_per_frame_and_a_column_per_series(athlete, tmp_pat
     assert rows[40]["left_wrist_x_px"] == ""
 
 
+def test_a_decimal_comma_changes_marks_and_no_numbers(athlete, tmp_path):
+    FORMATS["csv-wide"](tmp_path / "a.csv", athlete)
+    FORMATS["csv-comma"](tmp_path / "a.comma.csv", athlete)
+    as_usual = (tmp_path / "a.csv").read_text()
+    assert "," in as_usual
+    with_comma = (tmp_path / "a.comma.csv").read_text()
+    assert with_comma == as_usual.translate(str.maketrans(".,", ",;"))
+
+
 def test_without_a_scale_there_are_no_markers():
     _, trajectory = filmed()
     analysis = analyse(trajectory, BLAZEPOSE33, AnalysisOptions())
@@ -194,7 +203,7 @@ def test_podium_export_explains_what_is_wrong(run, tmp_path):
     assert all(f"\n  {name} " in helped for name in cli.FORMATS)
     unknown = CliRunner().invoke(cli.command, [str(tmp_path), "--to", "fbx,trc"])
     assert unknown.exit_code == 2
-    assert "fbx; known are trc, mot, sto, c3d, gltf, bvh, csv-wide, parquet, zip" in unknown.output
+    assert f"fbx; known are {', '.join(cli.FORMATS)}" in unknown.output
     nothing = subprocess.run(
         [sys.executable, "-m", "podium", "export", str(tmp_path)],
         capture_output=True,

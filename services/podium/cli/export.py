@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-FORMATS = ("trc", "mot", "sto", "c3d", "gltf", "bvh", "csv-wide", "parquet", "zip")
+FORMATS = ("trc", "mot", "sto", "c3d", "gltf", "bvh", "csv-wide", "csv-comma", "parquet", "zip")
 _USUAL = ("trc", "mot", "c3d", "gltf", "csv-wide")
 
 
@@ -21,15 +21,16 @@ def command(run: Path, formats: str | None) -> None:
     """Write the athletes of a finished RUN as files for other programs.
 
     \b
-    trc       markers in millimetres, for OpenSim and Pose2Sim
-    mot       joint angles in degrees, for OpenSim
-    sto       every series, for OpenSim's plotter
-    c3d       markers, joint angles and foot contacts, for Visual3D, Mokka, MATLAB
-    gltf      markers and bones that move, for Blender, three.js and viewers
-    bvh       the fitted body in centimetres, for animation programs
-    csv-wide  every series, one row per frame, for spreadsheets
-    parquet   the same table for pandas, Polars, R (pip install 'podium[parquet]')
-    zip       these files and the tables of the run; alone: every format
+    trc        markers in millimetres, for OpenSim and Pose2Sim
+    mot        joint angles in degrees, for OpenSim
+    sto        every series, for OpenSim's plotter
+    c3d        markers, joint angles and foot contacts, for Visual3D, Mokka, MATLAB
+    gltf       markers and bones that move, for Blender, three.js and viewers
+    bvh        the fitted body in centimetres, for animation programs
+    csv-wide   every series, one row per frame, for spreadsheets
+    csv-comma  the same with a decimal comma and semicolons, as Excel reads it in most of Europe
+    parquet    the same table for pandas, Polars, R (pip install 'podium[parquet]')
+    zip        these files and the tables of the run; alone: every format
 
     RUN is a folder that `podium run` wrote. Files are written to RUN/exports, one per athlete and
     format.
@@ -38,6 +39,7 @@ def command(run: Path, formats: str | None) -> None:
     \b
       podium export results/sprint
       podium export results/sprint --to c3d,trc
+      podium export results/sprint --to csv-comma
       podium export results/sprint --to zip
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
     wanted = _USUAL if formats is None else _known(formats)

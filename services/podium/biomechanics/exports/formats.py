@@ -38,6 +38,10 @@ def _bvh(path: Path, athlete: Measured) -> None:
     write_bvh(path, athlete.analysis.fit)
 
 
+def _csv_comma(path: Path, athlete: Measured) -> None:
+    write_wide(path, athlete, decimal=",")
+
+
 FORMATS: Mapping[str, Writer] = MappingProxyType(
     {
         "trc": _trc,
@@ -47,6 +51,7 @@ FORMATS: Mapping[str, Writer] = MappingProxyType(
         "gltf": _gltf,
         "bvh": _bvh,
         "csv-wide": write_wide,
+        "csv-comma": _csv_comma,
         "parquet": write_parquet,
     }
 )
@@ -56,4 +61,4 @@ SetupError if a package is missing."""
 
 def suffix_of(name: str) -> str:
     """The ending of files of a format, without the dot."""
-    return name.partition("-")[0]
+    return {"csv-wide": "csv", "csv-comma": "comma.csv"}.get(name, name)
