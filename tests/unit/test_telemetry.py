@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -34,6 +35,30 @@ from tests.support.service_thread import serving
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOWHERE = "http://127.0.0.1:9"
+
+
+BUSY = "import time, sys; exec('while time.process_time() < 0.4: pass'); print(); sys.stdin.read()"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_cpu_time_of_a_service_includes_its_processes_before_and_after_their_end():
+    registry = Metrics("decode").registry
+
+    def beside_own_s() -> float:
+        counted = registry.get_sample_value("process_cpu_seconds_total")
+        return counted - time.process_time()
+
+    before_s = beside_own_s()
+    # As a decoder and the process that forks it: a child of a child.
+    shell = f"'{sys.executable}' -c \"{BUSY}\"; exit 0"
+    with subprocess.Popen(
+        ["/bin/sh", "-c", shell], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        child.stdout.readline()
+        assert beside_own_s() - before_s >= 0.3
+        child.stdin.close()
+        child.wait(60)
+    assert beside_own_s() - before_s >= 0.3
 
 
 @contextmanager

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from podium.serving.observing.batches import BatchObserver, Execution
+from podium.serving.observing.process_metrics import ProcessMetrics
 from podium.serving.observing.request_context import RequestContext, current_request
 
 _BUCKETS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -24,7 +25,7 @@ class Metrics:
         self._service = service
         self.registry = CollectorRegistry()
         self.in_flight = 0
-        ProcessCollector(registry=self.registry)
+        ProcessMetrics(self.registry)
         self._requests = self._counter(
             "podium_requests_total", "Requests by model and status.", "service", "model", "code"
         )
