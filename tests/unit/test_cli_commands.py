@@ -12,6 +12,8 @@ from unittest.mock import create_autospec
 import pytest
 
 import podium
+from podium.cli import OBJECTS
+from podium.cli.objects import sections
 from podium.decode.settings import DecodeSettings
 from podium.errors import SetupError
 from podium.local.service_process import ServiceProcess
@@ -45,8 +47,8 @@ def test_the_version_is_that_of_the_package() -> None:
     assert podium.__version__ in command("--version").stdout
 
 
-def loaded_with(module: str) -> set[str]:
-    code = f"import sys, {module}; print(*sys.modules)"
+def loaded_with(module: str, statement: str = "") -> set[str]:
+    code = f"import sys, {module}; {statement or 'pass'}; print(*sys.modules)"
     listed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
@@ -54,8 +56,14 @@ def loaded_with(module: str) -> set[str]:
 
 
 def test_help_loads_no_service() -> None:
-    heavy = {"numpy", "av", "cv2", "onnxruntime", "aiohttp", "fastapi"}
-    assert not heavy & loaded_with("podium.cli")
+    heavy = {"numpy", "av", "cv2", "onnxruntime", "aiohttp", "fastapi", "pydantic"}
+    assert not heavy & loaded_with(
+        "podium.cli", "podium.cli.cli.main(['--help'], standalone_mode=False)"
+    )
+
+
+def test_help_names_every_kind_of_object() -> None:
+    assert list(OBJECTS.items()) == sections()
 
 
 def test_a_run_in_one_process_waits_for_nothing_that_it_does_not_need_for_frames() -> None:

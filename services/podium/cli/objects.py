@@ -71,7 +71,7 @@ def command_of(operation: Operation) -> click.Command:
 
 
 def sections() -> list[tuple[str, str]]:
-    """For ``podium --help``: one row per kind of object with its commands."""
+    """One row per kind of object with its commands, as ``podium --help`` shows them."""
     kinds: dict[str, list[str]] = {}
     for name in OPERATIONS:
         verb, _, what = name.partition("_")
