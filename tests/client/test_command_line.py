@@ -16,24 +16,14 @@ import pytest
 
 from podium.cli import main
 from podium.cli.objects import COMMANDS, command_of
-from tests.support.api_world import ApiWorld, api_world
-from tests.support.fake_gateway import FakeGateway, fake_gateway
+from tests.support.api_world import ApiWorld
+from tests.support.fake_gateway import FakeGateway
 from tests.support.videos import write_video
+from tests.support.working_api import api, gateway, running_gateway
+
+__all__ = ["api", "gateway", "running_gateway"]
 
 Shell = Callable[..., "Ran"]
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[FakeGateway]:
-    with fake_gateway() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory, gateway: FakeGateway) -> Iterator[ApiWorld]:
-    folder = tmp_path_factory.mktemp("api")
-    with api_world(folder, gateway_url=gateway.url) as world, world.controller():
-        yield world
 
 
 @dataclass(frozen=True)

@@ -10,35 +10,12 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.dashboard.pages import HOSTILE, sign_in
-from tests.support.api_world import ApiWorld, api_world
+from tests.support.api_world import ApiWorld
 from tests.support.browsers import browser, watched_page
-from tests.support.fake_gateway import FakeGateway, fake_gateway
 from tests.support.videos import only_audio, write_video
+from tests.support.working_api import api, gateway, running_gateway
 
-__all__ = ["browser"]
-
-
-@pytest.fixture(scope="module")
-def running_gateway() -> Iterator[FakeGateway]:
-    with fake_gateway() as running:
-        yield running
-
-
-@pytest.fixture
-def gateway(running_gateway: FakeGateway) -> Iterator[FakeGateway]:
-    """As it was before, after each test."""
-    works = running_gateway.fails
-    yield running_gateway
-    running_gateway.fails, running_gateway.delay_s = works, 0.0
-
-
-@pytest.fixture(scope="module")
-def api(
-    tmp_path_factory: pytest.TempPathFactory, running_gateway: FakeGateway
-) -> Iterator[ApiWorld]:
-    folder = tmp_path_factory.mktemp("api")
-    with api_world(folder, gateway_url=running_gateway.url) as world, world.controller():
-        yield world
+__all__ = ["api", "browser", "gateway", "running_gateway"]
 
 
 @pytest.fixture
