@@ -21,19 +21,17 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
-import av
 import click
-import numpy as np
 import psutil
-import requests
 
+from loadtest.jobs_client import Api, clip
+from loadtest.process_tree import cpu_s, memory_mb
 from podium.api.prepare import prepare
 from podium.jobs.settings import JobsSettings, open_environment
 from podium.local.service_process import ServiceProcess, ready
 from podium.local.stack import ALLOCATOR, HOST, free_ports
 from podium.schemas.measures import DataPoints
 from podium.schemas.results import SourceResult
-from podium.schemas.states import TERMINAL
 from podium.schemas.summary import AppliedOptions, FrameCounts, Summary
 
 _FRAMES = 500
@@ -117,56 +115,7 @@ def _tier() -> Iterator[str]:
         process.join()
 
 
-def _clip(path: Path, frames: int) -> Path:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25)
-        stream.width = stream.height = 64
-        stream.pix_fmt = "yuv420p"
-        for n in range(frames):
-            picture = np.full((64, 64, 3), n % 256, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
-    return path
-
-
-class _Api:
-    """The api as a client sees it."""
-
-    def __init__(self, url: str, key: str) -> None:
-        self.url = url
-        self.headers = {"x-api-key": key}
-        self._session = requests.Session()
-        self._session.headers.update(self.headers)
-
-    def job_s(self, path: Path, batch_frames: int) -> float:
-        """Seconds from create_job to the end."""
-        data = path.read_bytes()
-        wanted = {"upload_name": path.name, "size_bytes": len(data)}
-        upload = self._post("/v1/uploads", wanted)
-        requests.post(
-            upload["url"], data=upload["fields"], files={"file": data}, timeout=60
-        ).raise_for_status()
-        self._post(f"/v1/uploads/{upload['id']}/complete", None)
-        body = {
-            "input": {"upload_id": upload["id"]}, "pipeline_id": 1,
-            "job_parameters": {"batch_frames": batch_frames},
-        }  # fmt: skip
-        started = time.monotonic()
-        job = self._post("/v1/jobs", body)
-        while job["job_status"] not in TERMINAL:
-            time.sleep(0.05)
-            job = self._session.get(f"{self.url}/v1/jobs/{job['id']}", timeout=60).json()
-        if job["job_status"] != "succeeded":
-            raise click.ClickException(f"the job {job['job_status']}: {job['error']}")
-        return time.monotonic() - started
-
-    def _post(self, path: str, body: Any) -> Any:
-        answer = self._session.post(f"{self.url}{path}", json=body, timeout=60)
-        answer.raise_for_status()
-        return answer.json()
-
-
-async def _latencies_ms(api: _Api) -> list[float]:
+async def _latencies_ms(api: Api) -> list[float]:
     """Of requests that begin at a fixed rate, whether or not the earlier ones have ended."""
     found: list[float] = []
 
@@ -187,16 +136,6 @@ async def _latencies_ms(api: _Api) -> list[float]:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             asking.create_task(ask(session, _PATHS[n % len(_PATHS)], due))
     return found
-
-
-def _cpu_s(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
-
-
-def _memory_mb(pid: int) -> dict[str, float]:
-    memory = psutil.Process(pid).memory_full_info()
-    return {"rss": round(memory.rss / 1e6, 1), "pss": round(memory.pss / 1e6, 1)}
 
 
 @click.command()
@@ -223,22 +162,22 @@ def main(target: Path) -> None:
             for name in ("api", "jobs")
         ]
         service, controller = processes
-        api = _Api(service.url, key.secret)
-        one = [api.job_s(_clip(folder / "one.mp4", 1), 1) for _ in range(3)]
-        clip = _clip(folder / "many.mp4", _FRAMES)
-        api.job_s(clip, 1)
-        before, api_before = _cpu_s(controller.pid), _cpu_s(service.pid)
-        many_s = api.job_s(clip, 1)
-        cpu_s, api_cpu_s = _cpu_s(controller.pid) - before, _cpu_s(service.pid) - api_before
-        asked_before = _cpu_s(service.pid)
+        api = Api(service.url, key.secret)
+        one = [api.job_s(clip(folder / "one.mp4", 1), 1) for _ in range(3)]
+        many = clip(folder / "many.mp4", _FRAMES)
+        api.job_s(many, 1)
+        before, api_before = cpu_s(controller.pid), cpu_s(service.pid)
+        many_s = api.job_s(many, 1)
+        own_s, api_cpu_s = cpu_s(controller.pid) - before, cpu_s(service.pid) - api_before
+        asked_before = cpu_s(service.pid)
         latencies = sorted(asyncio.run(_latencies_ms(api)))
-        asked_s = _cpu_s(service.pid) - asked_before
+        asked_s = cpu_s(service.pid) - asked_before
         figures = {
             "job_of_one_batch_s": round(statistics.median(one), 2),
             "batches": _FRAMES,
             "job_of_all_batches_s": round(many_s, 2),
             "wall_ms_per_batch": round((many_s - statistics.median(one)) / _FRAMES * 1e3, 2),
-            "controller_cpu_ms_per_batch": round(cpu_s / _FRAMES * 1e3, 2),
+            "controller_cpu_ms_per_batch": round(own_s / _FRAMES * 1e3, 2),
             "api_cpu_s_meanwhile": round(api_cpu_s, 2),
             "api_requests_per_s": _RATE_PER_S,
             "api_cpu_ms_per_request": round(asked_s / len(latencies) * 1e3, 2),
@@ -246,7 +185,7 @@ def main(target: Path) -> None:
                 name: round(latencies[min(int(len(latencies) * part), len(latencies) - 1)], 1)
                 for name, part in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
             },
-            "memory_mb": {process.name: _memory_mb(process.pid) for process in processes},
+            "memory_mb": {process.name: memory_mb(process.pid) for process in processes},
             "load_average": round(psutil.getloadavg()[0], 1),
         }
     target.write_text(json.dumps(figures, indent=2) + "\n")
