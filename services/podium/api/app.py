@@ -31,6 +31,7 @@ from podium.jobs.settings import JobsSettings, open_environment, signing_secret
 from podium.jobs.signing import Signer
 from podium.jobs.sql.schema.revision import require_current
 from podium.serving.app import create_service_app
+from podium.serving.http.key_schemes import describe_keys
 from podium.serving.observing.telemetry import Metrics
 
 
@@ -80,4 +81,5 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
     app.state.access = Access(env, tokens_of(settings), settings.requests_per_minute)
     answer_problems(app)
     describe_problems(app)
+    describe_keys(app)
     return app

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount
 
 from podium.api.answers import answer
-from podium.api.caller import KEY_OR_TOKEN, Reader
+from podium.api.caller import Reader
 from podium.api.operation import operation
 from podium.dashboard import STATIC
 from podium.errors import NotFound
@@ -68,7 +68,6 @@ def browser_router(env: Environment, signer: Signer) -> APIRouter:
         "GET",
         "/v1/videos/{video_id}/viewer",
         tags=["videos"],
-        dependencies=KEY_OR_TOKEN,
         response_model=ViewerAddress,
     )
     def get_video_viewer(caller: Reader, video_id: Id) -> Response:

@@ -10,9 +10,8 @@ from functools import partial
 from typing import Annotated, TypeVar
 
 import orjson
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import APIKeyHeader, HTTPBearer
 from sqlalchemy.orm import Session
 
 from podium.api.tokens import Tokens, is_token
@@ -30,12 +29,6 @@ _REMEMBERED_S = 1.0
 """A key that is revoked at one replica ends after this at the others."""
 _NOTED_EVERY_S = 60.0
 _MOST_REMEMBERED = 10_000
-
-KEY_OR_TOKEN = [
-    Security(APIKeyHeader(name="X-Api-Key", scheme_name="key", auto_error=False)),
-    Security(HTTPBearer(scheme_name="bearer", auto_error=False)),
-]
-"""Dependencies of routers, so that the OpenAPI page says how to sign in."""
 
 
 class Access:

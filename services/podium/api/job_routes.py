@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from podium.api.answers import IfMatch, Paging, answer, job_answer, version_of
-from podium.api.caller import KEY_OR_TOKEN, Caller, Reader, Writer
+from podium.api.caller import Caller, Reader, Writer
 from podium.api.once import Once, Repeatable, replay_headers
 from podium.api.operation import operation
 from podium.api.pipeline_options import check_options
@@ -25,7 +25,7 @@ from podium.schemas.jobs import Job, JobCreate, JobEstimate, JobRerun, JobResult
 from podium.schemas.states import JobState, is_terminal
 
 PATH = "/v1/jobs"
-router = APIRouter(prefix=PATH, tags=["jobs"], dependencies=KEY_OR_TOKEN)
+router = APIRouter(prefix=PATH, tags=["jobs"])
 
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from podium.api.answers import Paging, answer, created
-from podium.api.caller import KEY_OR_TOKEN, Reader, Writer
+from podium.api.caller import Reader, Writer
 from podium.api.operation import operation
 from podium.jobs.observing.oplog import action
 from podium.jobs.sql import catalogue, keys
@@ -16,7 +16,7 @@ from podium.schemas.base import Id, Page
 from podium.schemas.objects import ApiKey, ApiKeyCreate, NewApiKey, WhoAmI
 
 PATH = "/v1/api_keys"
-router = APIRouter(tags=["api_keys"], dependencies=KEY_OR_TOKEN)
+router = APIRouter(tags=["api_keys"])
 
 
 @operation(router, "GET", "/v1/me", response_model=WhoAmI)

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from podium.api.answers import IfMatch, Paging, answer, created, version_of
-from podium.api.caller import KEY_OR_TOKEN, Caller, Reader, Writer
+from podium.api.caller import Caller, Reader, Writer
 from podium.api.operation import operation
 from podium.errors import Forbidden, InvalidInput, Unprocessable
 from podium.jobs.observing.oplog import action
@@ -24,7 +24,7 @@ from podium.schemas.objects import (
 )
 
 PATH = "/v1/webhooks"
-router = APIRouter(prefix=PATH, tags=["webhooks"], dependencies=KEY_OR_TOKEN)
+router = APIRouter(prefix=PATH, tags=["webhooks"])
 
 
 @operation(router, "GET", "", response_model=Page[Webhook])

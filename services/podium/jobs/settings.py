@@ -21,7 +21,6 @@ from podium.jobs.observing.oplog import FileLog, OperationalLog, StreamLog
 from podium.jobs.signing import SECRET_BYTES, Signer, secret_in
 from podium.jobs.sql.database import Credentials, Database
 from podium.jobs.timing import Timing
-from podium.storage.s3 import S3Connection
 
 
 class JobsSettings(Settings):
@@ -165,6 +164,7 @@ def objects_folder(settings: JobsSettings) -> Path:
 def _objects(settings: JobsSettings, state: Path) -> Objects:
     if settings.s3_bucket is not None:
         from podium.jobs.aws.s3_objects import S3Objects
+        from podium.storage.s3 import S3Connection
 
         connection = S3Connection(settings.s3_endpoint, settings.s3_region, settings.s3_allow_http)
         return S3Objects(settings.s3_bucket, settings.s3_prefix.strip("/"), connection)
