@@ -85,7 +85,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_job(
     podium: Shell, gateway: FakeGateway, tmp_path: Path
 ) -> None:
     write_video(tmp_path / "sprint.mp4", 29)
-    gateway.delay_s = 2.0
+    works, gateway.fails = gateway.fails, lambda body, tries: (503, "busy")  # the job waits
     submit = ["jobs", "submit", "sprint.mp4", "--wait"]
     with subprocess.Popen(
         [sys.executable, "-m", "podium", *submit],
@@ -93,14 +93,14 @@ def test_ctrl_c_ends_the_watching_and_not_the_job(
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while not json.loads(podium("jobs", "list", "--status", "processing", "-o", "json").stdout):
             assert time.monotonic() < until
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         said = process.stderr.read()
         assert process.wait() == 130, said
-    gateway.delay_s = 0.0
+    gateway.fails = works
     assert "goes on; `podium jobs watch" in said
     number = said.partition("jobs watch ")[2].partition("`")[0]
     assert "succeeded" in podium("jobs", "watch", number).stdout
