@@ -355,3 +355,74 @@ def test_threads_can_be_made_in_a_locked_up_process():
 def test_unknown_processors_have_no_filter():
     assert filter_program(1, "riscv64") is None
     assert len(filter_program(1, "aarch64")) % 8 == 0
+
+
+IMPORTS = """
+import os, socket, sys, threading
+from pathlib import Path
+
+import numpy as np
+
+from podium.containment import nursery, worker, workers
+from podium.containment.codecs import ContainedCodecs
+from podium.errors import InvalidInput
+from podium.media.codecs import go_on
+from podium.media.containers import HEAD_BYTES, Source
+from podium.media.video import VideoReader
+
+class Watched:
+    def find_spec(name, path=None, target=None):
+        if threading.current_thread().name == "worker":
+            print(name, flush=True)
+
+nursery._import_all()
+ours, theirs = socket.socketpair()
+threading.Thread(target=worker.work, args=[theirs], name="worker", daemon=True).start()
+codecs = ContainedCodecs(memory_bytes=1 << 30, idle=1)
+codecs._workers._idle = [workers.Worker(codecs._workers, os.getpid(), ours)]
+sys.meta_path.insert(0, Watched)
+for path in map(Path, sys.argv[1:]):
+    data = path.read_bytes()
+    with VideoReader(max_pixels=1 << 20, codecs=codecs) as reader:
+        try:
+            if path.suffix in (".jpg", ".png", ".webp"):
+                codecs.picture(data, "media", go_on)
+                continue
+            source = Source(path, data[:HEAD_BYTES])
+            index = reader.index(source)
+            list(reader.frames(source, index, np.arange(index.frame_count)))
+        except InvalidInput as error:
+            print("refused", path.name, error, file=sys.stderr)
+os._exit(0)
+"""
+KINDS = {
+    **CLIPS,
+    "turned.mp4": {"rotation": 90},
+    "fragmented.mp4": {"container_options": {"movflags": "frag_keyframe+empty_moov"}},
+    "uneven.mkv": {"ticks": [2 * n + n % 2 for n in range(COUNT)]},
+    "vp9.webm": {"codec": "libvpx-vp9", "deadline": "realtime"},
+    "mpeg4.avi": {"codec": "mpeg4", "bf": "2"},
+    "mjpeg.mov": {"codec": "mjpeg", "pix_fmt": "yuvj420p"},
+    "stream.ts": {"g": "6", "bf": "2"},
+}
+
+
+def test_a_worker_imports_nothing_more(tmp_path):
+    """It can open no file, so an import in the middle of its work would be an error of its own."""
+    paths = [write_video(tmp_path / name, COUNT, **how) for name, how in KINDS.items()]
+    for path in list(paths):
+        damaged = tmp_path / f"damaged-{path.name}"
+        data = path.read_bytes()
+        damaged.write_bytes(data[: len(data) // 3] + bytes(500) + data[len(data) // 3 + 700 :])
+        paths.append(damaged)
+    for suffix in (".jpg", ".png", ".webp"):
+        picture = cv2.imencode(suffix, np.full((30, 40, 3), 90, np.uint8))[1].tobytes()
+        for name, data in (("whole", picture), ("cut", picture[: len(picture) // 2])):
+            (tmp_path / (name + suffix)).write_bytes(data)
+            paths.append(tmp_path / (name + suffix))
+    command = [sys.executable, "-c", IMPORTS, *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    refused = [line for line in done.stderr.splitlines() if line.startswith("refused")]
+    assert not any("refused whole" in line for line in refused)
+    assert len(refused) < len(paths) / 2
