@@ -12,7 +12,8 @@ from podium.biomechanics.analysis import AnalysisOptions, analyse
 from podium.biomechanics.events.movement import movement_of
 from podium.errors import InvalidInput
 from podium.postprocess.remeasuring import remeasure
-from podium.schemas.corrections import EventCorrection
+from podium.schemas.corrections import CorrectionFile, EventCorrection
+from podium.schemas.motion import Motion
 from podium.skeletons import BLAZEPOSE33
 from tests.support.filmed_athlete import filmed
 from tests.support.finished_runs import finished_run
@@ -132,3 +133,52 @@ def test_a_file_of_corrections_that_is_wrong_is_explained(run, text, message):
     with pytest.raises(InvalidInput, match=message) as error:
         remeasure(run)
     assert "corrections.json" in (error.value.field or "") or "corrections.json" in str(error.value)
+
+
+def test_a_key_point_is_moved_and_measures_follow(run):
+    place = (run / "keypoints.csv").read_text()
+    knees = [row for row in rows(run / "keypoints.csv") if row["keypoint"] == "left_knee"]
+    row = knees[len(knees) // 2]
+    automatic = [float(row["x_px"]), float(row["y_px"])]
+    point = {
+        "frame": int(row["frame"]),
+        "keypoint": "left_knee",
+        "automatic_px": automatic,
+        "corrected_px": [automatic[0] + 60.0, automatic[1]],
+    }
+    corrections = CorrectionFile.model_validate_json(
+        json.dumps({"persons": [{"person": 0, "keypoints": [point]}]})
+    )
+    remeasure(run, corrections)
+    after = [row for row in rows(run / "keypoints.csv") if row["keypoint"] == "left_knee"]
+    changed = [
+        at for at, (a, b) in enumerate(zip(knees, after, strict=True)) if a["x_px"] != b["x_px"]
+    ]
+    assert changed == [len(knees) // 2]
+    assert float(after[changed[0]]["x_px"]) == pytest.approx(automatic[0] + 60)
+    assert after[changed[0]]["filled"] == "0"  # no outlier, far off as it is
+    shown = Motion.model_validate_json((run / "motion.json").read_bytes())
+    assert shown.corrections == corrections
+    warnings = json.loads((run / "summary.json").read_bytes())["warnings"]
+    assert "Person 0: 1 key point was corrected by hand (corrections.json)." in warnings
+    remeasure(run, CorrectionFile())
+    assert (run / "keypoints.csv").read_text() == place
+
+
+@pytest.mark.parametrize(
+    ("point", "message"),
+    [
+        ({"frame": 3, "keypoint": "tail", "corrected_px": [1.0, 2.0]}, "no key point 'tail'"),
+        (
+            {"frame": 9999, "keypoint": "nose", "corrected_px": [1.0, 2.0]},
+            "frames 0 to [0-9]+, not",
+        ),
+    ],
+)
+def test_a_wrong_correction_leaves_the_tables_as_they_are(run, point, message):
+    before = (run / "keypoints.csv").read_bytes()
+    text = json.dumps({"persons": [{"person": 0, "keypoints": [point]}]})
+    with pytest.raises(InvalidInput, match=message):
+        remeasure(run, CorrectionFile.model_validate_json(text))
+    assert (run / "keypoints.csv").read_bytes() == before
+    assert not list(run.glob(".partial-*"))

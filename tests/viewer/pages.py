@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import uvicorn
 from playwright.sync_api import Page
+from starlette.applications import Starlette
 
 from podium.biomechanics.exports.packing import packed_floats, packed_shares, packed_steps
 from podium.schemas.motion import (
@@ -99,17 +100,8 @@ def _in_space(points: np.ndarray) -> np.ndarray:
 def served(folder: Path, motion: Motion, video: Path | None) -> Iterator[str]:
     """The viewer of a folder with this motion; gives its address."""
     (folder / "motion.json").write_text(motion.model_dump_json())
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(folder_app(folder, video), log_config=None))
-        thread = threading.Thread(target=asyncio.run, args=[server.serve(sockets=[listener])])
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        finally:
-            server.should_exit = True
-            thread.join(10)
+    with listening(folder_app(folder, video)) as url:
+        yield url
 
 
 def show(page: Page, row: int) -> None:
@@ -151,9 +143,25 @@ def shown_row(page: Page) -> int:
     return int(page.locator(".clock").inner_text().split()[-1])
 
 
-def wait_for(page: Page, expression: str, within_s: float = 15.0) -> None:
+def wait_for(page: Page, expression: str, within_s: float = 60.0) -> None:
     """Wait until an expression of the page is true (the page's policy forbids Playwright's way)."""
     end = time.monotonic() + within_s
     while not page.evaluate(expression):
         assert time.monotonic() < end, f"never: {expression}"
         page.wait_for_timeout(20)
+
+
+@contextmanager
+def listening(app: Starlette) -> Iterator[str]:
+    """An application on loopback; gives its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+        thread = threading.Thread(target=asyncio.run, args=[server.serve(sockets=[listener])])
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        finally:
+            server.should_exit = True
+            thread.join(10)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
@@ -214,3 +216,27 @@ def test_the_language_is_that_of_the_browser(tmp_path: Path, browser: Browser) -
             page.goto(url)
             page.wait_for_selector(f"h2:has-text('{word}')")
         context.close()
+
+
+def test_what_is_seen_is_saved_as_a_picture_and_as_a_clip(shown, tmp_path: Path) -> None:
+    page, points, *_ = shown
+    show(page, 30)
+    with page.expect_download() as download:
+        page.keyboard.press("s")
+    assert download.value.suggested_filename == "clip-30.png"
+    picture = cv2.imread(str(download.value.path()))
+    assert picture.shape[0] == SIZE[1]
+    assert picture.shape[1] > SIZE[0]  # the skeleton in space is beside the video
+    assert number_of(picture[:, : SIZE[0], ::-1]) == 30
+    knee, ankle = (points[0, 30, COCO17.index[f"left_{joint}"]] for joint in ("knee", "ankle"))
+    rgb = picture[:, : SIZE[0], ::-1]
+    assert middle_of_bone(rgb, (knee + ankle) / 2, SKY_BLUE) <= 2
+    page.get_by_label("Repeat").select_option("0")  # a stride of 15 frames
+    with page.expect_download() as download:
+        page.keyboard.press("v")
+    saved = tmp_path / download.value.suggested_filename
+    download.value.save_as(saved)
+    with av.open(str(saved)) as container:
+        frames = list(container.decode(video=0))
+    assert len(frames) >= 2
+    assert frames[0].width == picture.shape[1]

@@ -6,36 +6,54 @@ Nothing of it asks another site for anything, apart from the store that has uplo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import Field
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount
 
 from podium.api.answers import answer
 from podium.api.caller import Reader
 from podium.api.operation import operation
 from podium.dashboard import STATIC
-from podium.errors import NotFound
+from podium.errors import Forbidden, NotFound
+from podium.jobs.correcting import correct
 from podium.jobs.environment import Environment
 from podium.jobs.objects import Objects
 from podium.jobs.principal import SYSTEM
 from podium.jobs.results import listed
 from podium.jobs.signing import Signer
 from podium.jobs.sql import views
-from podium.schemas.base import Id
+from podium.schemas.base import Closed, Id
 from podium.schemas.jobs import Video, ViewerAddress
-from podium.viewer.folder_app import MOTION_FILE, asset_routes
-from podium.viewer.page import served_page
+from podium.viewer.asset_routes import asset_routes
+from podium.viewer.correction_body import corrections_in
+from podium.viewer.folder_app import MOTION_FILE
+from podium.viewer.page import Trial, served_page
 
 VIEWER = "/viewer"
+MAX_VALID_S = 30 * 86400
 _ASSETS = f"{VIEWER}/assets"
 _HEADERS = {
     "cache-control": "no-cache",  # a new version is seen at once; the ETag saves the transfer
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
+
+
+class ViewerWanted(Closed):
+    """What the address of a viewer allows, and for how long."""
+
+    valid_s: int | None = Field(default=None, ge=60, le=MAX_VALID_S)
+    """Time until it expires; default: as other signed addresses."""
+
+    corrects: bool = False
+    """Whether whoever has it may correct the results; needs a key that may write."""
 
 
 def browser_router(env: Environment, signer: Signer) -> APIRouter:
@@ -70,29 +88,53 @@ def browser_router(env: Environment, signer: Signer) -> APIRouter:
         tags=["videos"],
         response_model=ViewerAddress,
     )
-    def get_video_viewer(caller: Reader, video_id: Id) -> Response:
-        """Get a signed address of the page that shows the results of a video."""
+    def get_video_viewer(
+        caller: Reader, video_id: Id, wanted: Annotated[ViewerWanted, Query()]
+    ) -> Response:
+        """Get a signed address of the page that shows the results of a video.
+
+        Whoever has the address sees the results until it expires, without a key.
+        """
+        if wanted.corrects:
+            caller.principal.require("jobs:write")
         video = caller.read(partial(views.video, video_id=video_id))
         if _motion(env, video.video_results_path) is None:
             raise NotFound(f"video {video_id} has no results to look at")
-        seconds = env.timing.signed_s
-        return answer(ViewerAddress(url=signer.url("view", str(video_id), seconds=seconds)))
+        seconds = float(wanted.valid_s or env.timing.signed_s)
+        allowed = {"corrects": "yes"} if wanted.corrects else {}
+        url = signer.url("view", str(video_id), seconds=seconds, **allowed)
+        return answer(ViewerAddress(url=url, expires_at=env.now() + timedelta(seconds=seconds)))
 
     @router.get(VIEWER + "/{video_id}", include_in_schema=False)
     def view(request: Request, video_id: Id) -> Response:
-        signer.check("view", str(video_id), dict(request.query_params))
+        allowed = signer.check("view", str(video_id), dict(request.query_params))
         video = env.database.read(SYSTEM, partial(views.video, video_id=video_id))
         motion = _motion(env, video.video_results_path)
         if motion is None:
             raise NotFound(f"the results of video {video_id} are deleted")
         html, page_policy = served_page(
             video.video_name,
+            Trial(motion=_address(env, motion, MOTION_FILE), video=_film(env, video)),
             assets=_ASSETS,
-            motion=_address(env, motion, MOTION_FILE),
-            video=_film(env, video),
+            corrections=f"{VIEWER}/{video_id}/corrections?{request.url.query}"
+            if "corrects" in allowed
+            else None,
             origins=origins,
         )
         return HTMLResponse(html, headers={**_HEADERS, "content-security-policy": page_policy})
+
+    @router.post(VIEWER + "/{video_id}/corrections", include_in_schema=False)
+    async def correct_results(request: Request, video_id: Id) -> Response:
+        allowed = signer.check("view", str(video_id), dict(request.query_params))
+        if "corrects" not in allowed:
+            raise Forbidden("this address shows results, but may not correct them")
+        corrections = await corrections_in(request)
+        await run_in_threadpool(correct, env, video_id, corrections)
+        video = await run_in_threadpool(
+            env.database.read, SYSTEM, partial(views.video, video_id=video_id)
+        )
+        motion = f"{video.video_results_path}/{MOTION_FILE}"
+        return JSONResponse({"motion": _address(env, motion, MOTION_FILE)}, headers=_HEADERS)
 
     return router
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +19,7 @@ from podium.biomechanics.body.view import is_side_view
 from podium.biomechanics.fit.primary import Looks, Primary, Source, primary
 from podium.biomechanics.fit.result import BodyFit
 from podium.biomechanics.fit.trajectory import fit_body
+from podium.biomechanics.persons.corrected import corrected_keypoints
 from podium.biomechanics.persons.sides import Exchanges, undo_exchanges
 from podium.biomechanics.persons.trajectories import Trajectory
 from podium.biomechanics.signals.camera_motion import CameraMotion
@@ -25,6 +27,7 @@ from podium.biomechanics.signals.filters import Smoothing, smooth
 from podium.biomechanics.signals.gaps import fill_gaps, outliers
 from podium.biomechanics.signals.kinematics import Motion, motion
 from podium.biomechanics.signals.timeline import pauses
+from podium.schemas.corrections import KeypointCorrection
 from podium.schemas.known_distance import KnownDistance
 from podium.schemas.postprocess import View
 from podium.skeletons import Skeleton
@@ -105,10 +108,16 @@ class Shown:
     filled: Bool  # (T, J) interpolated, not measured
 
 
-def shown(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -> Shown:
+def shown(
+    trajectory: Trajectory,
+    skeleton: Skeleton,
+    options: AnalysisOptions,
+    corrections: Sequence[KeypointCorrection] = (),
+) -> Shown:
     """What ``analyse`` will show of a person, in a fraction of the time: nothing is fitted."""
     trajectory, _ = undo_exchanges(trajectory, skeleton)
-    plane = _clean_plane(trajectory, pauses(trajectory.time_s), options)
+    trajectory, by_hand = corrected_keypoints(trajectory, skeleton, corrections)
+    plane = _clean_plane(trajectory, pauses(trajectory.time_s), options, by_hand)
     return Shown(trajectory, skeleton, _shown(trajectory, plane), plane.filled)
 
 
@@ -123,18 +132,27 @@ def _shown(trajectory: Trajectory, plane: Track) -> Float64:
     return np.where(plane.filled[..., None], plane.positions, raw)
 
 
-def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -> Analysis:
+def analyse(
+    trajectory: Trajectory,
+    skeleton: Skeleton,
+    options: AnalysisOptions,
+    corrections: Sequence[KeypointCorrection] = (),
+) -> Analysis:
     """Correct exchanged sides, reject outliers, fill short gaps, smooth, fit the body, and so on.
 
     Only smoothed positions are differentiated (see ``kinematics.motion``).
+
+    Raises:
+        InvalidInput: a correction by hand names a key point that the trajectory does not have.
     """
     trajectory, exchanges = undo_exchanges(trajectory, skeleton)
+    trajectory, by_hand = corrected_keypoints(trajectory, skeleton, corrections)
     time_s = trajectory.time_s
     breaks = pauses(time_s)
     height_px = trajectory.height_px
     metres = np.where(trajectory.seen[..., None], trajectory.keypoints_3d, np.nan)
-    plane = _clean_plane(trajectory, breaks, options)
-    space = _clean(metres, time_s, breaks, options, unit=BODY_HEIGHT_M)
+    plane = _clean_plane(trajectory, breaks, options, by_hand)
+    space = _clean(metres, time_s, breaks, options, unit=BODY_HEIGHT_M, trusted=by_hand)
     faces = facing(plane.positions, time_s, skeleton)
     turns = np.append(False, np.diff(faces) != 0)
     fit = _fit(trajectory, skeleton, options)
@@ -171,18 +189,27 @@ def analyse(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions
     )
 
 
-def _clean_plane(trajectory: Trajectory, breaks: Bool, options: AnalysisOptions) -> Track:
+def _clean_plane(
+    trajectory: Trajectory, breaks: Bool, options: AnalysisOptions, by_hand: Bool
+) -> Track:
     pixels = np.where(trajectory.seen[..., None], trajectory.keypoints[..., :2], np.nan)
     unit = max(trajectory.height_px, 1.0)
-    return _clean(pixels, trajectory.time_s, breaks, options, unit=unit)
+    return _clean(pixels, trajectory.time_s, breaks, options, unit=unit, trusted=by_hand)
 
 
 def _clean(
-    keypoints: Float64, time_s: Float64, breaks: Bool, options: AnalysisOptions, *, unit: float
+    keypoints: Float64,
+    time_s: Float64,
+    breaks: Bool,
+    options: AnalysisOptions,
+    *,
+    unit: float,
+    trusted: Bool,
 ) -> Track:
+    """``trusted`` (T, J): these key points are no outliers."""
     frames, joints, dims = keypoints.shape
     rejected = outliers(keypoints.reshape(frames, -1)).reshape(keypoints.shape)
-    bad = np.asarray(rejected.any(axis=-1))
+    bad = np.asarray(rejected.any(axis=-1)) & ~trusted
     kept = np.where(bad[..., None], np.nan, keypoints).reshape(frames, -1)
     whole, filled = fill_gaps(kept, time_s, breaks, max_frames=options.max_gap_frames)
     positions, filtered = smooth(whole, time_s, breaks, options.smoothing, unit=unit)

@@ -17,12 +17,16 @@ def command(run: Path | None, skeleton: str) -> None:
     """Print every measure that an athlete may have, or measure a finished RUN again.
 
     Without RUN: names, units and methods as Markdown. With the folder of a run: writes its tables,
-    summary, motion and report again, with the events corrected by RUN/corrections.json. There,
-    time_s is a time in events.csv; without it the event is added, without corrected_s removed:
+    summary, motion and report again, as corrected by RUN/corrections.json, which `podium view RUN`
+    writes. There, time_s is a time in events.csv; without it the event is added, without
+    corrected_s removed; athletes are the persons to analyse instead of those of the options:
 
     \b
-      {"persons": [{"person": 0, "events": [
-        {"event": "contact", "side": "left", "time_s": 0.51, "corrected_s": 0.5}]}]}
+      {"athletes": [0], "persons": [{"person": 0,
+        "events": [
+          {"event": "contact", "side": "left", "time_s": 0.51, "corrected_s": 0.5}],
+        "keypoints": [
+          {"frame": 12, "keypoint": "left_knee", "corrected_px": [604.5, 388]}]}]}
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
     if run is None:
         click.echo(markdown(skeleton))

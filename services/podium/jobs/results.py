@@ -19,6 +19,9 @@ MANIFEST = "manifest.json"
 FILES = "files.json"
 """Object with the list of the files that postprocessing wrote for a video."""
 
+CORRECTIONS = "corrections.json"
+"""Object with the corrections by hand to the results of a video."""
+
 WHOLE = "results.json"
 """Object with all frame results of a video: a list of the answers of its frame batches."""
 

@@ -63,11 +63,14 @@ def _write(path: Path, document: BaseModel, indent: int | None = None) -> None:
 def _motion(measured: MeasuredClip, summary: Summary) -> Motion:
     """The content of ``motion.json``."""
     facts, clip = summary.source, measured.clip
+    analysed = {person.person for person in summary.persons}
     return motion_of(
         MotionSource(name=measured.name, width=facts.width, height=facts.height, fps=facts.fps),
         clip.skeleton,
         clip.frames,
         measured.athletes,
+        others=[each for each in measured.found if each.person not in analysed],
+        corrections=measured.corrections,
         warnings=summary.warnings,
         notes=[*summary.assumptions, *summary.conventions],
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from pydantic import ValidationError
 from podium.errors import InvalidInput
 from podium.postprocess.frame_results import Clip, merge
 from podium.postprocess.result_text import parse_results
-from podium.schemas.corrections import CorrectionFile, EventCorrection
+from podium.schemas.corrections import CorrectionFile
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.summary import Summary
 
@@ -27,17 +26,23 @@ class FinishedRun:
     video: Path  # may be gone
     clip: Clip
     options: PostprocessOptions
-    corrections: Mapping[int, Sequence[EventCorrection]]  # by person
+    corrections: CorrectionFile
 
 
-def finished_run(folder: Path) -> FinishedRun:
+def finished_run(folder: Path, corrections: CorrectionFile | None = None) -> FinishedRun:
     """Read the folder of a run.
+
+    Args:
+        folder: The folder.
+        corrections: In place of those in ``corrections.json``.
 
     Raises:
         InvalidInput: it is no folder of a run, or its ``corrections.json`` is invalid.
     """
     clip = merge(parse_results(_read(folder / "results.json")), max_frames=MAX_FRAMES)
-    return FinishedRun(_video(folder), clip, _options(folder), _corrections(folder))
+    if corrections is None:
+        corrections = _corrections(folder)
+    return FinishedRun(_video(folder), clip, _options(folder), corrections)
 
 
 def _options(folder: Path) -> PostprocessOptions:
@@ -50,17 +55,16 @@ def _options(folder: Path) -> PostprocessOptions:
         ) from None
 
 
-def _corrections(folder: Path) -> dict[int, Sequence[EventCorrection]]:
+def _corrections(folder: Path) -> CorrectionFile:
     path = folder / CORRECTIONS
     if not path.exists():
-        return {}
+        return CorrectionFile()
     try:
-        file = CorrectionFile.model_validate_json(_read(path))
+        return CorrectionFile.model_validate_json(_read(path))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join([CORRECTIONS, *(str(part) for part in first["loc"])])
         raise InvalidInput(first["msg"], field=where) from None
-    return {person.person: person.events for person in file.persons}
 
 
 def _video(folder: Path) -> Path:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from podium.biomechanics.analysis import AnalysisOptions
 from podium.biomechanics.exports.tables import open_tables
@@ -14,14 +13,14 @@ from podium.biomechanics.persons.selection import select
 from podium.biomechanics.persons.trajectories import Trajectory
 from podium.biomechanics.signals.camera_motion import CameraMotion
 from podium.biomechanics.signals.filters import Smoothing
+from podium.errors import InvalidInput
 from podium.postprocess.frame_results import Clip
 from podium.postprocess.measure_list import entry_of
-from podium.schemas.corrections import EventCorrection
+from podium.schemas.corrections import CorrectionFile
 from podium.schemas.measures import AthleteMeasures
 from podium.schemas.postprocess import PostprocessOptions
 
-Corrections = Mapping[int, Sequence[EventCorrection]]
-NO_CORRECTIONS: Corrections = MappingProxyType({})
+UNCORRECTED = CorrectionFile()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,7 @@ class MeasuredClip:
     found: tuple[Trajectory, ...]  # all persons
     athletes: tuple[Measured, ...]  # the chosen ones, without measures that are only for tables
     listed: tuple[AthleteMeasures, ...]  # every measure of each athlete, without samples
+    corrections: CorrectionFile = UNCORRECTED  # which are applied
 
 
 def measure_clip(
@@ -44,7 +44,7 @@ def measure_clip(
     tables_folder: Path,
     *,
     check: Callable[[], None] = lambda: None,
-    corrections: Corrections = NO_CORRECTIONS,
+    corrections: CorrectionFile = UNCORRECTED,
 ) -> MeasuredClip:
     """Choose the athletes, measure each and write the tables.
 
@@ -57,10 +57,10 @@ def measure_clip(
         options: Options of the analysis and of the files.
         tables_folder: Folder for ``keypoints.csv`` and the other tables.
         check: Called between athletes and tables; ends the work by raising.
-        corrections: Person -> events as corrected by hand.
+        corrections: Corrections by hand.
 
     Raises:
-        InvalidInput: a correction names an event that does not exist.
+        InvalidInput: a correction names a person, an event or a key point that does not exist.
     """
     athletes: list[Measured] = []
     listed: list[AthleteMeasures] = []
@@ -76,21 +76,39 @@ def measure_clip(
             shown = tuple(m for m in athlete.measures if m.shown != "tables")
             athletes.append(Measured(athlete.movement, shown))
     check()
-    return MeasuredClip(name, clip, options, tuple(found), tuple(athletes), tuple(listed))
+    return MeasuredClip(
+        name, clip, options, tuple(found), tuple(athletes), tuple(listed), corrections
+    )
 
 
 def measured_athletes(
     clip: Clip,
     found: Sequence[Trajectory],
     options: PostprocessOptions,
-    corrections: Corrections = NO_CORRECTIONS,
+    corrections: CorrectionFile = UNCORRECTED,
 ) -> Iterator[Measured]:
     """Each chosen athlete of a clip, with every measure."""
     facts = clip.result.source
     settings = analysis_options(options, (facts.width, facts.height), clip.camera)
-    for trajectory in select(found, options.athlete):
-        own = corrections.get(trajectory.person, ())
-        yield measure(trajectory, clip.skeleton, settings, own)
+    for trajectory in chosen(found, options, corrections):
+        yield measure(trajectory, clip.skeleton, settings, corrections.of(trajectory.person))
+
+
+def chosen(
+    found: Sequence[Trajectory], options: PostprocessOptions, corrections: CorrectionFile
+) -> list[Trajectory]:
+    """The persons to analyse: those that were chosen by hand, or by the rule of the options.
+
+    Raises:
+        InvalidInput: a correction names a person who was not found.
+    """
+    by_hand = corrections.athletes
+    named = {*(by_hand or ()), *(each.person for each in corrections.persons)}
+    for person in sorted(named - {each.person for each in found}):
+        raise InvalidInput(f"there is no person {person} in the run", field="corrections.json")
+    if by_hand is None:
+        return select(found, options.athlete)
+    return [each for each in found if each.person in by_hand]
 
 
 def analysis_options(

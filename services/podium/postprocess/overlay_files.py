@@ -12,7 +12,7 @@ from podium.biomechanics.analysis import shown
 from podium.biomechanics.persons.trajectories import Trajectory
 from podium.media.codecs import Codecs
 from podium.postprocess.frame_results import Clip
-from podium.postprocess.measured_clip import analysis_options
+from podium.postprocess.measured_clip import UNCORRECTED, analysis_options
 from podium.postprocess.overlays import write_overlays
 from podium.postprocess.source import open_source
 from podium.schemas.postprocess import PostprocessOptions
@@ -66,7 +66,11 @@ def draw_overlays(
     opened = open_source(source, max_pixels=max_pixels, codecs=codecs, check=check)
     moving = bool(opened.fps)
     settings = analysis_options(options, (clip.result.source.width, clip.result.source.height))
-    persons = [shown(athlete, clip.skeleton, settings) for athlete in athletes]
+    corrections = options.corrections or UNCORRECTED
+    persons = [
+        shown(athlete, clip.skeleton, settings, corrections.of(athlete.person).keypoints)
+        for athlete in athletes
+    ]
     pictures, drawn = write_overlays(
         opened,
         clip.frames,

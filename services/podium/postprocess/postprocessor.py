@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
-from podium.biomechanics.persons.selection import select
 from podium.biomechanics.persons.trajectories import link
 from podium.biomechanics.signals.checkpoints import checked_by
 from podium.media.codecs import Codecs
 from podium.postprocess.batches import Batch
 from podium.postprocess.documents import write_documents
 from podium.postprocess.frame_results import merge
-from podium.postprocess.measured_clip import measure_clip
+from podium.postprocess.measured_clip import UNCORRECTED, chosen, measure_clip
 from podium.postprocess.output_files import output_files
 from podium.postprocess.overlay_files import draw_overlays
 from podium.schemas.postprocess import PostprocessOptions
@@ -66,7 +65,7 @@ class Postprocessor:
             The files with local addresses, the summary, and warnings.
 
         Raises:
-            InvalidInput: the results do not fit together.
+            InvalidInput: the results do not fit together, or the corrections do not fit them.
             UnsupportedMedia, Unprocessable: overlays are requested and the source is unreadable.
             TooLarge: over one of the limits.
         """
@@ -74,6 +73,8 @@ class Postprocessor:
         check()
         output.mkdir(parents=True, exist_ok=True)
         found = link(clip.tracklets, clip.frames)
+        corrections = options.corrections or UNCORRECTED
+        athletes = chosen(found, options, corrections)
         stop = threading.Event()
 
         def check_both() -> None:
@@ -87,7 +88,7 @@ class Postprocessor:
                 draw_overlays,
                 source,
                 clip,
-                select(found, options.athlete),
+                athletes,
                 options,
                 output,
                 max_pixels=self._max_pixels,
@@ -97,7 +98,13 @@ class Postprocessor:
             try:
                 with checked_by(check):
                     measured = measure_clip(
-                        name or source.name, clip, found, options, output, check=check
+                        name or source.name,
+                        clip,
+                        found,
+                        options,
+                        output,
+                        check=check,
+                        corrections=corrections,
                     )
             except BaseException:
                 stop.set()

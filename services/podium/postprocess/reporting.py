@@ -159,13 +159,14 @@ def _sections(measured: Measured) -> list[Section]:
     labels = [f"{time_s[t]:.2f} s" for t in at]
     if len(at):
         sticks = plots.stick_sequence(analysis.skeleton, analysis.plane.positions[at], labels)
-        sections.append(Section("Stick figures over time", [sticks], wide=True))
+        sections.append(Section("Stick figures over time", [sticks], wide=True, on_paper=True))
     if len(time_s) > 1:
         moving = _plots(analysis, measured.measures)
         sections.append(
             Section(
                 "Over time",
                 moving,
+                on_paper=True,
                 note="Solid blue: left. Dashed orange: right. An upright trunk is at 90.",
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from podium.postprocess.coverage import better_pipeline, coverage_warnings
 from podium.postprocess.frame_results import Clip
 from podium.postprocess.measure_list import UNKNOWN, count
 from podium.postprocess.measured_clip import MeasuredClip
+from podium.schemas.corrections import CorrectionFile
 from podium.schemas.summary import (
     AppliedOptions,
     FrameCounts,
@@ -62,7 +63,7 @@ def summary_of(measured: MeasuredClip, notes: Sequence[str] = ()) -> Summary:
         models=clip.result.models,
         skeleton=clip.skeleton.name,
         source=clip.result.source,
-        options=AppliedOptions(**options.model_dump()),
+        options=AppliedOptions(**options.model_dump(exclude={"corrections"})),
         frames=FrameCounts(
             first=int(frames.frame_index[0]) if len(frames) else None,
             last=int(frames.frame_index[-1]) if len(frames) else None,
@@ -89,8 +90,25 @@ def summary_of(measured: MeasuredClip, notes: Sequence[str] = ()) -> Summary:
     coverage += better_pipeline(
         measured.found, len(frames), clip.result.source.height, clip.result.models
     )
-    warnings = [*coverage, *_warnings(summary, persons, clip), *notes]
+    by_hand = list(_by_hand(measured.corrections, [p.person for p in summary.persons]))
+    warnings = [*coverage, *by_hand, *_warnings(summary, persons, clip), *notes]
     return summary.model_copy(update={"warnings": warnings})
+
+
+def _by_hand(corrections: CorrectionFile, analysed: Sequence[int]) -> Iterator[str]:
+    """What was corrected by hand, and where the corrections are."""
+    if corrections.athletes is not None:
+        persons = ", ".join(str(person) for person in sorted(set(corrections.athletes)))
+        yield f"The athlete was chosen by hand: person {persons} (corrections.json)."
+    for each in map(corrections.of, analysed):
+        counts = {"event": len(each.events), "key point": len(each.keypoints)}
+        parts = [f"{n} {what}{'s' * (n != 1)}" for what, n in counts.items() if n]
+        if parts:
+            verb = "was" if sum(counts.values()) == 1 else "were"
+            yield (
+                f"Person {each.person}: {' and '.join(parts)} {verb} corrected by hand "
+                "(corrections.json)."
+            )
 
 
 def _person(person: Measured, clip_frames: int) -> PersonSummary:

@@ -13,11 +13,15 @@ from markupsafe import Markup
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A group of plots with a heading; ``wide``: the plots take the full width."""
+    """A group of plots with a heading.
+
+    ``wide``: the plots take the full width. ``on_paper``: they are on the athlete's printed page.
+    """
 
     title: str
     plots: Sequence[str]  # inline SVG
     wide: bool = False
+    on_paper: bool = False
     note: str = ""
 
 

@@ -1,10 +1,19 @@
-"""``corrections.json``: corrections by hand to the events of a run."""
+"""``corrections.json``: corrections by hand to a run, each beside the automatic value."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 Event = Literal["contact", "toe_off", "take_off", "landing"]
 
@@ -34,13 +43,27 @@ class EventCorrection(BaseModel):
         return self
 
 
+class KeypointCorrection(BaseModel):
+    """Puts one key point of one frame elsewhere."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    frame: int = Field(ge=0, description="Ordinal of the frame in the source, as in the tables.")
+    keypoint: str = Field(max_length=100, description="Name in the skeleton, such as left_knee.")
+    automatic_px: tuple[float, float] | None = Field(
+        default=None, description="Where the model saw it, for the reader; null: nowhere."
+    )
+    corrected_px: tuple[float, float] = Field(description="Where it is: x right, y down.")
+
+
 class PersonCorrections(BaseModel):
     """The corrections of one athlete."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     person: int = Field(ge=0, description="Number of the person in the tables.")
-    events: list[EventCorrection] = Field(max_length=10_000)
+    events: list[EventCorrection] = Field(default=[], max_length=10_000)
+    keypoints: list[KeypointCorrection] = Field(default=[], max_length=100_000)
 
 
 class CorrectionFile(BaseModel):
@@ -48,4 +71,51 @@ class CorrectionFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    persons: list[PersonCorrections] = Field(max_length=1000)
+    athletes: list[int] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1000,
+        description="Numbers of the persons to analyse; null: as the options of the run say.",
+    )
+    persons: list[PersonCorrections] = Field(default=[], max_length=1000)
+
+    def of(self, person: int) -> PersonCorrections:
+        """The corrections of one person, possibly none."""
+        named = [each for each in self.persons if each.person == person]
+        return PersonCorrections(
+            person=person,
+            events=[event for each in named for event in each.events],
+            keypoints=[point for each in named for point in each.keypoints],
+        )
+
+    @property
+    def count(self) -> int:
+        """How many events and key points are corrected."""
+        return sum(len(each.events) + len(each.keypoints) for each in self.persons)
+
+
+def read_corrections(text: str | bytes) -> CorrectionFile:
+    """Read the content of ``corrections.json``.
+
+    Raises:
+        ValueError: it is none; the message names the field.
+    """
+    try:
+        return CorrectionFile.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{where}: {first['msg']}" if where else first["msg"]) from None
+
+
+def _read_text(value: Any) -> Any:
+    return read_corrections(value) if isinstance(value, str) else value
+
+
+CorrectionText = Annotated[
+    CorrectionFile,
+    BeforeValidator(_read_text),
+    PlainSerializer(CorrectionFile.model_dump_json),
+    WithJsonSchema({"type": "string"}),
+]
+"""The content of ``corrections.json`` as text, since parameters of models are flat."""

@@ -299,6 +299,7 @@ class ViewerAddress(Answered):
     """Address of the viewer of a video's results, valid for a limited time."""
 
     url: str
+    expires_at: Time
 
 
 class JobEstimate(Answered):

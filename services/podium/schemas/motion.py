@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from podium.schemas.corrections import CorrectionFile
+
 UNKNOWN_INT16 = -32768
 """Stands for an unknown number in arrays of int16."""
 
@@ -89,6 +91,15 @@ class MotionAthlete(_Part):
     events: list[MotionEvent] = []
 
 
+class MotionPerson(_Part):
+    """A person who was found but not analysed."""
+
+    person: int
+    first_row: int
+    boxes_px: PackedArray
+    """(N, 4) boxes x1, y1, x2, y2 on the rows from ``first_row``."""
+
+
 class Motion(_Part):
     """The motion of the athletes of a clip, over T rows (frames)."""
 
@@ -102,5 +113,11 @@ class Motion(_Part):
     """(T,) ordinals in the source."""
 
     athletes: list[MotionAthlete]
+    others: list[MotionPerson] = []
+    """Persons who may be chosen instead, those seen longest."""
+
+    corrections: CorrectionFile = CorrectionFile()
+    """Corrections by hand that are applied to the athletes."""
+
     warnings: list[str] = []
     notes: list[str] = []

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from podium.athletes import Athlete
+from podium.schemas.corrections import CorrectionText
 from podium.schemas.known_distance import KnownDistanceText
 
 View = Literal["side", "oblique", "front", "back"]
@@ -46,6 +47,9 @@ class PostprocessOptions(BaseModel):
     view: View | None = None
     """From where the camera sees the athlete: side, oblique, front or back; as detected if left
     out."""
+
+    corrections: CorrectionText | None = None
+    """Corrections by hand, as the text of a ``corrections.json``."""
 
     overlay: bool = True
     """Whether to write overlay.mp4."""

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from podium.viewer.assets import modules, plotly_js, style
@@ -21,32 +22,65 @@ _START = """import { openViewer } from "podium/viewer.js";
 const given = JSON.parse(document.getElementById("motion").textContent);
 const root = document.getElementById("viewer");
 const { video, language } = root.dataset;
-openViewer(root, given, { videoUrl: video || null, plotly: window.Plotly ?? null, language });
+openViewer(root, given, { videoUrl: video || null, language });
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Addresses of the results of one clip.
+
+    Args:
+        motion: Of ``motion.json``.
+        video: None: there is no video.
+        name: For people, where two trials are compared.
+    """
+
+    motion: str
+    video: str | None
+    name: str = ""
+
+
 def served_page(
-    title: str, *, assets: str, motion: str, video: str | None, origins: Sequence[str] = ()
+    title: str,
+    trial: Trial,
+    *,
+    assets: str,
+    other: Trial | None = None,
+    corrections: str | None = None,
+    origins: Sequence[str] = (),
 ) -> tuple[str, str]:
     """A page whose parts come from the server that sends it.
 
     Args:
         title: Title of the page.
+        trial: What is shown.
         assets: Path below which the modules, ``viewer.css`` and ``plotly.js`` are served.
-        motion: Address of ``motion.json``.
-        video: Address of the video; None: there is none.
+        other: With what it is compared.
+        corrections: Address that measures corrections; None: they can only be saved as a file.
         origins: Other servers of motion and video, such as an object store.
 
     Returns:
         The HTML, and the value of its ``Content-Security-Policy`` header, which allows only the
         server and these origins.
     """
-    data = " ".join(("'self'", *origins))
+    sources = " ".join(("'self'", *origins))
+    addresses = {
+        "motion": trial.motion,
+        "video": trial.video,
+        "name": trial.name,
+        "corrections": corrections,
+        "other-motion": other and other.motion,
+        "other-video": other and other.video,
+        "other-name": other and other.name,
+    }
+    data = " ".join(f'data-{name}="{escape(at)}"' for name, at in addresses.items() if at)
     names = {name: f"{assets}/{name}" for name in modules()}
     import_map = json.dumps({"imports": names})
     policy = (
         f"default-src 'none'; script-src 'self' {_hash(import_map)}; style-src 'self' "
-        f"'unsafe-inline'; img-src 'self' data: blob:; media-src {data} blob:; connect-src {data}; "
+        f"'unsafe-inline'; img-src 'self' data: blob:; media-src {sources} blob:; "
+        f"connect-src {sources}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )  # plotly.js sets styles of elements
     html = f"""<!doctype html>
@@ -61,11 +95,11 @@ def served_page(
 </style>
 <link rel="stylesheet" href="{escape(assets)}/viewer.css">
 <script type="importmap">{import_map}</script>
-<script src="{escape(assets)}/plotly.js" defer></script>
+<script id="plotly" src="{escape(assets)}/plotly.js" async></script>
 <script type="module" src="{escape(assets)}/podium/start.js"></script>
 </head>
 <body>
-<main class="viewer" id="viewer" data-motion="{escape(motion)}" data-video="{escape(video or "")}">
+<main class="viewer" id="viewer" {data}>
 <noscript>The viewer needs JavaScript; report.html has the same numbers without it.</noscript>
 </main>
 </body>

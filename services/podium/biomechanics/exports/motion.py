@@ -12,12 +12,15 @@ from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.exports.packing import packed_floats, packed_shares, packed_steps
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import Measured
+from podium.biomechanics.persons.trajectories import Trajectory
 from podium.biomechanics.signals.timeline import Timeline
+from podium.schemas.corrections import CorrectionFile
 from podium.schemas.motion import (
     Motion,
     MotionAthlete,
     MotionEvent,
     MotionMeasure,
+    MotionPerson,
     MotionSkeleton,
     MotionSource,
 )
@@ -26,6 +29,7 @@ from podium.types import Float64, Int64
 
 _STEP_PX = 0.05
 _STEP_M = 0.0005
+_OTHERS = 12
 _CAMERA_TO_VIEWER = np.array([1.0, -1.0, -1.0])
 """Camera axes have y down and z away from the camera; the viewer has y up and z towards it."""
 
@@ -36,6 +40,8 @@ def motion_of(
     frames: Timeline,
     persons: Sequence[Measured],
     *,
+    others: Sequence[Trajectory] = (),
+    corrections: CorrectionFile | None = None,
     warnings: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Motion:
@@ -46,6 +52,8 @@ def motion_of(
         skeleton: Skeleton of the key points.
         frames: The rows of the document.
         persons: The persons, with the measures to show.
+        others: Persons who were not chosen.
+        corrections: Those that are applied to the persons.
         warnings: Warnings for the reader.
         notes: Assumptions.
     """
@@ -59,6 +67,8 @@ def motion_of(
         time_s=packed_floats(frames.time_s, double=True),
         frame_index=packed_floats(frames.frame_index.astype(np.float64), double=True),
         athletes=[_athlete(person, frames) for person in persons],
+        others=[_other(each, frames) for each in sorted(others, key=len, reverse=True)[:_OTHERS]],
+        corrections=corrections or CorrectionFile(),
         warnings=list(warnings),
         notes=list(notes),
     )
@@ -80,6 +90,14 @@ def _athlete(person: Measured, frames: Timeline) -> MotionAthlete:
         joints_m=places,
         measures=[_measure(m, rows, frames, analysis.skeleton) for m in person.measures],
         events=_events(person.movement),
+    )
+
+
+def _other(person: Trajectory, frames: Timeline) -> MotionPerson:
+    return MotionPerson(
+        person=person.person,
+        first_row=int(np.searchsorted(frames.frame_index, person.frame_index[0])),
+        boxes_px=packed_steps(person.boxes, 0.5),
     )
 
 

@@ -13,7 +13,7 @@ measures with the same names for every trajectory of a skeleton, also if they ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,7 +25,7 @@ from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.moving_camera import of_still_camera
 from podium.biomechanics.persons.trajectories import Trajectory
 from podium.biomechanics.signals.checkpoints import checkpoint
-from podium.schemas.corrections import EventCorrection
+from podium.schemas.corrections import PersonCorrections
 from podium.skeletons import Skeleton
 
 
@@ -72,14 +72,16 @@ def measure(
     trajectory: Trajectory,
     skeleton: Skeleton,
     options: AnalysisOptions,
-    corrections: Sequence[EventCorrection] = (),
+    corrections: PersonCorrections | None = None,
 ) -> Measured:
     """Run the whole of biomechanics for a trajectory: the analysis, the events, the measures.
 
     Raises:
-        InvalidInput: a correction names an event that the athlete does not have.
+        InvalidInput: a correction names an event or a key point that the athlete does not have.
     """
-    movement = movement_of(analyse(trajectory, skeleton, options), corrections)
+    own = corrections or PersonCorrections(person=trajectory.person)
+    analysis = analyse(trajectory, skeleton, options, own.keypoints)
+    movement = movement_of(analysis, own.events)
     return Measured(movement, measures_of(movement))
 
 

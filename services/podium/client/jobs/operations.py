@@ -104,6 +104,7 @@ _ALL: Final = (
     Operation(
         "get_video_viewer", "GET", "/v1/videos/{video_id}/viewer",
         "Get an address where a browser shows the results of a video.", None, jobs.ViewerAddress,
+        ("valid_s", "corrects"),
     ),
     Operation(
         "list_frame_batches", "GET", "/v1/frame_batches", "List frame batches.", None,

@@ -2,6 +2,7 @@
 
 import { call, here, list } from "./api.js";
 import { bar, bytes, count, element, moment, move, say, seconds } from "./elements.js";
+import { look, share } from "./viewer_link.js";
 import { FILES, STATES, canRetry, hasEnded } from "./words.js";
 
 export class JobRow {
@@ -99,7 +100,11 @@ export class JobRow {
       video.error ? element("p", { class: "problem" }, video.error.message) : null,
       video.warnings.map((warning) => element("p", { class: "soft" }, warning)),
       files.some((file) => file.name === "motion.json")
-        ? element("p", {}, element("button", { type: "button", class: "main", onclick: () => look(video) }, "Look at it"))
+        ? element(
+          "div", { class: "look" },
+          element("button", { type: "button", class: "main", onclick: () => look(video) }, "Look at it"),
+          element("button", { type: "button", onclick: (event) => share(video, event.target) }, "Share"),
+        )
         : null,
       shown.length ? element("ul", { class: "files" }, shown.map((file) => link(file, FILES[file.name]))) : null,
       more.length
@@ -153,19 +158,4 @@ function link(file, about = "") {
     "li", {}, element("a", { href: here(file.url), download: file.name }, about || file.name), " ",
     element("span", { class: "soft" }, `${about ? `${file.name}, ` : ""}${bytes(file.size_bytes)}`),
   );
-}
-
-/** The viewer, at an address that is signed for a while. */
-async function look(video) {
-  const opened = window.open("", "_blank");
-  try {
-    const { url } = await call("GET", `/v1/videos/${video.id}/viewer`);
-    if (opened) {
-      opened.opener = null;
-      opened.location.replace(url);
-    } else location.assign(url);
-  } catch (error) {
-    opened?.close();
-    say(error.message);
-  }
 }

@@ -10,6 +10,7 @@ from typing import Any, cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from podium.errors import NotFound
 from podium.jobs.sql import batches, jobs, videos
 from podium.jobs.sql.schema.tables import Project
 from podium.jobs.sql.schema.work_tables import Video
@@ -63,6 +64,19 @@ def open_videos(session: Session, job_id: int, *, tries: int) -> list[OpenVideo]
         for video in jobs.videos(session, job_id)
         if video.video_status not in TERMINAL
     ]
+
+
+def collected_video(session: Session, video_id: int) -> OpenVideo:
+    """A video whose results are postprocessed again. Raises NotFound."""
+    video = session.scalars(select(Video).where(Video.id == video_id)).one_or_none()
+    if video is None:
+        raise NotFound(f"there is no video {video_id}")
+    job = jobs.get(session, video.job_id)
+    options = JobParameters.model_validate(job.effective_parameters).postprocess
+    gateway = session.scalars(
+        select(Project.project_gateway_url).where(Project.id == job.project_id)
+    ).one()
+    return _open(session, video, gateway, options, is_last_try=True)
 
 
 def _open(

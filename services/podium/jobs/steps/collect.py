@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import orjson
 
@@ -18,9 +17,9 @@ from podium.jobs.observing.oplog import action
 from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import collecting, jobs
 from podium.jobs.sql.collecting import Ended, OpenVideo
-from podium.schemas.jobs import JobError
+from podium.schemas.jobs import JobError, Scalar
 from podium.schemas.states import JobState
-from podium.schemas.summary import OutputFile
+from podium.schemas.summary import OutputFile, PostprocessResult
 
 
 @dataclass
@@ -66,7 +65,7 @@ def collect(
                 outcome |= {"videos": number}
                 return env.database.read(SYSTEM, partial(jobs.status, job_id=job_id)).state
             there = _collected(env, video, ends_as, left)
-            _keep_files(env, video, there)
+            keep_files(env, video, there.files)
             env.database.write(
                 SYSTEM,
                 partial(
@@ -109,14 +108,8 @@ def _collected(
         )
     if ends_as is not None:
         return _Results(ends_as, missing)
-    body: dict[str, Any] = {
-        **video.options,
-        "source": video.address,
-        "results_uri": env.objects.address(key),
-        "output": env.objects.address(video.results_folder),
-    }
     try:
-        done = env.tiers.postprocess(env.gateway(video.gateway_url), body, seconds=seconds)
+        done = postprocessed(env, video, video.options, seconds=seconds)
     except PodiumError as error:
         if not failures.is_final(error) and not video.is_last_try:
             raise
@@ -137,11 +130,28 @@ def _joined(env: Environment, keys: Sequence[str]) -> Iterator[bytes]:
     yield b"]\n"
 
 
-def _keep_files(env: Environment, video: OpenVideo, there: _Results) -> None:
+def postprocessed(
+    env: Environment,
+    video: OpenVideo,
+    options: Mapping[str, Scalar],
+    *,
+    seconds: float | None = None,
+) -> PostprocessResult:
+    """Have the merged results of a video turned into files. Raises PodiumError."""
+    body = {
+        **options,
+        "source": video.address,
+        "results_uri": env.objects.address(f"{video.results_folder}/{results.WHOLE}"),
+        "output": env.objects.address(video.results_folder),
+    }
+    return env.tiers.postprocess(env.gateway(video.gateway_url), body, seconds=seconds)
+
+
+def keep_files(env: Environment, video: OpenVideo, written: Sequence[OutputFile]) -> None:
     """Store the list of a video's files for the manifest, with keys instead of addresses."""
     files = [
         {**file.model_dump(exclude={"uri"}), "path": f"{video.results_folder}/{file.name}"}
-        for file in there.files
+        for file in written
     ]
     env.objects.put(f"{video.results_folder}/{results.FILES}", orjson.dumps(files))
 

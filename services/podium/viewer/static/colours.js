@@ -11,3 +11,6 @@ export const SIDE_ON_PAGE = {
 export const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
 
 export const sideOnPage = (side) => SIDE_ON_PAGE[isDark() ? "dark" : "light"][side];
+
+/** The colour of the first or the second of two that are compared. */
+export const compared = (number) => sideOnPage(["left", "right"][number]);

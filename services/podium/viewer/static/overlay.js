@@ -2,6 +2,7 @@
 
 import { SIDE } from "podium/colours.js";
 
+const MARK = "#cc79a7"; // of what was corrected by hand
 const TRAIL_ROWS = 45;
 const TRAIL_JOINTS = ["left_wrist", "right_wrist", "left_ankle", "right_ankle"];
 
@@ -19,7 +20,12 @@ export class Overlay {
     this.unit = Math.max(motion.source.height, motion.source.width) / 640;
   }
 
-  draw(row, chosen) {
+  /**
+   * @param chosen numbers of the athletes who are looked at.
+   * @param held {athlete, joint} that is being corrected, or null.
+   * @param corrections whose key points are marked, with where the model saw them.
+   */
+  draw(row, chosen, held = null, corrections = null) {
     const context = this.canvas.getContext("2d");
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     context.lineCap = context.lineJoin = "round";
@@ -28,17 +34,60 @@ export class Overlay {
       if (this.show.trails) this.#trails(context, athlete, row);
       if (this.show.bones) this.#bones(context, athlete, row);
       if (this.show.points) this.#points(context, athlete, row);
+      if (corrections) this.#corrected(context, athlete, row, corrections.points(athlete, row));
+      if (held?.athlete === athlete) this.#held(context, athlete.point(row, held.joint));
       if (this.show.names) this.#name(context, athlete, row);
       if (this.show.angles) this.#angles(context, athlete, row);
     }
     context.globalAlpha = 1;
   }
 
+  /** Boxes of the persons who were not analysed. */
+  others(row) {
+    const context = this.canvas.getContext("2d");
+    context.lineWidth = 1.6 * this.unit;
+    context.setLineDash([6 * this.unit, 4 * this.unit]);
+    context.strokeStyle = "#ffffff";
+    for (const other of this.motion.others) {
+      const box = other.box(row);
+      if (!box) continue;
+      context.strokeRect(box[0], box[1], box[2] - box[0], box[3] - box[1]);
+      this.#label(context, String(other.person), box[0] + 4 * this.unit, box[1] + 10 * this.unit, "left");
+    }
+    context.setLineDash([]);
+  }
+
+  /** A ring around each corrected key point, and a line to where the model saw it. */
+  #corrected(context, athlete, row, points) {
+    context.strokeStyle = MARK;
+    context.lineWidth = 1.4 * this.unit;
+    for (const { joint, automatic_px: automatic } of points) {
+      const at = athlete.point(row, joint);
+      if (!at) continue;
+      context.beginPath();
+      context.arc(...at, 4.5 * this.unit, 0, 2 * Math.PI);
+      if (automatic) {
+        context.moveTo(...at);
+        context.lineTo(...automatic);
+      }
+      context.stroke();
+    }
+  }
+
+  #held(context, at) {
+    if (!at) return;
+    context.strokeStyle = "#ffffff";
+    context.lineWidth = 1.6 * this.unit;
+    context.beginPath();
+    context.arc(...at, 8 * this.unit, 0, 2 * Math.PI);
+    context.stroke();
+  }
+
   #bones(context, athlete, row) {
-    for (const bone of this.motion.skeleton.bones) {
+    for (const [number, bone] of this.motion.skeleton.bones.entries()) {
       const [a, b] = bone.map((joint) => athlete.point(row, joint));
       if (!a || !b) continue;
-      for (const [colour, width] of [["rgba(0,0,0,.55)", 4.2], [SIDE[this.motion.side(bone)], 2.2]]) {
+      for (const [colour, width] of [["rgba(0,0,0,.55)", 4.2], [SIDE[this.motion.sides[number]], 2.2]]) {
         context.strokeStyle = colour;
         context.lineWidth = width * this.unit;
         context.beginPath();

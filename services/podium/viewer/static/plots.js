@@ -1,9 +1,10 @@
 // Curves over time, one chart for each group of measures, under one cursor.
 
-import { sideOnPage, isDark } from "podium/colours.js";
+import { Chart } from "podium/chart.js";
+import { sideOnPage } from "podium/colours.js";
 
 const MOST_POINTS = 4000; // of a curve; a chart has fewer columns of pixels
-const DASHES = { left: "solid", right: "dash", centre: "solid" };
+const DASHES = [{ left: "solid", right: "dash", centre: "solid" }, { left: "dot", right: "dashdot", centre: "dot" }]; // by athlete
 const OTHERS = ["#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#0072b2", "#d55e00"];
 
 const sideOf = (name) => (/^(left|right)_/.exec(name) ?? [null, "centre"])[1];
@@ -19,10 +20,11 @@ function thinned(values, step) {
 export class Plots {
   /**
    * @param holder element that the charts are put into.
-   * @param plotly plotly.js, or null: then there are no charts.
+   * @param events function from an athlete to events, with {time_s, automatic_s, side}.
    */
-  constructor(holder, motion, plotly, strings) {
-    Object.assign(this, { holder, motion, plotly, strings });
+  constructor(holder, motion, strings, events) {
+    Object.assign(this, { holder, motion, strings, events });
+    this.plotly = null; // without it there are no charts
     this.charts = [];
     this.seek = () => {};
   }
@@ -43,86 +45,49 @@ export class Plots {
     if (!this.plotly) return;
     for (const title of titles) {
       const series = athletes.flatMap((athlete) =>
-        (this.groups(athlete).get(title) ?? []).map((one) => ({ athlete, ...one })),
+        (this.groups(athlete).get(title) ?? []).map((one) => ({ ...one, athlete, values: one.values })),
       );
-      if (series.length) this.#chart(title, series, athletes.length > 1);
+      if (series.length) this.#chart(title, series);
     }
   }
 
   clear() {
-    for (const chart of this.charts) this.plotly.purge(chart.element);
+    for (const { chart } of this.charts) chart.remove();
     this.charts = [];
     this.holder.replaceChildren();
   }
 
-  /** Move the cursor; this is a line of the page, since plotly would lay the chart out anew. */
   cursor(row) {
-    const seconds = this.motion.time[row];
-    for (const { element, line } of this.charts) {
-      const layout = element._fullLayout;
-      if (!layout) continue;
-      const [from, to] = layout.xaxis.range;
-      const share = (seconds - from) / (to - from);
-      const { l, r, t, b } = layout._size;
-      line.hidden = !(share >= 0 && share <= 1);
-      line.style.transform = `translateX(${l + share * (element.clientWidth - l - r)}px)`;
-      line.style.top = `${t}px`;
-      line.style.bottom = `${b}px`;
-    }
+    for (const { chart } of this.charts) chart.cursor(this.motion.time[row]);
   }
 
-  #chart(title, series, several) {
-    const box = document.createElement("figure");
-    box.className = "chart";
-    const caption = document.createElement("figcaption");
-    caption.textContent = title;
-    const holder = document.createElement("div");
-    holder.className = "chart-holder";
-    const element = document.createElement("div");
-    const line = document.createElement("div");
-    line.className = "cursor-line";
-    holder.append(element, line);
-    box.append(caption, holder);
-    this.holder.append(box);
+  eventsChanged() {
+    for (const { chart, series } of this.charts) chart.setShapes(this.#eventLines(series));
+  }
+
+  #chart(title, series) {
     const step = Math.max(1, Math.ceil(this.motion.rows / MOST_POINTS));
     const time = thinned(this.motion.time, step);
+    const athletes = [...new Set(series.map((one) => one.athlete))];
     const traces = series.map((one, position) => {
       const side = sideOf(one.name);
       const alone = series.length > 1 && side === "centre";
       return {
         x: time,
         y: thinned(one.values, step),
-        name: several ? `${one.label}, ${one.athlete.label}` : one.label,
+        name: athletes.length > 1 ? `${one.label}, ${one.athlete.label}` : one.label,
         mode: "lines",
-        line: { width: 1.7, dash: DASHES[side], color: alone ? OTHERS[position % OTHERS.length] : sideOnPage(side) },
+        line: {
+          width: 1.7,
+          dash: DASHES[athletes.indexOf(one.athlete) % DASHES.length][side],
+          color: alone ? OTHERS[position % OTHERS.length] : sideOnPage(side),
+        },
         hovertemplate: `%{y:.${one.digits}f} ${one.unit}<extra></extra>`,
       };
     });
-    this.plotly.newPlot(element, traces, this.#layout(series), {
-      displayModeBar: false,
-      responsive: true,
-    });
-    element.on("plotly_click", (event) => this.seek(event.points[0].x));
-    element.on("plotly_relayout", () => this.cursor(this.lastRow ?? 0));
-    this.charts.push({ element, line });
-  }
-
-  #layout(series) {
-    const ink = isDark() ? "#d8dde3" : "#1d2530";
-    const grid = isDark() ? "#33404f" : "#e4e8ed";
-    const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid };
-    return {
-      height: 200,
-      margin: { l: 52, r: 10, t: 24, b: 36 },
-      paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: "system-ui, sans-serif", size: 11, color: ink },
-      xaxis: { ...axis, title: { text: this.strings.time, standoff: 4 }, range: this.#span() },
-      yaxis: { ...axis, title: { text: series[0].unit, standoff: 4 } },
-      legend: { orientation: "h", x: 1, xanchor: "right", y: 1.02, yanchor: "bottom" },
-      hovermode: "x",
-      shapes: this.#events(series),
-    };
+    const shapes = this.#eventLines(series);
+    const content = { title, unit: series[0].unit, xTitle: this.strings.time, range: this.#span(), traces, shapes };
+    this.charts.push({ chart: new Chart(this.holder, this.plotly, content, (x) => this.seek(x)), series });
   }
 
   #span() {
@@ -130,19 +95,19 @@ export class Plots {
     return [time[0], Math.max(time[rows - 1], time[0] + 1e-3)];
   }
 
-  #events(series) {
+  /** Dotted: automatic; solid: corrected by hand, with the automatic one faint. */
+  #eventLines(series) {
     const seen = new Set(series.map((one) => one.athlete));
+    const at = (seconds, side, dash, opacity) => ({
+      type: "line", xref: "x", yref: "paper", x0: seconds, x1: seconds, y0: 0, y1: 1, opacity,
+      line: { width: 1, dash, color: sideOnPage(side === "both" ? "centre" : side) },
+    });
     return [...seen].flatMap((athlete) =>
-      athlete.events.map((event) => ({
-        type: "line",
-        xref: "x",
-        yref: "paper",
-        x0: event.time_s,
-        x1: event.time_s,
-        y0: 0,
-        y1: 1,
-        line: { width: 1, dash: "dot", color: sideOnPage(event.side ?? "centre") },
-      })),
+      this.events(athlete).flatMap(({ time_s, automatic_s, side }) => {
+        if (time_s === automatic_s) return [at(time_s, side, "dot", 1)];
+        const faint = automatic_s === null ? [] : [at(automatic_s, side, "dot", 0.4)];
+        return time_s === null ? faint : [at(time_s, side, "solid", 1), ...faint];
+      }),
     );
   }
 }

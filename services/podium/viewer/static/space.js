@@ -13,13 +13,13 @@ export class Space {
     this.yaw = 0.5; // radians; 0 looks as the camera does
     this.pitch = 0.15;
     this.zoom = 1;
-    this.floor = this.#floor();
+    [this.floor, this.top] = this.#heights();
     this.redraw = () => {};
     this.#pointers();
   }
 
   get hasData() {
-    return this.motion.athletes.some((athlete) => athlete.xyz);
+    return this.motion.athletes.some((athlete) => athlete.places);
   }
 
   reset() {
@@ -53,15 +53,15 @@ export class Space {
     const project = this.#projection(width, height);
     this.#grid(context, project);
     const lines = [];
-    const shown = this.motion.athletes.filter((athlete) => athlete.xyz);
+    const shown = this.motion.athletes.filter((athlete) => athlete.places);
     shown.forEach((athlete, position) => {
       const shift = [(position - (shown.length - 1) / 2) * 1.2, 0, 0];
-      for (const bone of this.motion.skeleton.bones) {
+      for (const [number, bone] of this.motion.skeleton.bones.entries()) {
         const ends = bone.map((joint) => athlete.place(row, joint));
         if (!ends[0] || !ends[1]) continue;
         const [a, b] = ends.map((place) => project(place.map((value, axis) => value + shift[axis])));
         const alpha = chosen.has(athlete.person) ? 1 : 0.35;
-        lines.push({ a, b, depth: a[2] + b[2], side: this.motion.side(bone), alpha });
+        lines.push({ a, b, depth: a[2] + b[2], side: this.motion.sides[number], alpha });
       }
     });
     context.lineCap = "round";
@@ -80,8 +80,10 @@ export class Space {
   /** Metres to pixels of the canvas, and the depth. */
   #projection(width, height) {
     const [sy, cy, sp, cp] = [Math.sin(this.yaw), Math.cos(this.yaw), Math.sin(this.pitch), Math.cos(this.pitch)];
-    const unit = (Math.min(width, height * 1.2) / 2.6) * this.zoom;
-    return ([x, y, z]) => {
+    const middle = (this.floor + this.top) / 2;
+    const unit = Math.min(width / 2.2, height / (1.25 * Math.max(this.top - this.floor, 0.5))) * this.zoom;
+    return ([x, above, z]) => {
+      const y = above - middle;
       const across = cy * x + sy * z;
       const away = -sy * x + cy * z;
       const up = cp * y - sp * away;
@@ -108,21 +110,25 @@ export class Space {
     context.globalAlpha = 1;
   }
 
-  /** The height that 2 % of all feet are below: the floor, without outliers. */
-  #floor() {
+  /** The height that 2 % of all feet are below: the floor, without outliers; likewise the top of all. */
+  #heights() {
     const heights = [];
-    const feet = this.motion.skeleton.joints.flatMap((name, joint) => (/ankle|heel|foot|toe/.test(name) ? [joint] : []));
+    const all = [];
+    const feet = new Set(this.motion.skeleton.joints.flatMap((name, joint) => (/ankle|heel|foot|toe/.test(name) ? [joint] : [])));
     for (const athlete of this.motion.athletes) {
       const step = Math.max(1, Math.floor(this.motion.rows / 500));
       for (let row = 0; row < this.motion.rows; row += step) {
-        for (const joint of feet) {
+        for (let joint = 0; joint < athlete.joints; joint++) {
           const place = athlete.place(row, joint);
-          if (place) heights.push(place[1]);
+          if (!place) continue;
+          all.push(place[1]);
+          if (feet.has(joint)) heights.push(place[1]);
         }
       }
     }
-    heights.sort((a, b) => a - b);
-    return heights.length ? heights[Math.floor(0.02 * heights.length)] : -0.9;
+    const share = (values, part, otherwise) =>
+      values.length ? values.sort((a, b) => a - b)[Math.floor(part * (values.length - 1))] : otherwise;
+    return [share(heights, 0.02, -0.9), share(all, 0.98, 0.7)];
   }
 
   #pointers() {

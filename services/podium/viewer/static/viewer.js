@@ -1,93 +1,113 @@
 // The viewer: builds the page around one cursor. Every text of the results is set as text.
 
+import { Controls, LAYERS, RATES } from "podium/controls.js";
+import { Corrections } from "podium/corrections.js";
+import { Comparison, peopleOf } from "podium/comparison.js";
+import { Corrector } from "podium/corrector.js";
 import { Cursor } from "podium/cursor.js";
+import { button, make } from "podium/elements.js";
+import { measureAgain } from "podium/measuring.js";
 import { Motion } from "podium/motion.js";
 import { Overlay } from "podium/overlay.js";
+import { Pictures } from "podium/pictures.js";
 import { Plots } from "podium/plots.js";
 import { scalarTable } from "podium/scalars.js";
 import { Space } from "podium/space.js";
+import { Stage } from "podium/stage.js";
 import { strides } from "podium/strides.js";
 import { LANGUAGES, stringsFor } from "podium/strings/index.js";
 
-const RATES = [0.1, 0.25, 0.5, 1, 2];
-const LAYERS = { bones: "b", points: "p", names: "n", angles: "g", trails: "t" };
 const FIRST_CURVES = 4;
-
-/** An element with attributes (or properties, where they are functions) and children. */
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") element.addEventListener(name, value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value !== null) element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
 
 /**
  * Show results.
  * @param root element that the viewer fills.
  * @param given the content of motion.json.
- * @param options videoUrl: address of the video or null; plotly: plotly.js or null; language.
+ * @param options videoUrl: address of the video or null; language;
+ *   corrections: address that measures corrections anew, or null.
  */
-export function openViewer(root, given, { videoUrl = null, plotly = null, language = null } = {}) {
+export function openViewer(root, given, { videoUrl = null, corrections = null, ...page } = {}) {
+  return new Viewer(root, new Motion(given), { ...settingsOf(page), videoUrl, corrections });
+}
+
+/**
+ * Compare results.
+ * @param trials {given: the content of motion.json, name, videoUrl} each.
+ */
+export function openComparison(root, trials, page = {}) {
+  const people = trials.flatMap(({ given, name, videoUrl }) => peopleOf(new Motion(given), videoUrl, name));
+  return new Comparison(root, people, settingsOf(page), null);
+}
+
+/** plotly.js is large and may come later than the page: then the window gets an event "plotly". */
+function settingsOf({ language = null }) {
   const strings = stringsFor(language);
-  const motion = new Motion(given);
   document.documentElement.lang = Object.keys(LANGUAGES).find((tag) => LANGUAGES[tag] === strings);
-  const viewer = new Viewer(root, motion, strings, plotly, videoUrl);
-  viewer.draw();
-  return viewer;
+  return { strings, plotly: () => window.Plotly ?? null };
 }
 
 class Viewer {
-  constructor(root, motion, strings, plotly, videoUrl) {
-    Object.assign(this, { root, motion, strings, plotly });
+  /** @param before the viewer of the motion before it was measured anew, or null. */
+  constructor(root, motion, settings, before = null) {
+    Object.assign(this, { root, motion, settings, strings: settings.strings });
     this.chosen = new Set(motion.athletes.map((athlete) => athlete.person));
-    this.show = { bones: true, points: true, names: motion.athletes.length > 1, angles: false, trails: false };
-    this.#build();
+    this.show = before?.show ?? { bones: true, points: true, names: motion.athletes.length > 1, angles: false, trails: false };
+    this.curves = before?.curves;
+    this.corrections = new Corrections(motion, before?.corrections);
     this.cursor = new Cursor(motion, null);
-    this.cursor.addEventListener("row", () => this.#schedule());
-    this.cursor.addEventListener("state", () => this.#controlsShow());
+    this.#build();
+    this.corrector.element.open = Boolean(before?.corrector.isOpen);
+    this.ends = new AbortController();
+    const { signal } = this.ends;
+    this.cursor.addEventListener("row", () => this.redraw());
     this.plots.seek = (seconds) => this.cursor.show(motion.rowAt(seconds));
-    this.space.redraw = () => this.#schedule();
-    addEventListener("keydown", (event) => this.#key(event));
-    addEventListener("resize", () => this.#schedule());
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#charts());
+    this.space.redraw = () => this.redraw();
+    this.corrections.addEventListener("change", () => this.#corrected());
+    addEventListener("keydown", (event) => this.#key(event), { signal });
+    addEventListener("resize", () => this.redraw(), { signal });
+    addEventListener("plotly", () => this.#charts(), { signal });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#charts(), { signal });
     this.#athletesChanged();
-    this.#controlsShow();
-    this.setVideo(videoUrl);
+    this.stage.setVideo(settings.videoUrl);
+    if (before) this.cursor.show(Math.min(before.cursor.row, motion.rows - 1));
+    this.draw();
   }
 
-  /** Show a video under the skeletons; without one, or where it does not play, ask for the file. */
-  setVideo(url) {
-    this.stage.querySelector("video")?.remove();
+  get canvas() {
+    return this.stage.canvas;
+  }
+
+  get spaceCanvas() {
+    return this.space.hasData ? this.space.canvas : null;
+  }
+
+  video() {
+    return this.cursor.video;
+  }
+
+  athletes() {
+    return this.motion.athletes.filter((athlete) => this.chosen.has(athlete.person));
+  }
+
+  close() {
+    this.ends.abort();
     this.cursor.follow(null);
-    this.noVideo.hidden = Boolean(url);
-    if (!url) return;
-    const video = make("video", { muted: true, playsinline: true, preload: "auto", "aria-label": this.motion.source.name });
-    video.muted = true;
-    video.addEventListener("error", () => this.setVideo(null));
-    video.addEventListener("loadeddata", () => this.cursor.show(this.cursor.row), { once: true });
-    video.src = url;
-    this.stage.prepend(video);
-    this.cursor.follow(video);
+    this.plots.clear();
   }
 
   /** Everything that shows the row; cheap enough for every frame. */
   draw() {
     const { row } = this.cursor;
-    this.overlay.draw(row, this.chosen);
+    const { corrector, corrections } = this;
+    this.overlay.draw(row, this.chosen, corrector.isOpen ? corrector.handles.chosen : null, corrections);
+    if (corrector.isOpen) this.overlay.others(row);
     if (this.space.hasData) this.space.draw(row, this.chosen);
-    this.plots.lastRow = row;
     this.plots.cursor(row);
-    this.slider.value = row;
-    const seconds = this.motion.time[row] ?? 0;
-    this.clock.textContent = `${seconds.toFixed(3)} s · ${this.strings.frame} ${this.motion.index[row] ?? 0}`;
-    this.slider.setAttribute("aria-valuetext", this.clock.textContent);
+    this.controls.showRow(row);
+    this.pictures.drawn();
   }
 
-  #schedule() {
+  redraw() {
     if (this.scheduled) return;
     this.scheduled = requestAnimationFrame(() => {
       this.scheduled = null;
@@ -95,32 +115,58 @@ class Viewer {
     });
   }
 
+  /** Two athletes of this clip beside each other, until somebody comes back. */
+  compare() {
+    this.close();
+    const { root, motion, settings } = this;
+    const back = () => {
+      comparison.close();
+      new Viewer(root, motion, settings, this);
+    };
+    const comparison = new Comparison(root, peopleOf(motion, settings.videoUrl), settings, back);
+  }
+
+  chooseAthlete(wanted) {
+    const people = this.motion.athletes.map((athlete) => athlete.person);
+    this.chosen = new Set(wanted === "" ? people : [Number(wanted)]);
+    this.#athletesChanged();
+    this.corrector.show();
+    this.redraw();
+  }
+
+  chooseLoop(value) {
+    const whole = [0, this.motion.rows - 1];
+    this.cursor.setLoop(value === "" ? null : value === "all" ? whole : this.strides[Number(value)].rows);
+  }
+
+  setLayer(name, on) {
+    this.show[name] = on;
+    this.controls.showLayer(name, on);
+    this.redraw();
+  }
+
   #build() {
-    const { strings, motion } = this;
-    const { width, height } = motion.source;
-    const canvas = make("canvas", { class: "overlay", "aria-hidden": "true" });
-    const spaceCanvas = make("canvas", { class: "space", tabindex: "0", role: "img", "aria-label": strings.space });
-    this.overlay = new Overlay(canvas, motion, this.show);
-    this.space = new Space(spaceCanvas, motion);
-    const file = make("input", {
-      type: "file", accept: "video/*",
-      change: () => file.files[0] && this.setVideo(URL.createObjectURL(file.files[0])),
-    });
-    this.noVideo = make("p", { class: "no-video" }, strings.noVideo, make("label", {}, strings.chooseVideo, file));
-    this.stage = make("div", { class: "stage" }, canvas);
-    this.stage.style.aspectRatio = `${width} / ${height}`;
-    const beside = this.space.hasData ? spaceCanvas : make("p", { class: "note" }, strings.noSpace);
+    const { strings, motion, settings } = this;
+    this.stage = new Stage(motion, strings, this.cursor);
+    this.overlay = new Overlay(this.stage.canvas, motion, this.show);
+    this.space = new Space(make("canvas", { class: "space", tabindex: "0", role: "img", "aria-label": strings.space }), motion);
     this.scalars = make("div", { class: "scalars" });
     this.curveChoice = make("div", { class: "choices", role: "group", "aria-label": strings.curves });
     const charts = make("div", { class: "charts" });
-    this.plots = new Plots(charts, motion, this.plotly, strings);
+    this.plots = new Plots(charts, motion, strings, (athlete) => this.corrections.events(athlete));
+    this.pictures = new Pictures(this);
+    this.controls = new Controls(this);
+    this.corrector = new Corrector(this, settings.corrections && ((corrections) => this.#measure(corrections)));
+    this.help = make("dialog", { "aria-label": strings.keys }, make("p", {}, strings.help), button(strings.close, () => this.help.close()));
+    const beside = this.space.hasData ? this.space.canvas : make("p", { class: "note" }, strings.noSpace);
     this.root.replaceChildren(
       ...this.#warnings(),
-      make("div", { class: "views" }, make("section", { "aria-label": motion.source.name }, this.stage, this.noVideo), make("section", { "aria-label": "3D" }, beside)),
-      this.#controls(),
+      make("div", { class: "views" }, this.stage.element, make("section", { "aria-label": "3D" }, beside)),
+      this.controls.element,
+      this.corrector.element,
       make("section", {}, make("h2", {}, strings.curves), this.curveChoice, charts),
       make("section", {}, make("h2", {}, strings.numbers), this.scalars),
-      this.#help(),
+      this.help,
     );
   }
 
@@ -131,87 +177,13 @@ class Viewer {
     return [make("details", { class: "warnings", open: warnings.length < 4 }, make("summary", {}, this.strings.warnings), list)];
   }
 
-  #controls() {
-    const { strings, motion } = this;
-    const button = (label, key, act, text) =>
-      make("button", { type: "button", "aria-label": label, title: `${label} (${key})`, click: act }, text);
-    this.playButton = button(strings.play, "Space", () => this.cursor.toggle(), "▶");
-    this.slider = make("input", {
-      type: "range", min: 0, max: motion.rows - 1, value: 0, step: 1, "aria-label": strings.position,
-      input: () => {
-        this.cursor.pause();
-        this.cursor.show(Number(this.slider.value));
-      },
-    });
-    this.clock = make("output", { class: "clock" });
-    this.rate = make("select", { "aria-label": strings.speed, change: () => this.cursor.setRate(Number(this.rate.value)) });
-    this.rate.append(...RATES.map((rate) => make("option", { value: rate, selected: rate === 1 }, `${rate}×`)));
-    this.loop = make("select", { "aria-label": strings.loop, change: () => this.#loopChosen() });
-    this.athlete = make("select", { "aria-label": strings.athlete, change: () => this.#athleteChosen() });
-    this.athlete.append(
-      make("option", { value: "" }, strings.all),
-      ...motion.athletes.map((one) => make("option", { value: one.person }, one.label)),
-    );
-    this.layers = Object.entries(LAYERS).map(([name, key]) => {
-      const box = make("input", { type: "checkbox", change: () => this.#layer(name, box.checked) });
-      box.checked = this.show[name];
-      box.dataset.layer = name;
-      return make("label", { title: key.toUpperCase() }, box, strings[name]);
-    });
-    return make(
-      "div",
-      { class: "controls", role: "toolbar", "aria-label": strings.position },
-      button(strings.back, "←", () => this.cursor.step(-1), "‹"),
-      this.playButton,
-      button(strings.forward, "→", () => this.cursor.step(1), "›"),
-      this.slider,
-      this.clock,
-      this.rate,
-      this.loop,
-      ...(motion.athletes.length > 1 ? [this.athlete] : []),
-      make("span", { class: "layers", role: "group", "aria-label": strings.show }, ...this.layers),
-      button(strings.keys, "?", () => this.help.showModal(), "?"),
-    );
-  }
-
-  #help() {
-    this.help = make("dialog", { "aria-label": this.strings.keys }, make("p", {}, this.strings.help));
-    this.help.append(make("button", { type: "button", click: () => this.help.close() }, this.strings.close));
-    return this.help;
-  }
-
-  #controlsShow() {
-    const { playing, rate } = this.cursor;
-    const label = playing ? this.strings.pause : this.strings.play;
-    this.playButton.textContent = playing ? "⏸" : "▶";
-    this.playButton.setAttribute("aria-label", label);
-    this.playButton.title = `${label} (Space)`;
-    this.rate.value = String(rate);
-  }
-
-  #shownAthletes() {
-    return this.motion.athletes.filter((athlete) => this.chosen.has(athlete.person));
-  }
-
-  #athleteChosen() {
-    const wanted = this.athlete.value;
-    const people = this.motion.athletes.map((athlete) => athlete.person);
-    this.chosen = new Set(wanted === "" ? people : [Number(wanted)]);
-    this.#athletesChanged();
-    this.#schedule();
-  }
-
   #athletesChanged() {
-    const athletes = this.#shownAthletes();
+    const athletes = this.athletes();
     this.scalars.replaceChildren(
       ...athletes.map((one) => make("div", {}, make("h3", {}, one.label), scalarTable(one, this.strings))),
     );
     this.strides = athletes.flatMap((one) => strides(this.motion, one, this.strings));
-    this.loop.replaceChildren(
-      make("option", { value: "" }, `${this.strings.loop}: –`),
-      make("option", { value: "all" }, this.strings.whole),
-      ...this.strides.map((stride, at) => make("option", { value: at }, stride.label)),
-    );
+    this.controls.offerLoops(this.strides);
     const titles = [...new Set(athletes.flatMap((one) => [...this.plots.groups(one).keys()]))];
     this.curves ??= new Set(titles.slice(0, FIRST_CURVES));
     this.curveChoice.replaceChildren(
@@ -231,29 +203,28 @@ class Viewer {
   }
 
   #charts() {
-    this.plots.show(this.#shownAthletes(), [...this.curves]);
-    this.plots.cursor(this.cursor?.row ?? 0);
+    this.plots.plotly = this.settings.plotly();
+    this.plots.show(this.athletes(), [...this.curves]);
+    this.plots.cursor(this.cursor.row);
   }
 
-  #loopChosen() {
-    const { value } = this.loop;
-    const whole = [0, this.motion.rows - 1];
-    this.cursor.setLoop(value === "" ? null : value === "all" ? whole : this.strides[Number(value)].rows);
+  #corrected() {
+    this.plots.eventsChanged();
+    this.redraw();
   }
 
-  #layer(name, on) {
-    this.show[name] = on;
-    for (const label of this.layers) {
-      const box = label.firstChild;
-      if (box.dataset.layer === name) box.checked = on;
-    }
-    this.#schedule();
+  async #measure(corrections) {
+    const given = await measureAgain(this.settings.corrections, corrections);
+    this.close();
+    new Viewer(this.root, new Motion(given), this.settings, this);
   }
 
   #key(event) {
     const { target, key } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey || this.help.open) return;
+    if (this.help.open) return;
     if (target.matches?.("select, textarea, input:not([type=range]):not([type=checkbox])")) return;
+    if (this.corrector.key(event)) return event.preventDefault();
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (key === " " && target.matches?.("button, input[type=checkbox], summary")) return;
     const rate = RATES.indexOf(this.cursor.rate);
     const layer = Object.keys(LAYERS).find((name) => LAYERS[name] === key.toLowerCase());
@@ -265,16 +236,19 @@ class Viewer {
     else if (key === "[") this.cursor.setRate(RATES[Math.max(0, rate - 1)]);
     else if (key === "]") this.cursor.setRate(RATES[Math.min(RATES.length - 1, rate + 1)]);
     else if (key.toLowerCase() === "l") this.#nextLoop();
+    else if (key.toLowerCase() === "c") this.corrector.toggle();
+    else if (key.toLowerCase() === "s") this.pictures.still();
+    else if (key.toLowerCase() === "v" && this.pictures.canRecord) this.pictures.clip();
     else if (key === "?") this.help.showModal();
-    else if (layer) this.#layer(layer, !this.show[layer]);
+    else if (layer) this.setLayer(layer, !this.show[layer]);
     else return;
     event.preventDefault();
   }
 
   /** The next stride; after the last one, no repetition. */
   #nextLoop() {
-    const { options } = this.loop;
-    this.loop.selectedIndex = (this.loop.selectedIndex + 1) % options.length;
-    this.#loopChosen();
+    const { loop } = this.controls;
+    loop.selectedIndex = (loop.selectedIndex + 1) % loop.options.length;
+    this.chooseLoop(loop.value);
   }
 }
