@@ -144,7 +144,8 @@ def _thread_s(devtools: CDPSession) -> float:
 def _heap_mb(devtools: CDPSession) -> float:
     devtools.send("HeapProfiler.collectGarbage")
     usage = devtools.send("Runtime.getHeapUsage")
-    return round((usage["usedSize"] + usage.get("backingStorageSize", 0)) / 1e6, 1)
+    used = float(usage["usedSize"]) + float(usage.get("backingStorageSize", 0))
+    return round(used / 1e6, 1)
 
 
 def _measured(page: Page, url: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 
 import av
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
+from podium.render import plots
+from podium.render.report import NumberRow, PersonReport, RangeRow, Report, Section, render_report
 from podium.skeletons import COCO17
 from podium.viewer.page import embedded_viewer
 from tests.support.browsers import grave_findings
@@ -181,6 +184,37 @@ def test_a_page_of_its_own_needs_no_network(tmp_path: Path, browser: Browser) ->
     show(page, 30)
     assert number_of(pixels(page, "video", SIZE)[..., :3]) == 30
     context.close()
+
+
+def test_an_athlete_is_one_page_on_paper(tmp_path: Path, page: Page) -> None:
+    curve = plots.curves("Knee", "deg", np.arange(50) / 25, {"left": np.arange(50.0)})
+    numbers = [NumberRow(f"Measure {n}", f"{n}.00 m", "0.10", "4", "", "") for n in range(60)]
+    persons = [
+        PersonReport(
+            title=f"Person {n}",
+            tiles=[(f"Tile {tile}", "1.23 m/s") for tile in range(14)],
+            numbers=numbers,
+            ranges=[RangeRow("Knee", "deg", "1.0", "2.0", "3.0")] * 20,
+            sections=[Section("Over time", [curve] * 10, on_paper=True), Section("3D", [curve])],
+        )
+        for n in range(2)
+    ]
+    report = Report(title="Two", facts=[("Source", "60 frames")], persons=persons, frames=[])
+    motion, _ = motion_of(np.arange(20) / 25, SIZE, athletes=2)
+    html = render_report(report, embedded_viewer(motion.model_dump_json()))
+    (tmp_path / "report.html").write_text(html)
+    page.goto((tmp_path / "report.html").as_uri())
+    wait_for(page, CHART)
+    paper = page.pdf(prefer_css_page_size=True)
+    assert (
+        len(re.findall(rb"/Type\s*/Page\b", paper)) == 4
+    )  # the clip, two athletes, how to read it
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 703, "height": 1032})  # what A4 leaves between its margins
+    cut = page.evaluate(
+        "[...document.querySelectorAll('.person')].map((e) => e.scrollHeight - e.clientHeight)"
+    )
+    assert cut == [0, 0]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

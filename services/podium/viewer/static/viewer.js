@@ -42,6 +42,7 @@ export function openComparison(root, trials, page = {}) {
 /** plotly.js is large and may come later than the page: then the window gets an event "plotly". */
 function settingsOf({ language = null }) {
   const strings = stringsFor(language);
+  for (const element of document.querySelectorAll("[data-word]")) element.textContent = strings[element.dataset.word];
   document.documentElement.lang = Object.keys(LANGUAGES).find((tag) => LANGUAGES[tag] === strings);
   return { strings, plotly: () => window.Plotly ?? null };
 }
