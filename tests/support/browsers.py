@@ -35,7 +35,7 @@ def watched_page(browser: Browser, *expected: str) -> Iterator[Page]:
     """As ``page``; messages that begin with one of ``expected`` are none of its faults."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)

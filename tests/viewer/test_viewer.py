@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 from podium.render import plots
 from podium.render.report import NumberRow, PersonReport, RangeRow, Report, Section, render_report
 from podium.skeletons import COCO17
+from podium.viewer.assets import STATIC
 from podium.viewer.page import embedded_viewer
 from tests.support.browsers import grave_findings
 from tests.support.videos import number_of, write_video
@@ -274,3 +275,11 @@ def test_what_is_seen_is_saved_as_a_picture_and_as_a_clip(shown, tmp_path: Path)
         frames = list(container.decode(video=0))
     assert len(frames) >= 2
     assert frames[0].width == picture.shape[1]
+
+
+def test_every_language_has_every_string() -> None:
+    files = {path.stem: path.read_text() for path in (STATIC / "strings").glob("??.js")}
+    keys = {tag: re.findall(r"^  (\w+): \"", text, re.MULTILINE) for tag, text in files.items()}
+    assert sorted(files) == ["de", "en", "es", "fr", "ja"]
+    assert all(sorted(each) == sorted(keys["en"]) for each in keys.values())
+    assert all(len(set(each)) == len(each) for each in keys.values())

@@ -8,7 +8,8 @@ export const SIDE_ON_PAGE = {
 };
 
 /** Whether the page is dark just now. */
-export const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+const dark = matchMedia("(prefers-color-scheme: dark)");
+export const isDark = () => dark.matches;
 
 export const sideOnPage = (side) => SIDE_ON_PAGE[isDark() ? "dark" : "light"][side];
 

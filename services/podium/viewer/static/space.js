@@ -15,6 +15,11 @@ export class Space {
     this.zoom = 1;
     [this.floor, this.top] = this.#heights();
     this.redraw = () => {};
+    this.size = [0, 0]; // asking for it on each frame would have the page laid out
+    new ResizeObserver(() => {
+      this.size = [canvas.clientWidth, canvas.clientHeight];
+      this.redraw();
+    }).observe(canvas);
     this.#pointers();
   }
 
@@ -41,8 +46,7 @@ export class Space {
   draw(row, chosen) {
     const { canvas } = this;
     const ratio = devicePixelRatio || 1;
-    const width = canvas.clientWidth;
-    const height = canvas.clientHeight;
+    const [width, height] = this.size;
     if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
@@ -94,7 +98,7 @@ export class Space {
   }
 
   #grid(context, project) {
-    context.strokeStyle = getComputedStyle(this.canvas).color;
+    context.strokeStyle = sideOnPage("centre");
     context.globalAlpha = 0.22;
     context.lineWidth = 1;
     const reach = (GRID_M * GRID_CELLS) / 2;
