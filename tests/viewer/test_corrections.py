@@ -61,7 +61,7 @@ def test_an_event_is_moved_and_undone_and_the_measures_follow(
     assert moved.count() == 0
     page.get_by_role("button", name="Redo").click()
     page.get_by_role("button", name="Measure again").click()
-    wait_for(page, "document.querySelector('.warnings')?.innerText.includes('by hand')")
+    wait_for(page, "document.querySelector('.warnings')?.innerText.includes('by hand')", 240)
     assert value(run, "contact_time_s") != before
     stored = json.loads((run / "corrections.json").read_bytes())
     (event,) = stored["persons"][0]["events"]
@@ -101,7 +101,7 @@ def test_a_point_is_dragged_and_measured_by_pointer_and_by_keys(
     page.mouse.move(box["x"] + (x + 100) * scale, box["y"] + (y - 40) * scale, steps=3)
     page.mouse.up()
     page.get_by_role("button", name="Measure again").click()
-    wait_for(page, "document.querySelector('.warnings')?.innerText.includes('1 key point was')")
+    wait_for(page, "document.querySelector('.warnings')?.innerText.includes('1 key point')", 240)
     (point,) = json.loads((run / "corrections.json").read_bytes())["persons"][0]["keypoints"]
     assert point["automatic_px"] == pytest.approx(automatic)  # still that of the model
     assert point["corrected_px"] == pytest.approx([x + 100, y - 40], abs=1)

@@ -268,7 +268,7 @@ def test_what_is_seen_is_saved_as_a_picture_and_as_a_clip(shown, tmp_path: Path)
     assert middle_of_bone(rgb, (knee + ankle) / 2, SKY_BLUE) <= 2
     page.get_by_label("Repeat").select_option("0")  # a stride of 15 frames
     with page.expect_download() as download:
-        page.keyboard.press("v")
+        page.get_by_role("button", name="Record clip").click()
     saved = tmp_path / download.value.suggested_filename
     download.value.save_as(saved)
     with av.open(str(saved)) as container:

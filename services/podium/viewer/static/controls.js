@@ -67,7 +67,7 @@ export class Controls {
       box.checked = viewer.show[name];
       this.layers.append(make("label", { title: key.toUpperCase() }, box, strings[name]));
     }
-    this.clipButton = viewer.pictures.canRecord ? tool(strings.clip, "V", () => viewer.pictures.clip(), "⏺ Clip") : null;
+    this.clipButton = viewer.pictures.canRecord ? tool(strings.clip, "V", () => viewer.pictures.clip(), strings.clipShort) : null;
     return make(
       "div",
       { class: "controls", role: "toolbar", "aria-label": strings.position },

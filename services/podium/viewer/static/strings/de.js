@@ -68,6 +68,7 @@ export default {
   still: "Bild sichern",
   clip: "Clip aufnehmen",
   picture: "Bild",
+  clipShort: "Clip",
   compare: "Vergleichen",
   oneTrial: "Ein Versuch",
   compareBy: "Vergleichen nach",

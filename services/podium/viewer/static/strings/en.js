@@ -68,6 +68,7 @@ export default {
   still: "Save picture",
   clip: "Record clip",
   picture: "Picture",
+  clipShort: "Clip",
   compare: "Compare",
   oneTrial: "One trial",
   compareBy: "Compare by",

@@ -68,6 +68,7 @@ export default {
   still: "Guardar imagen",
   clip: "Grabar clip",
   picture: "Imagen",
+  clipShort: "Clip",
   compare: "Comparar",
   oneTrial: "Un solo ensayo",
   compareBy: "Comparar por",

@@ -68,6 +68,7 @@ export default {
   still: "Enregistrer l’image",
   clip: "Enregistrer un extrait",
   picture: "Image",
+  clipShort: "Extrait",
   compare: "Comparer",
   oneTrial: "Un seul essai",
   compareBy: "Comparer par",

@@ -68,6 +68,7 @@ export default {
   still: "画像を保存",
   clip: "クリップを録画",
   picture: "画像",
+  clipShort: "録画",
   compare: "比較",
   oneTrial: "一つの試行",
   compareBy: "比較の基準",
