@@ -267,6 +267,7 @@ def test_what_is_seen_is_saved_as_a_picture_and_as_a_clip(shown, tmp_path: Path)
     rgb = picture[:, : SIZE[0], ::-1]
     assert middle_of_bone(rgb, (knee + ankle) / 2, SKY_BLUE) <= 2
     page.get_by_label("Repeat").select_option("0")  # a stride of 15 frames
+    page.get_by_label("Speed").select_option("0.25")
     with page.expect_download() as download:
         page.get_by_role("button", name="Record clip").click()
     saved = tmp_path / download.value.suggested_filename

@@ -2,7 +2,8 @@
 
 import { saveAs } from "podium/elements.js";
 
-const KINDS = ["video/mp4;codecs=avc1.42E01E", "video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"];
+const KINDS = ["video/webm;codecs=vp8", "video/webm", "video/mp4"];
+const LAST_FRAME_MS = 300; // until the last picture is in the clip
 const LONGEST_SIDE = 1920;
 const BITS_PER_S = 8e6;
 const GROUND = "#14202e";
@@ -39,8 +40,12 @@ export class Pictures {
     const [first, last] = cursor.loop ?? [0, this.viewer.motion.rows - 1];
     let before = first;
     const watch = () => {
-      if (cursor.row < before || cursor.row >= last || !cursor.playing) return recorder.state === "recording" && recorder.stop();
+      const isOver = cursor.row < before || cursor.row >= last || !cursor.playing;
       before = cursor.row;
+      if (!isOver) return;
+      for (const name of ["row", "state"]) cursor.removeEventListener(name, watch);
+      cursor.pause();
+      setTimeout(() => recorder.state === "recording" && recorder.stop(), LAST_FRAME_MS);
     };
     recorder.addEventListener("stop", () => {
       for (const name of ["row", "state"]) cursor.removeEventListener(name, watch);
