@@ -3,6 +3,7 @@
 import { saveAs } from "podium/elements.js";
 
 const KINDS = ["video/webm;codecs=vp8", "video/webm", "video/mp4"];
+const PART_MS = 100; // how often there is a part of the clip
 const LAST_FRAME_MS = 300; // until the last picture is in the clip
 const LONGEST_SIDE = 1920;
 const BITS_PER_S = 8e6;
@@ -36,7 +37,14 @@ export class Pictures {
     this.#compose(canvas);
     const recorder = new MediaRecorder(canvas.captureStream(), { mimeType: type, videoBitsPerSecond: BITS_PER_S });
     const parts = [];
-    recorder.addEventListener("dataavailable", ({ data }) => parts.push(data));
+    const waiting = setInterval(() => this.#compose(canvas), PART_MS); // for the encoder to begin
+    recorder.addEventListener("dataavailable", ({ data }) => {
+      if (data.size) parts.push(data);
+      if (parts.length !== 1 || recorder.state !== "recording" || cursor.playing) return;
+      clearInterval(waiting);
+      cursor.play();
+      for (const name of ["row", "state"]) cursor.addEventListener(name, watch);
+    });
     const [first, last] = cursor.loop ?? [0, this.viewer.motion.rows - 1];
     let before = first;
     const watch = () => {
@@ -49,6 +57,7 @@ export class Pictures {
     };
     recorder.addEventListener("stop", () => {
       for (const name of ["row", "state"]) cursor.removeEventListener(name, watch);
+      clearInterval(waiting);
       this.recording = this.target = null;
       cursor.pause();
       saveAs(new Blob(parts, { type }), `${this.#name()}.${type.startsWith("video/mp4") ? "mp4" : "webm"}`);
@@ -57,9 +66,7 @@ export class Pictures {
     cursor.show(first);
     this.target = canvas;
     this.recording = recorder;
-    recorder.start();
-    cursor.play();
-    for (const name of ["row", "state"]) cursor.addEventListener(name, watch);
+    recorder.start(PART_MS);
   }
 
   /** To be called after each drawing. */
