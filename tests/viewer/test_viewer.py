@@ -6,6 +6,7 @@ import itertools
 import re
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -252,7 +253,7 @@ def test_the_language_is_that_of_the_browser(tmp_path: Path, browser: Browser) -
         context.close()
 
 
-def test_what_is_seen_is_saved_as_a_picture(shown) -> None:
+def test_what_is_seen_is_saved_as_a_picture_and_as_a_clip(shown, tmp_path: Path) -> None:
     page, points, *_ = shown
     show(page, 30)
     with page.expect_download() as download:
@@ -265,6 +266,17 @@ def test_what_is_seen_is_saved_as_a_picture(shown) -> None:
     knee, ankle = (points[0, 30, COCO17.index[f"left_{joint}"]] for joint in ("knee", "ankle"))
     rgb = picture[:, : SIZE[0], ::-1]
     assert middle_of_bone(rgb, (knee + ankle) / 2, SKY_BLUE) <= 2
+    page.get_by_label("Repeat").select_option("0")  # a stride of 15 frames
+    page.get_by_label("Speed").select_option("0.25")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Record clip").click()
+    saved = tmp_path / download.value.suggested_filename
+    download.value.save_as(saved)
+    with av.open(str(saved)) as container:
+        frames = list(container.decode(video=0))
+    assert len(frames) >= 2
+    assert frames[0].height == SIZE[1]
+    assert frames[0].width > SIZE[0]
 
 
 def test_every_language_has_every_string() -> None:
