@@ -49,7 +49,7 @@ def test_in_a_browser(installation: Stack, page: Page) -> None:
     page.get_by_role("button", name="Sign in").click()
     job = choose(page, CLIP)
     expect(state(job)).to_have_text("done", timeout=1000 * LONGEST_S)
-    expect(job.get_by_role("link", name="Report")).to_be_visible(timeout=20_000)
+    expect(job.get_by_role("link", name="Report")).to_be_visible(timeout=60_000)
     with page.expect_download() as download:
         job.get_by_role("link", name="Summary").click()
     summary = json.loads(download.value.path().read_text())
@@ -58,9 +58,26 @@ def test_in_a_browser(installation: Stack, page: Page) -> None:
     with page.expect_popup() as popup:
         job.get_by_role("button", name="Look at it").click()
     viewer = popup.value
-    expect(viewer.locator("canvas.overlay")).to_be_visible(timeout=20_000)
-    expect(viewer.locator("video")).to_have_js_property("videoWidth", 1280)
+    expect(viewer.locator("canvas.overlay")).to_be_visible(timeout=60_000)
+    expect(viewer.locator("video")).to_have_js_property("videoWidth", 1280, timeout=60_000)
+    viewer.keyboard.press("c")
+    viewer.get_by_label("Key point").select_option(label="left ankle")
+    viewer.locator("canvas.overlay").press("Shift+ArrowUp")
+    viewer.get_by_role("button", name="Measure again").click()
+    counted = viewer.locator(".warnings", has_text="1 key point was corrected by hand")
+    expect(counted).to_be_attached(timeout=1000 * LONGEST_S)
     viewer.close()
+    job.get_by_role("button", name="Share").click()
+    link = job.locator(".share input").input_value()
+    stranger = page.context.browser.new_page()  # without the key of this tab
+    stranger.goto(link)
+    expect(stranger.locator(".warnings", has_text="corrected by hand")).to_be_attached(
+        timeout=60_000
+    )
+    stranger.keyboard.press("c")
+    expect(stranger.get_by_role("button", name="Save corrections.json")).to_be_visible()
+    expect(stranger.get_by_role("button", name="Measure again")).to_have_count(0)
+    stranger.close()
 
 
 def test_in_python(tmp_path: Path) -> None:
