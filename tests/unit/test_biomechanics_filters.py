@@ -1,5 +1,7 @@
 """Gaps, filters and derivatives against closed forms."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from scipy.signal import butter, freqz_sos
@@ -8,7 +10,9 @@ from podium.biomechanics.signals.filters import Smoothing, smooth
 from podium.biomechanics.signals.gaps import fill_gaps, outliers
 from podium.biomechanics.signals.kinematics import motion, rate_of_change
 from podium.biomechanics.signals.timeline import pauses, timeline
+from podium.cli import run
 from podium.errors import InvalidInput, TooLarge
+from podium.schemas.postprocess import FilterMethod
 
 FPS = 120.0
 
@@ -47,6 +51,61 @@ def test_savitzky_golay_keeps_slow_motion_and_damps_fast_noise():
     assert gain(1.0, smoothing) == pytest.approx(1.0, abs=0.01)
     assert gain(6.0, smoothing) == pytest.approx(np.sqrt(0.5), abs=0.08)
     assert abs(gain(30.0, smoothing)) < 0.15
+
+
+@pytest.mark.parametrize("hz", [3.0, 6.0, 9.0])
+def test_kalman_has_the_response_of_a_quintic_spline(hz):
+    """White noise in the third derivative: 1 / (1 + (f / cutoff)^6)."""
+    smoothing = Smoothing("kalman", cutoff_hz=6.0)
+    assert gain(hz, smoothing) == pytest.approx(1 / (1 + (hz / 6) ** 6), abs=1e-3)
+
+
+def test_kalman_is_the_likeliest_motion_at_uneven_times():
+    """The same motion by least squares over all states at once; a parabola stays as it is."""
+    random = np.random.default_rng(4)
+    time_s = np.cumsum(random.uniform(0.5, 1.5, 40)) / FPS
+    values = np.sin(9 * time_s)[:, None] + random.normal(0, 0.05, (40, 1))
+    smoothed, _ = smooth(values, time_s, unbroken(time_s), Smoothing("kalman", cutoff_hz=6.0))
+    rows, wanted = [], []
+    for t, value in enumerate(values[:, 0]):
+        rows.append(np.eye(120)[3 * t])
+        wanted.append(value)
+    power = np.median(np.diff(time_s)) * (2 * np.pi * 6) ** 6
+    for t, d in enumerate(np.diff(time_s)):
+        powers = np.array([[d**5 / 20, d**4 / 8, d**3 / 6], [d**4 / 8, d**3 / 3, d**2 / 2],
+                           [d**3 / 6, d**2 / 2, d]])  # fmt: skip
+        root = np.linalg.inv(np.linalg.cholesky(power * powers))
+        row = np.zeros((3, 120))
+        row[:, 3 * t : 3 * t + 3] = -root @ [[1, d, d**2 / 2], [0, 1, d], [0, 0, 1]]
+        row[:, 3 * t + 3 : 3 * t + 6] = root
+        rows += [*row]
+        wanted += [0, 0, 0]
+    states = np.linalg.lstsq(np.array(rows), np.array(wanted))[0]
+    np.testing.assert_allclose(smoothed[:, 0], states[::3], atol=1e-6)
+    parabola = (1 + 2 * time_s - 3 * time_s**2)[:, None]
+    same, _ = smooth(parabola, time_s, unbroken(time_s), Smoothing("kalman", cutoff_hz=6.0))
+    np.testing.assert_allclose(same, parabola, atol=1e-7)
+
+
+def test_the_spline_finds_its_own_cutoff():
+    """Slow motion in much noise is smoothed more than fast motion in little."""
+    random = np.random.default_rng(5)
+    time_s = seconds(1.5)
+    for hz, noise, kept in ((1, 0.2, 0.35), (5, 0.05, 0.75)):
+        true = np.sin(2 * np.pi * hz * time_s)[:, None]
+        noisy = true + random.normal(0, noise, true.shape)
+        smoothed, filtered = smooth(noisy, time_s, unbroken(time_s), Smoothing("gcv_spline"))
+        assert filtered.all()
+        assert np.sqrt(np.mean((smoothed - true) ** 2)) < kept * noise
+    few = noisy[:4]
+    same, filtered = smooth(few, time_s[:4], unbroken(time_s[:4]), Smoothing("gcv_spline"))
+    np.testing.assert_array_equal(same, few)
+    assert not filtered.any()
+
+
+def test_podium_run_offers_every_filter():
+    (option,) = (each for each in run.command.params if "--filter" in each.opts)
+    assert tuple(option.type.choices) == get_args(FilterMethod)
 
 
 def test_one_euro_follows_a_fast_point_more_closely_than_a_slow_one():

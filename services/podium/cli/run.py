@@ -15,6 +15,7 @@ from podium.cli import is_verbose
 if TYPE_CHECKING:
     from podium.local.video_run import Placement, VideoRun
 
+_FILTERS = ("butterworth", "kalman", "gcv_spline", "savgol", "one_euro", "none")
 _PERSONS_PER_FRAME = 8
 
 
@@ -90,6 +91,12 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
     "--mass-kg",
     type=click.FloatRange(10, 300),
     help="Mass of the athlete: for the air resistance in a sprint profile. [default: 70]",
+)
+@click.option(
+    "--filter",
+    "filter_method",
+    type=click.Choice(_FILTERS),
+    help="Smoothing of the key points; gcv_spline finds its cut-off. [default: butterworth]",
 )
 @click.option(
     "--cutoff-hz",
@@ -175,6 +182,7 @@ def command(
     height_m: float | None,
     known_distance: str | None,
     mass_kg: float | None,
+    filter_method: str | None,
     cutoff_hz: float | None,
     capture_fps: float | None,
     slowmo: float | None,
@@ -234,6 +242,7 @@ def command(
         known_distance=known_distance,
         athlete_mass_kg=mass_kg,
         view=view,
+        filter=filter_method,
         cutoff_hz=cutoff_hz,
     )
     run = VideoRun(

@@ -111,6 +111,8 @@ def _filter(options: AppliedOptions) -> str:
     gaps = f"gaps up to {options.max_gap_frames} frames filled"
     if options.filter == "none":
         return f"none; {gaps}"
+    if options.filter == "gcv_spline":
+        return f"spline by generalised cross-validation; {gaps}"
     return f"{options.filter.replace('_', ' ')}, {options.cutoff_hz:g} Hz; {gaps}"
 
 

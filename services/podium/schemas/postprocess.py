@@ -12,7 +12,7 @@ from podium.schemas.known_distance import KnownDistanceText
 
 View = Literal["side", "oblique", "front", "back"]
 
-FilterMethod = Literal["butterworth", "one_euro", "savgol", "none"]
+FilterMethod = Literal["butterworth", "kalman", "gcv_spline", "savgol", "one_euro", "none"]
 
 
 class PostprocessOptions(BaseModel):
@@ -23,7 +23,8 @@ class PostprocessOptions(BaseModel):
     )
 
     filter: FilterMethod = "butterworth"
-    """Smoothing of the key points: butterworth, one_euro, savgol or none."""
+    """Smoothing of the key points: butterworth, kalman, gcv_spline (finds its cut-off), savgol,
+    one_euro or none."""
 
     cutoff_hz: float = Field(default=6.0, gt=0, le=1000)
     """Cut-off of the filter."""

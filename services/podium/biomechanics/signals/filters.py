@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy
 
+from podium.biomechanics.signals.smoothers import LEAST_SAMPLES, gcv_spline, kalman
 from podium.biomechanics.signals.timeline import rate_hz, runs
 from podium.schemas.postprocess import FilterMethod
 from podium.types import Bool, Float64
@@ -30,7 +31,9 @@ class Smoothing:
     ``butterworth``: second order, forwards and backwards, so fourth order without delay. Each
     pass has its -3 dB point at ``cutoff_hz``; both together halve the amplitude there.
     ``savgol``: cubic Savitzky-Golay with a window for that cut-off.
-    ``one_euro``: causal, so it lags; its cut-off rises with the speed. ``none``: no filter.
+    ``one_euro``: causal, so it lags; its cut-off rises with the speed. ``kalman``: a smoother that
+    halves the amplitude at ``cutoff_hz``, too, more steeply. ``gcv_spline``: a cubic spline whose
+    cut-off follows from the noise of each key point. ``none``: no filter.
     """
 
     method: FilterMethod = "butterworth"
@@ -81,9 +84,13 @@ def _smooth_run(
         return one_euro(
             values, time_s, cutoff_hz=smoothing.cutoff_hz, speed_gain=smoothing.speed_gain / unit
         )
-    interval = np.diff(time_s)
-    if len(interval) < 2:
+    if len(values) < LEAST_SAMPLES:
         return None
+    if smoothing.method == "kalman":
+        return kalman(values, time_s, cutoff_hz=smoothing.cutoff_hz)
+    if smoothing.method == "gcv_spline":
+        return gcv_spline(values, time_s)
+    interval = np.diff(time_s)
     even = bool(np.ptp(interval) <= UNIFORM_TOLERANCE * np.median(interval))
     if even:
         return _smooth_even(values, rate_hz(time_s), smoothing)
