@@ -59,6 +59,8 @@ def batch(indexes: range, *, speed: float = 5.0, **changes) -> PipelineResult:
         ({"athlete": "nearest:nan,1"}, "athlete: "),
         ({"athlete_height_m": 180}, "athlete_height_m: "),
         ({"overlay": "yes"}, "overlay: "),
+        ({"intrinsics": "1400,1400"}, "intrinsics: "),
+        ({"intrinsics": "0,1400,640,360"}, "intrinsics: "),
         ({"speed": 1}, "speed: is unknown; known are filter,"),
     ],
 )
@@ -72,10 +74,13 @@ def test_options_and_the_parameters_of_the_protocol():
         {
             "athlete": "nearest:-3.5,20", "cutoff_hz": 8, "timeout": 5, "priority": 1,
             "binary_data_output": True, "sequence_id": 3, "triton_final": True,
+            "intrinsics": "1400.5,1400,640,-3",
         }
     )  # fmt: skip
     assert options.athlete == Nearest(nearest=(-3.5, 20))
-    assert analysis_options(options, (1280, 720)).smoothing.cutoff_hz == 8
+    settings = analysis_options(options, (1280, 720))
+    assert settings.smoothing.cutoff_hz == 8
+    assert settings.intrinsics == (1400.5, 1400.0, 640.0, -3.0)
 
 
 def test_results_may_be_a_list_a_single_one_or_one_per_line():

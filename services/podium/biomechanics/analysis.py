@@ -48,6 +48,7 @@ class AnalysisOptions:
     view: View | None = None  # None: as detected
     frame_size: tuple[int, int] | None = None  # pixels; None: the extent of the key points
     camera: CameraMotion | None = None  # None: unknown
+    intrinsics: tuple[float, float, float, float] | None = None  # fx, fy, cx, cy in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,7 @@ def _fit(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -
         skeleton,
         size,
         landmarks_m=landmarks if np.isfinite(landmarks).any() else None,
+        intrinsics=options.intrinsics,
         height_m=options.athlete_height_m,
         moving_camera=camera is not None and camera.moves and not camera.can_be_removed,
     )

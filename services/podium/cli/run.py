@@ -101,8 +101,8 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--cutoff-hz",
     type=click.FloatRange(0.1, 1000),
-    help="Cut-off of the Butterworth filter: 6 suits walking; in a sprint the knee angle loses "
-    "about 5 degrees with 6 and 2 with 10. [default: 6]",
+    help="Cut-off of the Butterworth filter: 6 suits walking, 10 a sprint. Angles of a fitted "
+    "body do not depend on it. [default: 8]",
 )
 @click.option(
     "--capture-fps",
@@ -142,8 +142,8 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--intrinsics",
     metavar="FX,FY,CX,CY",
-    help="Focal lengths and centre of the camera in pixels, for pipelines that measure distances. "
-    "[default: 1500 px, and the centre of the frame]",
+    help="Focal lengths and centre of the camera in pixels, for the fitted body and for pipelines "
+    "that measure distances. [default: the lens of a phone; 1500 px for distances]",
 )
 @click.option("--start", type=click.IntRange(0), default=0, show_default=True, help="First frame.")
 @click.option("--count", type=click.IntRange(1), help="Number of frames. [default: all]")
@@ -244,6 +244,7 @@ def command(
         view=view,
         filter=filter_method,
         cutoff_hz=cutoff_hz,
+        intrinsics=intrinsics,
     )
     run = VideoRun(
         video=video.absolute(),

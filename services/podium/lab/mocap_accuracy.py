@@ -66,7 +66,7 @@ def _analysis(results: list[PipelineResult]) -> Analysis:
     clip = merge(results, max_frames=100_000)
     (person,) = select(link(clip.tracklets, clip.frames), "largest")
     size = (clip.result.source.width, clip.result.source.height)
-    return analyse(person, clip.skeleton, AnalysisOptions(frame_size=size))
+    return analyse(person, clip.skeleton, AnalysisOptions(frame_size=size, camera=clip.camera))
 
 
 def _error(clip: str, joint: str, analysis: Analysis, reference: dict[str, object]) -> JointError:

@@ -38,9 +38,9 @@ CONVENTIONS = (
     "Pixels: x to the right, y down, from the centre of the top left pixel. Metres of the plane: "
     "the same axes. 3D metres: camera axes, from the middle of the hips.",
     "Angles in degrees: dorsiflexion and flexion positive, straight limbs 0. Joint angles are "
-    "those in the image plane in a side view and those of a fitted body in oblique views; "
-    "angle_source says which. Segments are in the image plane, as if the athlete faced right, "
-    "from the horizontal, anticlockwise positive.",
+    "those of a fitted body, or in a side view those in the image plane; angle_source says which. "
+    "Segments are in the image plane, as if the athlete faced right, from the horizontal, "
+    "anticlockwise positive.",
     "Velocities and accelerations are derivatives of filtered positions only.",
     "The standard uncertainty of a measure (sd) counts the noise of the key points, the frame "
     "rate, the filter, the method of the events and the scale; it does not count errors that the "

@@ -14,6 +14,10 @@ View = Literal["side", "oblique", "front", "back"]
 
 FilterMethod = Literal["butterworth", "kalman", "gcv_spline", "savgol", "one_euro", "none"]
 
+_FOCAL = r"[1-9][0-9]{0,5}(\.[0-9]{1,6})?"
+_CENTER = r"-?[0-9]{1,6}(\.[0-9]{1,6})?"
+INTRINSICS = f"^{_FOCAL},{_FOCAL},{_CENTER},{_CENTER}$"
+
 
 class PostprocessOptions(BaseModel):
     """Options of postprocessing; unknown options are refused."""
@@ -26,7 +30,7 @@ class PostprocessOptions(BaseModel):
     """Smoothing of the key points: butterworth, kalman, gcv_spline (finds its cut-off), savgol,
     one_euro or none."""
 
-    cutoff_hz: float = Field(default=6.0, gt=0, le=1000)
+    cutoff_hz: float = Field(default=8.0, gt=0, le=1000)
     """Cut-off of the filter."""
 
     max_gap_frames: int = Field(default=10, ge=0, le=1000)
@@ -51,6 +55,9 @@ class PostprocessOptions(BaseModel):
 
     corrections: CorrectionText | None = None
     """Corrections by hand, as the text of a ``corrections.json``."""
+
+    intrinsics: str | None = Field(default=None, pattern=INTRINSICS)
+    """fx,fy,cx,cy of the camera in pixels, for the fitted body; default: the lens of a phone."""
 
     overlay: bool = True
     """Whether to write overlay.mp4."""

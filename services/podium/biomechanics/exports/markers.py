@@ -1,8 +1,11 @@
 """The key points of an athlete as markers in metres, for motion capture files.
 
-X is to the right in the picture, Y up, Z towards the camera; Y is 0 at the lowest foot of the clip.
-X and Y of the hips come from the plane of motion; the other joints come from 3D key points around
-the hips, if there are any. Without 3D all joints are in the plane Z = 0.
+They are those of the fitted body, level and turned ahead (``level_body``), if there is a usable
+one; its head is placed by 3D key points around the neck.
+
+Else X is to the right in the picture, Y up, Z towards the camera; Y is 0 at the lowest foot of the
+clip. X and Y of the hips come from the plane of motion; the other joints come from 3D key points
+around the hips, if there are any. Without 3D all joints are in the plane Z = 0.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.exports.level_body import LevelBody, level_body
 from podium.biomechanics.signals.timeline import rate_hz
 from podium.errors import Unprocessable
 from podium.types import Float64
@@ -56,6 +60,9 @@ BONES = (
 )  # fmt: skip
 """Pairs of markers to draw a line between."""
 
+_TO_LEVEL = np.array([1.0, -1.0, -1.0])
+"""Camera axes have y down and z away from the camera."""
+
 _FEET = ("left_big_toe", "right_big_toe", "left_heel", "right_heel", "left_ankle", "right_ankle")
 
 
@@ -79,6 +86,30 @@ def markers_of(analysis: Analysis) -> Markers:
     Raises:
         Unprocessable: there is no scale.
     """
+    body = level_body(analysis)
+    return _in_picture(analysis) if body is None else _of_body(analysis, body)
+
+
+def _of_body(analysis: Analysis, body: LevelBody) -> Markers:
+    """The points of the fitted body, the middles between them, and the head."""
+    skeleton = analysis.skeleton
+    place = {name: body.positions_m[:, k] for k, name in enumerate(body.points)}
+    for middle, sided in (("mid_hip", "hip"), ("neck", "shoulder")):
+        place[middle] = (place[f"left_{sided}"] + place[f"right_{sided}"]) / 2
+    for joint in ("head", "nose"):
+        if skeleton.has(joint):
+            up = skeleton.take(analysis.space.positions, joint)
+            up = (up - skeleton.take(analysis.space.positions, "neck")) * _TO_LEVEL
+            place[joint] = place["neck"] + up @ body.ahead.T
+    joints = [joint for joint in MARKERS if joint in place and skeleton.has(joint)]
+    return Markers(
+        tuple(MARKERS[joint] for joint in joints),
+        np.stack([place[joint] for joint in joints], axis=1),
+        analysis.trajectory.time_s,
+    )
+
+
+def _in_picture(analysis: Analysis) -> Markers:
     skeleton, m_per_px = analysis.skeleton, analysis.scale.m_per_px
     if m_per_px is None:
         raise Unprocessable(
@@ -94,7 +125,7 @@ def markers_of(analysis: Analysis) -> Markers:
         flat = space - middle[:, None]
         flat[..., :2] += hips[:, None]
     known = np.isfinite(flat).all(axis=-1, keepdims=True)
-    positions = np.where(known, flat * [1.0, -1.0, -1.0], np.nan)
+    positions = np.where(known, flat * _TO_LEVEL, np.nan)
     feet = [joints.index(joint) for joint in _FEET if joint in joints]
     lowest = positions[:, feet, 1]
     if np.isfinite(lowest).any():

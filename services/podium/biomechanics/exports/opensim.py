@@ -12,21 +12,21 @@ from pathlib import Path
 import numpy as np
 
 from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.exports.level_body import JOINT_COORDINATES, level_body
 from podium.biomechanics.exports.markers import Markers
 from podium.biomechanics.measures.registry import Measured
 from podium.types import Float64
 
 COORDINATES = {
-    "right_hip_flexion": "hip_flexion_r",
-    "right_knee_flexion": "knee_angle_r",
-    "right_ankle_dorsiflexion": "ankle_angle_r",
-    "left_hip_flexion": "hip_flexion_l",
-    "left_knee_flexion": "knee_angle_l",
-    "left_ankle_dorsiflexion": "ankle_angle_l",
-    "right_shoulder_flexion": "arm_flex_r",
-    "right_elbow_flexion": "elbow_flex_r",
-    "left_shoulder_flexion": "arm_flex_l",
-    "left_elbow_flexion": "elbow_flex_l",
+    f"{side}_{angle}": JOINT_COORDINATES[f"{side}_{angle}"]
+    for side in ("right", "left")
+    for angle in (
+        "hip_flexion",
+        "knee_flexion",
+        "ankle_dorsiflexion",
+        "shoulder_flexion",
+        "elbow_flexion",
+    )
 }
 """Angle -> coordinate of the model."""
 
@@ -59,16 +59,24 @@ def _trc_rows(markers: Markers) -> Iterator[str]:
 
 
 def write_mot(path: Path, analysis: Analysis) -> None:
-    """Write the joint angles in degrees over time."""
-    angles = {
-        s.angle.name: s.chosen.degrees for s in analysis.angles if s.angle.name in COORDINATES
+    """Write the coordinates of the model: angles in degrees, places of the pelvis in metres.
+
+    All coordinates, if there is a fitted body; else the joint angles alone. Joint angles are the
+    chosen ones, as in the tables.
+    """
+    body = level_body(analysis)
+    columns = {} if body is None else dict(body.coordinates)
+    columns |= {
+        COORDINATES[s.angle.name]: s.chosen.degrees
+        for s in analysis.angles
+        if s.angle.name in COORDINATES
     }
     write_storage(
         path,
         "Coordinates",
-        [COORDINATES[name] for name in angles],
+        list(columns),
         analysis.trajectory.time_s,
-        np.stack(list(angles.values()), axis=1),
+        np.stack(list(columns.values()), axis=1),
     )
 
 

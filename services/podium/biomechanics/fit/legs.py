@@ -72,6 +72,21 @@ def torn_legs(body: Body, seen: Observations) -> Bool:
     return np.asarray(over & highest)
 
 
+def torn_points(body: Body, seen: Observations) -> Bool:
+    """Points (T, P) that jump away for one frame and back, such as ankles exchanged alone."""
+    torn = np.zeros(seen.weight.shape, bool)
+    if len(seen) < 3:
+        return torn
+    places = seen.pixels / seen.height_px[:, None, None]
+    off = np.linalg.norm(places[1:-1] - (places[:-2] + places[2:]) / 2, axis=-1)
+    known = seen.weight > 0
+    off = np.where(known[:-2] & known[1:-1] & known[2:], off, 0.0)
+    limit = TORN + FASTEST_PER_S2 / 2 * _step_s(seen)[1:-1, None] ** 2
+    highest = off >= scipy.ndimage.maximum_filter1d(off, 3, axis=0, mode="nearest")
+    torn[1:-1] = (off > limit) & highest
+    return torn
+
+
 def without_legs(body: Body, seen: Observations, frames: Bool) -> Observations:
     """Set the weight of the legs below the hips to 0 on these frames."""
     columns = [body.point_index[f"{side}_{n}"] for n in _LEG for side in ("right", "left")]

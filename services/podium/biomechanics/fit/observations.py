@@ -75,6 +75,11 @@ def without_points(seen: Observations, columns: NDArray[np.intp]) -> Observation
     return replace(seen, weight=weight, space_weight=space_weight)
 
 
+def without_some(seen: Observations, points: Bool) -> Observations:
+    """Set the weight of these points (T, P) to 0, each on its own frames."""
+    return replace(seen, weight=seen.weight * ~points, space_weight=seen.space_weight * ~points)
+
+
 def lens_of(
     frame_size: tuple[int, int], intrinsics: tuple[float, float, float, float] | None
 ) -> Lens:

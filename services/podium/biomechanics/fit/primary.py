@@ -1,7 +1,8 @@
 """Chooses between the two angles of a joint: in the picture, or of the fitted body.
 
-From the side the angle between key points in the picture is as good as the fit and assumes nothing
-about a body. In oblique views the angle in the picture is wrong and the fit is not.
+Of the legs a body that is fitted to 3D landmarks is closer to the truth in every view that shows
+flexion. From the side the angle between key points in the picture comes next, and of the arms it
+comes first, as little holds a fitted arm. In oblique views the angle in the picture is wrong.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from podium.schemas.postprocess import View
 from podium.types import Float64, UInt8
 
 SIDE_VIEW_DEG = 15.0
+_LEG_JOINTS = ("hip_flexion", "knee_flexion", "ankle_dorsiflexion")
 _NO_FIT = (Why.TOO_SHORT, Why.NOT_CONVERGED, Why.DOES_NOT_FIT, Why.MOVING_CAMERA)
 
 
@@ -68,9 +70,11 @@ def primary(name: str, plane_deg: Float64, fit: BodyFit, looks: Looks) -> Primar
         sideways = np.where(
             unfitted, looks.sideways, steady_view(fit.view_deg, fit.time_s) <= SIDE_VIEW_DEG
         )
-    in_picture = sideways & (unfitted | (why == Why.USABLE) | (why == Why.HIDDEN))
+    usable = why == Why.USABLE
+    fit_first = name.endswith(_LEG_JOINTS) and not fit.lifted and looks.said is None
+    in_picture = sideways & (unfitted | (why == Why.HIDDEN) | (usable & (not fit_first)))
     in_picture &= np.isfinite(plane_deg)
-    fitted = ~in_picture & (why == Why.USABLE) & np.isfinite(fit.angles.degrees[:, column])
+    fitted = ~in_picture & usable & np.isfinite(fit.angles.degrees[:, column])
     source = np.where(in_picture, Source.PICTURE, np.where(fitted, Source.FIT, Source.NONE))
     degrees = np.where(in_picture, plane_deg, fit.angles.degrees[:, column])
     missing = source == Source.NONE

@@ -37,7 +37,7 @@ NAMES = (
     "pelvis_tilt",
 )
 SYSTEMATIC_DEG = {
-    "hip_flexion": (3.8, 4.1, 6.5),
+    "hip_flexion": (2.5, 2.8, 5.0),
     "knee_flexion": (4.8, 7.5, 8.5),
     "ankle_dorsiflexion": (6.0, 7.0, 9.0),
     "shoulder_flexion": (6.0, 10.5, 9.0),

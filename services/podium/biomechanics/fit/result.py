@@ -85,4 +85,12 @@ class BodyFit:
     steps: int
     converged: bool
     height_known: bool
+    lifted: bool  # fitted without 3D landmarks, from a guess of the view
     notes: tuple[str, ...]  # notes for the reader
+
+    @property
+    def usable(self) -> Bool:
+        """Frames (T,) with usable positions and coordinates: those with an angle of the trunk."""
+        return np.asarray(
+            self.converged & (self.angles.why[:, self.angles.names.index("trunk_lean")] == 0)
+        )

@@ -19,6 +19,7 @@ from podium.biomechanics.fit.legs import (
     exchange_legs,
     swapped_legs,
     torn_legs,
+    torn_points,
     without_legs,
 )
 from podium.biomechanics.fit.model import BODY, Body
@@ -27,6 +28,7 @@ from podium.biomechanics.fit.observations import (
     lens_of,
     observe,
     without_points,
+    without_some,
 )
 from podium.biomechanics.fit.pieces import Piece, first_shared, fit_pieces
 from podium.biomechanics.fit.quality import (
@@ -47,6 +49,8 @@ from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
 
 LEAST_FRAMES = 5
+WORTH_SAYING = 0.03
+"""Share of the key points that jump from which a note says so."""
 _TRIAL_STEPS = 5
 _TRIAL_FRAMES = 90
 _YAWS_DEG = (0.0, 40.0, -40.0, 180.0, 140.0, -140.0)
@@ -102,10 +106,15 @@ def fit_body(
     swapped = swapped_legs(body, seen)
     seen = exchange_legs(body, seen, swapped)
     seen = without_legs(body, seen, torn_legs(body, seen))
-    if not seen.space_weight.any():
+    torn = torn_points(body, seen)
+    share = torn.sum() / max((seen.weight > 0).sum(), 1)
+    seen = without_some(seen, torn)
+    lifted = not seen.space_weight.any()
+    if lifted:
         seen = _lift(body, seen, weights)
     fitted = fit_pieces(body, seen, weights)
-    return _result(body, seen, fitted, unseen, swapped, moving_camera=moving_camera)
+    fit = _result(body, seen, fitted, unseen, swapped, moving_camera=moving_camera, lifted=lifted)
+    return replace(fit, notes=(*fit.notes, *_noise(share)))
 
 
 def _check(
@@ -158,6 +167,7 @@ def _result(
     swapped: Bool,
     *,
     moving_camera: bool,
+    lifted: bool,
 ) -> BodyFit:
     shared = fitted.shared
     points = positions(body, fitted.values, np.exp(shared[LENGTHS:]))
@@ -199,6 +209,7 @@ def _result(
         steps=fitted.steps,
         converged=fitted.converged,
         height_known=seen.stature_known,
+        lifted=lifted,
         notes=_notes(unseen, swapped, fitted.converged),
     )
 
@@ -212,6 +223,12 @@ def _notes(unseen: Bool, swapped: Bool, converged: bool) -> tuple[str, ...]:
     if not converged:
         notes.append("The fit of the body did not converge.")
     return tuple(notes)
+
+
+def _noise(share: float) -> tuple[str, ...]:
+    if share < WORTH_SAYING:
+        return ()
+    return (f"{share:.0%} of the key points jump away for a frame; they are not used.",)
 
 
 def _nothing(body: Body, seen: Observations, unseen: Bool) -> BodyFit:
@@ -235,5 +252,6 @@ def _nothing(body: Body, seen: Observations, unseen: Bool) -> BodyFit:
         steps=0,
         converged=False,
         height_known=seen.stature_known,
+        lifted=not seen.space_weight.any(),
         notes=(f"Fewer than {LEAST_FRAMES} frames show the athlete: no body was fitted.",),
     )

@@ -18,9 +18,10 @@ _IN_PLANE = (
     "of Pose2Sim (Pagnon, Domalain & Reveret 2021)."
 )
 _CHOSEN = (
-    "Within 15 degrees of a side view the angle in the image plane of smoothed key points "
-    "(definition of Pose2Sim, Pagnon, Domalain & Reveret 2021); else that of a body fitted to the "
-    "whole clip; none from the front or the rear. The column of the source says which."
+    "Of a body fitted to the whole clip; within 15 degrees of a side view, for arms and for key "
+    "points without 3D, the angle in the image plane of smoothed key points (definition of "
+    "Pose2Sim, Pagnon, Domalain & Reveret 2021); none from the front or the rear. The column of "
+    "the source says which."
 )
 _FITTED = "Of an articulated body fitted to the key points of the whole clip; none where unusable."
 

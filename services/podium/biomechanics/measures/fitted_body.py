@@ -53,7 +53,7 @@ def level_joints(movement: Movement) -> Iterator[Measure]:
     """The joints of the fitted body, metres in a level frame."""
     analysis = movement.analysis
     fit = analysis.fit
-    usable = fit.converged & (fit.angles.why[:, -1] == Why.USABLE)
+    usable = fit.usable
     for column, point in enumerate(fit.points):
         for axis, letter in enumerate("xyz"):
             yield Measure(

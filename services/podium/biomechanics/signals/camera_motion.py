@@ -19,6 +19,9 @@ Complex = NDArray[np.complex128]
 MOVES = 0.02
 """Of the picture's diagonal. What a camera that stands seems to move is below a twentieth of it."""
 
+STANDS = 0.001
+"""Of the diagonal: less is the error of finding it, not a motion to take out."""
+
 LONGEST_GAP_S = 0.5
 """Between two frames with a known place; nobody knows what the camera did in a longer gap."""
 
@@ -52,11 +55,12 @@ class CameraMotion:
 
     @property
     def can_be_removed(self) -> bool:
-        """Whether the path is known without gaps and is short enough."""
+        """Whether there is a path, known without gaps, and short enough."""
         gaps = np.diff(self.time_s)
         return bool(
             len(gaps)
             and gaps.max() <= LONGEST_GAP_S
+            and self._farthest(self._corners()) > STANDS
             and self._farthest(self._corners()[:1]) <= 2 * FARTHEST
         )
 

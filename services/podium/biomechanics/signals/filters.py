@@ -37,7 +37,7 @@ class Smoothing:
     """
 
     method: FilterMethod = "butterworth"
-    cutoff_hz: float = 6.0
+    cutoff_hz: float = 8.0
     speed_gain: float = 2.5  # one_euro: cut-off rises by this many Hz per unit/s (see ``unit``)
 
     def scaled(self, factor: float) -> Smoothing:
