@@ -292,7 +292,7 @@ def test_limits_are_checked_before_decoding(clips, monkeypatch):
         decode(path, limits=limits(max_pixels=WIDTH * HEIGHT - 1))
     with pytest.raises(TooLarge, match="media: is 2 s long"):
         decode(path, max_duration_s=2)
-    with pytest.raises(TooLarge, match="media: one frame of 15360 pixels"):
+    with pytest.raises(TooLarge, match="media: one frame of 46080 bytes"):
         decode(path, limits=limits(max_batch_bytes=frame_bytes - 1))
     with pytest.raises(InvalidInput, match=r"start: is 60, but the media has 60 frame"):
         decode(path, 60)
