@@ -78,3 +78,14 @@ def test_every_operation_answers_as_declared(
             case.call_and_validate(session=session, timeout=30, checks=CHECKS)
 
         answered()
+
+
+def test_the_allow_header_names_the_methods_of_the_page(
+    api: ApiWorld, session: requests.Session
+) -> None:
+    for path, operations in api.app.openapi()["paths"].items():
+        answer = session.options(api.url + re.sub(r"\{\w+\}", "1", path), timeout=30)
+        methods = {method.upper() for method in operations}
+        assert answer.status_code == 405
+        allowed = set(answer.headers["allow"].split(", "))
+        assert allowed == methods | ({"HEAD"} if "GET" in methods else set()), path

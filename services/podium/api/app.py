@@ -61,7 +61,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
         settings,
         summary="Videos in, results out: jobs, uploads and the objects around them.",
         routers=[
-            upload_routes.router,  # /v1/jobs/upload comes before /v1/jobs/{job_id}
+            upload_routes.router,
             job_routes.router,
             event_routes.router,
             work_routes.router,

@@ -80,13 +80,13 @@ def create_job(
     return _create(caller, once, lambda _: body)
 
 
-@operation(router, "GET", "/{job_id}", response_model=Job)
+@operation(router, "GET", "/{job_id:int}", response_model=Job)
 def get_job(caller: Reader, job_id: Id) -> Response:
     """Get a job."""
     return job_answer(_job(caller, job_id))
 
 
-@operation(router, "PUT", "/{job_id}", response_model=Job)
+@operation(router, "PUT", "/{job_id:int}", response_model=Job)
 def update_job(caller: Writer, job_id: Id, body: JobUpdate, if_match: IfMatch = None) -> Response:
     """Rename a job, change its priority, or how long its data is kept."""
     env, version = caller.env, version_of(if_match)
@@ -98,7 +98,7 @@ def update_job(caller: Writer, job_id: Id, body: JobUpdate, if_match: IfMatch = 
     return job_answer(_job(caller, job_id))
 
 
-@operation(router, "DELETE", "/{job_id}", status_code=204)
+@operation(router, "DELETE", "/{job_id:int}", status_code=204)
 def delete_job(caller: Writer, job_id: Id) -> Response:
     """Delete a job that has ended, with its data."""
     housekeeping.delete_data(caller.env, caller.principal, job_id)

@@ -57,7 +57,11 @@ _REQUEST_BODY: dict[str, Any] = {
                     "type": "object",
                     "required": ["uri"],
                     "properties": {
-                        "uri": {"type": "string", "examples": ["s3://clips/sprint.mp4"]},
+                        "uri": {
+                            "type": "string",
+                            "minLength": 1,
+                            "examples": ["s3://clips/sprint.mp4"],
+                        },
                         **_OPTIONS,
                     },
                 }
