@@ -33,7 +33,8 @@ def podium_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
         (b"this is no video", (), "notes.mp4: is not media that Podium reads"),
         (b"", (), "notes.mp4: is empty"),
         (None, ("--pipeline", "pose-9d"), "--pipeline: there is no 'pose-9d'; there are "),
-        (None, ("--intrinsics", "1,2"), "--intrinsics: "),
+        (None, ("--intrinsics", "1,2"), "--intrinsics: must be fx,fy,cx,cy in pixels, such as "),
+        (None, ("--known-distance", "1,2"), "--known-distance: must be x1,y1,x2,y2:metres "),
         (None, (), "there are no models in "),
     ],
 )
@@ -79,8 +80,13 @@ def test_a_cut_off_download_is_called_that(clip: Path, shared_data: Path, tmp_pa
         check_media(tmp_path / "cut.avi")
     with pytest.raises(UnsupportedMedia, match=rf"{Path(__file__).name}: is not media"):
         check_media(Path(__file__))
-    check_media(clip)
-    check_media(shared_data / "real" / "000000000785.jpg")
+    assert check_media(clip) is None
+    assert check_media(shared_data / "real" / "000000000785.jpg") is None
+    if not at_the_end:
+        (tmp_path / "short.mp4").write_bytes(whole[:-1000])
+        wrong = check_media(tmp_path / "short.mp4")
+        assert wrong is not None
+        assert wrong.startswith(f"is cut off: it has {len(whole) - 1000} bytes of at least ")
 
 
 @pytest.mark.parametrize(

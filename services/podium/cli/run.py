@@ -219,15 +219,17 @@ def command(
         raise click.UsageError("--capture-fps and --slowmo say the same; give one of them")
     if gateway and services:
         raise click.UsageError("--gateway and --services are two places; give one of them")
-    from podium.cli.run_job import show_run
+    from podium.cli.run_job import in_words_of_options, show_run
     from podium.client.local_media import check_media
     from podium.client.run_folder import default_folder
     from podium.client.slow_motion import capture_fps_of
+    from podium.errors import InvalidInput
     from podium.local.video_run import VideoRun
     from podium.schemas.postprocess import PostprocessOptions
     from podium.wire.parameters import read_parameters
 
-    check_media(video)
+    if wrong := check_media(video):
+        click.echo(f"warning: {video}: {wrong}; frames that are missing become gaps", err=True)
     if slowmo is not None:
         capture_fps = capture_fps_of(video, slowmo)
     frame_options = {"athlete": "all", "max_persons": max_persons} | _given(
@@ -246,6 +248,11 @@ def command(
         cutoff_hz=cutoff_hz,
         intrinsics=intrinsics,
     )
+    try:
+        checked = read_parameters(PostprocessOptions, postprocess_options)
+    except InvalidInput as error:
+        error.message = in_words_of_options(error.message, video)
+        raise
     run = VideoRun(
         video=video.absolute(),
         out=(out or Path("results") / video.stem).absolute(),
@@ -256,7 +263,7 @@ def command(
         batch=batch,
         in_flight=in_flight,
         frame_options=frame_options,
-        postprocess_options=read_parameters(PostprocessOptions, postprocess_options),
+        postprocess_options=checked,
         overwrite=overwrite,
     )
     if out is None:

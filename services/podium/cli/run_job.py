@@ -19,9 +19,14 @@ from podium.schemas.summary import PostprocessResult
 from podium.skeletons import skeleton
 
 _MEDIA_FIELDS = ("media", "uri", "source")
-_FIELDS = ("pipeline", "start", "count", "stride", "athlete", "intrinsics")
+_FIELDS = (
+    *("pipeline", "start", "count", "stride", "tiles", "regions", "athlete"),
+    *("intrinsics", "view", "filter"),
+)
 _OPTIONS = {
     "athlete_height_m": "--height-m",
+    "athlete_mass_kg": "--mass-kg",
+    "known_distance": "--known-distance",
     "cutoff_hz": "--cutoff-hz",
     "capture_fps": "--capture-fps",
     "max_persons": "--max-persons",

@@ -13,8 +13,11 @@ _MAX_PIXELS = 1 << 28
 _PICTURE_HEADER_BYTES = 4 << 20
 
 
-def check_media(path: Path) -> None:
+def check_media(path: Path) -> str | None:
     """Open a file as far as its header.
+
+    Returns:
+        What is wrong with a file that can be opened all the same, or None.
 
     Raises:
         UnsupportedMedia: it is not media that Podium reads.
@@ -25,21 +28,25 @@ def check_media(path: Path) -> None:
         head = file.read(HEAD_BYTES)
         if is_picture(head):
             picture_size(head + file.read(_PICTURE_HEADER_BYTES), field=str(path))
-            return
+            return None
     if not head:
         raise Unprocessable("is empty", field=str(path))
+    cut_off = _cut_off(path, head)
     try:
         with Source(path, head, field=str(path)).open_video(_MAX_PIXELS):
-            return
+            return cut_off
     except Unprocessable:
-        there, declared = path.stat().st_size, max(_ends(path, head), default=0)
-        if there < declared:
-            raise Unprocessable(
-                f"is cut off: it has {there} bytes of at least {declared}; "
-                "copy or download it again",
-                field=str(path),
-            ) from None
-        raise
+        if cut_off is None:
+            raise
+        raise Unprocessable(cut_off, field=str(path)) from None
+
+
+def _cut_off(path: Path, head: bytes) -> str | None:
+    """That a file is shorter than it says itself, or None."""
+    there, declared = path.stat().st_size, max(_ends(path, head), default=0)
+    if there >= declared:
+        return None
+    return f"is cut off: it has {there} bytes of at least {declared}; copy or download it again"
 
 
 def _ends(path: Path, head: bytes) -> Iterator[int]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
 import numpy as np
-from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from podium.schemas.intrinsics import Intrinsics
 from podium.types import Float32, Int32
 from podium.vision.camera import ASSUMED_FOCAL_PX, assumed_intrinsics
 
@@ -15,23 +13,6 @@ ASSUMED = (
     "it; give the camera's own with intrinsics=fx,fy,cx,cy"
 )
 """Note in an answer whose request gave no intrinsics."""
-
-_FOCAL = r"[1-9][0-9]{0,5}(\.[0-9]{1,6})?"
-_CENTER = r"-?[0-9]{1,6}(\.[0-9]{1,6})?"
-_FocalPx = Annotated[float, Field(ge=1, lt=1e6)]
-_CenterPx = Annotated[float, Field(gt=-1e6, lt=1e6)]
-
-
-def _split(value: Any) -> Any:
-    return value.split(",") if isinstance(value, str) else value
-
-
-Intrinsics = Annotated[
-    tuple[_FocalPx, _FocalPx, _CenterPx, _CenterPx],
-    BeforeValidator(_split),
-    WithJsonSchema({"type": "string", "pattern": f"^{_FOCAL},{_FOCAL},{_CENTER},{_CENTER}$"}),
-]
-"""``fx, fy, cx, cy`` in frame pixels: text with commas, or a list."""
 
 
 def camera_of(given: Intrinsics | None, frame_size: Int32) -> Float32:

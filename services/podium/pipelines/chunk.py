@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from podium.errors import FramesGone, Unavailable, Unprocessable
-from podium.pipelines.camera import Intrinsics, camera_of
+from podium.pipelines.camera import camera_of
 from podium.pipelines.follow import follow
 from podium.pipelines.observer import Observer, timed
 from podium.pipelines.persons import Persons, in_frame_pixels
@@ -16,6 +16,7 @@ from podium.pipelines.regions import ROOMY
 from podium.pipelines.search import find_persons
 from podium.pipelines.sequence import follow_in_sequence
 from podium.pipelines.slices import slices
+from podium.schemas.intrinsics import Intrinsics
 from podium.stages import Stages
 from podium.types import Float32, FrameBatch, FrameRange, Int64, Media, Poses2D, Poses3D
 from podium.vision.boxes import box_of_roi

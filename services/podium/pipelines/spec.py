@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from podium.athletes import Athlete, AthleteText
 from podium.errors import SetupError
-from podium.pipelines.camera import Intrinsics
+from podium.schemas.intrinsics import Intrinsics
 from podium.wire.parameters import explain
 
 API_VERSION: Literal["podium.dev/v1alpha1"] = "podium.dev/v1alpha1"

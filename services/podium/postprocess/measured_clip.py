@@ -126,12 +126,5 @@ def analysis_options(
         view=options.view,
         frame_size=frame_size,
         camera=camera,
-        intrinsics=_intrinsics(options.intrinsics),
+        intrinsics=options.intrinsics,
     )
-
-
-def _intrinsics(text: str | None) -> tuple[float, float, float, float] | None:
-    if text is None:
-        return None
-    fx, fy, cx, cy = (float(part) for part in text.split(","))
-    return fx, fy, cx, cy

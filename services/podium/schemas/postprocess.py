@@ -8,15 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from podium.athletes import Athlete
 from podium.schemas.corrections import CorrectionText
+from podium.schemas.intrinsics import Intrinsics
 from podium.schemas.known_distance import KnownDistanceText
 
 View = Literal["side", "oblique", "front", "back"]
 
 FilterMethod = Literal["butterworth", "kalman", "gcv_spline", "savgol", "one_euro", "none"]
-
-_FOCAL = r"[1-9][0-9]{0,5}(\.[0-9]{1,6})?"
-_CENTER = r"-?[0-9]{1,6}(\.[0-9]{1,6})?"
-INTRINSICS = f"^{_FOCAL},{_FOCAL},{_CENTER},{_CENTER}$"
 
 
 class PostprocessOptions(BaseModel):
@@ -56,7 +53,7 @@ class PostprocessOptions(BaseModel):
     corrections: CorrectionText | None = None
     """Corrections by hand, as the text of a ``corrections.json``."""
 
-    intrinsics: str | None = Field(default=None, pattern=INTRINSICS)
+    intrinsics: Intrinsics | None = None
     """fx,fy,cx,cy of the camera in pixels, for the fitted body; default: the lens of a phone."""
 
     overlay: bool = True
