@@ -22,6 +22,23 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+@pytest.fixture(autouse=True)
+def usual_scheduling() -> Iterator[None]:
+    """The default policy of the kernel, which processes that tests start inherit.
+
+    SVT-AV1, an encoder, puts the thread that opens it under a real-time policy where it may: all
+    that is started afterwards would keep other processes from running.
+    """
+    _schedule_as_usual()
+    yield
+    _schedule_as_usual()
+
+
+def _schedule_as_usual() -> None:
+    if hasattr(os, "SCHED_FIFO") and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real weights, pictures and a clip that the project does not contain."""

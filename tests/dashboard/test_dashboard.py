@@ -14,7 +14,7 @@ from tests.support.api_world import ApiWorld
 from tests.support.browsers import grave_findings
 from tests.support.fake_gateway import FakeGateway
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 def test_a_key_lets_in_and_is_forgotten_with_the_tab(api: ApiWorld, page: Page) -> None:

@@ -57,10 +57,10 @@ def planted_pose():
     return constant((256, 256), {"coordinates": cells, "gamma": gamma})
 
 
-def adopt(repository, name, called):
-    """Copy a small export, under the name that a shipped pipeline asks for."""
+def adopt(repository, model, called):
+    """Copy the folder of a model, under the name that a shipped pipeline asks for."""
     target = repository / called / "1"
-    shutil.copytree(EXPORTS / name / "1", target)
+    shutil.copytree(model / "1", target)
     manifest = read_manifest(target / "model.yaml")
     write_manifest(target / "model.yaml", manifest.model_copy(update={"name": called}))
 
@@ -74,7 +74,9 @@ def stack(model_repository, shared_folder):
     for called, name in {
         "yolox-nano": "yolox", "yolox-s": "yolox", "hrnet-w32": "hrnet", "3dmppe": "3dmppe",
     }.items():  # fmt: skip
-        adopt(repository, name, called)
+        adopt(repository, EXPORTS / name, called)
+    for called in ("blazepose-lite", "blazepose-heavy"):
+        adopt(repository, model_repository / "blazepose-landmark", called)
     pipelines.mkdir()
     store(repository, planted_detector(), "yolox", "detection", (64, 64), name="planted-yolox")
     for family, task, network, size, facts in (

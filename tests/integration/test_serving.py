@@ -121,7 +121,7 @@ async def test_what_no_try_can_cure_is_not():
 async def test_a_deadline_in_the_pause_before_another_try_leaves_the_reason(monkeypatch):
     until_the_end = 1e-6  # what the pause may not be longer than
     monkeypatch.setattr(
-        "podium.serving.calling.client._pause_s", lambda *_: remaining_s() - until_the_end
+        "podium.serving.calling.client.backoff_s", lambda *_, **__: remaining_s() - until_the_end
     )
     with serving(Echo(raising(*[Unavailable("leaving")] * 20))) as (url, _):
         for _ in range(5):

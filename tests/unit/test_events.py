@@ -1,12 +1,14 @@
 """Contacts of the feet, jumps and sprints, against force plates, formulas and published figures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy
 
 from podium.biomechanics.body.centre_of_mass import centre_of_mass, segments_of
 from podium.biomechanics.events.feet import Feet
-from podium.biomechanics.events.gait import find_gait
+from podium.biomechanics.events.gait import find_gait, walking
 from podium.biomechanics.events.jump import find_jumps, height_of_flight_m
 from podium.biomechanics.events.sprint import (
     fit_positions,
@@ -169,6 +171,14 @@ def test_somebody_who_stands_has_no_gait():
         {side: np.tile(track[0], (60, 1)) for side, track in feet.toes.items()},
     )
     assert find_gait(still) == "the athlete neither walks nor runs"
+
+
+def test_a_foot_that_stays_under_the_hips_makes_no_contacts():
+    _, feet = rendered(60, 5.0, 2.0, seconds=2.0)
+    along = feet.hips - [0.0, 0.9]
+    dragged = replace(feet, heels={**feet.heels, "left": along}, toes={**feet.toes, "left": along})
+    assert walking(dragged, "left") == []
+    assert not isinstance(find_gait(dragged), str)
 
 
 def jumper(fps, take_off_m_s=2.0, noise_m=0.0):

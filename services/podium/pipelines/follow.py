@@ -32,7 +32,7 @@ from podium.pipelines.regions import (
     within,
 )
 from podium.types import Bool, Float32, Float64, Int64
-from podium.vision.bodies import suppress_bodies
+from podium.vision.bodies import same_bodies, suppress_bodies
 from podium.vision.interpolation import along, associate, spread
 
 _FEW = 3
@@ -110,10 +110,18 @@ class _Look:
 
     async def at(self, wanted: Wanted, which: Int64 | Bool) -> tuple[Sightings, Int64]:
         """Poses of some of the wanted persons, and the rows that the engine refused."""
-        which = np.arange(len(wanted.tracks))[which]
         moved = aside(wanted.position, wanted.rois) if self.roomy else wanted.rois
+        return await self._through(moved, wanted, np.arange(len(wanted.tracks))[which])
+
+    async def centred(self, wanted: Wanted) -> tuple[Sightings, Int64]:
+        """Poses in the middle of the regions, as a detector gives them: their place is rough."""
+        return await self._through(wanted.rois, wanted, np.arange(len(wanted.tracks)))
+
+    async def _through(
+        self, crops: Float32, wanted: Wanted, which: Int64
+    ) -> tuple[Sightings, Int64]:
         rows, persons, refused = await self.cut(
-            wanted.position[which], moved[which], wanted.scores[which]
+            wanted.position[which], crops[which], wanted.scores[which]
         )
         kept = which[rows]
         seen = Sightings(wanted.tracks[kept], wanted.position[kept], wanted.rois[kept], persons)
@@ -148,7 +156,9 @@ async def follow(
     image_index, rois, scores = image_index[order], rois[order], scores[order]
     look = _Look(cut, roomy)
     everybody = Wanted(np.full(len(rois), -1, np.int64), searched[image_index], rois, scores)
-    found, refused = await look.at(everybody, np.arange(len(rois)))
+    found, refused = await look.centred(everybody)
+    if roomy and len(twice := _showing_one_body_twice(found)):
+        found = found.joined((await look.at(everybody, np.isin(everybody.position, twice)))[0])
     detected = _each_body_once(searched, found)
     if frame_count == 1:
         return detected.persons.with_tracks(detected.tracks)
@@ -199,6 +209,17 @@ async def follow(
     return persons.rows(
         owned(everything.tracks, everything.position, persons, merit.astype(np.float32))
     )
+
+
+def _showing_one_body_twice(seen: Sightings) -> Int64:
+    """Frames in which two crops show one body."""
+    doubled = []
+    for frame in np.unique(seen.position):
+        rows = np.flatnonzero(seen.position == frame)
+        keypoints, boxes = seen.persons.keypoints[rows], seen.persons.boxes[rows]
+        if np.triu(same_bodies(keypoints, boxes, SAME_BODY_OKS), 1).any():
+            doubled.append(frame)
+    return np.array(doubled, np.int64)
 
 
 def _each_body_once(searched: Int64, found: Sightings) -> Sightings:

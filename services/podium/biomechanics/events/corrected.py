@@ -82,5 +82,5 @@ def _corrected(times_s: Sequence[float], corrections: Sequence[EventCorrection])
 
 def _pairs(starts: Sequence[float], ends: Sequence[float]) -> Iterator[tuple[float, float]]:
     """Pair each start with the first end before the next start; NaN if there is none."""
-    for start, following in zip(starts, [*starts[1:], np.inf], strict=True):
+    for start, following in zip(starts, [*starts, np.inf][1:], strict=True):
         yield start, next((end for end in ends if start < end < following), float("nan"))

@@ -120,7 +120,7 @@ def walking(feet: Feet, side: str) -> list[Contact]:
     on = peak_times_s(heel, feet.time_s, prominence=prominence)
     off = np.array(peak_times_s(-toe, feet.time_s, prominence=prominence))
     contacts = []
-    for start_s, next_s in zip(on, [*on[1:], np.inf], strict=True):
+    for start_s, next_s in zip(on, [*on, np.inf][1:], strict=True):
         inside = off[(off > start_s) & (off < min(next_s, start_s + _MAX_STANCE_S))]
         contacts.append(Contact(side, start_s, float(inside[0]) if len(inside) else np.nan))
     return contacts
