@@ -246,7 +246,7 @@ def _each_body_once(searched: Int64, found: Sightings) -> Sightings:
 def _beside_known(seen: Sightings, settled: Bool) -> Bool:
     """Which poses (M,) lie at a person with settled poses: bad poses of that person."""
     beside = np.zeros(len(settled), np.bool_)
-    for track in np.unique(seen.tracks[settled]):
+    for track in np.unique(seen.tracks[seen.tracks >= 0]).tolist():
         own = np.flatnonzero(settled & (seen.tracks == track))
         way = along(seen.position, seen.position[own], seen.persons.rois[own].astype(np.float64))
         apart = np.linalg.norm(seen.cut[:, :2] - way[:, :2], axis=1)
