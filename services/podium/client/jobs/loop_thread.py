@@ -29,7 +29,7 @@ class LoopThread:
 
     def __init__(self, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="podium", daemon=True)
+        self._thread = threading.Thread(target=_run, args=(self._loop,), name="podium", daemon=True)
         self._thread.start()
         self._end = weakref.finalize(self, _end, self._loop, self._thread, close)
 
@@ -98,6 +98,14 @@ class LoopThread:
 Relay = Callable[[Callable[..., object]], Callable[..., None]]
 
 
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop, and close it here: it may be ended from its own thread."""
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
 def _end(
     loop: asyncio.AbstractEventLoop,
     thread: threading.Thread,
@@ -113,5 +121,3 @@ def _end(
     asyncio.run_coroutine_threadsafe(ending(), loop)
     if threading.current_thread() is not thread:  # garbage is collected in any thread
         thread.join(_STOP_S)
-        if not thread.is_alive():
-            loop.close()
