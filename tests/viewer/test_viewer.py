@@ -142,14 +142,31 @@ def test_the_skeleton_in_space_turns_and_grows(shown) -> None:
     assert canvas.screenshot() != turned
 
 
+def test_the_page_lies_still_and_follows_its_window(shown) -> None:
+    page, *_ = shown
+    wait_for(page, CHART)
+
+    def heights() -> set[int]:
+        """Of the skeleton's canvas, once it lies still, on twenty more frames of the page."""
+        page.wait_for_timeout(300)
+        seen = set()
+        for _ in range(20):
+            page.wait_for_timeout(20)
+            seen.add(page.evaluate("document.querySelector('canvas.space').clientHeight"))
+        return seen
+
+    (wide,) = heights()
+    page.set_viewport_size({"width": 900, "height": 900})
+    (narrow,) = heights()
+    assert 250 < narrow < wide < 720
+
+
 def test_a_click_on_a_curve_moves_the_cursor_and_numbers_have_their_uncertainty(shown) -> None:
     page, *_ = shown
     wait_for(page, CHART)
-    box = page.locator(".chart .nsewdrag").first.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator(".chart .nsewdrag").first.click()
     wait_for(page, "Number(document.querySelector('input[type=range]').value) > 0")
-    table = page.locator("table").inner_text()
+    table = page.locator("table", has_text="Uncertainty").inner_text()
     assert "5.50 m/s" in table
     assert "± 0.200" in table
     assert "no flight" in table

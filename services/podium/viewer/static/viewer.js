@@ -159,10 +159,10 @@ class Viewer {
     this.controls = new Controls(this);
     this.corrector = new Corrector(this, settings.corrections && ((corrections) => this.#measure(corrections)));
     this.help = make("dialog", { "aria-label": strings.keys }, make("p", {}, strings.help), button(strings.close, () => this.help.close()));
-    const beside = this.space.hasData ? this.space.canvas : make("p", { class: "note" }, strings.noSpace);
+    const inSpace = this.space.hasData ? this.space.canvas : make("p", { class: "note" }, strings.noSpace);
     this.root.replaceChildren(
       ...this.#warnings(),
-      make("div", { class: "views" }, this.stage.element, make("section", { "aria-label": "3D" }, beside)),
+      make("div", { class: "views" }, this.stage.element, make("section", { class: "in-space", "aria-label": "3D" }, inSpace)),
       this.controls.element,
       this.corrector.element,
       make("section", {}, make("h2", {}, strings.curves), this.curveChoice, charts),
