@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,16 @@ PIPELINES = {"pose-3d": "3D key points"}
 
 
 @pytest.fixture
-def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def loop() -> Iterator[None]:
+    """The event loop of this thread; without one the adapter makes one that nobody closes."""
+    with closing(asyncio.new_event_loop()) as made:
+        asyncio.set_event_loop(made)
+        yield
+        asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def key(loop: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The key of the administrator of an api that is set up by variables."""
     monkeypatch.setenv("PODIUM_JOBS_STATE", str(tmp_path))
     database = Database.in_file(tmp_path / "podium.db")

@@ -106,7 +106,10 @@ def test_a_file_can_be_dropped(dashboard: Page, clip: Path) -> None:
 def test_older_jobs_are_there_too(api: ApiWorld, page: Page, clip: Path) -> None:
     body = {"input": {"upload_id": api.admin.upload(clip)}, "pipeline_id": 1}
     ids = [api.admin.post("/v1/jobs", body, 202)["id"] for _ in range(3)]
-    page.route("**/v1/jobs?limit=50*", lambda r: r.continue_(url=r.request.url.replace("limit=50", "limit=2")))
+    page.route(
+        "**/v1/jobs?limit=50*",
+        lambda r: r.continue_(url=r.request.url.replace("limit=50", "limit=2")),
+    )
     sign_in(page, api)
     expect(page.locator(".job")).to_have_count(2)
     page.get_by_role("button", name="Older jobs").click()

@@ -13,6 +13,7 @@ import pkgutil
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
 
 import av
@@ -21,13 +22,16 @@ from podium.containment.sandbox import leave_network, lock_up
 from podium.containment.worker import work
 
 _MOST_BYTES = 64
+# A process that is killed closes its sockets some time before it can be waited for.
+_HUNG_UP_S = 1.0
 
 
 def main(memory_bytes: int) -> None:
     """Answer the parent on standard input.
 
     ``start``, with a socket, forks a worker that answers there, and says its process id. ``end``
-    and an id kills one, and says which signal had ended it before, or 0.
+    and an id kills one, and says which signal had ended it before, or 0; ``ended`` does so for one
+    that has hung up, and first lets it come to its end.
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # they are for the parent, which drains
@@ -48,6 +52,8 @@ def main(memory_bytes: int) -> None:
                     parent.send(b"%d" % child)
                 case [b"end", child]:
                     parent.send(b"%d" % _end(int(child)))
+                case [b"ended", child]:
+                    parent.send(b"%d" % _end(int(child), wait_s=_HUNG_UP_S))
                 case _:
                     return
 
@@ -73,10 +79,14 @@ def _be_a_worker(peer: socket.socket, memory_bytes: int) -> None:
         os._exit(status)
 
 
-def _end(child: int) -> int:
-    """The signal that a worker ended by; it is killed if it lives."""
+def _end(child: int, *, wait_s: float = 0.0) -> int:
+    """The signal that a worker ended by; it is killed if it lives after that time."""
+    latest = time.monotonic() + wait_s
     try:
         ended, status = os.waitpid(child, os.WNOHANG)
+        while not ended and time.monotonic() < latest:
+            time.sleep(0.001)
+            ended, status = os.waitpid(child, os.WNOHANG)
     except ChildProcessError:  # it was forked by the nursery before this one, and ended with it
         return signal.SIGKILL
     if not ended:

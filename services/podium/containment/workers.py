@@ -99,12 +99,12 @@ class Worker:
             raise BY_STATUS[int(status)](text)
         raise self._failed(field, text)
 
-    def end(self) -> int:
+    def end(self, *, has_hung_up: bool = False) -> int:
         """End the process; the signal that had ended it before, or 0."""
         self.is_usable = False
         self._peer.close()
         self.memory.close()
-        return self._workers.end(self.pid)
+        return self._workers.end(self.pid, has_hung_up=has_hung_up)
 
     def _limit_cpu(self, budget_s: float) -> None:
         # The clock of another process (clock_getcpuclockid): its id, inverted, above two flags.
@@ -114,7 +114,7 @@ class Worker:
             resource.prlimit(self.pid, resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
 
     def _ended(self, field: str, error: Exception) -> Unprocessable:
-        by = self.end()
+        by = self.end(has_hung_up=isinstance(error, EOFError | ConnectionError))
         if by == signal.SIGXCPU or isinstance(error, TimeoutError):
             reason = f"takes more than {self._budget_s:.0f} s to decode"
         elif by == signal.SIGKILL:
@@ -192,12 +192,17 @@ class Workers:
         if not keeps:
             worker.end()
 
-    def end(self, pid: int) -> int:
-        """Kill a worker; the signal that had ended it before, or 0."""
+    def end(self, pid: int, *, has_hung_up: bool = False) -> int:
+        """Kill a worker; the signal that had ended it before, or 0.
+
+        Args:
+            pid: Its process id.
+            has_hung_up: It has closed its socket, so it is about to end by itself.
+        """
         if self._control is None:
             return 0  # closed: it ended with its nursery
         try:
-            return int(self._ask(b"end %d" % pid))
+            return int(self._ask(b"%s %d" % (b"ended" if has_hung_up else b"end", pid)))
         except (OSError, ValueError):
             return 0
 
