@@ -114,6 +114,17 @@ def phase(replicas: Replicas) -> Phase:
     return Phase([psutil.Process(pid) for pid in replicas.pids().values()])
 
 
+def at_random(batches: Sequence[Batch], seed: int) -> Iterator[Batch]:
+    """Batches without end, in an order that favours neither a gateway nor a decoder.
+
+    Clients take the gateways in turn, and each must get batches of all pipelines; decoders that
+    have just read the frames before those of a batch have less to do.
+    """
+    random = np.random.default_rng(seed)
+    while True:
+        yield batches[random.integers(len(batches))]
+
+
 async def full_load(
     replicas: Replicas, client: Client, batches: Sequence[Batch], seconds: float
 ) -> Phase:
@@ -121,9 +132,9 @@ async def full_load(
     full = phase(replicas)
     loads = [
         Load(
-            Client(client.session, [url], client.media), itertools.cycle(batches), GATEWAY_REQUESTS
+            Client(client.session, [url], client.media), at_random(batches, seed), GATEWAY_REQUESTS
         )
-        for url in client.urls
+        for seed, url in enumerate(client.urls)
     ]
     with full.measured():
         running = [asyncio.create_task(load.run()) for load in loads]
@@ -138,19 +149,16 @@ async def full_load(
 async def overload(
     replicas: Replicas, client: Client, batches: Sequence[Batch], seconds: float, per_s: float
 ) -> Phase:
-    """Requests at a fixed rate, whatever comes back.
-
-    In random order: clients take the gateways in turn, and each must get batches of all pipelines.
-    """
+    """Requests at a fixed rate, whatever comes back."""
     over = phase(replicas)
-    order = np.random.default_rng(0).integers(len(batches), size=int(per_s * seconds))
+    order = itertools.islice(at_random(batches, 0), int(per_s * seconds))
     asking = []
     async with over.remembered():
         with over.measured():
             started = time.monotonic()
-            for number, which in enumerate(order):
+            for number, batch in enumerate(order):
                 await asyncio.sleep(max(0.0, started + number / per_s - time.monotonic()))
-                asking.append(asyncio.create_task(client.ask(batches[which])))
+                asking.append(asyncio.create_task(client.ask(batch)))
             over.answers = await asyncio.gather(*asking)
     return over
 
