@@ -71,7 +71,7 @@ def test_a_developer_calls_what_podium_up_serves(newcomer: Newcomer) -> None:
 
         newcomer.run(f"podium configure <<< {key[0]}")
         code = newcomer.block("README.md", "python", "podium.Client")
-        (newcomer.checkout / "job.py").write_text(f"import podium\n{code}")
+        (newcomer.checkout / "job.py").write_text(code)
         newcomer.run("python job.py")
         [of_job] = (newcomer.checkout / "results").glob("job-*/sprint/summary.json")
         assert json.loads(of_job.read_text())["persons"]

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from podium.biomechanics.exports.tables import open_tables
+from podium.biomechanics.measures.registry import dictionary
 from podium.cli import measures
 from podium.cli.settings import markdown
+from podium.schemas.postprocess import PostprocessOptions
+from podium.skeletons import skeleton
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [
@@ -47,3 +51,20 @@ def anchors(text):
 def test_every_measure_is_documented():
     page = (ROOT / "docs" / "measures.md").read_text()
     assert measures.markdown() in page, "put what `podium measures` prints into docs/measures.md"
+
+
+def test_every_column_is_documented(tmp_path):
+    with open_tables(tmp_path, dictionary(skeleton("blazepose33"))):
+        pass
+    page = (ROOT / "docs" / "results.md").read_text()
+    for table in sorted(tmp_path.iterdir()):
+        [part] = re.findall(rf"^## {re.escape(table.name)}\n(.*?)^## ", page, re.M | re.S)
+        columns = set(table.read_text().strip().split(","))
+        assert columns <= set(re.findall(r"`([^`]+)`", part)), table.name
+
+
+def test_every_option_of_postprocessing_is_documented():
+    page = (ROOT / "docs" / "http.md").read_text()
+    for name, field in PostprocessOptions.model_fields.items():
+        meaning = re.escape(" ".join(str(field.description).split()))
+        assert re.search(rf"^\| `{name}` \|.*\| {meaning} \|$", page, re.M), name

@@ -1,7 +1,7 @@
-"""Media decoded in processes of their own, which can do little else and are ended at need.
+"""Decodes media in separate, restricted processes that can be killed at any time.
 
-``codecs`` is ``podium.media.codecs.Codecs`` by such processes. A ``nursery``, which has imported
-what they need, forks them; each locks itself up (``sandbox``) and answers the messages of one
-``workers`` object over a socket. Frames come back in memory that both have mapped
-(``shared_memory``).
+``codecs`` implements ``podium.media.codecs.Codecs`` with such workers. The ``nursery`` process has
+imported what workers need, and forks them. A worker first restricts itself (``sandbox``), then
+answers the messages of a ``Worker`` object (``workers``) over a socket. Frames come back in memory
+that both processes have mapped (``shared_memory``).
 """

@@ -1,4 +1,4 @@
-"""``Codecs`` by workers: nothing that is in media is looked at by the process that serves."""
+"""Implements ``Codecs`` with workers: the process that serves never parses media itself."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ from podium.yuv import Colours, Picture, Yuv
 T = TypeVar("T")
 
 BASE_S, PER_MEGABYTE_S, PER_MEGAPIXEL_S = 10.0, 2.0, 0.1
-"""Processor time that media may take. H.264, HEVC and AV1 take 2 to 10 ms a megapixel."""
+"""Processor time that one medium may take: in any case, and for each megabyte of the file and each
+megapixel to be decoded. H.264, HEVC and AV1 take 2 to 10 ms a megapixel."""
 
 _CHANNELS = 3
 _MOST_FRAMES, _MOST_BYTES = 16, 32 << 20
-"""Of one answer; one frame at least. More would not be cheaper."""
+"""The most of one answer, which has at least one frame. Larger answers would not be cheaper."""
 
 
 class ContainedCodecs:
-    """``Codecs`` by workers.
+    """Decodes with worker processes; ``podium.media.codecs.Codecs`` says what the methods do.
 
     Args:
-        memory_bytes: What decoding one medium may take.
-        idle: How many workers are kept while they have nothing to do.
+        memory_bytes: Address space that decoding one medium may take.
+        idle: How many idle workers are kept for the next media.
     """
 
     def __init__(self, *, memory_bytes: int, idle: int) -> None:
@@ -191,7 +192,7 @@ class _Contained:
 
 
 class _File:
-    """The open file that a worker gets."""
+    """Media as an open file, whose descriptor a worker gets."""
 
     def __init__(self, source: Source) -> None:
         data = source.data
@@ -233,24 +234,29 @@ def _parameters(limits: VideoLimits) -> dict[str, Parameter]:
 
 
 def _told(block: Block) -> tuple[dict[str, Parameter], list[int]]:
-    """What a worker is told of a block: its number, and its file the first time."""
+    """Parameters and descriptors that name a block to a worker: its file goes along only once."""
     descriptors = [] if block.is_known else [block.descriptor]
     block.is_known = True
     return {"block": block.number}, descriptors
 
 
 def _cut(content: UInt8, answer: Message, size: tuple[int, int]) -> list[UInt8]:
-    """The pictures that lie in ``content`` one after the other, as an answer has their shapes.
+    """The pictures that lie in ``content`` one after the other, (H, W, 3) each.
+
+    Args:
+        content: The memory that the worker has written into.
+        answer: What it says of the shapes.
+        size: Width and height of the video; frames may be turned.
 
     Raises:
-        Unprocessable: they cannot; then whoever answers is not to be trusted.
+        Unprocessable: the shapes are impossible, so the worker cannot be trusted any more.
     """
     shapes = _shapes(answer, size)
     return [part.reshape(shape) for part, shape in _parts(content, shapes, _CHANNELS)]
 
 
 def _cut_stored(content: UInt8, answer: Message, size: tuple[int, int]) -> list[Yuv]:
-    """As ``_cut``, for frames in 4:2:0."""
+    """As ``_cut``, for frames in 4:2:0, (H * 3 / 2, W) each."""
     shapes = _shapes(answer, size)
     colours = answer.tensors["colours"]
     if colours.shape != (len(shapes), len(fields(Colours))):

@@ -47,7 +47,7 @@ def index_to_message(index: VideoIndex) -> Message:
 
 
 def index_of_message(message: Message) -> VideoIndex:
-    """The index that was sent. Raises InvalidInput where it is none."""
+    """The index in a message. Raises InvalidInput if there is no valid one in it."""
     try:
         values: dict[str, Any] = {
             **{name: Fraction(str(message.parameters[name])) for name in _TEXTS},

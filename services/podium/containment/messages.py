@@ -1,6 +1,7 @@
-"""What both sides say to each other: named arrays, parameters and open files over a socket.
+"""Messages between a process and its workers: named arrays, parameters, open files; on a socket.
 
-Bodies are those of the Open Inference Protocol, whose reader trusts nobody. There is no pickle.
+Bodies are those of the Open Inference Protocol, whose reader does not trust the sender. Nothing is
+pickled.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from podium.wire import HEADER_LENGTH, InferRequest, Parameter, Tensors, read_re
 
 _LENGTHS = struct.Struct("<II")  # of the JSON header, of the whole
 _MOST_BYTES = 512 << 20
-"""The index of four million packets has 160 MB."""
+"""Of one message. The index of four million packets takes 160 MB."""
 
 _MOST_DESCRIPTORS = 4
 
@@ -45,7 +46,7 @@ def receive(peer: socket.socket) -> Message:
 
     Raises:
         EOFError: the peer has gone.
-        InvalidInput: it is none.
+        InvalidInput: what arrived is not a message.
     """
     head, descriptors, _, _ = socket.recv_fds(peer, _LENGTHS.size, _MOST_DESCRIPTORS)
     try:

@@ -27,11 +27,14 @@ _HUNG_UP_S = 1.0
 
 
 def main(memory_bytes: int) -> None:
-    """Answer the parent on standard input.
+    """Answer the parent, whose socket is standard input, until it hangs up.
 
-    ``start``, with a socket, forks a worker that answers there, and says its process id. ``end``
-    and an id kills one, and says which signal had ended it before, or 0; ``ended`` does so for one
-    that has hung up, and first lets it come to its end.
+    - ``start``, with a socket: fork a worker that answers on it; the answer is its process id.
+    - ``end ID``: kill that worker; the answer is the signal that had ended it before, or 0.
+    - ``ended ID``: likewise for a worker that has hung up, which is given a second to end first.
+
+    Args:
+        memory_bytes: Address space that a worker may take for decoding.
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # they are for the parent, which drains
@@ -59,7 +62,7 @@ def main(memory_bytes: int) -> None:
 
 
 def _import_all() -> None:
-    """Import what would be imported when it is met with: workers can open no file."""
+    """Import now what is usually imported at its first use, because workers can open no file."""
     for module in pkgutil.walk_packages(av.__path__, "av."):
         if not module.name.endswith((".__main__", ".datasets")):
             importlib.import_module(module.name)
@@ -80,7 +83,7 @@ def _be_a_worker(peer: socket.socket, memory_bytes: int) -> None:
 
 
 def _end(child: int, *, wait_s: float = 0.0) -> int:
-    """The signal that a worker ended by; it is killed if it lives after that time."""
+    """Kill a worker unless it ends in time; the signal that had ended it before, or 0."""
     latest = time.monotonic() + wait_s
     try:
         ended, status = os.waitpid(child, os.WNOHANG)

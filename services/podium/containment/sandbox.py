@@ -1,4 +1,4 @@
-"""What a process takes from itself before it looks at media."""
+"""The restrictions that a process puts on itself before it decodes media."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def leave_network() -> None:
 
 
 def lock_up(memory_bytes: int) -> None:
-    """Limit this process for good.
+    """Restrict this process for good.
 
-    It may take ``memory_bytes`` more of address space and open few files, writes none, leaves no
-    dump, gains no rights, and ends with its parent. Where Linux can filter system calls, it opens
-    no file, reaches no network, starts no program and signals no other process. If memory runs
-    out, it is the first to go.
+    From now on it can have at most 64 files open, write to none, leave no core dump and gain no
+    privileges. It ends with its parent, and the kernel ends it first if memory runs out. Where
+    Linux can filter system calls, it cannot open files, use the network, start programs or signal
+    other processes.
 
     Args:
-        memory_bytes: Address space beside what it has.
+        memory_bytes: Address space that it may take in addition to what it has.
     """
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     with suppress(OSError):

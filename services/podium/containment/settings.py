@@ -35,7 +35,7 @@ def codecs_of(settings: CodecsSettings, *, idle: int) -> CodecsHere | ContainedC
 
     Args:
         settings: Where media are decoded.
-        idle: How many processes are kept that have nothing to do.
+        idle: How many idle processes are kept for the next media.
     """
     if settings.contained and sys.platform == "linux":
         return ContainedCodecs(memory_bytes=settings.memory_bytes, idle=idle)

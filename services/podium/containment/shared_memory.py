@@ -1,7 +1,7 @@
 """Memory that a worker writes frames into and this process reads, without a copy between them.
 
-Blocks are used again, since fresh pages cost 1 CPU-ms per MB, in either process. They have no name
-and lie outside of /dev/shm, which containers limit to 64 MB.
+Blocks are used again, because fresh pages cost 1 CPU-ms per MB in each of the processes. They have
+no name and lie outside of /dev/shm, which containers limit to 64 MB.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from podium.types import UInt8
 
 _FREE_BYTES = 128 << 20
-"""What blocks that nobody looks at may hold for the next frames: 46 of 1280x720."""
+"""The most that free blocks hold for the next frames: 46 of 1280x720."""
 
 
 @dataclass(eq=False, slots=True)
@@ -43,7 +43,7 @@ class SharedMemory:
         self._lock = threading.RLock()  # arrays may go at any time, also while it is held
 
     def take(self, size: int) -> tuple[Block, UInt8]:
-        """A block of at least ``size`` bytes, and what is in it; free when that array has gone."""
+        """A block of at least ``size`` bytes, and its bytes; free when that array has gone."""
         with self._lock:
             fitting = [b for b in self._free if size <= len(b.memory) <= 2 * size]
             block = fitting[-1] if fitting else None
@@ -61,7 +61,7 @@ class SharedMemory:
         return dropped
 
     def close(self) -> None:
-        """Let go of the blocks that are free, and of others as soon as they are."""
+        """Release the free blocks now, and each of the others as soon as it is free."""
         with self._lock:
             self._is_open = False
             self._drop()

@@ -1,4 +1,4 @@
-"""A seccomp filter: the system calls that a process which decodes has no need of fail.
+"""A seccomp filter, which refuses the system calls that decoding does not need.
 
 A program of the classic Berkeley packet filter, as ``linux/seccomp.h`` and ``seccomp(2)`` have it.
 """
@@ -93,9 +93,9 @@ _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_
 
 
 def filter_program(process: int, machine: str | None = None) -> bytes | None:
-    """The filter for a process; None where its numbers are not known here.
+    """The filter for a process, 8 bytes an instruction; None for architectures not listed above.
 
-    Threads may be made, processes not. Signals go to its own threads alone.
+    The process may make threads, but no processes, and may signal only its own threads.
 
     Args:
         process: Its id.

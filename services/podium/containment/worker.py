@@ -1,4 +1,4 @@
-"""The process that decodes: answers questions about one medium after the other."""
+"""The process that decodes: it answers questions about one medium at a time."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class _Worker:
         return Message({})
 
     def _read(self, asked: Message) -> Message:
-        """As many of the frames as were asked for; more of them are asked for without ordinals."""
+        """The next ``count`` frames: of new ordinals, or without ordinals of those given before."""
         assert self._video is not None  # noqa: S101 - it was opened before
         if "ordinals" in asked.tensors:
             if self._frames is not None:
@@ -132,7 +132,7 @@ class _Worker:
         return Message({})
 
     def _block(self, asked: Message) -> UInt8:
-        """The memory that frames go into; the parent shows each once."""
+        """The memory that frames are written into; the parent sends the file of each only once."""
         number = int(asked.parameters["block"])
         if asked.descriptors:
             with closing(os.fdopen(asked.descriptors[0])) as file:

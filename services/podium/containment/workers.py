@@ -1,4 +1,4 @@
-"""The workers as the process sees them that has media to decode: asked, timed, ended, replaced."""
+"""Starts, asks, times, ends and replaces workers, for the process that has media to decode."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from podium.errors import BY_STATUS, InvalidInput, Unavailable, Unprocessable
 from podium.media.codecs import Check
 
 _LOOK_S = 0.05
-"""How often whoever waits for an answer looks whether it is still wanted."""
+"""How often a caller that waits checks whether its answer is still wanted."""
 
 _MOST_WALL = 10
-"""Times its processor time, and a minute, is what a worker may take: others work, too."""
+"""A worker may take as many times its processor time, plus a minute: the machine may be busy."""
 
 _MOST_MEDIA = 100
-"""A worker is replaced after as many, and what a decoder leaked or a file planted goes with it."""
+"""A worker is replaced after this many, and with it what a decoder leaked or a file planted."""
 
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
-"""What workers get of it, and what sets the allocator; the rest holds secrets."""
+"""The variables that workers get, besides those of the allocator; others may hold secrets."""
 
 _PAST_THE_CACHE = "glibc.cpu.x86_non_temporal_threshold=500000"
 """Frames are copied past the cache, where nobody reads them soon: half the time of a copy."""
@@ -60,18 +60,20 @@ class Worker:
     def ask(
         self, message: Message, *, field: str, check: Check, budget_s: float | None = None
     ) -> Message:
-        """Wait for an answer.
+        """Ask the worker, and wait for its answer.
 
-        It is usable afterwards if it answered, be it that the media are bad.
+        A worker that has answered stays usable, also when it answers that the media are bad.
 
         Args:
-            message: What is asked.
-            field: What errors call the media.
-            check: Called while it is waited for; ends the work.
-            budget_s: Processor time for this question and those after it; None: as before.
+            message: The question.
+            field: The name of the media in errors.
+            check: Called again and again during the wait; what it raises ends the wait.
+            budget_s: Processor time for this question and the following ones together; None: what
+                is left of the last budget.
 
         Raises:
-            InvalidInput: the error of the worker; or it ended, or took too long.
+            InvalidInput: the media are bad, as the worker says.
+            Unprocessable: they ended the worker, or took too much time or memory.
         """
         forget = self.memory.dropped()
         if forget:
@@ -100,7 +102,7 @@ class Worker:
         raise self._failed(field, text)
 
     def end(self, *, has_hung_up: bool = False) -> int:
-        """End the process; the signal that had ended it before, or 0."""
+        """End the process. Returns the signal that had ended it before, or 0."""
         self.is_usable = False
         self._peer.close()
         self.memory.close()
@@ -137,7 +139,7 @@ class Workers:
 
     Args:
         memory_bytes: Address space that a worker may take for decoding.
-        idle: How many are kept while they have nothing to do.
+        idle: How many idle ones are kept for the next media.
     """
 
     def __init__(self, *, memory_bytes: int, idle: int) -> None:
@@ -155,7 +157,7 @@ class Workers:
             self._running()
 
     def close(self) -> None:
-        """End them all; those at work, too."""
+        """End all workers, also those at work."""
         with self._lock:
             idle, self._idle = self._idle, []
         for worker in idle:
@@ -167,7 +169,7 @@ class Workers:
             self._control = self._nursery = None
 
     def take(self) -> Worker:
-        """A worker that has nothing to do. Raises Unavailable where none can be started."""
+        """An idle worker, or a new one. Raises Unavailable if none can be started."""
         with self._lock:
             if self._idle:
                 return self._idle.pop()
@@ -181,7 +183,7 @@ class Workers:
         return Worker(self, pid, ours)
 
     def give_back(self, worker: Worker) -> None:
-        """Keep a worker that has nothing open, or end it."""
+        """Take back a worker that has nothing open: keep it for the next media, or end it."""
         worker.media += 1
         keeps = worker.is_usable and worker.media < _MOST_MEDIA
         with self._lock:
@@ -193,7 +195,7 @@ class Workers:
             worker.end()
 
     def end(self, pid: int, *, has_hung_up: bool = False) -> int:
-        """Kill a worker; the signal that had ended it before, or 0.
+        """Kill a worker. Returns the signal that had ended it before, or 0.
 
         Args:
             pid: Its process id.

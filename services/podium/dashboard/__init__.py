@@ -1,4 +1,4 @@
-"""The dashboard of jobs: static files for browsers, served by the api."""
+"""The dashboard of jobs: static files, which the api serves to browsers."""
 
 from pathlib import Path
 

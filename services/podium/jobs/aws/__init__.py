@@ -1,1 +1,1 @@
-"""What jobs need of AWS; nothing else of the job layer knows it."""
+"""All that the job layer knows of AWS: clients, streams, objects, functions for Lambda."""

@@ -1,4 +1,4 @@
-"""Clients of AWS: credentials of the role, addresses by the environment, errors of our tree."""
+"""Clients of AWS, with the credentials of the role, and AWS's refusals as Podium's errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CONNECT_S, _READ_S, _TRIES = 5, 30, 5
 
 
 def client(service: str, region: str) -> Any:
-    """A client for all threads; ``AWS_ENDPOINT_URL`` leads it to an emulator."""
+    """A client that any thread may use; ``AWS_ENDPOINT_URL`` names an emulator instead of AWS."""
     return boto3.client(
         service,
         region_name=region,
@@ -30,10 +30,13 @@ def client(service: str, region: str) -> Any:
 
 @contextmanager
 def aws_errors(what: str) -> Iterator[None]:
-    """Report what AWS refuses as Unavailable: with what is set up right, it passes.
+    """Report refusals and silence of AWS as Unavailable: where all is set up well, they pass.
+
+    Args:
+        what: What was asked, for the message.
 
     Raises:
-        Unavailable: names what did not answer, and the code of the refusal.
+        Unavailable: it refused, or did not answer; the message has the code of the refusal.
     """
     try:
         yield

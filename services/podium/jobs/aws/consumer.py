@@ -1,8 +1,8 @@
-"""Records of a stream, in their order, until one has to be tried again.
+"""Works on the records of a stream in their order, until one has to be tried again.
 
-Lambda gives a batch of records of one shard, and takes back the sequence number of the first that
-is not done (``ReportBatchItemFailures``); it comes again with all that follow it. So the loop stops
-there: what it would do after it, it would do twice.
+Lambda hands over a batch of records of one shard. The answer names the first record that is not
+done (``ReportBatchItemFailures``), and Lambda delivers that one and all after it again. So the loop
+stops there: what it did beyond, it would do twice.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ _MARGIN_S = 5.0
 """For what comes after a call to the gateway: the result, the row, the log."""
 
 _LEAST_S = 20.0
-"""Nothing is begun with less than this left, or less than twice what the longest has taken."""
+"""After the first record, none is begun with less time left than this, or than twice the time of
+the longest record so far."""
 
 DEAD_RECORDS = "dead-records"
-"""Folder of the object store for records that came to nothing, whole."""
+"""Folder of the object store that keeps records without a result, whole."""
 
 Record = Mapping[str, Any]
 
@@ -54,9 +55,14 @@ def consume_records(
 ) -> dict[str, Any]:
     """Work on the records of an event of Kinesis.
 
+    Args:
+        env: What the steps work with.
+        event: As Lambda gives it: ``{"Records": [...]}``.
+        context: Says how much time is left.
+
     Returns:
-        ``batchItemFailures`` with the sequence number of the first record that is not done; an
-        empty list where all are.
+        ``{"batchItemFailures": [...]}`` with the sequence number of the first record that is not
+        done; empty if all are done.
     """
     longest_s = 0.0
     for number, record in enumerate(event["Records"]):
@@ -96,7 +102,7 @@ def _batch_id(record: Record) -> int | None:
 
 
 def _owner(record: Record) -> str:
-    """Who works on it: always the same for a record, which two never work on at the same time."""
+    """The name under which a record claims its batch: the same at each delivery of the record."""
     name = f"{record['eventSourceARN']} {record['kinesis']['sequenceNumber']}"
     return f"record-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 

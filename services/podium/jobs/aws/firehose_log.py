@@ -1,4 +1,4 @@
-"""The operational log through Firehose to S3: the records of ``podium.jobs.observing.oplog``."""
+"""Sends the operational log (``podium.jobs.observing.oplog``) through Firehose to S3."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _log = logging.getLogger("podium.jobs.aws")
 
 
 class FirehoseLog:
-    """Sends each record as one line of JSON.
+    """Sends each record as one line of JSON; a record that is refused goes to the process's log.
 
     Args:
-        name: Of the delivery stream.
-        region: Where it is.
+        name: Name of the delivery stream.
+        region: Region of the delivery stream.
     """
 
     def __init__(self, name: str, region: str) -> None:

@@ -25,17 +25,17 @@ logging.getLogger("podium").setLevel(logging.INFO)
 
 @cache
 def environment() -> Environment:
-    """What the steps work with, as ``PODIUM_JOBS_...`` says."""
+    """What the steps work with, by the settings ``PODIUM_JOBS_...``."""
     return open_environment(JobsSettings())
 
 
 def initializer(event: Document, context: LambdaContext) -> Document:
-    """Take the upload of a job apart."""
+    """Take the upload of a job apart into videos."""
     return steps.initialize_job(environment(), event, _seconds(context))
 
 
 def submitter(event: Document, context: LambdaContext) -> Document:
-    """Offer the frame batches of a video."""
+    """Put the frame batches of a video on the stream."""
     del context
     return steps.submit_video(environment(), event)
 
@@ -47,7 +47,7 @@ def completion_check(event: Document, context: LambdaContext) -> Document:
 
 
 def collector(event: Document, context: LambdaContext) -> Document:
-    """Bring results together, as many videos as there is time for."""
+    """Postprocess the results of a job, as many videos as there is time for."""
     return steps.collect_job(environment(), event, _seconds(context))
 
 
@@ -71,8 +71,8 @@ def housekeeper(event: Document, context: LambdaContext) -> dict[str, Any]:
 def migrator(event: Document, context: LambdaContext) -> Document:
     """Bring the database to the newest revision; called after each deployment.
 
-    ``{pipelines: {name: description}}`` are made where they are not there. The answer to the first
-    call has the key of the administrator, which is shown this once.
+    The event is ``{"pipelines": {name: description}}``; those that do not exist are made. The
+    answer to the first call has the key of the administrator, which is never shown again.
     """
     del context
     env = environment()

@@ -1,4 +1,4 @@
-"""What a controller does beside the steps, where there is none: called once a minute."""
+"""The duties of a controller besides the steps, on AWS without one: called once a minute."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ _LEAST_S = 30.0
 
 
 def keep_house(env: Environment, context: LambdaContext) -> dict[str, Any]:
-    """Start lost jobs again, deliver webhooks, delete what is not to be kept; gives the counts."""
+    """Restart lost jobs, deliver webhooks, delete what has expired.
+
+    Returns:
+        How many jobs were ``restarted``, and how many messages ``delivered``.
+    """
     restarted = _restart(env)
     housekeeping.tidy(env)
     delivered = 0
@@ -39,7 +43,7 @@ def keep_house(env: Environment, context: LambdaContext) -> dict[str, Any]:
 
 
 def _restart(env: Environment) -> int:
-    """Executions for jobs that nobody looks at: never started, stopped by hand, out of time."""
+    """Start executions for jobs that have none: never started, stopped by hand, or timed out."""
     if env.workflow is None:
         return 0
     now, started = env.now(), 0

@@ -1,4 +1,4 @@
-"""The hint as records of Kinesis: one stream for each class, or the one that a project names."""
+"""Hints to consumers as Kinesis records, on the stream of a priority class or of a project."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 class KinesisStream:
     """Puts the ids of frame batches on streams.
 
-    A record is ``{"frame_batch_id": 7}``: what is to be done is in the row. Its partition key is
-    the id, so batches spread over all shards. Of a request that was taken in part, only the rest is
-    sent again.
+    A record is ``{"frame_batch_id": 7}``; the row of that batch says what is to be done. The
+    partition key is the id, so batches spread over all shards. If Kinesis takes only a part of the
+    records of a request, the others are sent again.
 
     Args:
-        prefix: The streams of the classes are called ``<prefix>-standard`` and so on.
-        region: Of the streams.
+        prefix: The streams of the priority classes are called ``<prefix>-standard`` and so on.
+        region: Region of the streams.
     """
 
     def __init__(self, prefix: str, region: str) -> None:

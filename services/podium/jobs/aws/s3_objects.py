@@ -29,7 +29,7 @@ class S3Objects:
     """The store; ``podium.jobs.objects.Objects`` says what the methods do.
 
     Args:
-        bucket: Of uploads and results.
+        bucket: Bucket of uploads and results.
         prefix: Folder in the bucket, without slashes around it; empty: all of it.
         connection: Where the bucket is.
     """

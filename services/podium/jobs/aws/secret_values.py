@@ -9,7 +9,7 @@ from podium.jobs.aws.clients import aws_errors, client
 
 
 class SecretValues:
-    """The secrets that the role may read. Raises Unavailable where they cannot be had."""
+    """The secrets that the role may read. All methods raise Unavailable if AWS refuses."""
 
     def __init__(self, region: str) -> None:
         self._client = client("secretsmanager", region)
@@ -20,7 +20,7 @@ class SecretValues:
             return str(self._client.get_secret_value(SecretId=name)["SecretString"])
 
     def credentials(self, name: str) -> tuple[str, str]:
-        """User and password, as RDS writes them. Raises SetupError where it is another secret."""
+        """User and password of a secret of RDS. Raises SetupError if it has none."""
         try:
             found = json.loads(self.text(name))
             return str(found["username"]), str(found["password"])

@@ -1,4 +1,4 @@
-"""The three ways in which a step fails, as a state machine tells them apart by name."""
+"""The three ways in which a step fails; a state machine tells them apart by their names."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _log = logging.getLogger("podium.jobs.aws")
 
 
 class StepFailed(Exception):
-    """It may succeed later, and the try counts. The message is a JobError as JSON."""
+    """Another try may succeed; this one counts. The message is a JobError as JSON."""
 
 
 class StepWaits(StepFailed):
-    """Something has no room or does not answer; that counts for nothing."""
+    """Something is full or does not answer; this try does not count."""
 
 
 class StepRefused(StepFailed):
-    """The same would fail again, however often it is tried."""
+    """Every other try would fail as well."""
 
 
 def told(error: Exception) -> StepFailed:
-    """What a handler raises for an error of a step."""
+    """The exception that a handler raises for an error of a step."""
     if not isinstance(error, PodiumError):
         _log.error("a step failed", exc_info=error)
     message = failures.describe(error).model_dump_json()
@@ -40,9 +40,13 @@ def told(error: Exception) -> StepFailed:
 
 
 def read(failure: Mapping[str, Any], step: StepName, tries: int) -> JobError:
-    """The error behind what a state machine has caught: ``{Error, Cause}``, maybe without a cause.
+    """The error of a step, from what the state machine has caught.
 
-    What was not raised by a handler is the end of its process: out of time, out of memory.
+    Args:
+        failure: ``{Error, Cause}``. A cause that no handler has written, or none, means that the
+            process ended: out of time, or out of memory.
+        step: The step that failed.
+        tries: How often it was tried.
     """
     try:
         return JobError.model_validate_json(json.loads(failure["Cause"])["errorMessage"])

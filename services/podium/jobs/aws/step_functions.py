@@ -1,4 +1,4 @@
-"""Step Functions as what has the steps of jobs called."""
+"""Step Functions as the workflow that calls the steps of jobs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from podium.jobs.aws.clients import aws_errors, client
 class StepFunctions:
     """Starts an execution for each job, named after it, so that a second start changes nothing.
 
-    Names are taken for 90 days. A job that is sent back to work has the moment in its name.
+    A name stays taken for 90 days. So the execution of a job that is started again has the time of
+    that start in its name.
 
     Args:
-        arn: Of the state machine.
-        region: Where it is.
+        arn: ARN of the state machine.
+        region: Region of the state machine.
     """
 
     def __init__(self, arn: str, region: str) -> None:

@@ -1,7 +1,7 @@
 """The steps as a state machine calls them: one JSON document in, one out.
 
-``job.asl.json`` has the order, the tries and the pauses; the rows have the state. So an execution
-may begin with a job in any state, and two of them may run for one job: whoever holds it goes on.
+``job.asl.json`` has the order, the tries and the pauses; the database has the state. So an
+execution may begin with a job in any state; if two run for one job, the one that holds it works.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ T = TypeVar("T")
 Document = dict[str, Any]
 
 PATIENCE_S = 600.0
-"""A job that no execution has looked at for longer has lost its own."""
+"""A job that no execution has touched for longer has lost its execution."""
 
 
 def initialize_job(env: Environment, event: Document, seconds: float) -> Document:
-    """``{job_id, execution}`` -> ``{job_id, video_ids}``; no ids where they are submitted."""
+    """``{job_id, execution}`` -> ``{job_id, video_ids}``; no ids if they were submitted before."""
     job_id = int(event["job_id"])
 
     def work(status: Status) -> None:
@@ -86,7 +86,7 @@ def _check(env: Environment, job_id: int) -> Document:
 def _hold(
     env: Environment, event: Document, seconds: float, work: Callable[[Status], object]
 ) -> None:
-    """Do the work on a job that has not ended while nobody else does any."""
+    """Hold a job that has not ended, so that no other execution works on it, and do the work."""
     job_id, owner = int(event["job_id"]), f"execution-{event['execution']}"
     if _status(env, job_id).is_terminal:
         return
