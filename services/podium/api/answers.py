@@ -1,4 +1,4 @@
-"""How objects are answered: as JSON of their schema, with a tag of their version."""
+"""Answers with objects: JSON of their schema, with their version as ``ETag``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podium.schemas.jobs import Job
 from podium.schemas.states import is_terminal
 
 RETRY_AFTER_S = 2
-"""When it is worth asking for a job again that has not ended."""
+"""Suggested interval for asking about a job that has not ended."""
 
 JSON: Literal["application/json"] = "application/json"
 
@@ -26,39 +26,39 @@ IfMatch = Annotated[
 
 
 class Paging(Closed):
-    """Which page of a list."""
+    """Query parameters of a page of a list."""
 
     limit: int = Field(default=USUAL_LIMIT, ge=1)
-    """At most this many; more than 1,000 are never given."""
+    """Largest number of items; values above 1,000 mean 1,000."""
 
     cursor: str | None = Field(default=None, max_length=200)
-    """``next_cursor`` of the page before."""
+    """``next_cursor`` of the previous page."""
 
 
 def answer(shown: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An object, with its ``ETag`` where it has versions."""
+    """Answer with an object; with an ``ETag`` if it has a version."""
     version = getattr(shown, "version", None)
     tag = {} if version is None else {"etag": f'"{version}"'}
     return Response(shown.model_dump_json(), status, {**tag, **(headers or {})}, JSON)
 
 
 def created(shown: Any, path: str) -> Response:
-    """201: an object that was made, and where it is."""
+    """Answer 201 with a created object; ``Location`` has its address."""
     return answer(shown, 201, {"location": f"{path}/{shown.id}"})
 
 
 def job_answer(job: Job, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A job; while it has not ended, with the time after which to ask again."""
+    """Answer with a job; until its end, with ``Retry-After``."""
     again = {} if is_terminal(job.job_status) else {"retry-after": str(RETRY_AFTER_S)}
     return answer(job, status, {**again, **(headers or {})})
 
 
 def version_of(if_match: str | None) -> int | None:
-    """The version that a caller has seen; None: any.
+    """The version in ``If-Match``; None: any.
 
     Raises:
-        Outdated: it is none that was ever given.
-        InvalidInput: there are several.
+        Outdated: it is not an ETag of this api.
+        InvalidInput: it names several versions.
     """
     if if_match is None or if_match.strip() == "*":
         return None

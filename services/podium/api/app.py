@@ -1,4 +1,4 @@
-"""The api's app."""
+"""Builds the app of the api from its routes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from podium.serving.observing.telemetry import Metrics
 
 
 def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = None) -> FastAPI:
-    """Make the api.
+    """Create the app.
 
     Raises:
         SetupError: a setting is wrong, or the database lacks its migration.

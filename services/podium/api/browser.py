@@ -1,6 +1,6 @@
-"""What browsers get: the dashboard at ``/`` and the viewer of a video's results.
+"""Pages for browsers: the dashboard at ``/`` and the viewer of a video's results.
 
-Nothing of it asks another site for anything, apart from the store that has uploads and results.
+The pages send requests only to the api and to the store of uploads and results.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _HEADERS = {
 
 
 class ViewerWanted(Closed):
-    """What the address of a viewer allows, and for how long."""
+    """Permissions and validity of a viewer's address."""
 
     valid_s: int | None = Field(default=None, ge=60, le=MAX_VALID_S)
     """Time until it expires; default: as other signed addresses."""

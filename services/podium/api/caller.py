@@ -1,4 +1,4 @@
-"""Who asks: a key or a token becomes a principal, and all work is done on its behalf."""
+"""Authentication: turns a key or a token into the principal of a request."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from podium.serving.observing.request_context import current_request
 T = TypeVar("T")
 
 _REMEMBERED_S = 1.0
-"""A key that is revoked at one replica ends after this at the others."""
+"""How long a key is remembered; other replicas refuse a revoked key after this time."""
 _NOTED_EVERY_S = 60.0
 _MOST_REMEMBERED = 10_000
 
 
 class Access:
-    """Finds whose a key or a token is.
+    """Finds the principal of a key or a token, and limits its rate of requests.
 
     Args:
-        env: With the database that has the keys.
-        tokens: Verifies the tokens of an issuer; None: there are keys alone.
-        requests_per_minute: How often each may be used, at this replica.
+        env: Has the database with the keys.
+        tokens: Verifies tokens of an issuer; None: only keys are accepted.
+        requests_per_minute: Limit for each key or token at this replica.
     """
 
     def __init__(self, env: Environment, tokens: Tokens | None, requests_per_minute: int) -> None:
@@ -48,7 +48,12 @@ class Access:
         self._noted: dict[str, float] = {}
 
     async def principal(self, secret: str) -> Principal:
-        """Whose key it is. Raises Unauthorized, or Overloaded if it is used too often."""
+        """The principal of a key or a token.
+
+        Raises:
+            Unauthorized: the key is missing, unknown, revoked or expired.
+            Overloaded: it is used too often.
+        """
         if not secret:
             raise Unauthorized("an API key is needed: send it as X-Api-Key, or as bearer token")
         key_hash, now = keys.hash_of(secret), time.monotonic()
@@ -73,7 +78,7 @@ class Access:
         uses.take(1)
 
     def forget(self) -> None:
-        """Look every key up again, because one has been revoked."""
+        """Forget all remembered keys, because one has been revoked."""
         self._known.clear()
 
     def _look_up(self, secret: str, key_hash: str) -> Principal:
@@ -91,7 +96,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """On whose behalf a request is worked on, and with what."""
+    """The principal of a request, with the environment."""
 
     env: Environment
     principal: Principal

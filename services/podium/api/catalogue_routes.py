@@ -21,13 +21,13 @@ from podium.schemas.base import Closed, Id, Page
 
 @dataclass(frozen=True)
 class Resource:
-    """A kind of objects as callers see it.
+    """A kind of object with its documents.
 
     Args:
-        kind: Its rows.
-        create: What makes one.
-        update: What changes one.
-        changed_by: Who may make, change and delete them.
+        kind: Its table and schema.
+        create: Document that creates one.
+        update: Document that changes one.
+        changed_by: Dependency that checks who may create, change and delete one.
     """
 
     kind: Kind[Any]
@@ -37,12 +37,12 @@ class Resource:
 
     @property
     def name(self) -> str:
-        """Of one."""
+        """Name of one object, such as ``project``."""
         return self.kind.name
 
     @property
     def plural(self) -> str:
-        """Of many."""
+        """Name of several objects, such as ``projects``."""
         return self.name if self.name.endswith("s") else f"{self.name}s"
 
 

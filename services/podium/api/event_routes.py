@@ -1,7 +1,7 @@
-"""What happens to a job, as it happens: server-sent events, or pages for who prefers to ask.
+"""Events of a job: as a stream of server-sent events, or as pages.
 
-An event has the id of its row, so ``Last-Event-ID`` goes on where a stream broke off, whichever
-replica is asked next. Source: HTML Living Standard, section 9.2 (server-sent events).
+The id of an event is that of its row, so ``Last-Event-ID`` resumes a broken stream at any replica.
+Source: HTML Living Standard, section 9.2 (server-sent events).
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
 class EventsWanted(Closed):
-    """Which events."""
+    """Query parameters of the events of a job."""
 
     after: int = Field(default=0, ge=0, le=2**53 - 1)
     """Only events with larger ids."""
 
     limit: int = Field(default=_AT_ONCE, ge=1)
-    """At most this many, of a page; more than 1,000 are never given."""
+    """Largest number of events of a page; values above 1,000 mean 1,000."""
 
 
 @operation(

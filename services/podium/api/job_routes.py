@@ -1,4 +1,4 @@
-"""Jobs: made, looked at, canceled, retried, run again, deleted; and what came of them."""
+"""Routes of jobs: create, get, update, cancel, retry, rerun, delete, results."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ _ESTIMATE: dict[int | str, dict[str, Any]] = {
 
 
 class JobsWanted(Paging):
-    """Which jobs to list."""
+    """Query parameters of the list of jobs."""
 
     status: list[JobState] = Field(default_factory=list, max_length=16)
     """Only jobs in these states; may be repeated."""
 
     created_after: Time | None = None
-    """Only jobs that are younger."""
+    """Only jobs created after this time."""
 
     oldest_first: bool = False
-    """Else the newest come first."""
+    """Whether the oldest come first; by default the newest do."""
 
 
 @operation(router, "GET", "", response_model=Page[Job])

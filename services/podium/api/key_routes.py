@@ -1,4 +1,4 @@
-"""API keys, and who the caller is."""
+"""Routes of API keys and of the caller's identity."""
 
 from __future__ import annotations
 

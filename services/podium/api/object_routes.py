@@ -1,6 +1,6 @@
-"""Where signed addresses of objects in a folder lead: a form, a part, a download.
+"""Routes of signed addresses for objects in a folder: form, part, download.
 
-Whoever has an address may use it, so no key is asked for; with S3 the store has such routes itself.
+The signature is the permission, so no key is needed. With S3 the store serves such addresses.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _AS_A_FILE = {
 
 
 def object_router(objects: FolderObjects) -> APIRouter:
-    """The routes for a folder; they are of no interest to who reads the OpenAPI page."""
+    """The routes for a folder; they are not on the OpenAPI page."""
     router = APIRouter(prefix=PREFIX.rstrip("/"), include_in_schema=False)
 
     @router.post("/{key:path}")

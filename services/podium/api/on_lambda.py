@@ -1,7 +1,7 @@
 """The api as a Lambda behind API Gateway.
 
-The app is made once for each process. What it opens for its life is opened by its first use and
-ends with the process, so there is nothing to do between two requests.
+The app is created once per process. Its resources are opened at first use and end with the process,
+so nothing is done between two requests.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from podium.api.event_routes import EVENT_STREAM
 
 @cache
 def adapter() -> Mangum:
-    """The app, behind events of API Gateway (HTTP APIs, payload 2.0)."""
+    """The adapter from events of API Gateway (HTTP APIs, payload 2.0) to the app."""
     return Mangum(create_app(), lifespan="off")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request.
 
-    An answer is sent when it is whole, and after 30 s there is none. So who asks for a stream of
-    events gets what there is, as a page, and asks again.
+    API Gateway takes only whole answers within 30 s. So a request for a stream of events is
+    answered with a page of the events so far, and the client asks again.
     """
     headers = event.get("headers", {})
     if EVENT_STREAM in headers.get("accept", ""):

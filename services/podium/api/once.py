@@ -1,4 +1,4 @@
-"""``Idempotency-Key``: a request that is sent twice is done once, and answered alike.
+"""``Idempotency-Key``: a repeated request has one effect and gets the first answer again.
 
 Source: draft-ietf-httpapi-idempotency-key-header-06.
 """
@@ -24,16 +24,16 @@ REPLAYED = "idempotency-replayed"
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """A request and the key that its sender gave it, if any."""
+    """A request and its idempotency key, if it has one."""
 
     key: str | None
     print_of: str
 
     def write(self, caller: Caller, make: Callable[[Session], Answer]) -> tuple[Answer, bool]:
-        """Make something in one transaction, together with the answer that is kept.
+        """Do the work and store its answer in one transaction.
 
         Returns:
-            The answer, and whether it is one from before.
+            The answer, and whether it is that of an earlier request.
 
         Raises:
             InvalidInput, Unprocessable, Conflict: because of the key; see ``idempotency.begin``.
@@ -51,7 +51,7 @@ class Once:
         return self._begun(caller, key, lambda: caller.write(both))
 
     def call(self, caller: Caller, make: Callable[[], Answer]) -> tuple[Answer, bool]:
-        """As ``write``, for what takes several transactions."""
+        """Like ``write``, for work that takes several transactions."""
         key = self.key
         if key is None:
             return make(), False
@@ -102,5 +102,5 @@ Repeatable = Annotated[Once, Depends(_once)]
 
 
 def replay_headers(replayed: bool) -> dict[str, str]:
-    """Says that an answer is one from before."""
+    """The header that marks the answer of an earlier request."""
     return {REPLAYED: "true"} if replayed else {}

@@ -1,4 +1,4 @@
-"""The OpenAPI page: errors are problems."""
+"""Describes errors as problem details in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REF = "#/components/schemas/"
 
 
 def describe_problems(app: FastAPI) -> None:
-    """Let the page say so of every route under ``/v1``."""
+    """Add problem details to every route under ``/v1``."""
 
     def amend(page: dict[str, Any]) -> None:
         whole = Problem.model_json_schema(ref_template=f"{_REF}{{model}}")

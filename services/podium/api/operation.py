@@ -1,4 +1,4 @@
-"""A route whose operation is called like its function and described by its docstring."""
+"""Adds routes that take operation id and description from a function's name and docstring."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def operation(
     """Add the decorated function to a router.
 
     Args:
-        router: Where to.
-        method: Of HTTP.
-        path: Below the prefix of the router.
-        more: What ``APIRouter.add_api_route`` takes.
+        router: The router that gets the route.
+        method: Method of HTTP.
+        path: Path below the prefix of the router.
+        more: Further arguments of ``APIRouter.add_api_route``.
     """
 
     def add(endpoint: Endpoint) -> Endpoint:

@@ -1,4 +1,4 @@
-"""Options of pipelines are checked when they are given, not when the first frame is."""
+"""Checks options of pipelines when a caller sends them, before any frame is processed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from podium.wire.parameters import read_parameters
 
 
 def check_options(body: BaseModel) -> None:
-    """Raise Unprocessable, naming the field, where parameters in a body are no options."""
+    """Check the options in a body. Raises Unprocessable, naming the field."""
     for name in type(body).model_fields:
         value = getattr(body, name)
         if isinstance(value, JobParameters):

@@ -1,6 +1,6 @@
 """``python -m podium.api.prepare``: a project, the shipped pipelines and the first key.
 
-The key goes to standard output alone: run it where somebody reads that, not where it is logged.
+The key is written only to standard output: run this in a terminal, where nothing logs it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from podium.schemas.objects import NewApiKey
 
 
 def prepare(env: Environment, *, new_admin_key: bool = False) -> NewApiKey | None:
-    """Bring the database to this version and make what a new installation lacks.
+    """Migrate the database; create the project, pipelines and key that a new installation lacks.
 
     Args:
-        env: With the database.
-        new_admin_key: Make another key in any case: the way back in for who has lost theirs.
+        env: Has the database.
+        new_admin_key: Whether to create another key in any case, after a key was lost.
 
     Returns:
-        The new key, whose secret is shown this once; None where one that may do everything lives.
+        The new key, whose secret is not stored; None if a valid admin key exists.
     """
     migrate.upgrade(env.database)
     pipelines = {name: each.spec.description for name, each in shipped_and(None).items()}
@@ -43,7 +43,7 @@ def prepare(env: Environment, *, new_admin_key: bool = False) -> NewApiKey | Non
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prepare the installation of the settings; gives the exit code."""
+    """Prepare the installation of the settings; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m podium.api.prepare",
         description="Makes a project, the shipped pipelines and an admin key where there is none.",

@@ -1,4 +1,4 @@
-"""The pages that the ``type`` of a problem leads to."""
+"""Pages at the ``type`` addresses of problem details."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ router = APIRouter(prefix="/problems", include_in_schema=False)
 
 @router.get("/{code}")
 async def explain(code: str) -> Response:
-    """What a kind of problem is, and what to do about it."""
+    """Explain a kind of problem and its remedy."""
     for status, (known, title, remedy) in MEANING.items():
         if known == code:
             return PlainTextResponse(f"{title} ({status}, {code})\n\n{remedy}\n")

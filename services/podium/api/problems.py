@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457), with a code, the request id, and what is wrong where."""
+"""Errors as problem details (RFC 9457), with code, request id and pointers to the wrong fields."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _log = logging.getLogger("podium.errors")
 
 
 def answer_problems(app: FastAPI) -> None:
-    """Let all errors of the app be problems; those of ``/v2`` keep the protocol's shape."""
+    """Answer errors as problem details, except under ``/v2``, whose protocol has other ones."""
     app.add_exception_handler(PodiumError, _podium_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -79,7 +79,7 @@ def problem(
 
 
 class RefusalsAsProblems:
-    """ASGI middleware: what is refused before it comes to a route is answered as a problem too.
+    """ASGI middleware: turns refusals of other middleware into problem details, too.
 
     Such refusals are small documents ``{"error": ...}``, sent as one message.
     """

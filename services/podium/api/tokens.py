@@ -54,8 +54,8 @@ class OidcTokens:
     """Tokens of one issuer.
 
     Args:
-        issuer: As the claim ``iss`` has it.
-        settings: Audience, address of the keys, name of the project's claim.
+        issuer: Value of the claim ``iss``.
+        settings: Has audience, address of the keys, and name of the project's claim.
     """
 
     def __init__(self, issuer: str, settings: ApiSettings) -> None:

@@ -1,4 +1,4 @@
-"""Uploads: where to send a file, what has arrived of it, and that it is all there."""
+"""Routes of uploads: begin, show, complete, abort."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ router = APIRouter(tags=["uploads"])
 
 
 class FormWanted(Closed):
-    """A file for which a form is wanted."""
+    """Query parameters of a form for one file."""
 
     upload_name: Name = "upload.zip"
     """As the file is called; text, never a path."""

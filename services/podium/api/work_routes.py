@@ -1,4 +1,4 @@
-"""Videos and frame batches of jobs, and the queue: the workflow makes them, callers look."""
+"""Routes to read videos, frame batches and the queue."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ router = APIRouter(prefix="/v1")
 
 
 class VideosWanted(Paging):
-    """Which videos to list."""
+    """Query parameters of the list of videos."""
 
     job_id: Id | None = None
-    """Of this job."""
+    """Only videos of this job."""
 
 
 class FrameBatchesWanted(Paging):
-    """Which frame batches to list."""
+    """Query parameters of the list of frame batches."""
 
     video_id: Id | None = None
-    """Of this video."""
+    """Only frame batches of this video."""
 
 
 @operation(router, "GET", "/videos", tags=["videos"], response_model=Page[Video])

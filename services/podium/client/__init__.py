@@ -1,1 +1,1 @@
-"""Calls a gateway with whole videos: batches, retries and resumable runs."""
+"""Runs whole videos through a gateway: in batches, with retries, resumable."""

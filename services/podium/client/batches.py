@@ -1,4 +1,4 @@
-"""A video in batches: several in flight, each answer kept as soon as it is there."""
+"""Runs a video in batches: several at a time, each answer saved as soon as it arrives."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _FIRST_FRAMES = 16
 
 @dataclass
 class BatchRun:
-    """Which frames, in which portions.
+    """The frames of one run, divided into batches.
 
     Args:
-        folder: Keeps the answers; those that it has are not asked for again.
-        request: Gets one answer.
+        folder: Stores the answers; batches with a stored answer are not requested again.
+        request: Requests the answer for one batch.
         start: First frame.
-        count: How many; None: to the end.
+        count: Number of frames; None: to the end.
         batch: Frames per request.
-        in_flight: Requests at the same time.
-        progress: Told of every answer.
+        in_flight: Largest number of requests at the same time.
+        progress: Called after each answer.
     """
 
     folder: RunFolder
@@ -45,7 +45,7 @@ class BatchRun:
     frames_total: int | None = None
 
     async def all(self) -> None:
-        """Get the answers of all batches. Raises what a request raises."""
+        """Request the answers of all batches. Raises what ``request`` raises."""
         first = min(_FIRST_FRAMES, self.batch, self.count or self.batch)
         answer = await self._one(self.start, first)  # says how many frames there are
         available = answer.source.frame_count - self.start
@@ -80,6 +80,6 @@ class BatchRun:
 
 
 def plan(start: int, stop: int, batch: int) -> Iterator[tuple[int, int]]:
-    """Cut frames ``start`` to ``stop`` into (start, count) of at most ``batch`` frames."""
+    """Divide frames ``start`` to ``stop`` into (start, count) of at most ``batch`` frames each."""
     for first in range(start, stop, batch):
         yield first, min(batch, stop - first)

@@ -1,7 +1,7 @@
-"""Parts of a local video as videos of their own, without decoding and encoding again.
+"""Cuts parts of a local video into separate videos, without decoding or encoding.
 
-An excerpt holds the packets from the key frame that its first frame needs to its last one, copied
-as they are. So a gateway that cannot read the file gets the bytes of one batch, not of the video.
+An excerpt holds unchanged packets: from the key frame before its first frame to its last frame. So
+a gateway that cannot read the file receives the bytes of one batch, not of the whole video.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _ONLY_IN_AVI = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Some frames of the video and what leads to them."""
+    """Some frames of a video, with the packets that are needed to decode them."""
 
     data: bytes
     media_type: str
@@ -53,11 +53,11 @@ class Excerpt:
 
 
 class LocalVideo:
-    """A video file that is sent in excerpts; open while entered.
+    """A local video file that is cut into excerpts; open while entered.
 
     Args:
         path: The file.
-        capture_fps: Frames per second when it was filmed; None: as its metadata say.
+        capture_fps: Frames per second of filming; None: as in its metadata.
 
     Raises:
         PodiumError: it is not a video that Podium reads.
@@ -85,13 +85,13 @@ class LocalVideo:
 
     @property
     def frame_count(self) -> int:
-        """All frames, those beyond the end of a cut-off file too."""
+        """Number of frames by the header, also of a file that is cut off."""
         return self._index.frame_count
 
     def cut(self, start: int, count: int) -> Excerpt:
-        """Copy out the packets of those of some frames that are in the file.
+        """Copy the packets of ``count`` frames from ``start`` on, as far as the file holds them.
 
-        Where none of them is, the excerpt holds the last frame of the file.
+        If the file holds none of them, the excerpt has the last frame of the file.
 
         Raises:
             Unprocessable: these packets do not make a video of their own.
@@ -122,10 +122,10 @@ class LocalVideo:
         return Excerpt(data, media_type, self._start_in(data, where), len(frames))
 
     def restore(self, result: PipelineResult, start: int, count: int) -> PipelineResult:
-        """Make the answer to an excerpt the answer to ``count`` frames of the video.
+        """Turn the answer to an excerpt into the answer for ``count`` frames of the video.
 
-        The frames get their numbers and times back; those that the file does not hold, or holds
-        damaged, are there as frames that do not decode.
+        Frames get their numbers and times in the video. Frames that are missing or damaged in the
+        file have the status ``decode_error``.
         """
         index = self._index
         numbers = np.arange(start, min(start + count, index.frame_count), dtype=np.int64)

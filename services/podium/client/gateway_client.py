@@ -1,4 +1,4 @@
-"""The gateway's REST door, with patience: what may pass is tried again."""
+"""A client for the gateway's REST interface, which retries temporary failures."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class GatewayClient:
         await self._session.close()
 
     async def run_uri(self, pipeline: str, uri: str, options: dict[str, Any]) -> PipelineResult:
-        """Run a pipeline on media that the cluster can read. Raises PodiumError."""
+        """Run a pipeline on media at an address that the services can read. Raises PodiumError."""
         return await self._post(
             f"/v1/pipelines/{pipeline}",
             PipelineResult,
@@ -72,7 +72,7 @@ class GatewayClient:
     async def run_media(
         self, pipeline: str, data: bytes, media_type: str, options: dict[str, Any]
     ) -> PipelineResult:
-        """Run a pipeline on media that goes with the request. Raises PodiumError."""
+        """Run a pipeline on media in the body of the request. Raises PodiumError."""
         return await self._post(
             f"/v1/pipelines/{pipeline}",
             PipelineResult,
@@ -93,7 +93,7 @@ class GatewayClient:
     ) -> PostprocessResult:
         """Turn the results of a whole video into files. Raises PodiumError.
 
-        It is the work of minutes: tried again only if it was refused, not if the answer was lost.
+        This takes minutes, so it is retried only after a refusal, not after a lost connection.
         """
         given: dict[str, Any] = {"source": source, "output": output, "results_uri": results_uri}
         if results is not None:

@@ -1,4 +1,4 @@
-"""A look at a local video or picture before anything is started for it."""
+"""Checks a local video or picture before services are started."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PICTURE_HEADER_BYTES = 4 << 20
 
 
 def check_media(path: Path) -> str | None:
-    """Open a file as far as its header.
+    """Read the header of a file.
 
     Returns:
-        What is wrong with a file that can be opened all the same, or None.
+        A warning about a file that can still be processed, or None.
 
     Raises:
         UnsupportedMedia: it is not media that Podium reads.

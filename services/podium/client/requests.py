@@ -1,4 +1,4 @@
-"""The ways to ask a gateway for a batch: by address, or with the bytes themselves."""
+"""Requests for batches: by address, or with the bytes of the media."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Requests:
     Args:
         client: Of the gateway.
         pipeline: Name.
-        options: That every request has, such as ``stride``.
+        options: Options of every request, such as ``stride``.
     """
 
     client: GatewayClient
@@ -35,7 +35,7 @@ class Requests:
     options: dict[str, Any]
 
     def by_uri(self, uri: str) -> Request:
-        """Name the media; the services read it themselves."""
+        """Requests that name an address; the services read the media themselves."""
 
         async def request(start: int, count: int) -> PipelineResult:
             options = {"start": start, "count": count, **self.options}
@@ -44,7 +44,7 @@ class Requests:
         return request
 
     def whole(self, path: Path) -> Request:
-        """Send the file as it is with every request."""
+        """Requests that each send the whole file."""
 
         async def request(start: int, count: int) -> PipelineResult:
             data = await asyncio.to_thread(path.read_bytes)
@@ -60,7 +60,7 @@ class Requests:
         return request
 
     def in_parts(self, path: Path, video: LocalVideo) -> Request:
-        """Send what a batch needs of a video; all of it where it cannot be cut."""
+        """Requests that send an excerpt for each batch; the whole file if it cannot be cut."""
         whole = self.whole(path)
         lock = asyncio.Lock()  # the file is read by one at a time
 

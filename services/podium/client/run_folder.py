@@ -1,7 +1,7 @@
-"""The folder of a run: what has been done already, so that an interrupted run goes on.
+"""The folder of a run; an interrupted run continues from the answers that it holds.
 
-``run.json`` says which video and options the batches are of; ``batches/<start>.json`` are the
-answers; ``results.json`` is all of them together.
+``run.json`` identifies the video and the options, ``batches/<start>.json`` has the answer of one
+batch, ``results.json`` all answers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BATCH = "[0-9]" * 10 + ".json"
 
 
 def fingerprint(video: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """What tells one run from another: the file (its first and last MiB) and the options."""
+    """The identity of a run: hashes of the file's first and last MiB, and the options."""
     facts = video.stat()
     digest = hashlib.sha256()
     with video.open("rb") as file:
@@ -49,7 +49,7 @@ def fingerprint(video: Path, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def video_of(root: Path) -> Path | None:
-    """The video that the results in a folder are of, where it still is what it was."""
+    """The video of the results in a folder; None if it is missing or has changed."""
     known = _read_json(root / "run.json")
     if not isinstance(known, dict):
         return None
@@ -58,10 +58,10 @@ def video_of(root: Path) -> Path | None:
 
 
 def default_folder(parent: Path, video: Path, identity: dict[str, Any]) -> Path:
-    """Where the results of a video go unless somebody says: where nothing of another video is.
+    """The default folder for the results of a video; one without results of another video.
 
     Args:
-        parent: Of all results.
+        parent: Folder of all results.
         video: ``clip.mov`` goes to ``clip``, else to ``clip.mov``, ``clip.mov-2`` and so on.
         identity: From ``fingerprint``.
     """
@@ -75,14 +75,14 @@ def default_folder(parent: Path, video: Path, identity: dict[str, Any]) -> Path:
 
 
 class RunFolder:
-    """The batches of one run; made and locked while entered.
+    """The folder of one run; created and locked while entered.
 
-    A folder that did not exist is gone afterwards if the run fails before its first answer.
+    A new folder is removed again if the run fails before its first answer.
 
     Args:
         root: The output folder.
         identity: From ``fingerprint``.
-        video: Where the video is now; not what tells it from another.
+        video: Path of the video; not part of the identity.
         overwrite: Whether results of another video, and files of others with the names of
             results, may be replaced.
     """
@@ -101,7 +101,7 @@ class RunFolder:
         self._leaving = ExitStack()
 
     def check(self) -> None:
-        """Look whether results may be written to the folder; nothing is changed.
+        """Check that results may be written to the folder; changes nothing.
 
         Raises:
             InvalidInput: it holds results of another video, or files that no run has made.
@@ -206,28 +206,28 @@ class RunFolder:
             (self.root / "overlay").rmdir()
 
     def load(self, start: int) -> PipelineResult | None:
-        """The answer for the batch that begins with frame ``start``, if there is one."""
+        """The stored answer of the batch that begins at frame ``start``; None without one."""
         try:
             return PipelineResult.model_validate_json(self._path(start).read_bytes())
         except (FileNotFoundError, ValidationError):
             return None
 
     def has_batches(self) -> bool:
-        """Whether there is anything to go on from."""
+        """Whether any answer is stored."""
         return bool(self._paths())
 
     def save(self, start: int, result: PipelineResult) -> None:
-        """Keep an answer."""
+        """Store an answer."""
         with replacing(self._path(start)) as file:
             file.write(result.model_dump_json().encode())
 
     def batches(self) -> Iterator[PipelineResult]:
-        """The answers that there are, in the order of their frames."""
+        """The stored answers, in the order of their frames."""
         for path in self._paths():
             yield PipelineResult.model_validate_json(path.read_bytes())
 
     def join(self) -> None:
-        """Write ``results.json``: a list of all answers. It may be longer than memory allows."""
+        """Write ``results.json``, a list of all answers, without holding all in memory."""
         with replacing(self.results) as file:
             for number, path in enumerate(self._paths()):
                 file.write(b",\n" if number else b"[")

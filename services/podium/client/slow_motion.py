@@ -1,4 +1,4 @@
-"""How fast a local video was filmed, where only its slow motion is known."""
+"""Computes the capture rate of a local video from its slow-motion factor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def capture_fps_of(video: Path, slowmo: float) -> float:
 
     Args:
         video: The file.
-        slowmo: How many times slower it plays than it was filmed.
+        slowmo: Slow-motion factor: playback is this many times slower than real time.
 
     Raises:
         PodiumError: it is not a video that Podium reads.

@@ -1,1 +1,1 @@
-"""Bodies that are read as they come in and never held whole."""
+"""Reads request bodies as they arrive, without holding them whole."""

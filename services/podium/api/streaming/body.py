@@ -1,4 +1,4 @@
-"""A request body on its way to a function in a thread, a few pieces at a time."""
+"""Passes a request body in pieces to a function in a thread."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _DISCARD_S = 10.0
 
 
 async def in_thread(stream: AsyncIterator[bytes], work: Callable[[Iterator[bytes]], T]) -> T:
-    """Let a function of pieces work in a thread while the body comes in; holds some MB of it.
+    """Run a function on the pieces of a body in a thread while it arrives; holds a few MB.
 
     Args:
         stream: The body.
-        work: Reads the pieces as far as it likes.
+        work: Reads the pieces, all or some.
 
     Raises:
-        Exception: what ``work`` raises, or what reading the body does.
+        Exception: raised by ``work`` or by reading the body.
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(_AHEAD)

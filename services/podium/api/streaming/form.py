@@ -1,6 +1,6 @@
-"""A form with one file at its end (RFC 7578), read as it comes in.
+"""Reads a form with one file at its end (RFC 7578) as it arrives.
 
-As with forms for S3, the fields come first and the file last. The parser is python-multipart's.
+As in forms for S3, the fields come first and the file last. python-multipart parses it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class StreamedForm:
 
     Args:
         pieces: The body.
-        content_type: With the boundary.
+        content_type: The header, which has the boundary.
 
     Raises:
-        InvalidInput: it is no such form, or has no file.
-        TooLarge: there is too much beside the file.
+        InvalidInput: it is not such a form, or has no file.
+        TooLarge: the fields before the file are too long.
     """
 
     def __init__(self, pieces: Iterator[bytes], content_type: str) -> None:
@@ -59,7 +59,7 @@ class StreamedForm:
                 raise InvalidInput("is missing: the file at the end of the form", field=FILE)
 
     def content(self) -> Iterator[bytes]:
-        """The bytes of the file, one piece after the other; to be read once."""
+        """The bytes of the file in pieces; can be read once."""
         more = True
         while more:
             pieces, self._file = self._file, []

@@ -1,1 +1,1 @@
-"""The SDK: videos in, results out, by the jobs of an api."""
+"""The SDK: submits videos as jobs to an api, and fetches their results."""

@@ -1,4 +1,4 @@
-"""The client for asyncio: every operation of the api, and jobs as handles."""
+"""The client for asyncio: all operations of the api, and jobs as objects."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from podium.schemas.jobs import (
 from podium.schemas.states import is_terminal
 
 JobMoved = Callable[[Job], None]
-"""Told of a job whenever something about it has changed."""
+"""Called with a job after each of its changes."""
 
 
 class AsyncClient:
-    """Calls an api; every operation of it is a method of this name.
+    """A client of one api; every operation of the api is a method with the operation's name.
 
     ``await client.create_pipeline({...})``, ``await client.list_jobs(status="failed")``,
-    ``await client.update_project(3, project_concurrency=16)``: ids first, then the body as a
-    dictionary or as keywords. Lists have all items, or at most ``limit``.
+    ``await client.update_project(3, project_concurrency=16)``: first the ids, then the body as a
+    dictionary or as keywords. Lists hold all items, or at most ``limit``.
 
     Args:
-        endpoint_url: Of the api; None: ``PODIUM_ENDPOINT_URL``, else what ``podium configure``
-            has written, else this machine.
-        api_key: None: ``PODIUM_API_KEY``, else that of ``podium configure``.
+        endpoint_url: Address of the api; None: ``PODIUM_ENDPOINT_URL``, else the address that
+            ``podium configure`` has stored, else this machine.
+        api_key: The key; None: ``PODIUM_API_KEY``, else the key of ``podium configure``.
 
     Raises:
         SetupError: the configuration cannot be read.
-        InvalidInput: the address is none of HTTP.
+        InvalidInput: the address is not an HTTP address.
     """
 
     def __init__(self, endpoint_url: str | None = None, *, api_key: str | None = None) -> None:
@@ -90,24 +90,24 @@ class AsyncClient:
     ) -> AsyncJob:
         """Upload a video, or a ZIP of videos, and start a job.
 
-        Called again with the same, by a program that was stopped maybe, it goes on with the upload
-        and gives the job that there is, for 23 hours or until that job has failed.
+        A second call with the same arguments, also by a program that was restarted, resumes the
+        upload and returns the same job, for 23 hours or until that job has failed.
 
         Args:
-            source: A file; or an address such as ``s3://clips/sprint.mp4``, which the project of
-                the key may read.
-            pipeline: Name or id.
-            name: Of the job, for people; None: that of the file.
+            source: A local file; or an address such as ``s3://clips/sprint.mp4`` that the key's
+                project may read.
+            pipeline: Name or id of the pipeline.
+            name: Name of the job; None: that of the file.
             parameters: ``{"frames": {...}, "postprocess": {...}, "step": ...}``.
-            athlete_id: Who is seen.
-            pipeline_parameter_set_id: Whose parameters hold.
-            retain_days: Uploads and results are deleted this long after the end; None: never.
-            again: Make a new job, whatever there is.
-            progress: Told of bytes that have been sent.
+            athlete_id: The athlete in the videos.
+            pipeline_parameter_set_id: The parameter set to use.
+            retain_days: Days after the end until uploads and results are deleted; None: never.
+            again: Whether to start a new job even if an equal one exists.
+            progress: Called with the number of bytes sent and their total.
 
         Raises:
             OSError: the file cannot be read.
-            InvalidInput: something is wrong with what is given; names it.
+            InvalidInput: an argument is wrong; the message names it.
             ApiError, Unavailable: from the api.
         """
         plan = await self._plan(
@@ -144,12 +144,12 @@ class AsyncClient:
         parameters: JobParameters | Mapping[str, Any] | None = None,
         progress: SentBytes | None = None,
     ) -> JobEstimate:
-        """What a job would be: frames, seconds, cost, place in the queue; nothing is started.
+        """Estimate a job without starting it: frames, seconds, cost, place in the queue.
 
-        The file is uploaded for it; ``submit`` uses the upload.
+        Uploads the file; ``submit`` uses the same upload.
 
         Raises:
-            OSError, InvalidInput, ApiError, Unavailable: as ``submit``.
+            OSError, InvalidInput, ApiError, Unavailable: see ``submit``.
         """
         plan = await self._plan(source, pipeline, job_parameters=parameters)
         if "://" not in str(source):
@@ -163,11 +163,11 @@ class AsyncClient:
         return estimate
 
     async def job(self, job_id: int) -> AsyncJob:
-        """A job that there is. Raises ApiError."""
+        """An existing job. Raises ApiError."""
         return AsyncJob(self, await self.get_job(job_id))
 
     async def jobs(self, *, limit: int | None = None, **filters: Any) -> list[AsyncJob]:
-        """Jobs, the newest first; ``status`` and ``created_after`` choose. Raises ApiError."""
+        """Jobs, the newest first; filtered by ``status`` and ``created_after``. Raises ApiError."""
         found = await self.list_jobs(limit=limit, **filters)
         return [AsyncJob(self, job) for job in found]
 
@@ -207,11 +207,11 @@ class AsyncClient:
 
 
 class AsyncJob:
-    """A job; ``info`` is what was last heard of it.
+    """A job; ``info`` has its last known state.
 
     Args:
-        client: That it came from.
-        info: Its state.
+        client: The client that asks for it.
+        info: The job as the api answered it.
     """
 
     def __init__(self, client: AsyncClient, info: Job) -> None:
@@ -223,26 +223,26 @@ class AsyncJob:
 
     @property
     def id(self) -> int:
-        """Its number."""
+        """The id of the job."""
         return self.info.id
 
     @property
     def status(self) -> str:
-        """Its state, as last heard; see docs/jobs.md."""
+        """The last known state, such as ``processing``; docs/jobs.md lists all."""
         return self.info.job_status
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing happens any more."""
+        """Whether the job had ended at the last look."""
         return is_terminal(self.info.job_status)
 
     async def refresh(self) -> Self:
-        """Ask for its state. Raises ApiError."""
+        """Update ``info``. Raises ApiError."""
         self.info = await self._client.get_job(self.id)
         return self
 
     async def states(self) -> AsyncIterator[Job]:
-        """Its state now, and whenever it may have changed, until it has ended. Raises ApiError."""
+        """The job now and after each change, until it has ended. Raises ApiError."""
         async for state in following.states(self._client.transport, self.id):
             self.info = state
             yield state
@@ -254,18 +254,17 @@ class AsyncJob:
         progress: JobMoved | None = None,
         check: bool = True,
     ) -> Self:
-        """Wait for its end.
+        """Wait until the job has ended.
 
         Args:
-            timeout_s: At most so long.
-            progress: Told of every change.
-            check: Whether to raise JobFailed where there is nothing to be had of it: failed,
-                canceled, expired. A job that succeeded in part is no error; ``info.error`` has
-                what is missing.
+            timeout_s: Longest wait in seconds; None: no limit.
+            progress: Called with the job after each change.
+            check: Whether to raise JobFailed for a job that failed, expired or was canceled. A job
+                that succeeded in part is no error; ``info.error`` names what is missing.
 
         Raises:
             JobFailed: see ``check``.
-            DeadlineExceeded: it has not ended in time; it goes on.
+            DeadlineExceeded: the job has not ended in time; it continues.
             ApiError, Unavailable: from the api.
         """
         try:
@@ -282,16 +281,19 @@ class AsyncJob:
         return self
 
     def events(self, after: int = 0) -> AsyncIterator[JobEvent]:
-        """What happens to it, until it has ended. Raises ApiError, Unavailable."""
+        """The events of the job with ids above ``after``, until its end.
+
+        Raises ApiError or Unavailable.
+        """
         return following.events(self._client.transport, self.id, after)
 
     async def videos(self) -> list[Video]:
-        """Its videos. Raises ApiError."""
+        """The videos of the job. Raises ApiError."""
         found: list[Video] = await self._client.list_videos(job_id=self.id)
         return found
 
     async def results(self) -> JobResults:
-        """Its files, with addresses that hold for an hour. Raises ApiError."""
+        """The files of the job, with addresses that are valid for an hour. Raises ApiError."""
         found: JobResults = await self._client.get_job_results(self.id)
         return found
 
@@ -302,13 +304,13 @@ class AsyncJob:
         only: Sequence[str] = (),
         progress: GotBytes | None = None,
     ) -> list[Path]:
-        """Fetch its files; those that are there already are not fetched again.
+        """Download the files of the job; files that are complete already are skipped.
 
         Args:
-            folder: Gets a folder for each video, and ``manifest.json``; where it has files of
-                others, ``job-<id>`` in it gets them.
-            only: Patterns of file names, such as ``*.csv``; none: everything.
-            progress: Told of bytes that have arrived.
+            folder: Gets a folder for each video and ``manifest.json``. If it holds files of
+                another job, they go to its subfolder ``job-<id>``.
+            only: Patterns of file names, such as ``*.csv``; empty: all files.
+            progress: Called with the number of bytes received and their total.
 
         Raises:
             OSError: a file cannot be written.
@@ -318,21 +320,21 @@ class AsyncJob:
         return await download(self._client.transport, self.id, Path(folder), only, told)
 
     async def cancel(self) -> Self:
-        """Begin no more work on it; what is there stays. Raises ApiError."""
+        """Cancel the job; existing results stay readable. Raises ApiError."""
         self.info = await self._client.cancel_job(self.id)
         return self
 
     async def retry(self) -> Self:
-        """Do again what failed, and nothing else. Raises ApiError (409: nothing has failed)."""
+        """Repeat only the parts that failed. Raises ApiError (409: nothing has failed)."""
         self.info = await self._client.retry_job(self.id)
         return self
 
     async def rerun(self, **changes: Any) -> AsyncJob:
-        """Run its videos again, as a new job with other ``job_parameters``. Raises ApiError."""
+        """Start a new job with the same videos and other ``job_parameters``. Raises ApiError."""
         return AsyncJob(self._client, await self._client.rerun_job(self.id, **changes))
 
     async def delete(self) -> None:
-        """Delete it with its data, once it has ended. Raises ApiError."""
+        """Delete the job and its data; it must have ended. Raises ApiError."""
         await self._client.delete_job(self.id)
 
 

@@ -1,4 +1,4 @@
-"""The client: every operation of the api, and jobs as handles; ``AsyncClient`` behind it."""
+"""The synchronous client: all operations of the api, and jobs as objects; uses ``AsyncClient``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from podium.schemas.jobs import JobEstimate, JobEvent, JobParameters, JobResults
 
 
 class Client:
-    """Calls an api; every operation of it is a method of this name.
+    """A client of one api; every operation of the api is a method with the operation's name.
 
     Videos to results in three lines::
 
@@ -26,17 +26,18 @@ class Client:
         job.wait().download("results/")
 
     ``client.create_pipeline({...})``, ``client.list_jobs(status="failed")``,
-    ``client.update_project(3, project_concurrency=16)``: ids first, then the body as a dictionary
-    or as keywords. Lists have all items, or at most ``limit``. ``AsyncClient`` is this for asyncio.
+    ``client.update_project(3, project_concurrency=16)``: first the ids, then the body as a
+    dictionary or as keywords. Lists hold all items, or at most ``limit``. For asyncio there is
+    ``AsyncClient``.
 
     Args:
-        endpoint_url: Of the api; None: ``PODIUM_ENDPOINT_URL``, else what ``podium configure``
-            has written, else this machine.
-        api_key: None: ``PODIUM_API_KEY``, else that of ``podium configure``.
+        endpoint_url: Address of the api; None: ``PODIUM_ENDPOINT_URL``, else the address that
+            ``podium configure`` has stored, else this machine.
+        api_key: The key; None: ``PODIUM_API_KEY``, else the key of ``podium configure``.
 
     Raises:
         SetupError: the configuration cannot be read.
-        InvalidInput: the address is none of HTTP.
+        InvalidInput: the address is not an HTTP address.
     """
 
     def __init__(self, endpoint_url: str | None = None, *, api_key: str | None = None) -> None:
@@ -60,7 +61,7 @@ class Client:
 
     @property
     def endpoint_url(self) -> str:
-        """Of the api."""
+        """Address of the api."""
         return self._async.transport.connection.endpoint_url
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -111,7 +112,7 @@ class Client:
         parameters: JobParameters | Mapping[str, Any] | None = None,
         progress: SentBytes | None = None,
     ) -> JobEstimate:
-        """What a job would be: frames, seconds, cost, place in the queue; nothing is started."""
+        """Estimate a job without starting it: frames, seconds, cost, place in the queue."""
         return self._loop.run_told(
             lambda relay: self._async.estimate(
                 source,
@@ -122,17 +123,17 @@ class Client:
         )
 
     def job(self, job_id: int) -> Job:
-        """A job that there is. Raises ApiError."""
+        """An existing job. Raises ApiError."""
         return Job(self._loop, self._loop.run(self._async.job(job_id)))
 
     def jobs(self, *, limit: int | None = None, **filters: Any) -> list[Job]:
-        """Jobs, the newest first; ``status`` and ``created_after`` choose. Raises ApiError."""
+        """Jobs, the newest first; filtered by ``status`` and ``created_after``. Raises ApiError."""
         found = self._loop.run(self._async.jobs(limit=limit, **filters))
         return [Job(self._loop, job) for job in found]
 
 
 class Job:
-    """A job; ``info`` is what was last heard of it. ``AsyncJob`` says what the methods do."""
+    """A job; ``info`` has its last known state. ``AsyncJob`` documents arguments and errors."""
 
     def __init__(self, loop: LoopThread, job: AsyncJob) -> None:
         self._loop = loop
@@ -143,31 +144,31 @@ class Job:
 
     @property
     def id(self) -> int:
-        """Its number."""
+        """The id of the job."""
         return self._job.id
 
     @property
     def info(self) -> JobInfo:
-        """What was last heard of it."""
+        """The job as the api last answered it."""
         return self._job.info
 
     @property
     def status(self) -> str:
-        """Its state, as last heard; see docs/jobs.md."""
+        """The last known state, such as ``processing``; docs/jobs.md lists all."""
         return self._job.status
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing happens any more."""
+        """Whether the job had ended at the last look."""
         return self._job.has_ended
 
     def refresh(self) -> Self:
-        """Ask for its state."""
+        """Update ``info``."""
         self._loop.run(self._job.refresh())
         return self
 
     def states(self) -> Iterator[JobInfo]:
-        """Its state now, and whenever it may have changed, until it has ended."""
+        """The job now and after each change, until it has ended."""
         return self._loop.iterate(self._job.states())
 
     def wait(
@@ -177,7 +178,7 @@ class Job:
         progress: JobMoved | None = None,
         check: bool = True,
     ) -> Self:
-        """Wait for its end; raises JobFailed where there is nothing to be had of it."""
+        """Wait for the end; raises JobFailed if the job failed, expired or was canceled."""
         self._loop.run_told(
             lambda relay: self._job.wait(
                 timeout_s=timeout_s, progress=progress and relay(progress), check=check
@@ -186,15 +187,15 @@ class Job:
         return self
 
     def events(self, after: int = 0) -> Iterator[JobEvent]:
-        """What happens to it, until it has ended."""
+        """The events of the job with ids above ``after``, until its end."""
         return self._loop.iterate(self._job.events(after))
 
     def videos(self) -> list[Video]:
-        """Its videos."""
+        """The videos of the job."""
         return self._loop.run(self._job.videos())
 
     def results(self) -> JobResults:
-        """Its files, with addresses that hold for an hour."""
+        """The files of the job, with addresses that are valid for an hour."""
         return self._loop.run(self._job.results())
 
     def download(
@@ -204,7 +205,7 @@ class Job:
         only: Sequence[str] = (),
         progress: GotBytes | None = None,
     ) -> list[Path]:
-        """Fetch its files; those that are there already are not fetched again."""
+        """Download the files of the job; files that are complete already are skipped."""
         return self._loop.run_told(
             lambda relay: self._job.download(
                 folder, only=only, progress=progress and relay(progress)
@@ -212,19 +213,19 @@ class Job:
         )
 
     def cancel(self) -> Self:
-        """Begin no more work on it; what is there stays."""
+        """Cancel the job; existing results stay readable."""
         self._loop.run(self._job.cancel())
         return self
 
     def retry(self) -> Self:
-        """Do again what failed, and nothing else."""
+        """Repeat only the parts that failed."""
         self._loop.run(self._job.retry())
         return self
 
     def rerun(self, **changes: Any) -> Job:
-        """Run its videos again, as a new job with other ``job_parameters``."""
+        """Start a new job with the same videos and other ``job_parameters``."""
         return Job(self._loop, self._loop.run(self._job.rerun(**changes)))
 
     def delete(self) -> None:
-        """Delete it with its data, once it has ended."""
+        """Delete the job and its data; it must have ended."""
         self._loop.run(self._job.delete())

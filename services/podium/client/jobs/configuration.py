@@ -1,4 +1,4 @@
-"""Which api to call and with which key: argument, then environment, then the file of the user."""
+"""Address and key of the api: from arguments, else the environment, else the user's file."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ class _File(BaseModel):
 
 
 def home() -> Path:
-    """The folder of the configuration, and of what interrupted submissions go on with."""
+    """The folder of the configuration and of the records of interrupted submissions."""
     return Path(os.environ.get(HOME) or click.get_app_dir("podium"))
 
 
 def configuration_file() -> Path:
-    """What ``podium configure`` writes."""
+    """The file that ``podium configure`` writes."""
     return home() / "client.json"
 
 
 def find(endpoint_url: str | None = None, api_key: str | None = None) -> Connection:
-    """The connection to use; what is given goes first.
+    """The connection to use; arguments come before environment and file.
 
     The key of the file is only sent to the address of the file.
 
     Raises:
         SetupError: the file cannot be read.
-        InvalidInput: the address is none of HTTP.
+        InvalidInput: the address is not an HTTP address.
     """
     stored = _read(configuration_file())
     url = endpoint_url or os.environ.get(ENDPOINT_URL) or stored.endpoint_url
@@ -66,7 +66,7 @@ def checked_url(url: str) -> str:
 
 
 def write(connection: Connection) -> Path:
-    """Keep a connection in the file, which its owner alone can read. Raises OSError."""
+    """Store a connection in the file, readable only by its owner. Raises OSError."""
     path = configuration_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")

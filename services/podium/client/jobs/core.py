@@ -1,4 +1,4 @@
-"""Operations of the api as function calls: what is given is checked here, answers are objects."""
+"""Operations of the api as function calls: checks the arguments, returns objects."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ async def call(
     """Call an operation by its name.
 
     Args:
-        transport: To the api.
-        name: Such as ``create_pipeline``.
+        transport: Sends the requests.
+        name: Name of the operation, such as ``create_pipeline``.
         ids_and_body: The ids of the path, then the body as a dictionary or as an object.
-        idempotency_key: Of operations that have one: done once, however often it is called.
-        version: Of an object that was read: refused where somebody has changed it meanwhile.
-        limit: Of lists: at most this many. None: all.
-        given: Fields of the body, or of the query.
+        idempotency_key: Calls with the same key have one effect; for operations that take one.
+        version: Version of the object when it was read; the call fails if it has changed since.
+        limit: Largest number of items of a list; None: all.
+        given: Fields of the body or of the query.
 
     Returns:
         An object, a list of objects, or None.
 
     Raises:
-        InvalidInput: what is given does not fit the operation.
+        InvalidInput: the arguments do not fit the operation.
         ApiError, Unavailable: from the api.
     """
     operation = OPERATIONS[name]
@@ -79,7 +79,7 @@ async def call(
 
 
 def read(kind: type[BaseModel], answer: Answered) -> Any:
-    """The object in an answer. Raises StageFailed where it is none."""
+    """The object in an answer. Raises StageFailed if the answer does not hold one."""
     try:
         return kind.model_validate_json(answer.body)
     except ValidationError:
@@ -87,7 +87,7 @@ def read(kind: type[BaseModel], answer: Answered) -> Any:
 
 
 def read_page(kind: type[BaseModel] | None, answer: Answered) -> tuple[list[Any], str | None]:
-    """The items of a page, and where the next one begins. Raises StageFailed."""
+    """The items of a page and the cursor of the next page. Raises StageFailed."""
     page = read(_Page, answer)
     try:
         items = [item if kind is None else kind.model_validate(item) for item in page.items]
@@ -102,7 +102,7 @@ class _Page(BaseModel):
 
 
 def checked(kind: type[BaseModel], value: Any, operation: str = "") -> BaseModel:
-    """What is to be sent, as an object. Raises Unprocessable, naming the field."""
+    """The value as an object of this kind. Raises Unprocessable, naming the field."""
     try:
         return value if isinstance(value, kind) else kind.model_validate(value)
     except ValidationError as error:

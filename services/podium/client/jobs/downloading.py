@@ -1,4 +1,4 @@
-"""The results of a job into a folder; files that are there already are not fetched again."""
+"""Downloads the results of a job into a folder; files that are complete already are skipped."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from podium.schemas.jobs import JobResults, ResultFile
 from podium.whole_files import named_errors, replacing
 
 GotBytes = Callable[[int, int], None]
-"""Told how many bytes are there, and how many there are in all."""
+"""Called with the number of bytes received and their total."""
 
 AT_ONCE = 4
 _JOB = ".podium-job"
-"""File that says which job a folder is of."""
+"""File with the id of the job that a folder belongs to."""
 _CHUNK_BYTES = 256 << 10
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)
 
@@ -36,15 +36,15 @@ class _Wanted:
 async def download(
     transport: Transport, job_id: int, folder: Path, only: Sequence[str], told: GotBytes
 ) -> list[Path]:
-    """Fetch files.
+    """Download the files of a job.
 
     Args:
-        transport: To the api.
-        job_id: Of the job.
-        folder: Gets a folder for each video, the other files of the upload, the manifest. Where it
-            has files of others, such as another job, ``job-<id>`` in it gets them.
-        only: Patterns of names such as ``*.csv``; none: everything.
-        told: Of what has arrived.
+        transport: Sends the requests.
+        job_id: Id of the job.
+        folder: Gets a folder for each video, the other files of the upload, and the manifest. If it
+            holds files of another job, they go to its subfolder ``job-<id>``.
+        only: Patterns of file names, such as ``*.csv``; empty: all files.
+        told: Called with the number of bytes received and their total.
 
     Returns:
         The files, in the order of the results.
@@ -52,7 +52,7 @@ async def download(
     Raises:
         ApiError, Unavailable: from the api.
         OSError: a file cannot be written.
-        StageFailed: what arrives is not what the results say.
+        StageFailed: a file has another size or hash than the results say.
     """
     folder = await asyncio.to_thread(_of_this_job, folder, job_id)
     wanted = await _plan(transport, job_id, folder, only)
@@ -110,7 +110,7 @@ async def _plan(
 
 
 def placed(results: JobResults) -> Iterator[tuple[Path, ResultFile]]:
-    """Where each file goes, below the folder: names are text, and no path is taken from them."""
+    """The place of each file below the folder; names from the api are never used as paths."""
     taken = {"manifest.json", "other_files"}
     for video in results.videos:
         if video.files:

@@ -1,4 +1,4 @@
-"""What an api answers instead of what was asked for, as errors of Podium's tree."""
+"""Error answers of an api as exceptions of Podium's tree."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from podium.schemas.problems import Problem
 
 
 class ApiError(PodiumError):
-    """An answer of the api that is a problem.
+    """An error answer of the api.
 
-    It is also the error of its kind: a 404 can be caught as ``podium.errors.NotFound``.
+    It is an instance of the matching error, too: ``podium.errors.NotFound`` catches a 404.
 
     Args:
         problem: The document (RFC 9457).
-        retry_after_s: When the api says that the same may succeed.
+        retry_after_s: Seconds after which the api suggests another attempt; 0: it does not.
     """
 
     def __init__(self, problem: Problem, retry_after_s: float = 0.0) -> None:
@@ -52,10 +52,10 @@ class ApiError(PodiumError):
 
 
 class JobFailed(PodiumError):
-    """A job that was waited for ended without what was asked for.
+    """A job failed, expired or was canceled while a caller waited for it.
 
     Args:
-        job: As it ended.
+        job: The job after its end.
     """
 
     status = 422
@@ -81,13 +81,13 @@ _KINDS: Final = {
 
 
 def failure(status: int, body: bytes, retry_after_s: float, where: str) -> PodiumError:
-    """The error that an answer stands for.
+    """The exception for an error answer.
 
     Args:
-        status: Of HTTP.
-        body: A problem, if an api has answered.
-        retry_after_s: From its header.
-        where: What was asked, for people.
+        status: Status code of HTTP.
+        body: Problem document (RFC 9457); anything else if no api has answered.
+        retry_after_s: From the header ``Retry-After``.
+        where: The request, for messages.
     """
     try:
         problem = Problem.model_validate_json(body)

@@ -1,4 +1,4 @@
-"""A job as it goes on: its events, and its states until it has ended."""
+"""Follows a job: its events and its states until its end."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from podium.schemas.jobs import Job, JobEvent
 from podium.schemas.states import is_terminal
 
 _PATIENCE_S = 300.0
-"""An api that is away for longer is given up."""
+"""After this time without an answer of the api, a call fails."""
 _AGAIN_S = 1.0
 _LEAST_S = 0.2
 
 
 async def states(transport: Transport, job_id: int) -> AsyncIterator[Job]:
-    """The job now, and again when it may have changed; the last one has ended.
+    """The job now and after each possible change; the last one has ended.
 
-    Events say when to look; where no stream comes through, the pause that the api asks for does.
+    Reads the job again after each event. Without a stream of events it polls at the interval that
+    the api asks for.
 
     Raises:
         ApiError: there is no such job, or the key may not read it.
@@ -50,12 +51,12 @@ async def states(transport: Transport, job_id: int) -> AsyncIterator[Job]:
 
 
 async def events(transport: Transport, job_id: int, after: int = 0) -> AsyncIterator[JobEvent]:
-    """The events of a job until it has ended; a stream that breaks off goes on.
+    """The events of a job until its end; a broken stream is resumed after the last event.
 
     Args:
-        transport: To the api.
-        job_id: Of the job.
-        after: The last event that is known.
+        transport: Sends the requests.
+        job_id: Id of the job.
+        after: Id of the last known event.
 
     Raises:
         ApiError: there is no such job, or the key may not read it.

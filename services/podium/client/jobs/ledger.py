@@ -1,4 +1,4 @@
-"""What was begun, so that the same call goes on with it after Ctrl-C: small files of the user."""
+"""Small files that let a repeated call resume an upload or a job after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class _Entry(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """Something that was begun, maybe by a call before.
+    """An upload or a job that this call or an earlier one began.
 
     Args:
         key: The idempotency key.
-        object_id: What was made, if that is known.
-        path: The file that remembers it.
-        made_at: When it was begun, s since 1970.
+        object_id: Id of the created object, if it is known.
+        path: The file of this record.
+        made_at: Time of the beginning, seconds since 1970.
     """
 
     key: str
@@ -45,13 +45,13 @@ class Begun:
     made_at: float
 
     def made(self, object_id: int) -> Begun:
-        """Remember what was made."""
+        """Store the id of the created object."""
         known = replace(self, object_id=object_id)
         known.keep()
         return known
 
     def keep(self) -> None:
-        """Write the file; whoever has no folder to write to can submit all the same."""
+        """Write the file; without a writable folder nothing is stored and nothing fails."""
         entry = _Entry(key=self.key, made_at=self.made_at, object_id=self.object_id)
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -59,24 +59,24 @@ class Begun:
                 file.write(entry.model_dump_json().encode())
 
     def anew(self) -> Begun:
-        """Begin anew, as if nothing had been."""
+        """A record with a new key."""
         fresh = _fresh(self.path)
         fresh.keep()
         return fresh
 
     def forget(self) -> None:
-        """The next call begins anew."""
+        """Delete the record, so that the next call begins anew."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
 
 
 def begun(kind: str, connection: Connection, what: dict[str, Any]) -> Begun:
-    """What a call goes on with; a new beginning where there is nothing.
+    """The record that a call continues with; a new one if there is none.
 
     Args:
         kind: ``uploads`` or ``jobs``.
-        connection: Where it is done, and with which key.
-        what: Tells one call from another.
+        connection: The api and the key.
+        what: Arguments that identify the call.
     """
     whose = [connection.endpoint_url, connection.api_key, what]
     digest = hashlib.sha256(json.dumps(whose, sort_keys=True).encode()).hexdigest()
@@ -97,7 +97,7 @@ def _fresh(path: Path) -> Begun:
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
-    """What tells one file from another: name, size, time, its first and last MiB.
+    """The identity of a file: name, size, time, hash of its first and last MiB.
 
     Raises:
         OSError: it cannot be read.

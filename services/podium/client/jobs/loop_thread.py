@@ -1,7 +1,6 @@
-"""An event loop on a thread of its own, for callers without one.
+"""Runs an event loop on its own thread, for synchronous callers.
 
-Works where a loop runs already, as in notebooks. Functions that want to be told of something are
-called in the thread of the caller.
+Also works where a loop is running already, as in notebooks. Callbacks run in the caller's thread.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _STOP_S = 5.0
 
 
 class LoopThread:
-    """The loop; it ends with ``stop``, when nobody refers to it any more, or with the program.
+    """The loop; it ends at ``stop``, at garbage collection, or with the program.
 
     Args:
         close: Called in the loop before it ends. It must not refer to this object.
@@ -38,16 +37,16 @@ class LoopThread:
         self._end()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for a coroutine; Ctrl-C ends it. Raises what it raises."""
+        """Run a coroutine and return its result; Ctrl-C cancels it. Raises what it raises."""
         if self._loop.is_closed():
             work.close()  # which nobody will run
         return self.run_told(lambda _: work)
 
     def run_told(self, begin: Callable[[Relay], Coroutine[Any, Any, T]]) -> T:
-        """Wait for a coroutine that calls functions of the caller's meanwhile.
+        """Run a coroutine whose callbacks run in this thread; returns its result.
 
         Args:
-            begin: Makes the coroutine, given what makes a function one that is called here.
+            begin: Makes the coroutine; its argument wraps callbacks to run in this thread.
 
         Raises:
             InvalidInput: the loop has been stopped.
@@ -78,7 +77,7 @@ class LoopThread:
         return future.result()
 
     def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
-        """The items, one after the other. Raises what making them raises."""
+        """Iterate over an asynchronous iterator. Raises what it raises."""
 
         async def following() -> T:
             return await anext(items)

@@ -1,4 +1,4 @@
-"""Every operation of the api, as data: the SDK's methods and the verbs of the command line."""
+"""All operations of the api as data, for the SDK's methods and the commands of the CLI."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Operation:
     """One operation.
 
     Args:
-        name: Such as ``create_pipeline``: its id in the api's OpenAPI document.
-        method: Of HTTP.
-        path: With names in braces for ids.
-        summary: For people.
-        body: What is sent; None: nothing.
-        answer: What comes back, of lists one item; None: nothing.
-        query: What may be asked for.
-        is_keyed: Whether an ``Idempotency-Key`` makes it safe to send twice.
-        has_versions: Whether ``If-Match`` may name the version that was seen.
+        name: Its ``operationId`` in the OpenAPI document, such as ``create_pipeline``.
+        method: Method of HTTP.
+        path: Path with the names of ids in braces.
+        summary: One line for people.
+        body: Schema of the body; None: no body.
+        answer: Schema of the answer, or of one item of a list; None: no answer.
+        query: Schema of the query.
+        is_keyed: Whether it takes an ``Idempotency-Key``, which makes it safe to repeat.
+        has_versions: Whether it takes ``If-Match`` with a version.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Operation:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether it may be sent again when its answer was lost."""
+        """Whether it may be repeated after a lost answer."""
         return self.method in ("GET", "PUT", "DELETE") or self.name in _SAME_TWICE
 
 

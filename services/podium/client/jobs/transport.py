@@ -1,4 +1,4 @@
-"""Requests to one api: with the key, with patience, and with typed errors."""
+"""Sends requests to one api: with the key, retries and typed errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BYTES = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What came back."""
+    """An answer of the api."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,7 +37,7 @@ class Answered:
 
     @property
     def retry_after_s(self) -> float:
-        """When it is worth asking again."""
+        """Seconds after which the api suggests to ask again; 0: it does not."""
         try:
             return min(_LONGEST_WAIT_S, max(0.0, float(self.headers.get("retry-after", 0))))
         except ValueError:  # the date form
@@ -45,10 +45,10 @@ class Answered:
 
 
 class Transport:
-    """Requests to an api, and to the signed addresses that it gives.
+    """Sends requests to an api and to the signed addresses in its answers.
 
     Args:
-        connection: Address and key; the key goes to this address alone.
+        connection: Address and key; the key is sent to this address only.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -58,7 +58,7 @@ class Transport:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """For signed addresses; made when a loop runs."""
+        """The session for signed addresses; created on first use in a running loop."""
         if self._session is None:
             agent = {"user-agent": f"podium/{podium.__version__}"}
             self._session = aiohttp.ClientSession(headers=agent, timeout=_BYTES, trust_env=True)
@@ -80,18 +80,18 @@ class Transport:
         json: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answered:
-        """Ask the api; what may pass is tried again.
+        """Send a request; temporary failures are retried.
 
         Args:
-            method: Of HTTP.
-            path: At the api.
-            is_repeatable: Whether it may be sent again when the answer was lost.
-            params: Of the query.
-            json: The body; None: none.
-            headers: Beside that of the key.
+            method: Method of HTTP.
+            path: Path at the api.
+            is_repeatable: Whether it may be repeated after a lost answer.
+            params: Parameters of the query.
+            json: The body; None: no body.
+            headers: Headers in addition to the key's.
 
         Raises:
-            ApiError: the api has answered with a problem.
+            ApiError: the api answers with an error.
             Unavailable: it does not answer.
         """
         request = {"params": list(params), "json": json, "headers": self._headers(headers)}
@@ -118,10 +118,10 @@ class Transport:
     async def stream(
         self, path: str, headers: Mapping[str, str]
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """An answer of the api that is read while it comes.
+        """An answer of the api that is read as it arrives.
 
         Raises:
-            ApiError: the api has answered with a problem.
+            ApiError: the api answers with an error.
             Unavailable: the connection is lost.
         """
         url = f"{self.connection.endpoint_url}{path}"
@@ -172,14 +172,14 @@ def _pause_s(failures: int, told_s: float) -> float:
 
 
 async def patiently(send: Any, what: str) -> Any:
-    """Call a function that talks to a signed address; what may pass is tried again.
+    """Call a function that uses a signed address; temporary failures are retried.
 
     Args:
-        send: Makes the request, and checks its status with ``checked``.
-        what: For people.
+        send: Sends the request and checks its status with ``checked``.
+        what: The action, for messages.
 
     Raises:
-        Forbidden, StageFailed: the address does not take this, or no longer.
+        Forbidden, StageFailed: the address refuses the request, or has expired.
         Unavailable: it does not answer.
     """
     for failures in range(_TRIES):

@@ -1,4 +1,4 @@
-"""A local file to the api: one form, or parts of which only those are sent that are not there."""
+"""Uploads a local file: as one form, or in parts, of which only the missing ones are sent."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from podium.errors import Forbidden, InvalidInput, NotFound, StageFailed, Unavai
 from podium.schemas.objects import Upload, UploadPart
 
 SentBytes = Callable[[int, int], None]
-"""Told how many bytes have been sent, and how many there are."""
+"""Called with the number of bytes sent and their total."""
 
 PARTS_FROM_BYTES = 16 << 20
-"""Smaller files are sent as one form, which begins anew when it breaks off."""
+"""Smaller files are sent as one form, which starts again after a lost connection."""
 AT_ONCE = 4
 _CHUNK_BYTES = 256 << 10
 
@@ -29,20 +29,20 @@ _CHUNK_BYTES = 256 << 10
 async def upload(
     transport: Transport, path: Path, what: dict[str, Any], told: SentBytes
 ) -> tuple[Upload, Begun]:
-    """Send a file, going on where a call before has stopped.
+    """Upload a file; continues an interrupted upload.
 
     Args:
-        transport: To the api.
-        path: Of the file.
+        transport: Sends the requests.
+        path: Path of the file.
         what: Its ``fingerprint``.
-        told: Of what has been sent.
+        told: Called with the number of bytes sent and their total.
 
     Returns:
-        The completed upload, and what remembers it: to be forgotten when it has been used.
+        The completed upload and its record, which the caller deletes once a job uses the upload.
 
     Raises:
         OSError: the file cannot be read.
-        InvalidInput: it has changed meanwhile.
+        InvalidInput: the file changed during the upload.
         ApiError, Unavailable: from the api.
     """
     mark = begun("uploads", transport.connection, what)
