@@ -80,6 +80,58 @@ def test_bursts_are_undone(fps, columns, length):
     assert found.body.any() if columns is None else found.legs.any()
 
 
+def half_hidden(trajectory, frames, seed):
+    """Frames on which somebody else covers the legs: each is seen roughly, exchanged, one leg for
+    both, or not at all. Returns the trajectory and the frames that show both legs."""
+    rng = np.random.default_rng(seed)
+    fates = rng.choice(4, len(frames), p=[0.3, 0.35, 0.15, 0.2])
+    hidden = confused(trajectory, frames[fates == 1], LEGS)
+    points, scores = hidden.keypoints.copy(), hidden.scores.copy()
+    points[np.ix_(frames, LEGS, [0, 1])] += rng.normal(0, 8, (len(frames), len(LEGS), 2))
+    points[np.ix_(frames[fates == 2], LEGS[::2])] = points[np.ix_(frames[fates == 2], LEGS[1::2])]
+    points[frames[fates == 3]] = np.nan
+    scores[frames[fates == 3]] = np.nan
+    both = np.setdiff1d(np.arange(len(trajectory)), frames[fates >= 2])
+    return replace(hidden, keypoints=points, scores=scores), both
+
+
+@pytest.mark.parametrize("fps", [60, 120])
+def test_legs_that_somebody_else_hides_are_told_apart_by_the_arms(fps):
+    exchanged = left = frames_seen = 0
+    for seed in range(8):
+        clean = runner(fps, noise_px=2.0, seed=seed)
+        at = np.arange(round(0.7 * fps), round(1.1 * fps)) + seed * fps // 30
+        hidden, both = half_hidden(clean, at, seed)
+        mended, _ = undo_exchanges(hidden, COCO17)
+        before, after = (
+            np.abs(one.keypoints - clean.keypoints)[both][:, LEGS].max(axis=(1, 2))
+            for one in (hidden, mended)
+        )
+        exchanged += int((before > 0.15 * clean.height_px).sum())
+        left += int((after > 0.15 * clean.height_px).sum())
+        frames_seen += len(both)
+    assert exchanged > 0.06 * frames_seen
+    assert left <= 0.03 * frames_seen  # 5.0 and 6.2 % are left by motion alone
+
+
+@pytest.mark.parametrize("fps", [60, 240])
+def test_arms_that_do_not_follow_the_legs_exchange_nothing(fps):
+    """For half a second the arms swing the other way: that is no reason to exchange the legs."""
+    clean = runner(fps, noise_px=1.0)
+    arms = [
+        COCO17.index[f"{side}_{joint}"]
+        for joint in ("shoulder", "elbow", "wrist")
+        for side in ("left", "right")
+    ]
+    points = clean.keypoints.copy()
+    hips = points[:, [COCO17.index["left_hip"], COCO17.index["right_hip"]], :2].mean(axis=1)
+    swing = points[:, arms, 0] - hips[:, :1]
+    turned = np.clip(1.5 - np.abs(clean.time_s - 1.0) / 0.2, 0, 1)[:, None]  # slowly there and back
+    points[:, arms, 0] = hips[:, :1] + swing * (1 - 2 * turned)
+    moved = replace(clean, keypoints=points)
+    assert undo_exchanges(moved, COCO17)[0] is moved
+
+
 def test_places_and_depths_are_as_they_were():
     clean = runner(60, noise_px=0.5)
     frames = np.arange(30, 60)

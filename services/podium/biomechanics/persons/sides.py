@@ -3,7 +3,10 @@
 On a single frame a pose model may take a body for one seen from the other side, or the near leg for
 the far one. Over time that is a jump: among all choices of frames on which left and right are
 exchanged, the one with the smoothest motion is used (Viterbi, 1967; the state is the last two
-frames). This is done before gaps are filled and before filtering, which would hide the jumps.
+frames). Where somebody else hides a person, some poses are wrong on either side: they are left out
+of the motion. Where legs and arms swing together, as in walking and running, the choice must keep
+them together, too. This is done before gaps are filled and before filtering, which would hide the
+jumps.
 """
 
 from __future__ import annotations
@@ -13,26 +16,25 @@ from itertools import product
 
 import numpy as np
 
+from podium.biomechanics.persons.limbs import Limbs, plausible
+from podium.biomechanics.persons.swing import swing_together
 from podium.biomechanics.persons.trajectories import Trajectory
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64, Int64
 
-LONGEST_GAP_S = 0.2
-"""Motion says nothing about sides across longer gaps."""
-
-_EXCHANGE = 0.12
-"""Cost of beginning or ending an exchange, in body lengths, summed over the joints."""
-
 _EXCHANGED_PER_S = 1.8
-"""Cost per exchanged second: exchanged frames are assumed to be the minority. More than about half
-a second in a row cannot gain that, and is not changed."""
+"""Cost per exchanged second of legs or arms: exchanged frames are assumed to be the minority. More
+than about half a second in a row cannot gain that, and is not changed."""
 
-_FARTHEST = 0.15
-"""Upper bound of a joint's jump, in body lengths: the jumps of a completely wrong pose tell nothing
-about sides."""
+_AGAINST_SWING_PER_S = 18.0
+"""Cost per second of exchanges against the swing of arms and legs. What is not exchanged costs no
+more than ``_EXCHANGED_PER_S``, so that no exchange is made for the swing alone."""
 
 _LEGS = ("hip", "knee", "ankle", "heel", "foot_index", "big_toe", "small_toe")
 _ARMS = ("shoulder", "elbow", "wrist", "pinky", "index", "thumb", "hand")
+
+_STATES = np.array(list(product((False, True), repeat=2)))
+"""(4, 2) whether legs and arms are exchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def undo_exchanges(trajectory: Trajectory, skeleton: Skeleton) -> tuple[Trajecto
         skeleton: Names the J columns.
     """
     legs, arms = (_columns(skeleton, names) for names in (_LEGS, _ARMS))
-    leg_swaps, arm_swaps = (_exchanged(trajectory, columns) for columns in (legs, arms))
+    leg_swaps, arm_swaps = _exchanged(trajectory, legs, arms)
     body = leg_swaps & arm_swaps
     found = Exchanges(body, leg_swaps & ~body, arm_swaps & ~body)
     if not (leg_swaps | arm_swaps).any():
@@ -89,55 +91,62 @@ def _columns(skeleton: Skeleton, names: tuple[str, ...]) -> Int64:
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def _exchanged(trajectory: Trajectory, columns: Int64) -> Bool:
-    """The frames (T,) on which to exchange the pairs of joints (P, 2)."""
-    result = np.zeros(len(trajectory), np.bool_)
+def _exchanged(trajectory: Trajectory, legs: Int64, arms: Int64) -> tuple[Bool, Bool]:
+    """The frames (T,) on which to exchange legs and arms, given as pairs of joints (P, 2)."""
+    swaps = np.zeros((2, len(trajectory)), np.bool_)
     seen = np.flatnonzero(np.isfinite(trajectory.scores))
-    if len(seen) < 3 or not len(columns):
-        return result
-    points = trajectory.keypoints[seen][:, columns]  # (S, P, 2, 3)
-    middle = np.nanmean(points[:, :1, :, :2], axis=(1, 2), keepdims=True)
-    places = (points[..., :2] - middle) / max(trajectory.height_px, 1.0)
-    # For two joints at the same place neither order is a jump; an unseen joint tells nothing.
-    weight = np.clip(points[..., 2], 0, 1).min(axis=2)
-    time_s = trajectory.time_s[seen]
-    result[seen] = _smoothest(np.nan_to_num(places), np.nan_to_num(weight), time_s)
-    return result
+    if len(seen) < 3:
+        return swaps[0], swaps[1]
+    time_s, points = trajectory.time_s[seen], trajectory.keypoints[seen]
+    size_px = max(trajectory.height_px, 1.0)
+    limbs = [Limbs.of(points[:, pairs], size_px, time_s) for pairs in (legs, arms)]
+    sure = plausible(limbs)
+    if sure.sum() < 3:
+        return swaps[0], swaps[1]
+    states = _states([limb.rows(sure) for limb in limbs], float(np.median(np.diff(time_s))))
+    for swap, limb, exchanged in zip(swaps, limbs, _STATES[states].T, strict=True):
+        swap[seen] = limb.nearest_sides(sure, exchanged)
+    return swaps[0], swaps[1]
 
 
-def _smoothest(places: Float64, weight: Float64, time_s: Float64) -> Bool:
-    """The exchanges (S,) that give the smoothest places (S, P, 2, 2) of left and right."""
-    count = len(places)
-    either = np.stack([places, places[:, :, ::-1]], axis=1)  # (S, 2 states, P, 2, 2)
-    jumps = np.zeros((count, 2, 2, 2))  # of frame t, by the states of t - 2, t - 1 and t
-    elapsed = np.diff(time_s)
-    together = np.append(False, elapsed <= LONGEST_GAP_S)
-    for two, one, now in product(range(2), repeat=3):
-        ahead = np.zeros_like(places)
-        ratio = np.zeros(count)
-        ratio[2:] = elapsed[1:] / elapsed[:-1]
-        moved = either[1:-1, one] - either[:-2, two]
-        ahead[2:] = (
-            either[1:-1, one]
-            + np.where(together[1:-1, None, None, None], moved, 0) * (ratio[2:, None, None, None])
-        )
-        ahead[1] = either[0, one]
-        off = np.linalg.norm(either[:, now] - ahead, axis=-1)
-        off = np.minimum(off, _FARTHEST).sum(axis=-1)  # (S, P)
-        least = np.zeros_like(weight)
-        least[1:] = np.minimum(weight[1:], weight[:-1])
-        jumps[:, two, one, now] = np.where(together, (off * least).sum(axis=1), 0)
-        jumps[:, two, one, now] += _EXCHANGE * (one != now) * together
-    exchanged = np.array([0, _EXCHANGED_PER_S * float(np.median(elapsed))])
-    best = exchanged[None, :] + exchanged[:, None]  # by the states of the frame before and the last
-    best = best + jumps[1, 0]
-    back = np.zeros((count, 2, 2), np.int64)
-    for t in range(2, count):
-        total = best[:, :, None] + jumps[t]  # (two, one, now)
+def _states(limbs: list[Limbs], frame_s: float) -> Int64:
+    """The rows of ``_STATES`` (S,) for legs and arms with the smoothest motion and swing."""
+    jumps = [limb.jumps() for limb in limbs]
+    costs = np.tile(_STATES.sum(axis=1) * _EXCHANGED_PER_S * frame_s, (len(jumps[0]), 1))
+    states = _cheapest(jumps, costs)
+    mended = [
+        replace(limb, places=limb.exchanged(which))
+        for limb, which in zip(limbs, _STATES[states].T, strict=True)
+    ]
+    swing = swing_together(mended[0], mended[1])
+    if not swing.any():
+        return states
+    is_one = _STATES[:, 0] != _STATES[:, 1]  # legs or arms
+    swing = np.where(is_one[states], -swing, swing)[:, None]  # of what the model said
+    against = np.where(
+        is_one, swing.clip(0) * _AGAINST_SWING_PER_S, (-swing).clip(0) * _EXCHANGED_PER_S
+    )
+    return _cheapest(jumps, costs + against * frame_s)
+
+
+def _cheapest(jumps: list[Float64], costs: Float64) -> Int64:
+    """The states (S,) of least total cost.
+
+    Args:
+        jumps: Of legs and of arms, (S, 2, 2, 2) each, see ``Limbs.jumps``.
+        costs: (S, 4) of each state on each frame.
+    """
+    legs, arms = jumps
+    both = legs[:, :, None, :, None, :, None] + arms[:, None, :, None, :, None, :]
+    both = both.reshape(-1, 4, 4, 4)  # by the states two frames before, one before, and now
+    best = costs[0][:, None] + costs[1] + both[1, 0]  # by the states of the last two frames
+    back = np.zeros((len(costs), 4, 4), np.int64)
+    for t in range(2, len(costs)):
+        total = best[:, :, None] + both[t]
         back[t] = total.argmin(axis=0)
-        best = total.min(axis=0) + exchanged[None, :]
-    states = np.zeros(count, np.int64)
+        best = total.min(axis=0) + costs[t]
+    states = np.zeros(len(costs), np.int64)
     states[-2], states[-1] = np.unravel_index(int(best.argmin()), best.shape)
-    for t in range(count - 1, 1, -1):
+    for t in range(len(costs) - 1, 1, -1):
         states[t - 2] = back[t, states[t - 1], states[t]]
-    return states.astype(np.bool_)
+    return states
