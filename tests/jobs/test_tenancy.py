@@ -78,6 +78,18 @@ def test_statements_that_are_built_once_are_kept_apart_too(sqlite: Database) -> 
         read(nobody, name="u")
 
 
+def test_several_statements_are_read_without_a_session(sqlite: Database) -> None:
+    users, groups = cast(Table, User.__table__), cast(Table, UserGroup.__table__)
+    names = OwnedRows(
+        select(users.c.project_id, users.c.user_name),
+        select(groups.c.project_id, groups.c.user_group_name),
+    )
+    seen = {who: sqlite.look(who, lambda by: sorted(names(by).all())) for who in (OURS, THEIRS)}
+    assert seen == {OURS: [(1, "g"), (1, "u")], THEIRS: [(2, "g"), (2, "u")]}
+    assert len(sqlite.look(SYSTEM, lambda by: names(by).all())) == 4
+    assert sqlite.look(Principal(None), lambda by: names(by).all()) == []
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -97,7 +97,7 @@ def browser_router(env: Environment, signer: Signer) -> APIRouter:
         """
         if wanted.corrects:
             caller.principal.require("jobs:write")
-        video = caller.read(partial(views.video, video_id=video_id))
+        video = caller.look(partial(views.video, video_id=video_id))
         if _motion(env, video.video_results_path) is None:
             raise NotFound(f"video {video_id} has no results to look at")
         seconds = float(wanted.valid_s or env.timing.signed_s)
@@ -108,7 +108,7 @@ def browser_router(env: Environment, signer: Signer) -> APIRouter:
     @router.get(VIEWER + "/{video_id}", include_in_schema=False)
     def view(request: Request, video_id: Id) -> Response:
         allowed = signer.check("view", str(video_id), dict(request.query_params))
-        video = env.database.read(SYSTEM, partial(views.video, video_id=video_id))
+        video = env.database.look(SYSTEM, partial(views.video, video_id=video_id))
         motion = _motion(env, video.video_results_path)
         if motion is None:
             raise NotFound(f"the results of video {video_id} are deleted")
@@ -131,7 +131,7 @@ def browser_router(env: Environment, signer: Signer) -> APIRouter:
         corrections = await corrections_in(request)
         await run_in_threadpool(correct, env, video_id, corrections)
         video = await run_in_threadpool(
-            env.database.read, SYSTEM, partial(views.video, video_id=video_id)
+            env.database.look, SYSTEM, partial(views.video, video_id=video_id)
         )
         motion = f"{video.video_results_path}/{MOTION_FILE}"
         return JSONResponse({"motion": _address(env, motion, MOTION_FILE)}, headers=_HEADERS)

@@ -19,6 +19,7 @@ from podium.errors import InvalidInput, Overloaded, Unauthorized, Unavailable
 from podium.jobs.environment import Environment
 from podium.jobs.principal import SYSTEM, Principal
 from podium.jobs.sql import keys
+from podium.jobs.sql.tenancy import ReadOnly
 from podium.schemas.objects import Scope
 from podium.serving.http.keys import TokenBucket, key_of
 from podium.serving.observing.request_context import current_request
@@ -105,6 +106,10 @@ class Caller:
     def read(self, work: Callable[[Session], T]) -> T:
         """Run a function that only reads rows of the principal."""
         return self.env.database.read(self.principal, work)
+
+    def look(self, work: Callable[[ReadOnly], T]) -> T:
+        """Run a function that only reads ``OwnedRows`` of the principal; cheaper than ``read``."""
+        return self.env.database.look(self.principal, work)
 
     def write(self, work: Callable[[Session], T]) -> T:
         """Run a function in one transaction of the principal."""

@@ -14,7 +14,6 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
-from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
 from podium.api.answers import answer
@@ -22,6 +21,7 @@ from podium.api.caller import Caller, Reader
 from podium.api.operation import operation
 from podium.errors import InvalidInput, NotFound, Unavailable
 from podium.jobs.sql import catalogue, events, views
+from podium.jobs.sql.tenancy import ReadOnly
 from podium.schemas.base import Closed, Id, Page
 from podium.schemas.jobs import JobEvent
 from podium.schemas.states import TERMINAL
@@ -108,12 +108,12 @@ async def _stream(
 def _look(caller: Caller, job_id: int, after: int, limit: int) -> tuple[list[JobEvent], bool]:
     """The next events, and whether the job had ended before they were read."""
 
-    def look(session: Session) -> tuple[list[JobEvent], bool]:
-        is_over = views.state(session, job_id) in TERMINAL
+    def look(by: ReadOnly) -> tuple[list[JobEvent], bool]:
+        is_over = views.state(by, job_id) in TERMINAL
         size = min(limit, catalogue.LARGEST_LIMIT)
-        return events.after(session, job_id, after, size), is_over
+        return events.after(by, job_id, after, size), is_over
 
-    return caller.read(look)
+    return caller.look(look)
 
 
 def _last(header: str | None, query: int) -> int:

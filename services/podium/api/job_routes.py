@@ -55,7 +55,7 @@ class JobsWanted(Paging):
 def list_jobs(caller: Reader, wanted: Annotated[JobsWanted, Query()]) -> Response:
     """List jobs."""
     return answer(
-        caller.read(
+        caller.look(
             partial(
                 views.list_jobs,
                 now=caller.env.now(),
@@ -166,4 +166,4 @@ def _create(caller: Caller, once: Once, wanted: Any) -> Response:
 
 
 def _job(caller: Caller, job_id: int) -> Job:
-    return caller.read(partial(views.job, job_id=job_id, now=caller.env.now()))
+    return caller.look(partial(views.job, job_id=job_id, now=caller.env.now()))

@@ -37,13 +37,13 @@ def list_videos(caller: Reader, wanted: Annotated[VideosWanted, Query()]) -> Res
     page = partial(
         views.list_videos, job_id=wanted.job_id, limit=wanted.limit, cursor=wanted.cursor
     )
-    return answer(caller.read(page))
+    return answer(caller.look(page))
 
 
 @operation(router, "GET", "/videos/{video_id}", tags=["videos"], response_model=Video)
 def get_video(caller: Reader, video_id: Id) -> Response:
     """Get a video."""
-    return answer(caller.read(partial(views.video, video_id=video_id)))
+    return answer(caller.look(partial(views.video, video_id=video_id)))
 
 
 @operation(router, "GET", "/frame_batches", tags=["frame_batches"], response_model=Page[FrameBatch])
@@ -55,7 +55,7 @@ def list_frame_batches(caller: Reader, wanted: Annotated[FrameBatchesWanted, Que
         limit=wanted.limit,
         cursor=wanted.cursor,
     )
-    return answer(caller.read(page))
+    return answer(caller.look(page))
 
 
 @operation(
@@ -67,11 +67,11 @@ def list_frame_batches(caller: Reader, wanted: Annotated[FrameBatchesWanted, Que
 )
 def get_frame_batch(caller: Reader, frame_batch_id: Id) -> Response:
     """Get a frame batch."""
-    return answer(caller.read(partial(views.frame_batch, batch_id=frame_batch_id)))
+    return answer(caller.look(partial(views.frame_batch, batch_id=frame_batch_id)))
 
 
 @operation(router, "GET", "/queue", tags=["jobs"], response_model=Queue)
 def get_queue(caller: Reader) -> Response:
     """What waits and what is at work."""
-    counted = caller.read(partial(gauges.gauges, now=caller.env.now()))
+    counted = caller.look(partial(gauges.gauges, now=caller.env.now()))
     return answer(Queue.model_validate(counted))

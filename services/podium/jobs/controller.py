@@ -91,7 +91,7 @@ class Controller:
             return
         self._next_look = time.monotonic() + _POLL_S
         env = self._env
-        for job_id in env.database.read(SYSTEM, partial(jobs.due, now=env.now(), limit=free)):
+        for job_id in env.database.look(SYSTEM, partial(jobs.due, now=env.now(), limit=free)):
             take = partial(
                 jobs.claim, job_id=job_id, owner=self._owner, now=env.now(), until=env.lease_until()
             )
@@ -136,7 +136,7 @@ class Controller:
         if self._deliveries or time.monotonic() < self._next_delivery:
             return
         self._next_delivery = time.monotonic() + _POLL_S
-        for delivery_id in env.database.read(SYSTEM, partial(deliveries.due, now=env.now())):
+        for delivery_id in env.database.look(SYSTEM, partial(deliveries.due, now=env.now())):
             self._begin(
                 pool, self._deliveries, delivery_id, partial(webhooks.deliver, env, delivery_id)
             )
@@ -193,6 +193,7 @@ class Controller:
                     jobs.release, job_id=job_id, owner=self._owner, due_at=due_at, attempts=attempts
                 ),
             )
+            self._next_claim = 0.0  # it may have offered frame batches
 
     def _limit(self, job_id: int) -> None:
         """Set the time limit of a job's step: after it the lease is lost and the step failed."""

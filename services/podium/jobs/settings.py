@@ -150,7 +150,7 @@ def open_environment(settings: JobsSettings) -> Environment:
         workflow=_workflow(settings),
         log=_log(settings, state),
         timing=timing,
-        codecs=codecs_of(settings.codecs, idle=settings.steps),
+        codecs=codecs_of(settings.codecs, idle=0),  # videos come rarely; memory is held always
         tier_usd_per_hour=settings.usd_per_hour,
         private_webhooks=settings.private_webhooks,
     )

@@ -34,7 +34,7 @@ def keep_house(env: Environment, context: LambdaContext) -> dict[str, Any]:
     housekeeping.tidy(env)
     delivered = 0
     while context.get_remaining_time_in_millis() / 1e3 > _LEAST_S:
-        waiting = env.database.read(SYSTEM, partial(deliveries.due, now=env.now()))
+        waiting = env.database.look(SYSTEM, partial(deliveries.due, now=env.now()))
         if not waiting:
             break
         webhooks.deliver(env, waiting[0])

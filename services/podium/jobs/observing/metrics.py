@@ -41,7 +41,7 @@ class WorkCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            found = self._database.read(SYSTEM, partial(gauges, now=self._now()))
+            found = self._database.look(SYSTEM, partial(gauges, now=self._now()))
         except Unavailable:
             found = None
         yield GaugeMetricFamily(

@@ -10,10 +10,10 @@ from typing import cast
 from sqlalchemy import ColumnElement, Table, and_, bindparam, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from podium.jobs.sql import leases
 from podium.jobs.sql.schema.tables import Project
 from podium.jobs.sql.schema.work_tables import FrameBatch, Job
 from podium.jobs.sql.statements import changed, directly
+from podium.jobs.sql.tenancy import AnyRow
 from podium.schemas.states import OPEN_BATCH, Priority
 
 
@@ -36,6 +36,10 @@ class Queue:
     waiting: int
     at_work: int
     concurrency: int
+
+
+def _one(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    return case((and_(*conditions), 1), else_=0)
 
 
 def insert_batches(
@@ -124,20 +128,29 @@ def mark_told(session: Session, ids: Collection[int], now: datetime) -> int:
     return changed(session, waiting.values(updated_at=now))
 
 
+_batches, _projects = cast(Table, FrameBatch.__table__), cast(Table, Project.__table__)
+_QUEUES = (
+    select(
+        _batches.c.project_id,
+        _batches.c.priority,
+        func.sum(
+            _one(
+                _batches.c.frame_batch_status == "submitted",
+                _batches.c.available_at <= bindparam("now"),
+            )
+        ),
+        func.sum(_one(_batches.c.frame_batch_status == "processing")),
+        func.min(_projects.c.project_concurrency),
+    )
+    .join(_projects, _projects.c.id == _batches.c.project_id)
+    .where(_batches.c.frame_batch_status.in_(("submitted", "processing")))
+    .group_by(_batches.c.project_id, _batches.c.priority)
+)
+
+
 def queues(session: Session, now: datetime) -> list[Queue]:
     """Waiting batches and batches at work, by project and class."""
-    rows = session.execute(
-        select(
-            FrameBatch.project_id,
-            FrameBatch.priority,
-            func.sum(_one(and_(FrameBatch.frame_batch_status == "submitted", leases.due(now)))),
-            func.sum(_one(FrameBatch.frame_batch_status == "processing")),
-            func.min(Project.project_concurrency),
-        )
-        .join(Project, Project.id == FrameBatch.project_id)
-        .where(FrameBatch.frame_batch_status.in_(("submitted", "processing")))
-        .group_by(FrameBatch.project_id, FrameBatch.priority)
-    ).all()
+    rows: Sequence[AnyRow] = directly(session, _QUEUES, {"now": now}).all()
     at_work: dict[int, int] = {}
     for project, _, _, running, _ in rows:
         at_work[project] = at_work.get(project, 0) + int(running)
@@ -177,7 +190,6 @@ def reopen(session: Session, job_id: int, now: datetime) -> int:
     )
 
 
-_batches = cast(Table, FrameBatch.__table__)
 _ANY_OPEN = (
     select(_batches.c.id)
     .where(_batches.c.job_id == bindparam("job_id"), _batches.c.frame_batch_status.in_(OPEN_BATCH))
@@ -214,7 +226,3 @@ def of_video(session: Session, video_id: int) -> list[FrameBatch]:
             .order_by(FrameBatch.frame_batch_start_number)
         )
     )
-
-
-def _one(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return case((condition, 1), else_=0)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from podium.errors import NotFound
 from podium.jobs.sql.schema.tables import Webhook
 from podium.jobs.sql.schema.work_tables import WebhookDelivery
 from podium.jobs.sql.statements import changed
+from podium.jobs.sql.tenancy import OwnedRows, Reads
 from podium.jobs.timing import WEBHOOK_PAUSES_S
 from podium.schemas import objects as schemas
 
@@ -31,19 +32,21 @@ class Message:
     sent_at: datetime
 
 
-def due(session: Session, now: datetime, limit: int = 20) -> list[int]:
-    """Ids of the deliveries to try now."""
-    return list(
-        session.scalars(
-            select(WebhookDelivery.id)
-            .where(
-                WebhookDelivery.delivery_status == "pending",
-                WebhookDelivery.next_attempt_at <= now,
-            )
-            .order_by(WebhookDelivery.next_attempt_at)
-            .limit(limit)
-        )
+_deliveries = cast(Table, WebhookDelivery.__table__)
+_DUE = OwnedRows(
+    select(_deliveries.c.id)
+    .where(
+        _deliveries.c.delivery_status == "pending",
+        _deliveries.c.next_attempt_at <= bindparam("now"),
     )
+    .order_by(_deliveries.c.next_attempt_at)
+    .limit(bindparam("size"))
+)
+
+
+def due(by: Reads, now: datetime, limit: int = 20) -> list[int]:
+    """Ids of the deliveries to try now."""
+    return list(_DUE(by, now=now, size=limit).scalars())
 
 
 def take(session: Session, delivery_id: int, now: datetime, patience_s: float) -> Message | None:

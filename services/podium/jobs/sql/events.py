@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from podium.jobs.sql.schema.tables import Webhook
 from podium.jobs.sql.schema.work_tables import Job, JobEvent, WebhookDelivery
-from podium.jobs.sql.tenancy import OwnedRows
+from podium.jobs.sql.tenancy import OwnedRows, Reads
 from podium.schemas.jobs import EventType
 from podium.schemas.jobs import JobEvent as Event
 
@@ -64,7 +64,7 @@ def add(
             )
 
 
-def after(session: Session, job_id: int, last_id: int, limit: int = 100) -> list[Event]:
+def after(by: Reads, job_id: int, last_id: int, limit: int = 100) -> list[Event]:
     """The events of a job with ids above ``last_id``, in order."""
-    rows = _AFTER(session, job=job_id, after=last_id, size=limit)
+    rows = _AFTER(by, job=job_id, after=last_id, size=limit)
     return [Event.model_validate(row) for row in rows]

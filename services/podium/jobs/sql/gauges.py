@@ -10,7 +10,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from podium.jobs.sql.schema.work_tables import FrameBatch, Job
-from podium.jobs.sql.tenancy import OwnedRows
+from podium.jobs.sql.tenancy import OwnedRows, Reads
 
 _LATE_S = 900.0
 
@@ -49,18 +49,18 @@ class Gauges:
     """Class -> number of frame batches at work."""
 
 
-def gauges(session: Session, now: datetime) -> Gauges:
+def gauges(by: Reads, now: datetime) -> Gauges:
     """Count the work that has not ended."""
     waiting: dict[str, int] = {}
     oldest: dict[str, float] = {}
     at_work: dict[str, int] = {}
-    for priority, state, count, first in _BATCHES_BY_CLASS(session):
+    for priority, state, count, first in _BATCHES_BY_CLASS(by):
         if state == "processing":
             at_work[priority] = count
         else:
             waiting[priority] = count
             oldest[priority] = max(0.0, (now - first).total_seconds())
-    by_state = {row[0]: row[1] for row in _JOBS_BY_STATE(session)}
+    by_state = {row[0]: row[1] for row in _JOBS_BY_STATE(by)}
     return Gauges(by_state, waiting, oldest, at_work)
 
 

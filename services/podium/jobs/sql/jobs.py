@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from podium.errors import NotFound
@@ -16,6 +16,7 @@ from podium.jobs.sql.leases import Claim
 from podium.jobs.sql.schema.tables import Pipeline, Project
 from podium.jobs.sql.schema.work_tables import Job, Video
 from podium.jobs.sql.statements import changed
+from podium.jobs.sql.tenancy import OwnedRows, Reads
 from podium.schemas.jobs import EventType, JobError, JobParameters
 from podium.schemas.states import OPEN_BATCH, TERMINAL, JobState, may_become
 
@@ -131,11 +132,22 @@ def error_columns(error: JobError | None) -> dict[str, Any]:
     }
 
 
-def due(session: Session, now: datetime, limit: int) -> list[int]:
-    """Ids of jobs that have not ended, need a step now, and have no lease."""
-    return list(
-        session.scalars(select(Job.id).where(_is_due(now)).order_by(Job.due_at).limit(limit))
+_jobs = cast(Table, Job.__table__)
+_DUE = OwnedRows(
+    select(_jobs.c.id)
+    .where(
+        _jobs.c.is_open.is_(True),
+        _jobs.c.due_at <= bindparam("now"),
+        or_(_jobs.c.owner.is_(None), _jobs.c.lease_until < bindparam("now")),
     )
+    .order_by(_jobs.c.due_at)
+    .limit(bindparam("size"))
+)
+
+
+def due(by: Reads, now: datetime, limit: int) -> list[int]:
+    """Ids of jobs that have not ended, need a step now, and have no lease."""
+    return list(_DUE(by, now=now, size=limit).scalars())
 
 
 def claim(session: Session, job_id: int, owner: str, now: datetime, until: datetime) -> bool:

@@ -7,11 +7,25 @@ administrator. Without a principal there are no rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CursorResult, Engine, Row, Select, Table, bindparam, event, false, or_
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    CursorResult,
+    Engine,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    event,
+    false,
+    or_,
+    union_all,
+)
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.base import ExecutableOption
@@ -28,6 +42,17 @@ AnyRow = Row[*tuple[Any, ...]]
 _OWNER = "project_of_principal"
 
 
+@dataclass(frozen=True, slots=True)
+class ReadOnly:
+    """A principal and a connection: enough to read ``OwnedRows``, and cheaper than a session."""
+
+    principal: Principal
+    connection: Connection
+
+
+Reads = Session | ReadOnly
+
+
 class OwnedRows:
     """A SELECT on tables of owned rows that is built once, for what callers often read.
 
@@ -36,34 +61,47 @@ class OwnedRows:
     again each time.
 
     Args:
-        statement: On tables, with parameters by name.
+        statements: On tables, with parameters by name; several are joined by UNION ALL.
 
     Raises:
-        TypeError: the condition cannot be added to a part of the statement.
+        TypeError: the condition cannot be added to a part of a statement.
     """
 
-    def __init__(self, statement: Select[Any]) -> None:
-        self._all = statement
-        parts = visitors.iterate(statement)
-        if sum(isinstance(part, Select) for part in parts) > 1:
-            raise TypeError("owned rows are read without statements in the statement")
-        if not statement.get_final_froms():
-            raise TypeError("owned rows are in a table")
-        for table in statement.get_final_froms():
-            owner = table.c.get("project_id") if isinstance(table, Table) else None
-            if owner is None or owner.nullable:  # rows that are shared, too
-                raise TypeError(f"{table} is no table of owned rows")
-            statement = statement.where(owner == bindparam(_OWNER))
-        self._own = statement
+    def __init__(self, *statements: Select[Any]) -> None:
+        self._all = _joined(statements)
+        self._own = _joined([_of_owner(statement) for statement in statements])
 
-    def __call__(self, session: Session, **values: Any) -> CursorResult[*tuple[Any, ...]]:
+    def __call__(self, by: Reads, **values: Any) -> CursorResult[*tuple[Any, ...]]:
         """Read with these parameters. Raises Forbidden if the session has no principal."""
-        principal = principal_of(session)
-        session.flush()  # as before any statement of a session
+        if isinstance(by, ReadOnly):
+            principal, connection = by.principal, by.connection
+        else:
+            principal = principal_of(by)
+            by.flush()  # as before any statement of a session
+            connection = by.connection()
         if principal.is_admin:
-            return session.connection().execute(self._all, values)
+            return connection.execute(self._all, values)
         own: Mapping[str, Any] = {**values, _OWNER: principal.project_id}  # of null: no rows
-        return session.connection().execute(self._own, own)
+        return connection.execute(self._own, own)
+
+
+def _of_owner(statement: Select[Any]) -> Select[Any]:
+    """The statement, limited to the rows of one project."""
+    parts = visitors.iterate(statement)
+    if sum(isinstance(part, Select) for part in parts) > 1:
+        raise TypeError("owned rows are read without statements in the statement")
+    if not statement.get_final_froms():
+        raise TypeError("owned rows are in a table")
+    for table in statement.get_final_froms():
+        owner = table.c.get("project_id") if isinstance(table, Table) else None
+        if owner is None or owner.nullable:  # rows that are shared, too
+            raise TypeError(f"{table} is no table of owned rows")
+        statement = statement.where(owner == bindparam(_OWNER))
+    return statement
+
+
+def _joined(statements: Sequence[Select[Any]]) -> Select[Any] | CompoundSelect[Any]:
+    return statements[0] if len(statements) == 1 else union_all(*statements)
 
 
 class ScopedSession(Session):

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, Select, Table, bindparam, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    Table,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 
 from podium.errors import NotFound
 from podium.jobs.sql.catalogue import LARGEST_LIMIT, USUAL_LIMIT, page_of, read_cursor
 from podium.jobs.sql.collecting import error_of
 from podium.jobs.sql.schema import work_tables
-from podium.jobs.sql.tenancy import AnyRow, OwnedRows
+from podium.jobs.sql.tenancy import AnyRow, OwnedRows, Reads
 from podium.schemas import jobs as schemas
 from podium.schemas.base import Page
 from podium.schemas.jobs import Count, Progress
@@ -35,16 +43,23 @@ _STATE = OwnedRows(select(_jobs.c.job_status).where(_jobs.c.id == bindparam("id"
 _VIDEO = OwnedRows(select(_videos).where(_videos.c.id == bindparam("id")))
 _BATCH = OwnedRows(select(_batches).where(_batches.c.id == bindparam("id")))
 _KEYS = OwnedRows(select(_videos.c.id, _videos.c.video_key).where(_videos.c.id.in_(_several)))
-_VIDEOS_BY_STATE = OwnedRows(
-    select(_videos.c.job_id, _videos.c.video_status, func.count())
-    .where(_videos.c.job_id.in_(_several))
-    .group_by(_videos.c.job_id, _videos.c.video_status)
-)
-_BATCHES_BY_STATE = OwnedRows(
-    select(_batches.c.job_id, _batches.c.frame_batch_status, func.count())
-    .where(_batches.c.job_id.in_(_several))
-    .group_by(_batches.c.job_id, _batches.c.frame_batch_status)
-)
+
+
+def _counts(of_jobs: Callable[[Table], ColumnElement[bool]]) -> OwnedRows:
+    """Rows (job, "video" or "batch", state, number of parts in this state)."""
+
+    def counted(table: Table, part: str, state: str) -> Select[Any]:
+        job_id, in_state = table.c.job_id, table.c[state]
+        columns = select(job_id, literal_column(f"'{part}'"), in_state, func.count())
+        return columns.where(of_jobs(table)).group_by(job_id, in_state)
+
+    return OwnedRows(
+        counted(_videos, "video", "video_status"), counted(_batches, "batch", "frame_batch_status")
+    )
+
+
+_COUNTS_OF_ONE = _counts(lambda table: table.c.job_id == bindparam("id"))
+_COUNTS_OF_SEVERAL = _counts(lambda table: table.c.job_id.in_(_several))
 _FIRST_WAITING = OwnedRows(
     select(func.min(_batches.c.id)).where(
         _batches.c.job_id == bindparam("id"), _batches.c.frame_batch_status == "submitted"
@@ -60,20 +75,20 @@ _WAITING_BEFORE = OwnedRows(
 )
 
 
-def job(session: Session, job_id: int, now: datetime) -> schemas.Job:
+def job(by: Reads, job_id: int, now: datetime) -> schemas.Job:
     """A job with its progress and its place in the queue. Raises NotFound."""
-    row = _one(_JOB, session, "job", job_id)
-    [shown] = _shown(session, [row], now, place=_place(session, row))
+    row = _one(_JOB, by, "job", job_id)
+    [shown] = _shown(by, [row], now, place=_place(by, row))
     return shown
 
 
-def state(session: Session, job_id: int) -> JobState:
+def state(by: Reads, job_id: int) -> JobState:
     """The state of a job. Raises NotFound."""
-    return cast(JobState, _one(_STATE, session, "job", job_id).job_status)
+    return cast(JobState, _one(_STATE, by, "job", job_id).job_status)
 
 
 def list_jobs(
-    session: Session,
+    by: Reads,
     now: datetime,
     *,
     limit: int = USUAL_LIMIT,
@@ -85,7 +100,7 @@ def list_jobs(
     """Jobs, the newest first.
 
     Args:
-        session: Session of the principal.
+        by: Session or ``ReadOnly`` of the principal.
         now: The current time.
         limit: Largest number of jobs, at most 1,000.
         cursor: ``next_cursor`` of the page before.
@@ -103,36 +118,36 @@ def list_jobs(
     }
     given = {name: value for name, value in given.items() if value is not None}
     size = min(limit, LARGEST_LIMIT)
-    rows = _listed_jobs(frozenset(given), newest_first)(session, **given, size=size + 1).all()
-    return page_of(_shown(session, rows[:size], now), len(rows) > size)
+    rows = _listed_jobs(frozenset(given), newest_first)(by, **given, size=size + 1).all()
+    return page_of(_shown(by, rows[:size], now), len(rows) > size)
 
 
 def list_videos(
-    session: Session, *, job_id: int | None, limit: int = USUAL_LIMIT, cursor: str | None = None
+    by: Reads, *, job_id: int | None, limit: int = USUAL_LIMIT, cursor: str | None = None
 ) -> Page[schemas.Video]:
     """Videos of one job or of all, in the order of their ids. Raises InvalidInput."""
-    rows, has_more = _page(session, _videos, limit, cursor, job_id=job_id)
+    rows, has_more = _page(by, _videos, limit, cursor, job_id=job_id)
     return page_of([_video(row) for row in rows], has_more)
 
 
-def video(session: Session, video_id: int) -> schemas.Video:
+def video(by: Reads, video_id: int) -> schemas.Video:
     """A video. Raises NotFound."""
-    return _video(_one(_VIDEO, session, "video", video_id))
+    return _video(_one(_VIDEO, by, "video", video_id))
 
 
 def list_frame_batches(
-    session: Session, *, video_id: int | None, limit: int = USUAL_LIMIT, cursor: str | None = None
+    by: Reads, *, video_id: int | None, limit: int = USUAL_LIMIT, cursor: str | None = None
 ) -> Page[schemas.FrameBatch]:
     """Frame batches of one video or of all, in the order of their ids. Raises InvalidInput."""
-    rows, has_more = _page(session, _batches, limit, cursor, video_id=video_id)
-    keys = _keys(session, rows)
+    rows, has_more = _page(by, _batches, limit, cursor, video_id=video_id)
+    keys = _keys(by, rows)
     return page_of([_frame_batch(row, keys) for row in rows], has_more)
 
 
-def frame_batch(session: Session, batch_id: int) -> schemas.FrameBatch:
+def frame_batch(by: Reads, batch_id: int) -> schemas.FrameBatch:
     """A frame batch. Raises NotFound."""
-    row = _one(_BATCH, session, "frame_batch", batch_id)
-    return _frame_batch(row, _keys(session, [row]))
+    row = _one(_BATCH, by, "frame_batch", batch_id)
+    return _frame_batch(row, _keys(by, [row]))
 
 
 @lru_cache(maxsize=32)
@@ -159,45 +174,47 @@ def _listed(table: Table, parent: str | None) -> OwnedRows:
 
 
 def _page(
-    session: Session, table: Table, limit: int, cursor: str | None, **parent: int | None
+    by: Reads, table: Table, limit: int, cursor: str | None, **parent: int | None
 ) -> tuple[Sequence[AnyRow], bool]:
     """Rows of a page, of one parent or of all, and whether there are more."""
     size = min(limit, LARGEST_LIMIT)
     [(column, value)] = parent.items()
     given = {} if value is None else {"parent": value}
     read = _listed(table, column if given else None)
-    rows = read(session, **given, after=read_cursor(cursor), size=size + 1).all()
+    rows = read(by, **given, after=read_cursor(cursor), size=size + 1).all()
     return rows[:size], len(rows) > size
 
 
-def _one(read: OwnedRows, session: Session, name: str, row_id: int) -> AnyRow:
-    row = read(session, id=row_id).one_or_none()
+def _one(read: OwnedRows, by: Reads, name: str, row_id: int) -> AnyRow:
+    row = read(by, id=row_id).one_or_none()
     if row is None:
         raise NotFound(f"there is no {name} {row_id}")
     return row
 
 
 def _shown(
-    session: Session, rows: Sequence[AnyRow], now: datetime, place: int | None = None
+    by: Reads, rows: Sequence[AnyRow], now: datetime, place: int | None = None
 ) -> list[schemas.Job]:
-    ids = [row.id for row in rows]
-    videos = _counted(_VIDEOS_BY_STATE, session, ids)
-    parts = _counted(_BATCHES_BY_STATE, session, ids)
+    counts = _counted(by, [row.id for row in rows])
     return [
         schemas.Job(
             **_columns(row, schemas.Job, _DERIVED),
-            progress=_progress(row, videos[row.id], parts[row.id], now, place),
+            progress=_progress(row, *counts[row.id], now, place),
             error=error_of(row),
         )
         for row in rows
     ]
 
 
-def _counted(read: OwnedRows, session: Session, job_ids: list[int]) -> dict[int, Counter[str]]:
-    """Job -> state -> number of parts."""
-    found: dict[int, Counter[str]] = {job_id: Counter() for job_id in job_ids}
-    for job_id, part_state, count in read(session, ids=job_ids):
-        found[job_id][part_state] = count
+def _counted(by: Reads, job_ids: list[int]) -> dict[int, tuple[Counter[str], Counter[str]]]:
+    """Job -> numbers of its videos and of its frame batches, by state."""
+    found = {job_id: (Counter[str](), Counter[str]()) for job_id in job_ids}
+    if len(job_ids) == 1:
+        rows = _COUNTS_OF_ONE(by, id=job_ids[0])
+    else:
+        rows = _COUNTS_OF_SEVERAL(by, ids=job_ids)
+    for job_id, part, part_state, count in rows:
+        found[job_id][part == "batch"][part_state] = count
     return found
 
 
@@ -224,14 +241,14 @@ def _progress(
     )
 
 
-def _place(session: Session, row: AnyRow) -> int | None:
+def _place(by: Reads, row: AnyRow) -> int | None:
     """Number of frame batches of the class and project ahead of the first one of this job."""
     if row.job_status != "processing":
         return None
-    first = _FIRST_WAITING(session, id=row.id).scalar_one()
+    first = _FIRST_WAITING(by, id=row.id).scalar_one()
     if first is None:
         return None
-    before = _WAITING_BEFORE(session, project=row.project_id, priority=row.priority, id=first)
+    before = _WAITING_BEFORE(by, project=row.project_id, priority=row.priority, id=first)
     return int(before.scalar_one())
 
 
@@ -242,9 +259,9 @@ def _video(row: AnyRow) -> schemas.Video:
     )
 
 
-def _keys(session: Session, rows: Sequence[AnyRow]) -> dict[int, str]:
+def _keys(by: Reads, rows: Sequence[AnyRow]) -> dict[int, str]:
     """Video -> its key in the object store; callers must not see paths of the server."""
-    found = _KEYS(session, ids=list({row.video_id for row in rows}))
+    found = _KEYS(by, ids=list({row.video_id for row in rows}))
     return {video_id: key for video_id, key in found if key is not None}
 
 
