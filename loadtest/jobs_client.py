@@ -52,15 +52,23 @@ class Api:
         self._post(f"/v1/uploads/{upload['id']}/complete", None)
         return int(upload["id"])
 
-    def job(self, upload_id: int, batch_frames: int, pipeline_id: int = 1) -> dict[str, Any]:
+    def job(
+        self, upload_id: int, batch_frames: int, pipeline_id: int = 1, **postprocess: Any
+    ) -> dict[str, Any]:
         """Make a job and wait for it; gives it as it is at its end.
+
+        Args:
+            upload_id: Of the video.
+            batch_frames: Frames per frame batch.
+            pipeline_id: Of the pipeline.
+            postprocess: Options of postprocessing.
 
         Raises:
             ClickException: it did not succeed.
         """
         body = {
             "input": {"upload_id": upload_id}, "pipeline_id": pipeline_id,
-            "job_parameters": {"batch_frames": batch_frames},
+            "job_parameters": {"batch_frames": batch_frames, "postprocess": postprocess},
         }  # fmt: skip
         job: dict[str, Any] = self._post("/v1/jobs", body)
         while job["job_status"] not in TERMINAL:

@@ -70,7 +70,8 @@ def _analysis_s(job: dict[str, Any]) -> float:
 @click.option("--frames", default=36_000, show_default=True, help="Length of the clip.")
 @click.option("--batch-frames", default=64, show_default=True, help="Frames per frame batch.")
 @click.option("--rounds", default=3, show_default=True, help="Of each.")
-def main(target: Path, frames: int, batch_frames: int, rounds: int) -> None:
+@click.option("--overlay/--no-overlay", default=True, help="Whether jobs draw an overlay video.")
+def main(target: Path, frames: int, batch_frames: int, rounds: int, overlay: bool) -> None:
     """Measure, and write the figures as JSON."""
     folder = Path(tempfile.mkdtemp(prefix="podium-jobs-"))
     video = clip(folder / "long.mp4", frames)
@@ -88,7 +89,7 @@ def main(target: Path, frames: int, batch_frames: int, rounds: int) -> None:
         ]
         _alone(stack.gateway_url, video, min(frames, 10 * batch_frames), batch_frames)
         by_gateway = partial(_alone, stack.gateway_url, video, frames, batch_frames)
-        by_job = partial(api.job, upload_id, batch_frames, pipeline_id)
+        by_job = partial(api.job, upload_id, batch_frames, pipeline_id, overlay=overlay)
         for _ in range(rounds):
             alone.append(_measured(stack, by_gateway)[0])
             found, job = _measured(stack, by_job)
@@ -97,6 +98,7 @@ def main(target: Path, frames: int, batch_frames: int, rounds: int) -> None:
     figures = {
         "frames": frames,
         "batch_frames": batch_frames,
+        "overlay": overlay,
         "gateway_alone": alone,
         "as_a_job": as_job,
         "throughput_ratio": _ratio([a["wall_s"] for a in alone], [j["wall_s"] for j in as_job]),
