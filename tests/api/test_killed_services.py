@@ -28,6 +28,8 @@ from tests.support.videos import write_video
 T = TypeVar("T")
 
 ROUNDS = int(os.environ.get("PODIUM_KILL_ROUNDS", "50"))
+POINTS = 10
+"""Shares of frame batches that have ended when the kills of a round begin: 0 to 100 %, in turn."""
 VICTIMS = ("api", "jobs", "gateway", "decode")
 _PATIENCE_S = 300.0
 
@@ -84,8 +86,8 @@ def patiently(ask: Callable[[], T]) -> T:
 class Campaign:
     """What was done and what came of it; ``print`` is the report."""
 
-    kills: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By victim and the last event of the job before."""
+    kills: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """By victim and the job's percentage from which on it was killed."""
     jobs: Counter[str] = field(default_factory=Counter)
     batches: Counter[str] = field(default_factory=Counter)
     ends_s: list[float] = field(default_factory=list)
@@ -107,7 +109,7 @@ class Campaign:
         lines = [f"kills {dict(by_victim)}", f"jobs {dict(self.jobs)}"]
         lines += [f"batches {dict(self.batches)}"]
         lines += [f"ended within s: {max(self.ends_s):.1f}, mean {mean(self.ends_s):.1f}"]
-        lines += [f"  {name} after {last}: {n}" for (name, last), n in sorted(self.kills.items())]
+        lines += [f"  {name} from {at} % on: {n}" for (name, at), n in sorted(self.kills.items())]
         return "\n".join(lines)
 
 
@@ -172,10 +174,12 @@ def test_every_job_ends_once_whatever_is_killed(
             job_id = patiently(begin)
             follower = Follower(client, job_id)
             follower.start()
+            point = round(100 * (round_ % POINTS) / (POINTS - 1))
+            _wait_for(client, job_id, point)
             for name in chance.sample(VICTIMS, len(VICTIMS)):
                 time.sleep(chance.uniform(0.0, 1.5))
                 kill_and_restart(stack, name)
-                campaign.kills[name, follower.types[-1] if follower.types else "-"] += 1
+                campaign.kills[name, point] += 1
             began = time.monotonic()
             assert patiently(begin) == job_id  # sent again, done once
             until = time.monotonic() + _PATIENCE_S
@@ -191,6 +195,17 @@ def test_every_job_ends_once_whatever_is_killed(
     print(campaign)
     if rounds > 1:  # in one, the api may have been killed before or after it was read
         assert campaign.streams > rounds
+
+
+def _wait_for(client: Client, job_id: int, percent: int) -> None:
+    """Wait until this share of the frame batches of a job has ended."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        job = patiently(partial(client.get, f"/v1/jobs/{job_id}"))
+        if job["progress"]["percent"] >= percent or job["job_status"] in TERMINAL:
+            return
+        assert time.monotonic() < until, job
+        time.sleep(0.02)
 
 
 def _check(client: Client, job: dict[str, Any], follower: Follower) -> None:
