@@ -38,6 +38,7 @@ UNSHARE = (
     *("setpriv", "--pdeathsig=KILL"),  # nothing stays if we are killed
     *("unshare", "--kill-child", "--net", "--mount", "--pid", "--fork", "--mount-proc"),
 )
+PLUGINS = Path("/usr/lib/cni")
 STOP_TIMEOUT_S = 20.0
 
 
@@ -47,6 +48,8 @@ def why_not() -> str | None:
         return "a node needs root"
     if missing := [command for command in COMMANDS if shutil.which(command) is None]:
         return f"a node needs {', '.join(missing)} (Debian: containerd runc iproute2 iptables)"
+    if not (PLUGINS / "loopback").is_file():
+        return f"a node needs plugins in {PLUGINS} (Debian: containernetworking-plugins)"
     if pod_cgroups():
         return "there are pods on this machine, or the remains of some"
     return None

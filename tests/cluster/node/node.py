@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.node.image import write_image
-from tests.cluster.node.machine import ADDRESS, HOST_ADDRESS, Machine
+from tests.cluster.node.machine import ADDRESS, HOST_ADDRESS, PLUGINS, Machine
 from tests.cluster.processes import Processes
 
 NAME = "podium-node"
@@ -60,6 +60,20 @@ class Node:
         """Make the images of an archive known to the node, under the names that they have in it."""
         self._machine.run("ctr", "--namespace=k8s.io", "images", "import", archive)
 
+    def enforce_policies(self, kube_router: Path) -> None:
+        """Have NetworkPolicies enforced from now on, by kube-router's firewall alone."""
+        kubeconfig = self._kubeconfig("kube-router", "kube-router", "system:masters")
+        self._start(
+            "kube-router",
+            kube_router,
+            f"--kubeconfig={kubeconfig}",
+            f"--hostname-override={NAME}",
+            "--run-firewall=true",
+            "--run-router=false",
+            "--run-service-proxy=false",
+            "--run-loadbalancer=false",
+        )
+
     def _start_dns(self) -> None:
         kubeconfig = self._kubeconfig("dns", "dns", "system:masters")
         settings = self._folder / "Corefile"
@@ -102,7 +116,7 @@ version = 2
   disable_apparmor = true
   restrict_oom_score_adj = true  # for machines whose root lacks CAP_SYS_RESOURCE
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "{PLUGINS}"
     conf_dir = "{networks}"
 """
         )

@@ -1,0 +1,3 @@
+module podium.dev/cluster/probe
+
+go 1.26.0
