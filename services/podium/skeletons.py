@@ -91,7 +91,7 @@ class Skeleton:
             joint: A name of any set, such as ``left_knee``, ``mid_hip``, ``left_big_toe``.
 
         Returns:
-            (..., C).
+            (..., C), of a joint of the set a view.
 
         Raises:
             NotFound: the set has neither the joint nor the two others.
@@ -99,6 +99,8 @@ class Skeleton:
         columns = self._columns(joint)
         if columns is None:
             raise NotFound(f"skeleton {self.name} has no joint {joint}")
+        if len(columns) == 1:
+            return keypoints[..., columns[0], :]
         values: Float64 = np.mean(keypoints[..., columns, :], axis=-2)
         return values
 

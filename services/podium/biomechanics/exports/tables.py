@@ -35,7 +35,7 @@ from podium.biomechanics.events.moments import moments_of
 from podium.biomechanics.exports.cycle_table import CycleTable
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import Measured
-from podium.types import Float64
+from podium.types import Bool, Float64
 
 _HEAD = ("frame", "time_s", "person")
 _KEYPOINTS = (
@@ -99,16 +99,13 @@ class KeypointTable:
             _Block(
                 joint,
                 digits,
-                np.concatenate(
-                    [
-                        trajectory.keypoints[:, j],
-                        trajectory.keypoints_3d[:, j],
-                        plane.positions[:, j],
-                        analysis.space.positions[:, j],
-                        plane.filled[:, j, None],
-                    ],
-                    axis=-1,
-                ),
+                [
+                    *trajectory.keypoints[:, j].T,
+                    *trajectory.keypoints_3d[:, j].T,
+                    *plane.positions[:, j].T,
+                    *analysis.space.positions[:, j].T,
+                    plane.filled[:, j],
+                ],
             )
             for j, joint in enumerate(analysis.skeleton.joints)
         ]
@@ -141,7 +138,7 @@ class SeriesTable:
             ",".join(
                 f"%.{cells[column].digits}f" if column in cells else "" for column in self._columns
             ),
-            np.stack([cell.values for cell in filled if cell.values is not None], axis=-1),
+            [cell.values for cell in filled if cell.values is not None],
         )
 
 
@@ -183,11 +180,11 @@ class EventTable:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """The rows of one name over the frames."""
+    """The rows of one name over the frames. Its columns are not joined: that would be a copy."""
 
     name: str  # the cells between person and the numbers
     format: str  # of the numbers
-    values: Float64  # (T, C)
+    columns: Sequence[Float64 | Bool]  # (T,) each
 
 
 def _write_head(file: IO[str], columns: Sequence[str]) -> None:
@@ -203,7 +200,10 @@ def _lines(analysis: Analysis, blocks: Sequence[_Block]) -> Iterator[str]:
             trajectory.frame_index[part].tolist(), trajectory.time_s[part].tolist(), strict=True
         )
         heads = [f"{frame},{time_s:.6f},{trajectory.person}," for frame, time_s in times]
-        rows = [block.values[part].tolist() for block in blocks]
+        rows = [
+            np.stack([column[part] for column in block.columns], axis=-1).tolist()
+            for block in blocks
+        ]
         for t, head in enumerate(heads):
             for block, values in zip(blocks, rows, strict=True):
                 numbers = (block.format % tuple(values[t])).replace("nan", "")

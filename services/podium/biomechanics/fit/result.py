@@ -56,7 +56,8 @@ class Angles:
 
     def of(self, name: str) -> Float64:
         """One angle (T,), NaN where it is unusable."""
-        return np.asarray(self.usable[:, self.names.index(name)])
+        column = self.names.index(name)
+        return np.where(self.why[:, column] == Why.USABLE, self.degrees[:, column], np.nan)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,15 +38,14 @@ def joint_kinematics(movement: Movement) -> Iterator[Measure]:
     m_per_px = analysis.scale.m_per_px
     own = analysis.skeleton.joints
     for joint in (*own, *(name for name in _DERIVED_JOINTS if name not in own)):
-        pixels = _kinematics(analysis, joint)
-        metres = pixels * (np.nan if m_per_px is None else m_per_px)
-        for (quantity, words), unit, in_px, in_m in zip(
-            _QUANTITIES, _PIXELS, pixels.T, metres.T, strict=True
+        for (quantity, words), unit, in_px in zip(
+            _QUANTITIES, _PIXELS, _kinematics(analysis, joint), strict=True
         ):
             label = f"{joint.replace('_', ' ')}, {words}"
             in_plane = f"{quantity}_plane" if quantity in ("x", "y") else quantity
             yield _series(_cell(joint, quantity, unit), label, unit, in_px)
             unit_m = unit.replace("px", "m")
+            in_m = _unknown(in_px) if m_per_px is None else in_px * m_per_px
             yield _series(_cell(joint, in_plane, unit_m), label, unit_m, in_m)
 
 
@@ -71,16 +70,17 @@ def _series(cell: Cell, label: str, unit: str, values: Float64) -> Measure:
     )
 
 
-def _kinematics(analysis: Analysis, joint: str) -> Float64:
-    """(T, 8) in the order of ``_QUANTITIES``, pixels."""
+def _unknown(values: Float64) -> Float64:
+    """NaNs (T,) that take no memory: all are the same one."""
+    return np.broadcast_to(np.nan, values.shape)
+
+
+def _kinematics(analysis: Analysis, joint: str) -> Iterator[Float64]:
+    """The ``_QUANTITIES`` in their order, (T,) each, pixels. Most are views of the analysis."""
     take = analysis.skeleton.take
     position = take(analysis.plane.positions, joint)
     velocity = take(analysis.motion.velocity, joint)
     acceleration = take(analysis.motion.acceleration, joint)
-    return np.concatenate(
-        [position, velocity, _length(velocity), acceleration, _length(acceleration)], axis=-1
-    )
-
-
-def _length(vectors: Float64) -> Float64:
-    return np.asarray(np.linalg.norm(vectors, axis=-1, keepdims=True))
+    yield from position.T
+    for vectors in (velocity, acceleration):
+        yield from (*vectors.T, np.linalg.norm(vectors, axis=-1))

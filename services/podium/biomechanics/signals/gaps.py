@@ -8,6 +8,8 @@ import scipy
 from podium.types import Bool, Float64
 
 _MAD_TO_SIGMA = 1.4826
+_ROWS_AT_ONCE = 1024
+"""Long clips are searched in parts, as neighbourhoods take several times the window's memory."""
 
 
 def outliers(values: Float64, *, window: int = 7, sigmas: float = 3.0) -> Bool:
@@ -28,7 +30,17 @@ def outliers(values: Float64, *, window: int = 7, sigmas: float = 3.0) -> Bool:
     """
     half = window // 2
     padded = np.pad(values, ((half, half), (0, 0)), constant_values=np.nan)
-    near = np.lib.stride_tricks.sliding_window_view(padded, window, axis=0)  # (T, C, window)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, window, axis=0)
+    found = np.zeros(values.shape, bool)
+    for start in range(0, len(values), _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
+        found[part] = _far(values[part], windows[part], sigmas)
+    return found
+
+
+def _far(values: Float64, near: Float64, sigmas: float) -> Bool:
+    """Values (T, C) far from the median of their neighbourhoods (T, C, window)."""
+    half = near.shape[-1] // 2
     middle = _median(near)
     spread = _MAD_TO_SIGMA * _median(np.abs(near - middle[..., None]))
     votes = np.isfinite(near)

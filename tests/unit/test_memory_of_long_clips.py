@@ -1,0 +1,90 @@
+"""Memory grows with a clip by what is kept of it, and not by what is computed on the way."""
+
+import tracemalloc
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from podium.biomechanics.analysis import AnalysisOptions
+from podium.biomechanics.exports.tables import SeriesTable
+from podium.biomechanics.measures.measure import Cell, Measure
+from podium.biomechanics.measures.registry import measure
+from podium.biomechanics.persons.trajectories import Trajectory
+from podium.biomechanics.signals.gaps import outliers
+from podium.skeletons import BLAZEPOSE33
+from tests.unit.moving_body import SIZE, walk
+
+COLUMNS = 3 * len(BLAZEPOSE33)
+
+
+def seen(keypoints, scores, landmarks):
+    """A trajectory of 60 frames a second."""
+    count = len(keypoints)
+    return Trajectory(
+        person=0,
+        frame_index=np.arange(count),
+        time_s=np.arange(count) / 60,
+        boxes=np.tile([0.0, 0.0, *SIZE], (count, 1)),
+        scores=np.ones(count),
+        keypoints=np.concatenate([keypoints, scores[..., None]], axis=-1),
+        keypoints_3d=landmarks,
+    )
+
+
+def peak_bytes(work):
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def bytes_a_frame(work, frames=(2048, 8192)):
+    """Growth of the peak between two lengths of the clip."""
+    few, many = (peak_bytes(lambda count=count: work(count)) for count in frames)
+    return (many - few) / (frames[1] - frames[0])
+
+
+def test_outliers_of_long_clips_are_found_in_parts():
+    """Neighbourhoods of the whole clip would be 7 times the key points, several times over."""
+    values = np.random.default_rng(0).standard_normal((8192, COLUMNS))
+    assert bytes_a_frame(lambda count: outliers(values[:count])) < 2 * 8 * COLUMNS
+
+
+def test_outliers_are_those_of_the_whole_clip():
+    values = np.random.default_rng(1).standard_normal((2500, 2))
+    np.testing.assert_array_equal(outliers(values)[800:1700], outliers(values[797:1703])[3:-3])
+
+
+def test_tables_copy_no_series(tmp_path):
+    names = [(f"joint{row}", f"column{column}") for row in range(10) for column in range(10)]
+
+    def write(count):
+        series = [
+            Measure(
+                name=f"{row}_{column}",
+                label="",
+                unit="m",
+                method="",
+                values=np.broadcast_to(0.5, count),
+                cell=Cell(kind="joint", row=row, column=column),
+            )
+            for row, column in names
+        ]
+        person = seen(np.zeros((count, 0, 2)), np.zeros((count, 0)), np.zeros((count, 0, 3)))
+        athlete = SimpleNamespace(analysis=SimpleNamespace(trajectory=person), measures=series)
+        with (tmp_path / "biomechanics.csv").open("w") as file:
+            SeriesTable(file, series).add(athlete)
+
+    assert bytes_a_frame(write, (2048, 6144)) < 8 * len(names) / 4
+
+
+@pytest.mark.slow
+def test_20_000_frames_take_200_mb_at_most():
+    """The whole analysis and every measure, above the key points themselves."""
+    walker = walk(frames=20_000, fps=60.0, noise_px=1.0)
+    person = seen(walker.keypoints, walker.scores, walker.landmarks)
+    options = AnalysisOptions(frame_size=SIZE)
+    assert peak_bytes(lambda: measure(person, BLAZEPOSE33, options)) <= 200e6
