@@ -100,7 +100,8 @@ class Skeleton:
         if columns is None:
             raise NotFound(f"skeleton {self.name} has no joint {joint}")
         if len(columns) == 1:
-            return keypoints[..., columns[0], :]
+            own: Float64 = keypoints[..., columns[0], :]
+            return own
         values: Float64 = np.mean(keypoints[..., columns, :], axis=-2)
         return values
 

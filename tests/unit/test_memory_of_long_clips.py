@@ -4,31 +4,26 @@ import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 
-from podium.biomechanics.analysis import AnalysisOptions
 from podium.biomechanics.exports.tables import SeriesTable
 from podium.biomechanics.measures.measure import Cell, Measure
-from podium.biomechanics.measures.registry import measure
 from podium.biomechanics.persons.trajectories import Trajectory
 from podium.biomechanics.signals.gaps import outliers
 from podium.skeletons import BLAZEPOSE33
-from tests.unit.moving_body import SIZE, walk
 
 COLUMNS = 3 * len(BLAZEPOSE33)
 
 
-def seen(keypoints, scores, landmarks):
-    """A trajectory of 60 frames a second."""
-    count = len(keypoints)
+def nobody(count):
+    """A trajectory of a skeleton without joints."""
     return Trajectory(
         person=0,
         frame_index=np.arange(count),
         time_s=np.arange(count) / 60,
-        boxes=np.tile([0.0, 0.0, *SIZE], (count, 1)),
+        boxes=np.zeros((count, 4)),
         scores=np.ones(count),
-        keypoints=np.concatenate([keypoints, scores[..., None]], axis=-1),
-        keypoints_3d=landmarks,
+        keypoints=np.zeros((count, 0, 3)),
+        keypoints_3d=np.zeros((count, 0, 3)),
     )
 
 
@@ -73,18 +68,9 @@ def test_tables_copy_no_series(tmp_path):
             )
             for row, column in names
         ]
-        person = seen(np.zeros((count, 0, 2)), np.zeros((count, 0)), np.zeros((count, 0, 3)))
-        athlete = SimpleNamespace(analysis=SimpleNamespace(trajectory=person), measures=series)
+        analysis = SimpleNamespace(trajectory=nobody(count))
+        athlete = SimpleNamespace(analysis=analysis, measures=series)
         with (tmp_path / "biomechanics.csv").open("w") as file:
             SeriesTable(file, series).add(athlete)
 
     assert bytes_a_frame(write, (2048, 6144)) < 8 * len(names) / 4
-
-
-@pytest.mark.slow
-def test_20_000_frames_take_200_mb_at_most():
-    """The whole analysis and every measure, above the key points themselves."""
-    walker = walk(frames=20_000, fps=60.0, noise_px=1.0)
-    person = seen(walker.keypoints, walker.scores, walker.landmarks)
-    options = AnalysisOptions(frame_size=SIZE)
-    assert peak_bytes(lambda: measure(person, BLAZEPOSE33, options)) <= 200e6
