@@ -100,6 +100,8 @@ async def test_pictures_of_any_shape(stages, width, height):
     )
     assert answer.status == ["ok"]
     assert counting.calls == 1  # no tiles
+    assert answer.persons.track_ids.tolist() == [0]
+    assert not answer.background  # a camera that takes one picture does not move
 
 
 async def test_frames_far_apart_are_kept(stages, clip):

@@ -33,8 +33,6 @@ class CameraPath:
         batch, persons = chunk.batch, chunk.persons
         time_s = dict(zip(batch.frame_index.tolist(), batch.time_s.tolist(), strict=True))
         path: dict[int, Similarity] = {}
-        if batch.source.frame_count == 1:
-            return path
         for row, frame in enumerate(batch.image_frame.tolist()):
             if time_s[frame] - self._last_s < LEAST_STEP_S:
                 continue

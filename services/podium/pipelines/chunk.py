@@ -33,6 +33,11 @@ class Chunk:
     persons: Persons
     failed: dict[int, str]  # frame index -> why an engine refused it
 
+    @property
+    def is_whole_picture(self) -> bool:
+        """Whether the media has only this frame: nothing is followed over time."""
+        return self.batch.source.frame_count == 1
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkWork:

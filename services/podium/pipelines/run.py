@@ -77,9 +77,11 @@ class PipelineRun:
             while True:
                 for frames in itertools.islice(rest, self.limits.overlap - len(ahead)):
                     ahead.append(asyncio.create_task(in_turn(frames)))
-                background = await asyncio.to_thread(path.of, chunk)
                 answer = self._answer(chunk, identify(tracker, chunk), timing)
-                yield replace(answer, background=background)
+                if not chunk.is_whole_picture:
+                    background = await asyncio.to_thread(path.of, chunk)
+                    answer = replace(answer, background=background)
+                yield answer
                 if not ahead:
                     return
                 chunk = await ahead.popleft()
