@@ -112,16 +112,22 @@ UV ?= $(shell command -v uv)
 INSTALL.uv  = $(UV) pip install --python $(BIN)/python $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 INSTALL.pip = $(BIN)/pip install --retries 2 --disable-pip-version-check $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
 INSTALL     = $(if $(UV),$(INSTALL.uv),$(INSTALL.pip)) $(shell [ -t 2 ] || echo --quiet)
+# One package, one try: without a package index it is over in seconds.
+PROBE.uv  = UV_HTTP_RETRIES=0 UV_HTTP_TIMEOUT=10 $(INSTALL.uv) --dry-run --no-deps
+PROBE.pip = $(BIN)/pip install --retries 0 --timeout 10 --disable-pip-version-check --dry-run --no-deps
+PROBE     = $(if $(UV),$(PROBE.uv),$(PROBE.pip))
 
 # The package itself is installed without its dependencies: the hashed lock names them all.
 $(VENV)/.local $(VENV)/.dev $(VENV)/.networks: $(VENV)/.%: services/requirements/%.txt pyproject.toml $(VENV)/pyvenv.cfg
 	@echo "Installing the $$(grep -c '^[a-z].*==' $<) packages of $<: a few minutes, once"
-	@$(INSTALL) --no-deps --require-hashes -r $< \
-	  || { echo "error: the packages of $< could not be installed; the lines above say why."; \
+	@$(PROBE) "$$(sed -n 's/^\([a-z][^ ;]*==[^ ;]*\).*/\1/p' $< | head -n 1)" > /dev/null 2>&1 \
+	  || { echo "error: the package index cannot be reached; nothing was installed."; \
 	       echo "  Offline, or behind a proxy? Check with: $(BIN)/pip download --no-deps pip"; \
 	       echo "  pip takes HTTPS_PROXY, PIP_INDEX_URL (a mirror) and PIP_FIND_LINKS (a folder of wheels);"; \
 	       echo "  uv takes HTTPS_PROXY, UV_DEFAULT_INDEX and UV_FIND_LINKS, and make UV= leaves it out."; \
 	       exit 1; }
+	@$(INSTALL) --no-deps --require-hashes -r $< \
+	  || { echo "error: the packages of $< could not be installed; the lines above say why."; exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -64,6 +64,12 @@ class Newcomer:
 
     def run(self, command: str, *, timeout_s: float = 600) -> str:
         """Run a command of a page; it must succeed. Returns what it prints."""
+        code, said = self.tried(command, timeout_s=timeout_s)
+        assert code == 0, f"{command}\n{said}"
+        return said
+
+    def tried(self, command: str, *, timeout_s: float = 600) -> tuple[int, str]:
+        """Run a command of a page. Returns its exit code and what it prints."""
         done = subprocess.run(  # noqa: S602 - the commands are those of our own pages
             command,
             check=False,
@@ -75,8 +81,7 @@ class Newcomer:
             text=True,
             timeout=timeout_s,
         )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + done.stderr
+        return done.returncode, done.stdout + done.stderr
 
     @contextmanager
     def running(self, command: str, until: str) -> Iterator[re.Match[str]]:

@@ -31,6 +31,13 @@ def using(newcomer: Newcomer, program: str) -> str:
     return command
 
 
+def test_who_is_offline_is_told_so_at_once(newcomer: Newcomer) -> None:
+    code, said = newcomer.tried("HTTPS_PROXY=http://127.0.0.1:9 make setup UV=")
+    assert code
+    assert "error: the package index cannot be reached; nothing was installed." in said
+    assert "Retrying" not in said
+
+
 def test_a_sports_scientist_gets_results_with_one_command(newcomer: Newcomer) -> None:
     demo, _ = commands(newcomer.block("README.md", "sh", "make demo"))
     said = newcomer.run(demo)
@@ -75,6 +82,19 @@ def test_a_developer_calls_what_podium_up_serves(newcomer: Newcomer) -> None:
         newcomer.run("python job.py")
         [of_job] = (newcomer.checkout / "results").glob("job-*/sprint/summary.json")
         assert json.loads(of_job.read_text())["persons"]
+
+
+def test_a_developer_needs_nothing_but_http(newcomer: Newcomer) -> None:
+    folders, up = commands(newcomer.block("docs/http.md", "sh", "--read clips"))
+    newcomer.run(folders)
+    shutil.copy(newcomer.checkout / CLIP, newcomer.checkout / "clips" / "sprint.mp4")
+    code = newcomer.block("docs/http.md", "python", "urlopen")
+    (newcomer.checkout / "http_client.py").write_text(code)
+    with newcomer.running(f"{up} --no-jobs", until="Ctrl-C stops everything"):
+        said = newcomer.run("python http_client.py")
+    for name in ("measures.csv", "overlay.mp4", "report.html"):
+        assert name in said
+        assert (newcomer.checkout / "out" / "sprint" / name).stat().st_size
 
 
 def test_a_contributor_finds_the_targets(newcomer: Newcomer) -> None:

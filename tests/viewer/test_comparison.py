@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import re
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
+from starlette.applications import Starlette
 
 from podium.biomechanics.exports.packing import packed_floats
 from podium.schemas.motion import Motion, MotionEvent
 from podium.viewer.folder_app import comparison_app
+from tests.support.browsers import grave_findings
 from tests.viewer.pages import listening, motion_of, served, wait_for
 
 SIZE = (640, 384)
@@ -27,8 +30,8 @@ def knee_deg(time_s: np.ndarray, contacts_s: list[float], offset: float) -> np.n
     return wave + offset + 2 * (time_s - contacts_s[0]) // period  # differs from stride to stride
 
 
-def trial(name: str, offset: float) -> Motion:
-    """A walk with three left strides, of which every angle is known."""
+def trial(name: str, offset: float, foot: Literal["left", "right"] = "left") -> Motion:
+    """A walk with three strides of a foot, of which every angle is known."""
     time_s = np.arange(ROWS) / 25
     motion, _ = motion_of(time_s, SIZE)
     (athlete,) = motion.athletes
@@ -37,7 +40,7 @@ def trial(name: str, offset: float) -> Motion:
     measures = [
         m.model_copy(update={"values": values}) if m.name == KNEE else m for m in athlete.measures
     ]
-    events = [MotionEvent(name="contact", side="left", time_s=at) for at in contacts]
+    events = [MotionEvent(name="contact", side=foot, time_s=at) for at in contacts]
     changed = athlete.model_copy(update={"measures": measures, "events": events})
     return motion.model_copy(update={"athletes": [changed]})
 
@@ -52,12 +55,7 @@ def mean_curve(name: str, offset: float) -> np.ndarray:
 
 
 def test_two_runs_by_stride_and_by_time(tmp_path: Path, page: Page) -> None:
-    folders = []
-    for name, offset in (("slow", 0.0), ("quick", 5.0)):
-        folders.append(tmp_path / name)
-        folders[-1].mkdir()
-        (folders[-1] / "motion.json").write_text(trial(name, offset).model_dump_json())
-    with listening(comparison_app(folders[0], folders[1], (None, None))) as url:
+    with listening(two_runs(tmp_path, "left")) as url:
         page.goto(url)
         wait_for(page, "document.querySelector('.chart .main-svg') !== null")
         caption = page.locator(".chart figcaption", has_text="RMSE").first.inner_text()
@@ -94,3 +92,42 @@ def test_two_athletes_of_a_clip_and_back(tmp_path: Path, page: Page) -> None:
         page.get_by_role("button", name="One trial").click()
         assert page.locator("canvas.overlay").count() == 1
         page.goto("about:blank")
+
+
+def two_runs(folder: Path, foot: Literal["left", "right"]) -> Starlette:
+    """The comparison of two walks with strides of that foot alone."""
+    for name, offset in (("slow", 0.0), ("quick", 5.0)):
+        (folder / name).mkdir()
+        (folder / name / "motion.json").write_text(trial(name, offset, foot).model_dump_json())
+    return comparison_app(folder / "slow", folder / "quick", (None, None))
+
+
+def test_a_curve_of_a_foot_without_strides_is_taken_over_those_of_the_other(
+    tmp_path: Path, page: Page
+) -> None:
+    with listening(two_runs(tmp_path, "right")) as url:
+        page.goto(url)
+        wait_for(page, "document.querySelector('.chart .main-svg') !== null")
+        captions = page.locator(".chart figcaption").all_inner_texts()
+        [left] = [caption for caption in captions if caption.startswith("left knee")]
+        expected = np.sqrt(np.mean((mean_curve("slow", 0) - mean_curve("quick", 5)) ** 2))
+        found = re.fullmatch(r"left knee flexion, stride: right, RMSE ([0-9.]+) deg", left)
+        assert found is not None, left
+        assert float(found[1]) == pytest.approx(expected, abs=0.06)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_is_in_the_way_of_anybody(
+    tmp_path: Path, browser: Browser, scheme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    with listening(two_runs(tmp_path, "left")) as url:
+        page.goto(url)
+        wait_for(page, "document.querySelector('.chart .main-svg') !== null")
+        for width in (1440, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.body.scrollWidth") <= width
+            assert grave_findings(page) == []
+        page.goto("about:blank")
+    context.close()

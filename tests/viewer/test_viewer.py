@@ -169,7 +169,8 @@ def test_a_click_on_a_curve_moves_the_cursor_and_numbers_have_their_uncertainty(
     table = page.locator("table", has_text="Uncertainty").inner_text()
     assert "5.50 m/s" in table
     assert "± 0.200" in table
-    assert "no flight" in table
+    page.locator(".missing summary").click()
+    assert "no flight" in page.locator(".missing").inner_text()
 
 
 def test_texts_of_results_are_text_and_nothing_is_asked_of_others(

@@ -73,6 +73,7 @@ def served_page(
         "other-motion": other and other.motion,
         "other-video": other and other.video,
         "other-name": other and other.name,
+        "plotly": f"{assets}/plotly.js",
     }
     data = " ".join(f'data-{name}="{escape(at)}"' for name, at in addresses.items() if at)
     names = {name: f"{assets}/{name}" for name in modules()}
@@ -95,7 +96,7 @@ def served_page(
 </style>
 <link rel="stylesheet" href="{escape(assets)}/viewer.css">
 <script type="importmap">{import_map}</script>
-<script id="plotly" src="{escape(assets)}/plotly.js" async></script>
+<link rel="preload" as="script" href="{escape(assets)}/plotly.js">
 <script type="module" src="{escape(assets)}/podium/start.js"></script>
 </head>
 <body>

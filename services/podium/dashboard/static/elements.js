@@ -35,7 +35,7 @@ export function say(text) {
 }
 
 export function bytes(count) {
-  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  const units = [count === 1 ? "byte" : "bytes", "kB", "MB", "GB", "TB"];
   let unit = 0;
   while (count >= 1000 && unit < units.length - 1) {
     count /= 1000;

@@ -222,13 +222,15 @@ export class Comparison {
     if (!plotly) return;
     const stride = this.by === "stride";
     for (const { name, both } of this.#shared().filter((one) => this.curves.has(one.name))) {
-      const means = stride ? this.trials.map((trial, number) => this.#mean(trial, both[number])) : [null, null];
+      const feet = stride ? this.#foot(both[0]) : [];
+      const means = stride ? this.trials.map((trial, number) => this.#mean(trial, both[number], feet[number])) : [null, null];
+      const over = [...new Set(feet)].filter((side) => !name.startsWith(`${side}_`)).map((side) => `${this.strings.stride}: ${this.strings[side]}`);
       const apart = means[0] && means[1] ? `, RMSE ${rmse(means[0].mean, means[1].mean).toFixed(1)} ${both[0].unit}` : "";
       const traces = this.trials.flatMap((trial, number) =>
         stride ? bands(means[number], number) : [line(trial, both[number], number)],
       );
       const content = {
-        title: `${both[0].label}${apart}`, unit: both[0].unit, traces,
+        title: `${[both[0].label, ...over].join(", ")}${apart}`, unit: both[0].unit, traces: () => traces,
         xTitle: stride ? this.strings.percent : this.strings.sinceStart, range: [0, stride ? 100 : this.duration],
       };
       this.charts.push(new Chart(this.chartHolder, plotly, content, (x) => this.#seek(x / (stride ? 100 : this.duration))));
@@ -236,10 +238,15 @@ export class Comparison {
     this.#redraw();
   }
 
-  /** Over the strides of the foot of the measure, else of the stride that is shown. */
-  #mean(trial, series) {
-    const [, side] = /^(left|right)_/.exec(series.name) ?? [null, trial.strides[trial.stride].side];
-    const cycles = trial.strides.filter((stride) => stride.side === side).map((stride) => stride.times);
+  /** Whose strides a curve is taken over: of the foot of the measure where all have some, else of the chosen stride. */
+  #foot(series) {
+    const [, own] = /^(left|right)_/.exec(series.name) ?? [];
+    const has = (trial) => trial.strides.some(({ side }) => side === own);
+    return this.trials.every(has) ? this.trials.map(() => own) : this.trials.map((trial) => trial.strides[trial.stride].side);
+  }
+
+  #mean(trial, series, foot) {
+    const cycles = trial.strides.filter(({ side }) => side === foot).map((stride) => stride.times);
     return meanCurve(trial.motion, series.values, cycles);
   }
 

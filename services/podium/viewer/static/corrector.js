@@ -52,6 +52,11 @@ export class Corrector {
     if (this.measureButton) this.measureButton.disabled = !corrections.isChanged;
     this.status.textContent = corrections.isChanged ? strings.notMeasured : "";
     this.status.className = "note";
+    if (this.isOpen) this.#showTables(); // a long clip has thousands of events
+  }
+
+  #showTables() {
+    const { corrections, strings } = this;
     const athletes = this.viewer.athletes();
     const chosen = this.handles.chosen;
     this.points.replaceChildren(
@@ -84,8 +89,11 @@ export class Corrector {
       saveAs(new Blob([JSON.stringify(corrections, null, 1)], { type: "application/json" }), "corrections.json"),
     );
     const open = () => {
-      if (this.element.open) this.viewer.cursor.pause();
-      this.handles.setActive(this.element.open);
+      if (this.isOpen) {
+        this.viewer.cursor.pause();
+        this.#showTables();
+      }
+      this.handles.setActive(this.isOpen);
     };
     return make(
       "details",

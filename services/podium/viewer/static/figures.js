@@ -5,9 +5,11 @@ import { compared } from "podium/colours.js";
 export function drawFigures(canvas, trials, rows, mirrored) {
   const ratio = devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
+  const [wide, high] = [width, height].map((each) => Math.round(each * ratio));
+  if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
   const context = canvas.getContext("2d");
+  context.resetTransform();
+  context.clearRect(0, 0, wide, high);
   context.setTransform(ratio, 0, 0, ratio, width * ratio * 0.5, height * ratio * 0.48);
   context.lineCap = "round";
   context.lineWidth = 3;

@@ -83,33 +83,42 @@ export class Overlay {
     context.stroke();
   }
 
+  /** One path for each side, since every stroke costs: first the rims of all bones, then the bones. */
   #bones(context, athlete, row) {
-    for (const [number, bone] of this.motion.skeleton.bones.entries()) {
-      const [a, b] = bone.map((joint) => athlete.point(row, joint));
+    const all = new Path2D();
+    const paths = { left: new Path2D(), right: new Path2D(), centre: new Path2D() };
+    for (const [number, [from, to]] of this.motion.skeleton.bones.entries()) {
+      const [a, b] = [athlete.point(row, from), athlete.point(row, to)];
       if (!a || !b) continue;
-      for (const [colour, width] of [["rgba(0,0,0,.55)", 4.2], [SIDE[this.motion.sides[number]], 2.2]]) {
-        context.strokeStyle = colour;
-        context.lineWidth = width * this.unit;
-        context.beginPath();
-        context.moveTo(...a);
-        context.lineTo(...b);
-        context.stroke();
+      for (const path of [all, paths[this.motion.sides[number]]]) {
+        path.moveTo(a[0], a[1]);
+        path.lineTo(b[0], b[1]);
       }
+    }
+    context.strokeStyle = "rgba(0,0,0,.55)";
+    context.lineWidth = 4.2 * this.unit;
+    context.stroke(all);
+    context.lineWidth = 2.2 * this.unit;
+    for (const [side, path] of Object.entries(paths)) {
+      context.strokeStyle = SIDE[side];
+      context.stroke(path);
     }
   }
 
   #points(context, athlete, row) {
+    const radius = 2.1 * this.unit;
+    context.beginPath();
     for (let joint = 0; joint < athlete.joints; joint++) {
       const at = athlete.point(row, joint);
       if (!at) continue;
-      context.beginPath();
-      context.arc(...at, 2.1 * this.unit, 0, 2 * Math.PI);
-      context.fillStyle = "#ffffff";
-      context.fill();
-      context.lineWidth = 0.9 * this.unit;
-      context.strokeStyle = "#14202e";
-      context.stroke();
+      context.moveTo(at[0] + radius, at[1]);
+      context.arc(at[0], at[1], radius, 0, 2 * Math.PI);
     }
+    context.fillStyle = "#ffffff";
+    context.fill();
+    context.lineWidth = 0.9 * this.unit;
+    context.strokeStyle = "#14202e";
+    context.stroke();
   }
 
   #trails(context, athlete, row) {

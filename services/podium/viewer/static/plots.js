@@ -9,6 +9,12 @@ const OTHERS = ["#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#0072b2", "#d55e00"
 
 const sideOf = (name) => (/^(left|right)_/.exec(name) ?? [null, "centre"])[1];
 
+/** "left wrist flexion" and its other side share "Wrist flexion". */
+function ofBothSides(label) {
+  const plain = label.replace(/^(left|right) /, "");
+  return plain.charAt(0).toUpperCase() + plain.slice(1);
+}
+
 /** Keeps the first of every ``step`` values. */
 function thinned(values, step) {
   if (step === 1) return values;
@@ -33,7 +39,7 @@ export class Plots {
   groups(athlete) {
     const groups = new Map();
     for (const series of athlete.series) {
-      const title = series.plot || series.label;
+      const title = series.plot || ofBothSides(series.label);
       if (!groups.has(title)) groups.set(title, []);
       groups.get(title).push(series);
     }
@@ -45,7 +51,7 @@ export class Plots {
     if (!this.plotly) return;
     for (const title of titles) {
       const series = athletes.flatMap((athlete) =>
-        (this.groups(athlete).get(title) ?? []).map((one) => ({ ...one, athlete, values: one.values })),
+        (this.groups(athlete).get(title) ?? []).map((one) => ({ ...one, athlete, of: one })),
       );
       if (series.length) this.#chart(title, series);
     }
@@ -62,19 +68,25 @@ export class Plots {
   }
 
   eventsChanged() {
-    for (const { chart, series } of this.charts) chart.setShapes(this.#eventLines(series));
+    for (const { chart, series } of this.charts) chart.setLines(this.#eventLines(series));
   }
 
   #chart(title, series) {
+    const traces = () => this.#traces(series);
+    const content = { title, unit: series[0].unit, xTitle: this.strings.time, range: this.#span(), traces, lines: this.#eventLines(series) };
+    this.charts.push({ chart: new Chart(this.holder, this.plotly, content, (x) => this.seek(x)), series });
+  }
+
+  #traces(series) {
     const step = Math.max(1, Math.ceil(this.motion.rows / MOST_POINTS));
     const time = thinned(this.motion.time, step);
     const athletes = [...new Set(series.map((one) => one.athlete))];
-    const traces = series.map((one, position) => {
+    return series.map((one, position) => {
       const side = sideOf(one.name);
       const alone = series.length > 1 && side === "centre";
       return {
         x: time,
-        y: thinned(one.values, step),
+        y: thinned(one.of.values, step),
         name: athletes.length > 1 ? `${one.label}, ${one.athlete.label}` : one.label,
         mode: "lines",
         line: {
@@ -85,9 +97,6 @@ export class Plots {
         hovertemplate: `%{y:.${one.digits}f} ${one.unit}<extra></extra>`,
       };
     });
-    const shapes = this.#eventLines(series);
-    const content = { title, unit: series[0].unit, xTitle: this.strings.time, range: this.#span(), traces, shapes };
-    this.charts.push({ chart: new Chart(this.holder, this.plotly, content, (x) => this.seek(x)), series });
   }
 
   #span() {
@@ -95,19 +104,23 @@ export class Plots {
     return [time[0], Math.max(time[rows - 1], time[0] + 1e-3)];
   }
 
-  /** Dotted: automatic; solid: corrected by hand, with the automatic one faint. */
+  /** Dotted: automatic; solid: corrected by hand, with the automatic one faint. One trace for each look. */
   #eventLines(series) {
-    const seen = new Set(series.map((one) => one.athlete));
-    const at = (seconds, side, dash, opacity) => ({
-      type: "line", xref: "x", yref: "paper", x0: seconds, x1: seconds, y0: 0, y1: 1, opacity,
-      line: { width: 1, dash, color: sideOnPage(side === "both" ? "centre" : side) },
-    });
-    return [...seen].flatMap((athlete) =>
-      this.events(athlete).flatMap(({ time_s, automatic_s, side }) => {
-        if (time_s === automatic_s) return [at(time_s, side, "dot", 1)];
-        const faint = automatic_s === null ? [] : [at(automatic_s, side, "dot", 0.4)];
-        return time_s === null ? faint : [at(time_s, side, "solid", 1), ...faint];
-      }),
-    );
+    const lines = new Map();
+    const add = (seconds, side, dash, opacity) => {
+      const look = `${side} ${dash} ${opacity}`;
+      const color = sideOnPage(side === "both" ? "centre" : side);
+      if (!lines.has(look)) lines.set(look, { x: [], y: [], opacity, line: { width: 1, dash, color } });
+      lines.get(look).x.push(seconds, seconds, null); // null: the next line begins
+      lines.get(look).y.push(0, 1, null);
+    };
+    for (const athlete of new Set(series.map((one) => one.athlete))) {
+      for (const { time_s, automatic_s, side } of this.events(athlete)) {
+        const isCorrected = time_s !== automatic_s;
+        if (time_s !== null) add(time_s, side, isCorrected ? "solid" : "dot", 1);
+        if (isCorrected && automatic_s !== null) add(automatic_s, side, "dot", 0.4);
+      }
+    }
+    return [...lines.values()];
   }
 }

@@ -1,5 +1,7 @@
 // The measures that are one number: value, uncertainty, how many, how, or why there is none.
 
+import { make } from "podium/elements.js";
+
 function cell(tag, content, title) {
   const element = document.createElement(tag);
   element.textContent = content;
@@ -7,7 +9,17 @@ function cell(tag, content, title) {
   return element;
 }
 
-export function scalarTable(athlete, strings) {
+/** The measures with a value, and below, folded, those without one. */
+export function scalarTables(athlete, strings) {
+  const known = athlete.scalars.filter((measure) => measure.value !== null);
+  const missing = athlete.scalars.filter((measure) => measure.value === null);
+  if (!missing.length) return [tableOf(known, strings)];
+  const title = make("summary", {}, strings.missing.replace("{n}", missing.length));
+  const why = make("details", { class: "missing" }, title, tableOf(missing, strings));
+  return known.length ? [tableOf(known, strings), why] : [why];
+}
+
+function tableOf(scalars, strings) {
   const table = document.createElement("table");
   const head = table.createTHead().insertRow();
   for (const name of [strings.measure, strings.value, strings.uncertainty, strings.count]) {
@@ -16,7 +28,7 @@ export function scalarTable(athlete, strings) {
     head.append(heading);
   }
   const body = table.createTBody();
-  for (const measure of athlete.scalars) {
+  for (const measure of scalars) {
     const row = body.insertRow();
     const name = cell("th", measure.label, measure.method);
     name.scope = "row";

@@ -69,15 +69,19 @@ export class Space {
       }
     });
     context.lineCap = "round";
-    for (const { a, b, side, alpha } of lines.sort((one, two) => two.depth - one.depth)) {
-      context.globalAlpha = alpha;
-      context.strokeStyle = sideOnPage(side);
-      context.lineWidth = Math.max(1.5, 3.2 * this.zoom);
-      context.beginPath();
+    context.lineWidth = Math.max(1.5, 3.2 * this.zoom);
+    lines.sort((one, two) => two.depth - one.depth);
+    lines.forEach(({ a, b, side, alpha }, at) => {
+      const [before, after] = [lines[at - 1], lines[at + 1]];
+      if (before?.side !== side || before.alpha !== alpha) {
+        context.globalAlpha = alpha;
+        context.strokeStyle = sideOnPage(side);
+        context.beginPath();
+      }
       context.moveTo(a[0], a[1]);
       context.lineTo(b[0], b[1]);
-      context.stroke();
-    }
+      if (after?.side !== side || after.alpha !== alpha) context.stroke(); // neighbours in one stroke
+    });
     context.globalAlpha = 1;
   }
 

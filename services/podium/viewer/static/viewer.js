@@ -11,7 +11,7 @@ import { Motion } from "podium/motion.js";
 import { Overlay } from "podium/overlay.js";
 import { Pictures } from "podium/pictures.js";
 import { Plots } from "podium/plots.js";
-import { scalarTable } from "podium/scalars.js";
+import { scalarTables } from "podium/scalars.js";
 import { Space } from "podium/space.js";
 import { Stage } from "podium/stage.js";
 import { strides } from "podium/strides.js";
@@ -181,7 +181,7 @@ class Viewer {
   #athletesChanged() {
     const athletes = this.athletes();
     this.scalars.replaceChildren(
-      ...athletes.map((one) => make("div", {}, make("h3", {}, one.label), scalarTable(one, this.strings))),
+      ...athletes.map((one) => make("div", {}, make("h3", {}, one.label), ...scalarTables(one, this.strings))),
     );
     this.strides = athletes.flatMap((one) => strides(this.motion, one, this.strings));
     this.controls.offerLoops(this.strides);

@@ -26,6 +26,7 @@ export default {
   uncertainty: "Unsicherheit (1 SD)",
   count: "n",
   unknown: "nicht bekannt",
+  missing: "{n} Messwerte, die dieses Video nicht hergibt, und warum",
   space: "Im Raum: ziehen dreht, Rad oder zwei Finger vergrößern, 0 setzt zurück",
   noSpace: "Diese Ergebnisse enthalten keine 3D-Punkte.",
   noVideo: "Das Video ist nicht hier; das Skelett bewegt sich ohne es.",

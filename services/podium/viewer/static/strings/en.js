@@ -26,6 +26,7 @@ export default {
   uncertainty: "Uncertainty (1 SD)",
   count: "n",
   unknown: "not known",
+  missing: "{n} measures that this video cannot give, and why",
   space: "In space: drag to turn, wheel or two fingers to zoom, 0 to reset",
   noSpace: "These results hold no 3D key points.",
   noVideo: "The video is not here; the skeleton moves without it.",

@@ -26,6 +26,7 @@ export default {
   uncertainty: "Incertidumbre (1 DE)",
   count: "n",
   unknown: "desconocido",
+  missing: "{n} medidas que este vídeo no permite, y por qué",
   space: "En el espacio: arrastrar para girar, rueda o dos dedos para acercar, 0 para restablecer",
   noSpace: "Estos resultados no contienen puntos 3D.",
   noVideo: "El vídeo no está aquí; el esqueleto se mueve sin él.",

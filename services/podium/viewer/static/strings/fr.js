@@ -26,6 +26,7 @@ export default {
   uncertainty: "Incertitude (1 ET)",
   count: "n",
   unknown: "inconnu",
+  missing: "{n} mesures que cette vidéo ne permet pas, et pourquoi",
   space: "Dans l’espace : glisser pour tourner, molette ou deux doigts pour agrandir, 0 pour revenir",
   noSpace: "Ces résultats ne contiennent pas de points 3D.",
   noVideo: "La vidéo n’est pas ici ; le squelette bouge sans elle.",

@@ -26,6 +26,7 @@ export default {
   uncertainty: "不確かさ (1 SD)",
   count: "n",
   unknown: "不明",
+  missing: "この動画から得られない計測値 {n} 件とその理由",
   space: "3D表示：ドラッグで回転、ホイールまたは2本指で拡大、0で元に戻す",
   noSpace: "この結果には3Dの点がありません。",
   noVideo: "ここに動画はありません。骨格だけが動きます。",
