@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -89,6 +90,7 @@ def _show_run(
         written = [(str(run.out / file.name), file.size_bytes) for file in outcome.files]
         for place, size in [*written, (str(folder.results), folder.results.stat().st_size)]:
             _say(console, f"{decimal(size):>10}  {place}")
+        _say(console, f"look at them: podium view {shlex.quote(str(run.out))}")
 
 
 def _say(console: Console, line: str) -> None:

@@ -150,4 +150,9 @@ def _announce_jobs(console: Console, stack: Stack) -> None:
         )
         return
     console.print(f"Open {url} and sign in with this key. It is shown this once:", style="bold")
-    console.print(f"  {stack.admin_key.secret}\n", highlight=False, soft_wrap=True)
+    console.print(
+        f"  {stack.admin_key.secret}\n"
+        f"`podium configure --endpoint-url {url}` keeps it for `podium jobs` and for Python.\n",
+        highlight=False,
+        soft_wrap=True,
+    )
