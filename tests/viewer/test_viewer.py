@@ -73,6 +73,7 @@ def test_bones_lie_on_the_key_points_of_the_frame_that_is_shown(shown) -> None:
 @pytest.mark.parametrize("shown", ["plain", "variable rate"], indirect=True)
 def test_while_playing_the_frame_and_the_cursor_differ_by_one_at_most(shown) -> None:
     page, *_ = shown
+    wait_for(page, CHART)  # until then plotly.js takes the page's time
     page.keyboard.press("[")  # half speed: a slow machine shows frames late, not wrong ones
     page.keyboard.press("Space")
     pairs = page.evaluate(
