@@ -17,8 +17,8 @@ MIRROR = np.array(COCO17.mirror)
 LEGS = [
     COCO17.index[f"{side}_{joint}"] for joint in ("knee", "ankle") for side in ("left", "right")
 ]
-LONGEST_S = 0.4
-"""Sides that are exchanged for about half a second and longer could as well be the right ones."""
+LONGEST_S = 0.85
+"""Less than half of the clip: sides that are exchanged for longer could as well be right."""
 
 
 def runner(fps, seconds=2.0, gait=Gait(7.0, 2.1), noise_px=2.0, seed=0):
@@ -56,8 +56,10 @@ def confused(trajectory, frames, columns=None):
 
 @pytest.mark.parametrize("fps", [24, 30, 60, 120, 240])
 @pytest.mark.parametrize("gait", [Gait(4.0, 1.5), Gait(7.0, 2.1), Gait(9.5, 2.3)])
-def test_nothing_is_invented(fps, gait):
-    clean = runner(fps, gait=gait)
+@pytest.mark.parametrize("noise_px", [2.0, 4.0])
+def test_nothing_is_invented(fps, gait, noise_px):
+    """Also with noise of 1.5 % of the height, as far as legs that pass each other are apart."""
+    clean = runner(fps, gait=gait, noise_px=noise_px)
     same, found = undo_exchanges(clean, COCO17)
     assert not (found.body | found.legs | found.arms).any()
     assert same is clean
@@ -111,7 +113,7 @@ def test_legs_that_somebody_else_hides_are_told_apart_by_the_arms(fps):
         left += int((after > 0.15 * clean.height_px).sum())
         frames_seen += len(both)
     assert exchanged > 0.06 * frames_seen
-    assert left <= 0.03 * frames_seen  # 5.0 and 6.2 % are left by motion alone
+    assert left <= 0.01 * frames_seen
 
 
 @pytest.mark.parametrize("fps", [60, 240])
@@ -130,6 +132,27 @@ def test_arms_that_do_not_follow_the_legs_exchange_nothing(fps):
     points[:, arms, 0] = hips[:, :1] + swing * (1 - 2 * turned)
     moved = replace(clean, keypoints=points)
     assert undo_exchanges(moved, COCO17)[0] is moved
+
+
+@pytest.mark.parametrize("fps", [24, 60])
+@pytest.mark.parametrize("length", [1, 5, 20])
+@pytest.mark.parametrize("columns", [None, LEGS], ids=["body", "legs"])
+def test_95_of_100_exchanges_are_undone(fps, length, columns):
+    """One exchange anywhere in a clip, of the body or of the legs below the hips."""
+    gaits = [Gait(4.0, 1.5), Gait(5.5, 1.7), Gait(7.0, 2.1), Gait(9.5, 2.3)]
+    random = np.random.default_rng(length)
+    undone = apart = 0
+    for trial in range(20):
+        clean = runner(fps, gait=gaits[trial % 4], seed=trial)
+        start = random.integers(3, len(clean) - length - 3)
+        frames = np.arange(start, start + length)
+        mended, _ = undo_exchanges(confused(clean, frames, columns), COCO17)
+        legs = clean.keypoints[frames][:, LEGS]
+        told = np.abs(legs - clean.keypoints[frames][:, MIRROR[LEGS]]).max(axis=(1, 2))
+        told = told > 0.05 * clean.height_px  # else both legs are at one place
+        wrong = np.abs(mended.keypoints[frames][:, LEGS] - legs).max(axis=(1, 2)) > 1e-9
+        undone, apart = undone + (~wrong & told).sum(), apart + told.sum()
+    assert undone >= 0.95 * apart
 
 
 def test_places_and_depths_are_as_they_were():

@@ -17,12 +17,13 @@ _FADES_S = 0.1
 """Motion says less and less across gaps, and nothing across gaps of this length: legs pass each
 other in that time."""
 
-_EXCHANGE = 0.12
-"""Cost of beginning or ending an exchange, in body lengths, summed over the joints."""
+_EXCHANGE = 0.24
+"""Cost of beginning or ending an exchange, in body lengths, summed over the joints: less could be
+gained from the noise of legs that pass each other."""
 
-_FARTHEST = 0.15
-"""Upper bound of a joint's jump, in body lengths: the jumps of a completely wrong pose tell nothing
-about sides."""
+_FARTHEST = 0.3
+"""Upper bound of a joint's jump, in body lengths: the jumps of a completely wrong pose tell little
+about sides. At 24 frames/s a foot that keeps its side is up to 0.15 off a straight line."""
 
 _ODD = 0.07
 """Mean distance of the joints from where the frames around have them, in body lengths, from which a

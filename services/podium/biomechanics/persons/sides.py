@@ -22,9 +22,9 @@ from podium.biomechanics.persons.trajectories import Trajectory
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64, Int64
 
-_EXCHANGED_PER_S = 1.8
-"""Cost per exchanged second of legs or arms: exchanged frames are assumed to be the minority. More
-than about half a second in a row cannot gain that, and is not changed."""
+_EXCHANGED_PER_S = 0.5
+"""Cost per exchanged second of legs or arms: exchanged frames are assumed to be the minority. It
+only has to tell them from the rest, because beginning and ending an exchange costs, too."""
 
 _AGAINST_SWING_PER_S = 18.0
 """Cost per second of exchanges against the swing of arms and legs. What is not exchanged costs no
