@@ -54,6 +54,14 @@ def test_a_run_across_the_view_has_its_speed(name, noise_px):
     assert not measure.reason
 
 
+@pytest.mark.parametrize("name", ["squats", "jumps"])
+def test_who_stays_on_the_spot_has_no_speed(name):
+    exercise, person = person_of(SCENES[name], noise_px=1.0)
+    measure = speed_of(exercise, person)
+    assert measure.value is None
+    assert "on the spot" in measure.reason
+
+
 def test_one_wrong_frame_is_no_speed():
     gait, person = person_of(SCENES["side-43"])
     points = person.keypoints.copy()

@@ -32,6 +32,11 @@ _SLIDES = 0.5
 is about 0 with a static camera, and 1 with one that follows or on a treadmill."""
 
 
+_ON_THE_SPOT = 0.25
+"""Range of the hips along the picture, in heights, below which nobody has run: in squats and jumps
+they sway by a tenth to a fifth."""
+
+
 @measured(order=29)
 def running_speed(movement: Movement) -> Iterator[Measure]:
     """Horizontal speed of the hips over half a second, in m/s."""
@@ -104,7 +109,16 @@ def _why_not(analysis: Analysis) -> str:
         return "not seen from the side: a part of the way is towards the camera or away from it"
     if _feet_slide(analysis):
         return "the feet slide on the ground: the camera follows, or it is a treadmill"
+    if _on_the_spot(analysis):
+        return "stays on the spot: no run or walk"
     return ""
+
+
+def _on_the_spot(analysis: Analysis) -> bool:
+    """Whether the hips stay where they are."""
+    hips = analysis.skeleton.take(analysis.plane.positions, "mid_hip")[:, 0]
+    known = hips[np.isfinite(hips)]
+    return not len(known) or bool(np.ptp(known) < _ON_THE_SPOT * analysis.trajectory.height_px)
 
 
 def _feet_slide(analysis: Analysis) -> bool:
