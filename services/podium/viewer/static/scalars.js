@@ -21,8 +21,8 @@ export function scalarTables(athlete, strings) {
 
 function tableOf(scalars, strings) {
   const table = document.createElement("table");
-  const head = table.createTHead().insertRow();
-  for (const name of [strings.measure, strings.value, strings.uncertainty, strings.count]) {
+  const head = scalars.some((measure) => measure.value !== null) ? table.createTHead().insertRow() : null;
+  for (const name of head ? [strings.measure, strings.value, strings.uncertainty, strings.count] : []) {
     const heading = cell("th", name);
     heading.scope = "col";
     head.append(heading);
