@@ -248,6 +248,15 @@ def test_timeline_refuses_times_that_go_back_and_clips_that_are_too_long():
         timeline(np.array([0, 1, 10**12]), np.array([0, 1, 2.0]), max_frames=10)
 
 
+def test_timeline_refuses_frames_that_are_too_far_apart():
+    far = np.array([0, 1, 9_999])
+    assert len(timeline(far, far / 50, max_frames=216_000)) == 10_000
+    with pytest.raises(TooLarge, match="3 frames span 20000; parts of a video"):
+        timeline(np.array([0, 1, 19_999]), np.array([0, 0.02, 400.0]), max_frames=216_000)
+    half = np.append(np.arange(1000), 19_999)
+    assert len(timeline(half, half / 50, max_frames=216_000)) == 20_000
+
+
 @pytest.mark.parametrize("fps", [60, 120, 240])
 def test_the_ends_of_a_run_do_not_show_in_speeds(fps):
     """A point that moves on evenly while it bobs, as hips do: no speed that it never had."""

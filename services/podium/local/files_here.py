@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from podium.freed_memory import give_back
 from podium.local.video_run import VideoRun
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.summary import PostprocessResult
@@ -47,7 +47,7 @@ class _FilesHere:
     ) -> PostprocessResult:
         """See ``PostprocessService``."""
         service = await asyncio.wrap_future(self._service)
-        _trim()
+        give_back()  # that of decoded frames, before the files take theirs
         return await service.postprocess(
             source, output, options, results=results, results_uri=results_uri
         )
@@ -64,9 +64,3 @@ class _FilesHere:
             read_roots=(self._run.video, self._run.out), write_roots=(self._run.out,)
         )
         return PostprocessService(Postprocessor(), ObjectStore(roots), self._executor)
-
-
-def _trim() -> None:
-    """Return freed memory to the system: that of decoded frames, before the files take theirs."""
-    with suppress(AttributeError, OSError):  # only glibc has it
-        ctypes.CDLL(None).malloc_trim(0)

@@ -225,6 +225,8 @@ def _showing_one_body_twice(seen: Sightings) -> Int64:
 def _each_body_once(searched: Int64, found: Sightings) -> Sightings:
     """The poses on detection frames without duplicates, numbered by person."""
     rois, persons = found.cut, found.persons
+    if len(rois) == 1:  # one person on one picture has no other to be told from
+        return Sightings(np.zeros(1, np.int64), found.position, rois, persons)
     image_index = np.searchsorted(searched, found.position)
     apart = deviation(rois, persons.rois)
     merit = persons.scores - apart[:, 0] - apart[:, 1]

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from podium.errors import Forbidden, InvalidInput, NotFound
+from podium.freed_memory import give_back
 from podium.postprocess.postprocessor import Postprocessor
 from podium.postprocess.result_text import parse_results
 from podium.schemas.postprocess import PostprocessOptions
@@ -86,9 +87,12 @@ class PostprocessService:
             check()
             data = results if isinstance(results, bytes) else results.path.read_bytes()
             parsed = parse_results(data)
-            return self._postprocessor.process(
-                source.path, parsed, folder, options, check, name=name
-            )
+            try:
+                return self._postprocessor.process(
+                    source.path, parsed, folder, options, check, name=name
+                )
+            finally:
+                give_back()
 
         with tempfile.TemporaryDirectory(prefix="podium-postprocess-") as scratch:
             folder = Path(scratch)

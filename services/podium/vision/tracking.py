@@ -105,10 +105,13 @@ class Tracker:
         self._updates += 1
         self._tracks = [t for t in self._tracks if self._remembers(t, time_s)]
         ids = np.full(len(boxes), -1, np.int64)
-        cost = self._cost(boxes, keypoints, time_s)
-        if groups is not None:
-            cost = self._with_groups(cost, groups)
-        for row, column in match(cost, _MAX_COST):
+        pairs = None if groups is None else self._known(groups)
+        if pairs is None:
+            cost = self._cost(boxes, keypoints, time_s)
+            if groups is not None:
+                cost = self._with_groups(cost, groups)
+            pairs = match(cost, _MAX_COST)
+        for row, column in pairs:
             track = self._tracks[row]
             track.see(boxes[column], keypoints[column], time_s, self._updates)
             ids[column] = track.track_id
@@ -121,6 +124,14 @@ class Tracker:
         if groups is not None:
             self._ids |= dict(zip(groups.tolist(), ids.tolist(), strict=True))
         return ids
+
+    def _known(self, groups: Int64) -> list[tuple[int, int]] | None:
+        """The tracks of persons whose groups all have one of their own; None: it takes costs."""
+        rows = {track.track_id: row for row, track in enumerate(self._tracks)}
+        own = [rows.get(self._ids.get(group, -1), -1) for group in groups.tolist()]
+        if -1 in own or len(set(own)) < len(own):
+            return None
+        return [(row, column) for column, row in enumerate(own)]
 
     def _with_groups(self, cost: Float64, groups: Int64) -> Float64:
         """The costs (T, P); infinite for tracks that a person's group excludes."""

@@ -20,6 +20,11 @@ LEAST_STEP_S = 1e-6
 PAUSE_INTERVALS = 5.0
 """A longer step, in median intervals, is a pause: nothing is interpolated across it."""
 
+MOST_EMPTY_FRAMES = 10_000
+LEAST_COVERED = 0.05
+"""Every frame between the first and the last takes work, analysed or not: of a longer span than
+``MOST_EMPTY_FRAMES``, this share must have been analysed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
@@ -46,7 +51,7 @@ def timeline(frame_index: Int64, time_s: Float64, *, max_frames: int) -> Timelin
 
     Raises:
         InvalidInput: times do not ascend with the frame index.
-        TooLarge: the timeline would be longer than ``max_frames``.
+        TooLarge: the timeline would be longer than ``max_frames``, or nearly empty.
     """
     index, first = np.unique(frame_index, return_index=True)
     known_s = time_s[first]
@@ -55,6 +60,12 @@ def timeline(frame_index: Int64, time_s: Float64, *, max_frames: int) -> Timelin
     span = int(index[-1] - index[0]) // step + 1 if len(index) else 0
     if span > max_frames:
         raise TooLarge(f"spans {span} frames; the limit is {max_frames}", field="results")
+    if span > MOST_EMPTY_FRAMES and len(index) < LEAST_COVERED * span:
+        raise TooLarge(
+            f"{len(index)} frames span {span}; parts of a video that are far apart have to be "
+            "processed each by itself",
+            field="results",
+        )
     late = np.diff(known_s) >= LEAST_STEP_S * steps
     if not late.all():
         at = int(index[1:][~late][0])
