@@ -73,6 +73,22 @@ def test_a_run_writes_everything(environment: dict[str, str], clip: Path, tmp_pa
     assert mpjpe is not None
     assert float(pck[1]) >= 0.97
     assert float(mpjpe[1]) < 150
+    with (out / "events.csv").open() as file:
+        events = [(row["side"], row["event"], int(row["frame"])) for row in csv.DictReader(file)]
+    expected = contacts_in(clip)
+    assert [event[:2] for event in events] == [event[:2] for event in expected]
+    assert all(abs(a[2] - b[2]) <= 2 for a, b in zip(events, expected, strict=True))
+
+
+def contacts_in(clip: Path) -> list[tuple[str, str, int]]:
+    """Side, event and frame of all stances that begin and end within the clip: the truth."""
+    on_ground = np.array(json.loads(clip.with_suffix(".json").read_bytes())["contact"])
+    events = []
+    for side, contact in zip(("left", "right"), on_ground.T, strict=True):
+        on, off = (np.flatnonzero(np.diff(contact) == way) + 1 for way in (1, -1))
+        events += [(side, "contact", int(frame)) for frame in on if (off > frame).any()]
+        events += [(side, "toe_off", int(frame)) for frame in off if (on < frame).any()]
+    return sorted(events, key=lambda event: event[2])
 
 
 def test_every_placement_answers_the_same_to_the_bit(

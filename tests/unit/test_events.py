@@ -128,6 +128,19 @@ def test_contacts_of_a_rendered_runner(fps, speed_m_s, stride_hz):
         assert contact.off_s == pytest.approx(on + contact_s, abs=1.5 / fps)
 
 
+def test_a_toe_that_seems_to_rise_in_mid_stance_makes_no_second_contact():
+    truth, feet = rendered(60, 8.0, 2.1, noise_m=0.003)
+    whole = find_gait(feet)
+    for contact in whole.contacts:
+        middle_s = (contact.on_s + contact.off_s) / 2
+        feet.toes[contact.side][np.abs(feet.time_s - middle_s) < 0.017, 1] += 0.12
+    lifted = find_gait(feet)
+    assert [contact.side for contact in lifted.contacts] == [c.side for c in whole.contacts]
+    for contact, before in zip(lifted.contacts, whole.contacts, strict=True):
+        assert contact.off_s == pytest.approx(before.off_s, abs=1.5 / 60)
+        assert contact.off_s - contact.on_s > 0.5 * truth.duty / truth.stride_hz
+
+
 def test_steps_and_strides_of_a_rendered_runner():
     _, feet = rendered(120, 5.0, 2.0, noise_m=0.003)
     gait = find_gait(feet)

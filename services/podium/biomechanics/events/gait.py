@@ -12,6 +12,8 @@ plates: contact 5 and 17 ms late, toe-off -7 and 19 ms (150 Hz, public run of BM
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +45,7 @@ _PULL_OFF_M_S = 0.4
 _WALK_CUTOFF_HZ = 6.0
 _RUN_CUTOFF_HZ = 15.0
 _MAX_STANCE_S = 1.5
+_LEAST_SWING_S = 0.15  # runners swing a leg for 0.3 s and more, also the fastest ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +136,8 @@ def running(feet: Feet, side: str) -> list[Contact]:
     speed = np.gradient(up, time_s)
     acceleration = np.gradient(speed, time_s)
     floor = float(np.percentile(up, _FLOOR_PERCENTILE))
-    near = up < floor + _NEAR_GROUND * feet.stature_m
-    edges = np.flatnonzero(np.diff(near.astype(int)))
     contacts = []
-    for start, stop in zip(edges[:-1] + 1, edges[1:] + 1, strict=True):
-        if not near[start] or up[start:stop].min() > floor + _ON_GROUND * feet.stature_m:
-            continue
-        lowest = start + int(np.argmin(up[start:stop]))
+    for start, lowest, stop in _stances(up - floor, time_s, feet.stature_m):
         on = start + int(np.argmax(acceleration[start : lowest + 1]))
         level = _PULL_OFF_M_S * feet.stature_m / 1.75
         rising_s = rising_time_s(speed, time_s, level, start=on, stop=min(stop + 2, len(up)))
@@ -150,6 +148,27 @@ def running(feet: Feet, side: str) -> list[Contact]:
             off_s = (peak_time_s(acceleration, time_s, pulled) + rising_s) / 2
         contacts.append(Contact(side, peak_time_s(acceleration, time_s, on), off_s))
     return contacts
+
+
+def _stances(height: Float64, time_s: Float64, stature_m: float) -> Iterator[tuple[int, int, int]]:
+    """Rows of each stance of one foot: its first, its lowest before the toe rises, its end.
+
+    Noise may lift the toe for some frames in the middle of a stance: what follows too soon for a
+    swing belongs to it.
+    """
+    near = height < _NEAR_GROUND * stature_m
+    edges = np.flatnonzero(np.diff(near.astype(int))) + 1
+    parts = [
+        (int(start), int(stop))
+        for start, stop in itertools.pairwise(edges)
+        if near[start] and height[start:stop].min() <= _ON_GROUND * stature_m
+    ]
+    while parts:
+        start, stop = parts.pop(0)
+        lowest = start + int(np.argmin(height[start:stop]))
+        while parts and time_s[parts[0][0]] - time_s[stop] < _LEAST_SWING_S:
+            stop = parts.pop(0)[1]
+        yield start, lowest, stop
 
 
 def _with_flight(contacts: tuple[Contact, ...]) -> tuple[Contact, ...]:
