@@ -72,12 +72,17 @@ class Observed:
             self._more.notify_all()
 
     def request_line(self, service, request_id):
-        """The line of a request, which may come a moment after its answer."""
+        """The line of an inference, which may come a moment after its answer.
+
+        The gateway may ask a stage for its model, too, on behalf of the request.
+        """
 
         def find():
-            for name, line in self.lines:
-                if name == service and f'"{request_id}"' in line and '"message":"request"' in line:
-                    return json.loads(line)
+            for name, text in self.lines:
+                if name == service and f'"{request_id}"' in text and '"message":"request"' in text:
+                    line = json.loads(text)
+                    if line["method"] == "POST":
+                        return line
             return None
 
         with self._more:
