@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -35,6 +36,7 @@ HEALTH_S = 10.0
 """Twenty times what is promised: the machine does other things, too."""
 
 HUGE = 60_000_000
+LARGEST_BODY = 64 << 20
 FRAMES = 216_000
 """As many as postprocessing takes."""
 
@@ -57,7 +59,7 @@ class Limited:
         return f"{self.process.url}/v2/models/{model}/infer"
 
     def look_at(self, media: bytes, results: bytes = b"[]") -> requests.Response:
-        """Have it open a file."""
+        """Have it open a file; results as large as bodies may not be are read from a file, too."""
         if self.name == "decode":
             body = write_request({"media": bytes_tensor(media)}, {"count": 1})
         else:
@@ -65,6 +67,9 @@ class Limited:
             source.write_bytes(media)
             output = (self.folder / "out").as_uri()
             given = {"source": source.as_uri(), "output": output, "results": results}
+            if len(results) > LARGEST_BODY:
+                (self.folder / "results.json").write_bytes(given.pop("results"))
+                given["results_uri"] = (self.folder / "results.json").as_uri()
             tensors = {name: bytes_tensor(value) for name, value in given.items()}
             body = write_request(tensors, {"overlay_frames": 1, "overlay": False})
         return requests.post(self.infer, body.data, headers=body.headers, timeout=600)
@@ -92,6 +97,7 @@ def start(name: str, folder: Path, opened: ExitStack) -> Limited:
         "PODIUM_POSTPROCESS_OBJECTS_WRITE_ROOTS": str(folder),
         "PODIUM_MODEL_CONTROL": "false",
         "PODIUM_GATEWAY_POSTPROCESS_URL": "here",
+        **allocator(),
     }
     group = opened.enter_context(control_group(chart_limit(name)))
     with group.entered():
@@ -106,11 +112,22 @@ def start(name: str, folder: Path, opened: ExitStack) -> Limited:
 
 def chart_limit(service: str) -> int:
     """Bytes that the chart lets a service have."""
-    values = yaml.safe_load((ROOT / "charts/podium/values.yaml").read_text(encoding="utf-8"))
+    values = chart_values()
     resources = values["services"][service].get("resources", {}).get("limits", {})
     given = resources.get("memory", values["defaults"]["resources"]["limits"]["memory"])
-    assert given.endswith("Gi")
+    assert given.endswith("Gi"), given
     return int(given[:-2]) << 30
+
+
+def allocator() -> dict[str, str]:
+    """The variables by which the chart keeps glibc from holding freed memory."""
+    given = chart_values()["defaults"]["env"]
+    return {name: str(value) for name, value in given.items() if name.startswith("MALLOC_")}
+
+
+def chart_values() -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((ROOT / "charts/podium/values.yaml").read_text())
+    return values
 
 
 @contextmanager

@@ -22,14 +22,15 @@ async def in_thread(
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
+    waiting = [done]
 
     def succeed(result: T) -> None:
-        if not done.done():
-            done.set_result(result)
+        if waiting and not waiting[0].done():
+            waiting[0].set_result(result)
 
     def fail(error: BaseException) -> None:
-        if not done.done():
-            done.set_exception(error)
+        if waiting and not waiting[0].done():
+            waiting[0].set_exception(error)
 
     def work() -> None:
         try:
@@ -45,3 +46,8 @@ async def in_thread(
     except asyncio.CancelledError:
         submitted.cancel()
         raise
+    finally:
+        # The traceback of an error leads to ``work``, and so to the future that has the error:
+        # another such cycle, with the body of the request in it.
+        waiting.clear()
+        del done
