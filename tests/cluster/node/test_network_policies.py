@@ -25,6 +25,7 @@ from tests.cluster.cluster import Object
 from tests.cluster.node.conftest import NodeCluster
 from tests.cluster.node.image import write_image
 from tests.cluster.node.machine import HOST_ADDRESS
+from tests.cluster.node.pods import restricted_pod
 from tests.cluster.policies import connects
 from tests.cluster.releases import CHARTS
 from tests.support.charts import SERVICES
@@ -87,8 +88,10 @@ def probes(node_cluster: NodeCluster, tmp_path_factory: pytest.TempPathFactory) 
         for policy in rendered_policies(node_cluster):
             cluster.apply(policy)
         for service in (*SERVICES, "test"):
-            cluster.kubectl("create", "-f=-", stdin=pod(service, namespace, labels(service)))
-        cluster.kubectl("create", "-f=-", stdin=pod("stranger", elsewhere, {"app": "stranger"}))
+            made = pod(service, labels(service))
+            cluster.kubectl("create", f"--namespace={namespace}", "-f=-", stdin=made)
+        stranger = pod("stranger", {"app": "stranger"})
+        cluster.kubectl("create", f"--namespace={elsewhere}", "-f=-", stdin=stranger)
         wait = ("--for=condition=Ready", "pod", "--all", "--timeout=120s")
         for each in (namespace, elsewhere):
             cluster.kubectl("wait", f"--namespace={each}", *wait)
@@ -185,32 +188,7 @@ def rendered_policies(on: NodeCluster) -> list[Object]:
     return [each for each in yaml.safe_load_all(rendered) if each]
 
 
-def pod(name: str, namespace: str, labels: dict[str, str]) -> Object:
-    """A pod of the Pod Security Standard *restricted* that runs the probe."""
-    container = {
-        "name": "probe",
-        "image": PROBE,
-        "args": [f":{PORT}"],
-        "ports": [{"name": "http", "containerPort": PORT}],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
-    }
-    security = {
-        "runAsNonRoot": True,
-        "runAsUser": 10001,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "containers": [container],
-            "securityContext": security,
-            "terminationGracePeriodSeconds": 1,
-        },
-    }
+def pod(name: str, labels: dict[str, str]) -> Object:
+    """A pod that runs the probe."""
+    ports = [{"name": "http", "containerPort": PORT}]
+    return restricted_pod(name, PROBE, labels=labels, args=[f":{PORT}"], ports=ports)

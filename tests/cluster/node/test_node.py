@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.cluster import Object
 from tests.cluster.node.conftest import NodeCluster
 from tests.cluster.node.node import NAME, PAUSE, PODS
+from tests.cluster.node.pods import restricted_pod
 
 NAMESPACE = "podium-node-test"
 
@@ -22,7 +22,9 @@ def namespace(node_cluster: NodeCluster) -> Iterator[str]:
 
 def test_a_restricted_pod_runs(node_cluster: NodeCluster, namespace: str) -> None:
     cluster = node_cluster.cluster
-    cluster.kubectl("create", f"--namespace={namespace}", "-f=-", stdin=pause_pod())
+    limits = {"limits": {"cpu": "100m", "memory": "16Mi"}}
+    made = restricted_pod("pause", PAUSE, labels={}, resources=limits)
+    cluster.kubectl("create", f"--namespace={namespace}", "-f=-", stdin=made)
     cluster.kubectl(
         "wait", "pod/pause", f"--namespace={namespace}", "--for=condition=Ready", "--timeout=60s"
     )
@@ -31,31 +33,3 @@ def test_a_restricted_pod_runs(node_cluster: NodeCluster, namespace: str) -> Non
     assert ipaddress.ip_address(pod["status"]["podIP"]) in ipaddress.ip_network(PODS)
     assert "/program" in node_cluster.machine.run("ps", "-e", "-o", "args")
     assert cluster.kubectl("logs", "pause", f"--namespace={namespace}") == ""
-
-
-def pause_pod() -> Object:
-    container = {
-        "name": "pause",
-        "image": PAUSE,
-        "resources": {"limits": {"cpu": "100m", "memory": "16Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
-    }
-    security = {
-        "runAsNonRoot": True,
-        "runAsUser": 10001,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "pause"},
-        "spec": {
-            "containers": [container],
-            "securityContext": security,
-            "terminationGracePeriodSeconds": 5,
-        },
-    }
