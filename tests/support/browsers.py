@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -55,3 +56,17 @@ def grave_findings(page: Page) -> list[str]:
         for found in Axe().run(page).response["violations"]
         if found["impact"] in ("serious", "critical")
     ]
+
+
+@contextmanager
+def audited_page(browser: Browser, scheme: Literal["light", "dark"]) -> Iterator[Page]:
+    """A page that at the end of the block fits screens of both widths and is in nobody's way."""
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    yield page
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.body.scrollWidth") <= width
+        assert grave_findings(page) == []
+    page.goto("about:blank")  # before its server ends
+    context.close()

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from podium.biomechanics.exports.packing import packed_floats
 from podium.schemas.motion import Motion, MotionEvent
 from podium.viewer.folder_app import comparison_app
-from tests.support.browsers import grave_findings
+from tests.support.browsers import audited_page
 from tests.viewer.pages import listening, motion_of, served, wait_for
 
 SIZE = (640, 384)
@@ -120,14 +120,9 @@ def test_a_curve_of_a_foot_without_strides_is_taken_over_those_of_the_other(
 def test_nothing_serious_is_in_the_way_of_anybody(
     tmp_path: Path, browser: Browser, scheme: Literal["light", "dark"]
 ) -> None:
-    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
-    page = context.new_page()
-    with listening(two_runs(tmp_path, "left")) as url:
+    with (
+        listening(two_runs(tmp_path, "left")) as url,
+        audited_page(browser, scheme) as page,
+    ):
         page.goto(url)
         wait_for(page, "document.querySelector('.chart .main-svg') !== null")
-        for width in (1440, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            assert page.evaluate("document.body.scrollWidth") <= width
-            assert grave_findings(page) == []
-        page.goto("about:blank")
-    context.close()

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page
 from podium.postprocess.remeasuring import correct
 from podium.viewer.folder_app import folder_app
 from podium.viewer.page import embedded_viewer
-from tests.support.browsers import grave_findings
+from tests.support.browsers import audited_page
 from tests.support.filmed_athlete import filmed
 from tests.support.finished_runs import finished_run
 from tests.viewer.pages import listening, shown_row, wait_for
@@ -158,15 +158,8 @@ def test_a_report_offers_the_corrections_as_a_file(run: Path, tmp_path: Path, pa
 def test_nothing_serious_is_in_the_way_of_who_corrects(
     url: str, browser: Browser, scheme: Literal["light", "dark"]
 ) -> None:
-    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
-    page = context.new_page()
-    page.goto(url)
-    page.wait_for_selector(".corrector")
-    page.keyboard.press("c")
-    page.wait_for_selector(".event-tables tr")
-    for width in (1440, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.body.scrollWidth") <= width
-        assert grave_findings(page) == []
-    page.goto("about:blank")
-    context.close()
+    with audited_page(browser, scheme) as page:
+        page.goto(url)
+        page.wait_for_selector(".corrector")
+        page.keyboard.press("c")
+        page.wait_for_selector(".event-tables tr")
