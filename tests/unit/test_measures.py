@@ -69,7 +69,7 @@ def toy_measures():
         )  # fmt: skip
         yield Measure(
             name="toy_swing_deg", label="Swing of the toy", unit="deg", method="Two strings.",
-            values=np.arange(frames, dtype=float), sd=0.25, digits=1, plot="Swing of the toy",
+            samples=np.arange(frames, dtype=float), sd=0.25, digits=1, plot="Swing of the toy",
         )  # fmt: skip
 
     yield toys

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from podium.biomechanics.exports.tables import SeriesTable
+from podium.biomechanics.measures.joints import joint_kinematics
 from podium.biomechanics.measures.measure import Cell, Measure
 from podium.biomechanics.persons.trajectories import Trajectory
 from podium.biomechanics.signals.gaps import outliers
@@ -63,7 +64,7 @@ def test_tables_copy_no_series(tmp_path):
                 label="",
                 unit="m",
                 method="",
-                values=np.broadcast_to(0.5, count),
+                samples=np.broadcast_to(0.5, count),
                 cell=Cell(kind="joint", row=row, column=column),
             )
             for row, column in names
@@ -74,3 +75,24 @@ def test_tables_copy_no_series(tmp_path):
             SeriesTable(file, series).add(athlete)
 
     assert bytes_a_frame(write, (2048, 6144)) < 8 * len(names) / 4
+
+
+def test_series_in_metres_share_the_memory_of_those_in_pixels():
+    """Of 16 series of a joint only the two lengths of vectors are new, once for both units."""
+
+    def kinematics(count):
+        vectors = np.broadcast_to(2.0, (count, len(BLAZEPOSE33), 2))
+        analysis = SimpleNamespace(
+            skeleton=BLAZEPOSE33,
+            scale=SimpleNamespace(m_per_px=0.5),
+            plane=SimpleNamespace(positions=vectors),
+            motion=SimpleNamespace(velocity=vectors, acceleration=vectors),
+        )
+        series = list(joint_kinematics(SimpleNamespace(analysis=analysis)))
+        x_px, x_m = (
+            next(m for m in series if m.name == f"nose_x_{of}") for of in ("px", "plane_m")
+        )
+        assert (x_px.values[-1], x_m.values[-1], x_m.known[0]) == (2.0, 1.0, 1.0)
+
+    joints = len(BLAZEPOSE33) + 2
+    assert bytes_a_frame(kinematics) < 8 * (2 + 2 + 1) * joints

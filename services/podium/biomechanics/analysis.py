@@ -85,7 +85,7 @@ class Analysis:
     exchanges: Exchanges
     skeleton: Skeleton
     plane: Track  # D = 2, pixels
-    space: Track  # D = 3, metres
+    space: Float64  # (T, J, 3) metres, cleaned and smoothed like those in the picture
     breaks: Bool  # (T,) True: not the continuation of the frame before
     facing: Float64  # (T,) +1 right, -1 left
     scale: Scale
@@ -151,9 +151,8 @@ def analyse(
     time_s = trajectory.time_s
     breaks = pauses(time_s)
     height_px = trajectory.height_px
-    metres = np.where(trajectory.seen[..., None], trajectory.keypoints_3d, np.nan)
     plane = _clean_plane(trajectory, breaks, options, by_hand)
-    space = _clean(metres, time_s, breaks, options, unit=BODY_HEIGHT_M, trusted=by_hand)
+    space = _clean_space(trajectory, breaks, options, by_hand)
     faces = facing(plane.positions, time_s, skeleton)
     turns = np.append(False, np.diff(faces) != 0)
     fit = _fit(trajectory, skeleton, options)
@@ -169,7 +168,7 @@ def analyse(
         facing=faces,
         scale=scale(
             plane.positions,
-            space.positions,
+            space,
             faces,
             skeleton,
             box_height_px=height_px,
@@ -196,6 +195,14 @@ def _clean_plane(
     pixels = np.where(trajectory.seen[..., None], trajectory.keypoints[..., :2], np.nan)
     unit = max(trajectory.height_px, 1.0)
     return _clean(pixels, trajectory.time_s, breaks, options, unit=unit, trusted=by_hand)
+
+
+def _clean_space(
+    trajectory: Trajectory, breaks: Bool, options: AnalysisOptions, by_hand: Bool
+) -> Float64:
+    metres = np.where(trajectory.seen[..., None], trajectory.keypoints_3d, np.nan)
+    time_s = trajectory.time_s
+    return _clean(metres, time_s, breaks, options, unit=BODY_HEIGHT_M, trusted=by_hand).positions
 
 
 def _clean(

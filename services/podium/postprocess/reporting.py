@@ -172,10 +172,10 @@ def _sections(measured: Measured) -> list[Section]:
                 note="Solid blue: left. Dashed orange: right. An upright trunk is at 90.",
             )
         )
-    at = _spread_rows(analysis.space.positions, 2)
+    at = _spread_rows(analysis.space, 2)
     if len(at):
         labels = [f"{time_s[t]:.2f} s" for t in at]
-        space = plots.stick_3d(analysis.skeleton, analysis.space.positions[at], labels)
+        space = plots.stick_3d(analysis.skeleton, analysis.space[at], labels)
         sections.append(Section("3D stick figures", [space], wide=True))
     if len(time_s) > 1:
         scores = plots.score_map(analysis.skeleton, time_s, analysis.trajectory.keypoints[..., 2])

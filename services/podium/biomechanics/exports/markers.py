@@ -98,8 +98,8 @@ def _of_body(analysis: Analysis, body: LevelBody) -> Markers:
         place[middle] = (place[f"left_{sided}"] + place[f"right_{sided}"]) / 2
     for joint in ("head", "nose"):
         if skeleton.has(joint):
-            up = skeleton.take(analysis.space.positions, joint)
-            up = (up - skeleton.take(analysis.space.positions, "neck")) * _TO_LEVEL
+            up = skeleton.take(analysis.space, joint)
+            up = (up - skeleton.take(analysis.space, "neck")) * _TO_LEVEL
             place[joint] = place["neck"] + up @ body.ahead.T
     joints = [joint for joint in MARKERS if joint in place and skeleton.has(joint)]
     return Markers(
@@ -118,10 +118,10 @@ def _in_picture(analysis: Analysis) -> Markers:
     joints = [joint for joint in MARKERS if skeleton.has(joint)]
     plane = np.stack([skeleton.take(analysis.plane.positions, j) for j in joints], axis=1)
     flat = np.concatenate([plane * m_per_px, np.zeros((*plane.shape[:2], 1))], axis=-1)
-    space = np.stack([skeleton.take(analysis.space.positions, j) for j in joints], axis=1)
+    space = np.stack([skeleton.take(analysis.space, j) for j in joints], axis=1)
     if np.isfinite(space).any():
         hips = skeleton.take(analysis.plane.positions, "mid_hip") * m_per_px
-        middle = skeleton.take(analysis.space.positions, "mid_hip")
+        middle = skeleton.take(analysis.space, "mid_hip")
         flat = space - middle[:, None]
         flat[..., :2] += hips[:, None]
     known = np.isfinite(flat).all(axis=-1, keepdims=True)

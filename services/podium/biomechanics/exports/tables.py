@@ -43,7 +43,7 @@ _KEYPOINTS = (
     ("x_filtered_px", 3), ("y_filtered_px", 3),
     ("x_filtered_m", 4), ("y_filtered_m", 4), ("z_filtered_m", 4), ("filled", 0),
 )  # fmt: skip
-_ROWS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 256
 
 
 class Table(Protocol):
@@ -103,9 +103,10 @@ class KeypointTable:
                     *trajectory.keypoints[:, j].T,
                     *trajectory.keypoints_3d[:, j].T,
                     *plane.positions[:, j].T,
-                    *analysis.space.positions[:, j].T,
+                    *analysis.space[:, j].T,
                     plane.filled[:, j],
                 ],
+                1.0,
             )
             for j, joint in enumerate(analysis.skeleton.joints)
         ]
@@ -138,7 +139,8 @@ class SeriesTable:
             ",".join(
                 f"%.{cells[column].digits}f" if column in cells else "" for column in self._columns
             ),
-            [cell.values for cell in filled if cell.values is not None],
+            [cell.samples for cell in filled if cell.samples is not None],
+            np.array([cell.factor for cell in filled]),
         )
 
 
@@ -185,6 +187,13 @@ class _Block:
     name: str  # the cells between person and the numbers
     format: str  # of the numbers
     columns: Sequence[Float64 | Bool]  # (T,) each
+    factor: Float64 | float  # of each column, or of all
+
+    def rows(self, part: slice) -> Float64:
+        """Some of the rows, (T, C)."""
+        return (
+            np.stack([column[part] for column in self.columns], axis=-1, dtype=float) * self.factor
+        )
 
 
 def _write_head(file: IO[str], columns: Sequence[str]) -> None:
@@ -200,10 +209,7 @@ def _lines(analysis: Analysis, blocks: Sequence[_Block]) -> Iterator[str]:
             trajectory.frame_index[part].tolist(), trajectory.time_s[part].tolist(), strict=True
         )
         heads = [f"{frame},{time_s:.6f},{trajectory.person}," for frame, time_s in times]
-        rows = [
-            np.stack([column[part] for column in block.columns], axis=-1).tolist()
-            for block in blocks
-        ]
+        rows = [block.rows(part).tolist() for block in blocks]
         for t, head in enumerate(heads):
             for block, values in zip(blocks, rows, strict=True):
                 numbers = (block.format % tuple(values[t])).replace("nan", "")

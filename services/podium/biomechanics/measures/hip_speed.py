@@ -10,7 +10,7 @@ import numpy as np
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.measures.joints import NO_SCALE
-from podium.biomechanics.measures.measure import Cell, Measure
+from podium.biomechanics.measures.measure import Cell, Measure, unknown
 from podium.biomechanics.measures.registry import measured
 from podium.biomechanics.signals.filters import smooth
 from podium.biomechanics.signals.kinematics import rate_of_change
@@ -43,7 +43,8 @@ def hip_speed(movement: Movement) -> Iterator[Measure]:
             label="Speed of the hips",
             unit=unit,
             method=_METHOD + ".",
-            values=speed * (np.nan if factor is None else factor),
+            samples=unknown(speed) if factor is None else speed,
+            factor=factor or 1.0,
             reason="" if factor else NO_SCALE,
             digits=4,
             shown="report" if is_shown else "tables",

@@ -8,7 +8,7 @@ import numpy as np
 
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.events.movement import Movement
-from podium.biomechanics.measures.measure import Cell, Measure
+from podium.biomechanics.measures.measure import Cell, Measure, unknown
 from podium.biomechanics.measures.registry import measured
 from podium.types import Float64
 
@@ -45,8 +45,9 @@ def joint_kinematics(movement: Movement) -> Iterator[Measure]:
             in_plane = f"{quantity}_plane" if quantity in ("x", "y") else quantity
             yield _series(_cell(joint, quantity, unit), label, unit, in_px)
             unit_m = unit.replace("px", "m")
-            in_m = _unknown(in_px) if m_per_px is None else in_px * m_per_px
-            yield _series(_cell(joint, in_plane, unit_m), label, unit_m, in_m)
+            in_m = unknown(in_px) if m_per_px is None else in_px
+            factor = m_per_px or 1.0
+            yield _series(_cell(joint, in_plane, unit_m), label, unit_m, in_m, factor)
 
 
 def _cell(joint: str, quantity: str, unit: str) -> Cell:
@@ -54,25 +55,21 @@ def _cell(joint: str, quantity: str, unit: str) -> Cell:
     return Cell(kind="joint", row=joint, column=f"{quantity}_{suffix}")
 
 
-def _series(cell: Cell, label: str, unit: str, values: Float64) -> Measure:
+def _series(cell: Cell, label: str, unit: str, samples: Float64, factor: float = 1.0) -> Measure:
     pixels = unit.startswith("px")
-    known = pixels or bool(np.isfinite(values).any())
+    known = pixels or bool(np.isfinite(samples).any())
     return Measure(
         name=f"{cell.row}_{cell.column}",
         label=label,
         unit=unit,
         method=_METHOD if pixels else _IN_METRES,
-        values=values,
+        samples=samples,
+        factor=factor,
         digits=3 if pixels else 4,
         reason="" if known else NO_SCALE,
         shown="tables",
         cell=cell,
     )
-
-
-def _unknown(values: Float64) -> Float64:
-    """NaNs (T,) that take no memory: all are the same one."""
-    return np.broadcast_to(np.nan, values.shape)
 
 
 def _kinematics(analysis: Analysis, joint: str) -> Iterator[Float64]:

@@ -46,7 +46,7 @@ def mass_centre(movement: Movement) -> Iterator[Measure]:
                 label=f"Centre of mass, {words}",
                 unit=f"{unit}{per}",
                 method=_METHOD,
-                values=known,
+                samples=known,
                 digits=digits,
                 reason=NO_SCALE if factor is None else _NO_JOINTS,
                 shown="tables",

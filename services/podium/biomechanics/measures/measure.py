@@ -27,7 +27,7 @@ class Cell:
 class Measure:
     """One number, or one series over the frames, of one athlete.
 
-    An unknown measure has no ``value`` (or NaN in its ``values``) and a ``reason``.
+    An unknown measure has no ``value`` (or NaN in its ``samples``) and a ``reason``.
 
     Attributes:
         name: Unique within an athlete, with the unit as suffix: ``left_knee_flexion_deg``.
@@ -35,7 +35,8 @@ class Measure:
         unit: As printed; empty for pure numbers.
         method: Method, with the source of the formula.
         value: Value of a scalar measure; None: unknown.
-        values: Values of a series, (T,), one per frame of the trajectory; NaN: unknown.
+        samples: Samples of a series, (T,), one per frame of the trajectory; NaN: unknown.
+        factor: ``values`` are the samples times this, so a signal in two units is kept once.
         sd: Standard uncertainty of the value, or of one sample of the series; None: not estimated.
         n: Number of samples, steps or repetitions behind the value.
         reason: Why there is no value.
@@ -51,7 +52,8 @@ class Measure:
     unit: str
     method: str
     value: float | None = None
-    values: Float64 | None = None
+    samples: Float64 | None = None
+    factor: float = 1.0
     sd: float | None = None
     n: int | None = None
     reason: str = ""
@@ -63,7 +65,14 @@ class Measure:
     @property
     def is_series(self) -> bool:
         """Whether there is one value per frame."""
-        return self.values is not None
+        return self.samples is not None
+
+    @property
+    def values(self) -> Float64 | None:
+        """Values of a series in its unit, (T,), calculated if there is a factor."""
+        if self.samples is None or self.factor == 1.0:
+            return self.samples
+        return self.samples * self.factor
 
     @property
     def place(self) -> Cell:
@@ -73,6 +82,12 @@ class Measure:
     @property
     def known(self) -> Float64:
         """The known samples of a series, or the value of a scalar, if it is known."""
-        if self.values is not None:
-            return self.values[np.isfinite(self.values)]
+        values = self.values
+        if values is not None:
+            return values[np.isfinite(values)]
         return np.array([] if self.value is None else [self.value])
+
+
+def unknown(samples: Float64) -> Float64:
+    """NaNs (T,) in place of samples, which take no memory: all are the same one."""
+    return np.broadcast_to(np.nan, samples.shape)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-import numpy as np
-
 from podium.biomechanics.events.movement import Movement
-from podium.biomechanics.measures.measure import Measure
+from podium.biomechanics.measures.measure import Measure, unknown
 
 CAMERA_MOVES = "the camera moves: ways in the picture are not those on the ground"
 
@@ -32,7 +30,7 @@ def of_still_camera(movement: Movement, measures: Iterable[Measure]) -> Iterator
             yield replace(
                 measure,
                 value=None,
-                values=None if measure.values is None else np.full_like(measure.values, np.nan),
+                samples=None if measure.samples is None else unknown(measure.samples),
                 sd=None,
                 n=None,
                 reason=CAMERA_MOVES,
