@@ -16,6 +16,7 @@ from podium.postprocess.frame_results import merge
 from podium.postprocess.measured_clip import UNCORRECTED, chosen, measure_clip
 from podium.postprocess.output_files import output_files
 from podium.postprocess.overlay_files import draw_overlays
+from podium.postprocess.short_turns import SHORT_TURNS
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import PipelineResult
 from podium.schemas.summary import PostprocessResult
@@ -83,7 +84,7 @@ class Postprocessor:
                 raise CancelledError
 
         # The codecs and OpenCV work while Python measures.
-        with ThreadPoolExecutor(1, thread_name_prefix="overlay") as executor:
+        with SHORT_TURNS, ThreadPoolExecutor(1, thread_name_prefix="overlay") as executor:
             drawing = executor.submit(
                 draw_overlays,
                 source,

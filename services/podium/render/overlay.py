@@ -1,21 +1,29 @@
-"""Draws skeletons, boxes and captions onto frames."""
+"""Draws skeletons, boxes and captions onto frames.
+
+All strokes of one look are one call of OpenCV. It lets go of the interpreter's lock in every call,
+and must wait for it again behind the thread that measures the clip.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from podium.render.colours import SIDE_RGB, Rgb, side_of
 from podium.skeletons import Skeleton
-from podium.types import Bool, Float64, UInt8
+from podium.types import Bool, Float64, Int32, Int64, UInt8
 from podium.yuv import Picture, Yuv
 
 _RIM: Rgb = (20, 20, 20)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SUBPIXEL_BITS = 4
+
+_Lines = tuple[tuple[Rgb, Int64], ...]
+"""A colour, and the joints (N, 2) at both ends of each line that has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +45,21 @@ class _Canvas:
     scale: float  # size of the pixels / size of the picture
     values: Callable[[Rgb], Sequence[float]]  # what a colour is in these pixels
 
-    def at(self, points: Float64) -> list[tuple[int, int]]:
+    def at(self, points: Float64) -> Int32:
         """Points (N, 2) of the picture, in OpenCV's fixed-point numbers."""
         own = (points + 0.5) * self.scale - 0.5
-        return [(int(x), int(y)) for x, y in np.round(own * 2**_SUBPIXEL_BITS).astype(int)]
+        return np.asarray(np.round(own * 2**_SUBPIXEL_BITS), np.int32)
 
     def thickness(self, width: float, least: int = 1) -> int:
         return max(round(width * self.scale), least if self.scale == 1 else 1)
 
-    def line(self, ends: Sequence[tuple[int, int]], colour: Rgb, thickness: int) -> None:
-        a, b = ends
-        values = self.values(colour)
-        cv2.line(self.pixels, a, b, values, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
-
-    def circle(
-        self, centre: tuple[int, int], radius: float, colour: Rgb, thickness: int = cv2.FILLED
-    ) -> None:
-        size, values = round(radius * self.scale * 2**_SUBPIXEL_BITS), self.values(colour)
-        cv2.circle(self.pixels, centre, size, values, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+    def strokes(self, ends: Int32, colour: Rgb, thickness: int) -> None:
+        """Lines (N, 2, 2) with round ends; one from a point to itself is a disc."""
+        if len(ends):
+            values = self.values(colour)
+            cv2.polylines(
+                self.pixels, [*ends], False, values, thickness, cv2.LINE_AA, _SUBPIXEL_BITS
+            )
 
 
 def draw(picture: Picture, persons: Sequence[DrawnPerson], caption: str) -> None:
@@ -104,17 +109,30 @@ def _draw_skeleton(
     inside = np.abs(points - [width / 2, height / 2]) < 4 * max(width, height)  # False for NaN
     shown = np.asarray(inside.all(axis=1))
     at = canvas.at(np.where(shown[:, None], points, 0.0))
-    edges = [edge for edge in skeleton.edges if shown[edge[0]] and shown[edge[1]]]
-    for rim in (True, False):
-        thickness = canvas.thickness(round((6 if rim else 3) * unit), 2 if rim else 1)
-        for a, b in edges:
-            side = SIDE_RGB[side_of(skeleton.joints[a], skeleton.joints[b])]
-            canvas.line((at[a], at[b]), _RIM if rim else side, thickness)
-    for joint in np.flatnonzero(shown).tolist():
-        colour = SIDE_RGB[side_of(skeleton.joints[joint])]
-        hollow = canvas.thickness(round(2 * unit)) if person.filled[joint] else cv2.FILLED
-        canvas.circle(at[joint], 5.5 * unit, _RIM)
-        canvas.circle(at[joint], 4 * unit, colour, hollow)
+    bones, joints = _by_side(skeleton)
+    for lines, rim, core in ((bones, 6, 3), (joints, 11, 8)):
+        seen = [(colour, ends[shown[ends].all(axis=1)]) for colour, ends in lines]
+        every = at[np.concatenate([ends for _, ends in seen])]
+        canvas.strokes(every, _RIM, canvas.thickness(rim * unit, 2))
+        for colour, ends in seen:
+            canvas.strokes(at[ends], colour, canvas.thickness(core * unit))
+    rings = np.flatnonzero(shown & person.filled)
+    canvas.strokes(at[np.column_stack([rings, rings])], _RIM, canvas.thickness(4 * unit))
+
+
+@lru_cache(16)
+def _by_side(skeleton: Skeleton) -> tuple[_Lines, _Lines]:
+    """The bones and the joints of a skeleton, by the colour of their side."""
+    joints = [(joint, joint) for joint in range(len(skeleton))]
+    return _in_colours(skeleton, skeleton.edges), _in_colours(skeleton, joints)
+
+
+def _in_colours(skeleton: Skeleton, lines: Sequence[tuple[int, int]]) -> _Lines:
+    sides = [side_of(skeleton.joints[a], skeleton.joints[b]) for a, b in lines]
+    ends = np.array(lines, np.int64).reshape(-1, 2)
+    return tuple(
+        (colour, ends[[each == side for each in sides]]) for side, colour in SIDE_RGB.items()
+    )
 
 
 def _text(canvas: _Canvas, text: str, baseline: tuple[int, int], unit: float) -> None:
