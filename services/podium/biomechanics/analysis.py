@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from podium.biomechanics.body.angles import (
     angular_velocity,
 )
 from podium.biomechanics.body.facing import facing
+from podium.biomechanics.body.floor import Floor, floor_of
 from podium.biomechanics.body.scale import Scale, scale
 from podium.biomechanics.body.view import is_side_view
 from podium.biomechanics.fit.primary import Looks, Primary, Source, primary
@@ -48,6 +49,7 @@ class AnalysisOptions:
     view: View | None = None  # None: as detected
     frame_size: tuple[int, int] | None = None  # pixels; None: the extent of the key points
     camera: CameraMotion | None = None  # None: unknown
+    camera_tilt_deg: float | None = None  # None: as the floor shows it
     intrinsics: tuple[float, float, float, float] | None = None  # fx, fy, cx, cy in pixels
 
 
@@ -76,6 +78,14 @@ class Track:
     filtered: Bool  # (T, J) False: the run was too short for the filter
     outliers: Bool  # (T, J) measured, but rejected
 
+    def levelled(self, floor: Floor) -> Track:
+        """The key points of the picture as a level camera would see them."""
+        return replace(
+            self,
+            positions=floor.levelled(self.positions),
+            measured=floor.levelled(self.measured),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
@@ -89,6 +99,8 @@ class Analysis:
     breaks: Bool  # (T,) True: not the continuation of the frame before
     facing: Float64  # (T,) +1 right, -1 left
     scale: Scale
+    floor: Floor  # as the feet show it
+    tilt: Floor  # which the camera is taken to have: as the user said, or that of the floor
     motion: Motion  # px/s and px/s^2, D = 2
     fit: BodyFit  # of the raw key points
     angles: tuple[AngleSeries, ...]
@@ -97,6 +109,11 @@ class Analysis:
     camera: CameraMotion | None = None  # None: unknown
     athlete_mass_kg: float | None = None
     view: View | None = None  # as the user said
+
+    @property
+    def level(self) -> Track:
+        """``plane`` as a level camera would see it, turned about the top left of the picture."""
+        return self.plane.levelled(self.tilt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +172,15 @@ def analyse(
     space = _clean_space(trajectory, breaks, options, by_hand)
     faces = facing(plane.positions, time_s, skeleton)
     turns = np.append(False, np.diff(faces) != 0)
-    fit = _fit(trajectory, skeleton, options)
     sideways = is_side_view(plane.positions, skeleton, options.view)
+    if options.camera is not None and options.camera.moves:
+        floor = Floor(None, reason="the camera moves")
+    else:
+        floor = floor_of(plane.positions, time_s, skeleton, sideways=sideways)
+    said_deg = options.camera_tilt_deg
+    tilt = floor if said_deg is None else Floor(said_deg, 0.0, said=True)
+    level = plane.levelled(tilt)
+    fit = _fit(trajectory, skeleton, options, tilt)
     looks = Looks(sideways, options.view)
     return Analysis(
         trajectory=trajectory,
@@ -175,9 +199,11 @@ def analyse(
             athlete_height_m=options.athlete_height_m,
             known_distance=options.known_distance,
         ),
+        floor=floor,
+        tilt=tilt,
         motion=motion(plane.positions, plane.filtered[..., None], time_s, breaks),
         angles=tuple(
-            _series(angle, plane, faces, skeleton, fit, looks=looks, breaks=breaks | turns)
+            _series(angle, level, faces, skeleton, fit, looks=looks, breaks=breaks | turns)
             for angle in angles_of(skeleton)
         ),
         smoothing=options.smoothing,
@@ -230,7 +256,9 @@ def _clean(
     )
 
 
-def _fit(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -> BodyFit:
+def _fit(
+    trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions, tilt: Floor
+) -> BodyFit:
     size = options.frame_size
     if size is None:
         reach = np.nan_to_num(trajectory.keypoints[..., :2], nan=1.0).max(axis=(0, 1), initial=1.0)
@@ -239,6 +267,10 @@ def _fit(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -
     pixels = trajectory.keypoints[..., :2]
     if camera is not None and camera.can_be_removed:
         pixels = camera.removed(pixels, trajectory.time_s)
+    if tilt.is_tilted:
+        pixels = tilt.levelled(pixels, (size[0] / 2, size[1] / 2))
+        across = tilt.levelled(landmarks[..., :2])
+        landmarks = np.concatenate([across, landmarks[..., 2:]], axis=-1)
     return fit_body(
         pixels,
         np.nan_to_num(trajectory.keypoints[..., 2]),
@@ -254,7 +286,7 @@ def _fit(trajectory: Trajectory, skeleton: Skeleton, options: AnalysisOptions) -
 
 def _series(
     angle: Angle,
-    plane: Track,
+    level: Track,
     faces: Float64,
     skeleton: Skeleton,
     fit: BodyFit,
@@ -262,8 +294,8 @@ def _series(
     looks: Looks,
     breaks: Bool,
 ) -> AngleSeries:
-    in_plane = angle_in_plane(angle, plane.positions, faces, skeleton)
-    usable = np.where(plane.filtered[..., None], plane.positions, np.nan)
+    in_plane = angle_in_plane(angle, level.positions, faces, skeleton)
+    usable = np.where(level.filtered[..., None], level.positions, np.nan)
     steady = angle_in_plane(angle, usable, faces, skeleton)
     if angle.name in fit.angles.names:
         chosen = primary(angle.name, in_plane, fit, looks)

@@ -123,6 +123,13 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
     "decides which angles, events and speeds the video carries. [default: as detected]",
 )
 @click.option(
+    "--camera-tilt",
+    type=click.FloatRange(-45, 45),
+    metavar="DEGREES",
+    help="How much level ground rises to the right in the picture; 0: the camera was level, "
+    "whatever the ground does. [default: as the feet of a moving athlete show it]",
+)
+@click.option(
     "--stride",
     type=click.IntRange(1, 64),
     help="Search for persons on every Nth frame. [default: the pipeline's]",
@@ -187,6 +194,7 @@ def command(
     capture_fps: float | None,
     slowmo: float | None,
     view: str | None,
+    camera_tilt: float | None,
     stride: int | None,
     tiles: str | None,
     regions: str | None,
@@ -244,6 +252,7 @@ def command(
         known_distance=known_distance,
         athlete_mass_kg=mass_kg,
         view=view,
+        camera_tilt_deg=camera_tilt,
         filter=filter_method,
         cutoff_hz=cutoff_hz,
         intrinsics=intrinsics,

@@ -29,6 +29,7 @@ _OPTIONS = {
     "athlete_mass_kg": "--mass-kg",
     "known_distance": "--known-distance",
     "cutoff_hz": "--cutoff-hz",
+    "camera_tilt_deg": "--camera-tilt",
     "capture_fps": "--capture-fps",
     "max_persons": "--max-persons",
 }

@@ -126,5 +126,6 @@ def analysis_options(
         view=options.view,
         frame_size=frame_size,
         camera=camera,
+        camera_tilt_deg=options.camera_tilt_deg,
         intrinsics=options.intrinsics,
     )

@@ -216,6 +216,13 @@ def _warnings_of_person(person: PersonSummary, analysis: Analysis) -> list[str]:
     warnings = []
     warnings += [f"{name}: {note}" for note in analysis.fit.notes]
     warnings += [f"{name}: {text}" for text in _missing_angles(analysis)]
+    floor = analysis.floor
+    if floor.is_tilted and not analysis.tilt.said:
+        warnings.append(
+            f"{name}: the floor is tilted by {floor.tilt_deg:.1f} degrees in the picture (± "
+            f"{1.96 * (floor.sd_deg or 0):.1f}). It is taken for a tilt of the camera: angles and "
+            "heights are as a level one sees them. If the ground slopes, give camera_tilt_deg 0."
+        )
     if person.scale_source == "3d_landmarks":
         warnings.append(
             f"{name}: metres come from the size that the 3D model gives the athlete, which can be "

@@ -50,6 +50,10 @@ class PostprocessOptions(BaseModel):
     """From where the camera sees the athlete: side, oblique, front or back; as detected if left
     out."""
 
+    camera_tilt_deg: float | None = Field(default=None, ge=-45, le=45)
+    """Tilt of the camera: degrees by which level ground rises to the right in the picture. If left
+    out, as the places where the feet stand show it; 0 says that the picture is level."""
+
     corrections: CorrectionText | None = None
     """Corrections by hand, as the text of a ``corrections.json``."""
 

@@ -73,13 +73,14 @@ def feet_of(analysis: Analysis) -> Feet | str:
         return "the athlete turns round"
     ahead = analysis.facing[0] * m_per_px
     names = ["mid_hip", *(f"{s}_{p}" for p in ("heel", "big_toe") for s in SIDES)]
-    tracks = np.stack([skeleton.take(analysis.plane.measured, n) for n in names], axis=1)
+    level = analysis.plane.levelled(analysis.floor).measured  # forward is along the floor
+    tracks = np.stack([skeleton.take(level, n) for n in names], axis=1)
     rows = _longest_run(np.isfinite(tracks).all(axis=(1, 2)) & ~analysis.breaks)
     if rows.stop - rows.start < MIN_FRAMES:
         return f"hips and feet are seen together for less than {MIN_FRAMES} frames"
     hips, *feet = np.moveaxis(tracks[rows] * [ahead, -m_per_px], 1, 0)
     height_px = analysis.scale.athlete_height_px or 0.0
-    mass_centre = centre_of_mass(analysis.plane.measured[rows], skeleton)
+    mass_centre = centre_of_mass(level[rows], skeleton)
     return Feet(
         time_s=analysis.trajectory.time_s[rows],
         hips=hips,

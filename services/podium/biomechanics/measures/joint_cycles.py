@@ -112,10 +112,11 @@ def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
     """
     analysis = movement.analysis
     time_s, breaks = analysis.trajectory.time_s, analysis.breaks
-    measured_px = analysis.plane.measured.reshape(len(time_s), -1)
+    level = analysis.level.measured
+    measured_px = level.reshape(len(time_s), -1)
 
     def means(positions: Float64, gait: Gait | str) -> list[float]:
-        points = positions.reshape(analysis.plane.measured.shape)
+        points = positions.reshape(level.shape)
         degrees = [
             angle_in_plane(series.angle, points, analysis.facing, analysis.skeleton)
             for series in shown

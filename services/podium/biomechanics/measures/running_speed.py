@@ -77,8 +77,9 @@ class _Fastest:
 
 
 def _fastest(analysis: Analysis) -> _Fastest | None:
-    hips = analysis.skeleton.take(analysis.plane.positions, "mid_hip")[:, 0]
-    raw = analysis.skeleton.take(analysis.plane.measured, "mid_hip")[:, 0]
+    level = analysis.plane.levelled(analysis.floor)
+    hips = analysis.skeleton.take(level.positions, "mid_hip")[:, 0]
+    raw = analysis.skeleton.take(level.measured, "mid_hip")[:, 0]
     noise_px = float(np.nan_to_num(jitter(raw)))
     time_s = analysis.trajectory.time_s
     known = np.isfinite(hips)
