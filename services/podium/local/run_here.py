@@ -15,6 +15,7 @@ from podium.pipelines.ranges import PipelineLimits
 from podium.pipelines.run import PipelineRun
 from podium.pipelines.spec import Pipeline, PipelineRequest, shipped_and
 from podium.schemas.results import PipelineResult
+from podium.short_turns import SHORT_TURNS
 from podium.types import Media
 from podium.wire.parameters import read_parameters
 
@@ -33,7 +34,11 @@ async def in_process(run: VideoRun) -> AsyncIterator[Placement]:
     spec = checked_pipeline(run)  # a wrong option is reported before models are loaded
     models = default_models()
     require_models(models)
-    with local_stages(models, read_roots=(run.video,)) as stages, files_here(run) as files:
+    with (
+        SHORT_TURNS,  # imports of postprocessing do not hold up the frames
+        local_stages(models, read_roots=(run.video,)) as stages,
+        files_here(run) as files,
+    ):
 
         async def request(start: int, count: int) -> PipelineResult:
             options = {"start": start, "count": count, **run.frame_options}

@@ -16,10 +16,10 @@ from podium.postprocess.frame_results import merge
 from podium.postprocess.measured_clip import UNCORRECTED, chosen, measure_clip
 from podium.postprocess.output_files import output_files
 from podium.postprocess.overlay_files import draw_overlays
-from podium.postprocess.short_turns import SHORT_TURNS
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import PipelineResult
 from podium.schemas.summary import PostprocessResult
+from podium.short_turns import SHORT_TURNS
 
 
 class Postprocessor:

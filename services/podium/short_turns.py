@@ -1,8 +1,8 @@
-"""Short turns of threads while one measures and another draws.
+"""Short turns of threads, where one is busy with Python and others call into codecs and engines.
 
-A thread that calls into OpenCV or a codec lets go of the interpreter's lock, and then waits for it
-up to a turn of 5 ms of the thread that measures. An overlay has dozens of such calls a frame, so it
-came after the measures instead of beside them.
+A thread that calls into OpenCV, a codec or an engine lets go of the interpreter's lock, and then
+waits for it up to a turn of 5 ms of the busy thread. An overlay has dozens of such calls a frame,
+so it came after the measures instead of beside them.
 """
 
 from __future__ import annotations
