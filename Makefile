@@ -107,8 +107,14 @@ $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -m venv $(VENV)
 
 # uv, where it is on the PATH, fetches in parallel, and environments share its cache. Bytecode comes
-# with the first start, where Python may write it.
+# with the first start, where Python may write it. The environments of developers bring uv themselves.
 UV ?= $(shell command -v uv)
+ifeq ($(UV)$(filter command%,$(origin UV)),)
+$(VENV)/.dev $(VENV)/.networks: UV = $(BIN)/uv
+$(VENV)/.dev: $(VENV)/.uv-dev
+$(VENV)/.networks: $(VENV)/.uv-networks
+endif
+
 INSTALL.uv  = $(UV) pip install --python $(BIN)/python $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 INSTALL.pip = $(BIN)/pip install --retries 2 --disable-pip-version-check $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
 INSTALL     = $(if $(UV),$(INSTALL.uv),$(INSTALL.pip)) $(shell [ -t 2 ] || echo --quiet)
@@ -116,6 +122,10 @@ INSTALL     = $(if $(UV),$(INSTALL.uv),$(INSTALL.pip)) $(shell [ -t 2 ] || echo 
 PROBE.uv  = UV_HTTP_RETRIES=0 UV_HTTP_TIMEOUT=10 $(INSTALL.uv) --dry-run --no-deps
 PROBE.pip = $(BIN)/pip install --retries 0 --timeout 10 --disable-pip-version-check --dry-run --no-deps
 PROBE     = $(if $(UV),$(PROBE.uv),$(PROBE.pip))
+
+$(VENV)/.uv-%: services/requirements/%.txt $(VENV)/pyvenv.cfg
+	-@sed -n '/^uv==/,/[^\\]$$/p' $< > $@.txt
+	-@$(INSTALL.pip) --quiet --no-deps --require-hashes -r $@.txt && mv $@.txt $@
 
 # The package itself is installed without its dependencies: the hashed lock names them all.
 $(VENV)/.local $(VENV)/.dev $(VENV)/.networks: $(VENV)/.%: services/requirements/%.txt pyproject.toml $(VENV)/pyvenv.cfg
