@@ -21,6 +21,9 @@ CLIP = ROOT / "services/podium/lab/athlete/clips/sprint.mp4"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# Tests start hundreds of processes, which share their bytecode.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.fixture(autouse=True)
 def usual_scheduling() -> Iterator[None]:
