@@ -64,8 +64,9 @@ def test_the_forms_of_training_loops(
     loaded, variant = load_yolox(saved(form(nano.state_dict()), tmp_path))
     assert variant == "nano"
     assert not loaded.training
+    found = loaded.state_dict()
     for name, value in without_counters(nano.state_dict()).items():
-        assert torch.equal(loaded.state_dict()[name], value), name
+        assert torch.equal(found[name], value), name
 
 
 def test_the_old_file_format_of_torch(nano: YOLOX, tmp_path: Path) -> None:
@@ -82,8 +83,9 @@ def test_mmpose_names(head: str, hrnet: HRNet, tmp_path: Path) -> None:
         for name, value in hrnet.state_dict().items()
     }
     loaded = load_hrnet(saved({"meta": {"epoch": 210}, "state_dict": renamed}, tmp_path))
+    found = loaded.state_dict()
     for name, value in hrnet.state_dict().items():
-        assert torch.equal(loaded.state_dict()[name], value), name
+        assert torch.equal(found[name], value), name
 
 
 def test_3dmppe_and_its_number_of_joints(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ BATCHES = (1, 3, 8)
 FULL: dict[str, Callable[[], Export]] = {
     "yolox-nano": lambda: families.yolox(YOLOX(VARIANTS["nano"]), 416, ORIGIN),
     "yolox-s": lambda: families.yolox(YOLOX(VARIANTS["s"]), 192, ORIGIN),
-    "hrnet-w32": lambda: families.hrnet(HRNet(32), 256, 192, ORIGIN),
+    "hrnet-w32": lambda: families.hrnet(HRNet(32), 128, 96, ORIGIN),
     "hrnet-w48": lambda: families.hrnet(HRNet(48), 128, 96, ORIGIN),
     "3dmppe": lambda: families.three_dmppe(PoseNet(18), RootNet(), ORIGIN),
 }
@@ -54,8 +54,22 @@ def differences(export: Export, precision: Precision, folder: Path) -> list[Diff
         return list(compare(export, draft.weights, precision, batches=BATCHES))
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
-@pytest.mark.parametrize("name", FULL)
+# Wider networks of a family have the same layers: one of each is enough in every run.
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [
+        ("yolox-nano", "fp32"),  # with depthwise convolutions
+        ("yolox-nano", "fp16"),
+        ("yolox-s", "fp32"),  # without
+        pytest.param("yolox-s", "fp16", marks=pytest.mark.slow),
+        ("hrnet-w32", "fp32"),
+        ("hrnet-w32", "fp16"),
+        pytest.param("hrnet-w48", "fp32", marks=pytest.mark.slow),
+        pytest.param("hrnet-w48", "fp16", marks=pytest.mark.slow),
+        ("3dmppe", "fp32"),
+        ("3dmppe", "fp16"),
+    ],
+)
 def test_full_networks_are_equal(name: str, precision: Precision, tmp_path: Path) -> None:
     torch.manual_seed(0)
     found = differences(FULL[name](), precision, tmp_path)
