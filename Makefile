@@ -33,10 +33,10 @@ loadtest: setup-dev models ## Load test of services started here, or make loadte
 	@$(BIN)/python -m loadtest --profile "$(PROFILE)" $(if $(HOST),--host "$(HOST)") --workers $(WORKERS) $(FLAGS)
 
 ##@ Develop
-# Two files at a time; tests of faults measure what load does, and have the machine to themselves.
+# Two files at a time; tests that measure what load does have the machine to themselves.
 test: setup-dev models ## Run all tests, against real services over real sockets
-	@$(BIN)/pytest -n 2 --dist loadfile --ignore tests/faults
-	@$(BIN)/pytest tests/faults
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone'
+	@$(BIN)/pytest -m 'alone and not slow' tests/faults
 
 fuzz: EXAMPLES ?= 20000
 fuzz: setup-dev ## Look for bodies, requests, media and results that break a service: make fuzz EXAMPLES=200000
@@ -47,7 +47,7 @@ test-media: setup-dev models ## Make videos of many codecs, containers and struc
 
 test-networks: setup-networks ## Run the tests of the torch networks and of their export
 	@$(NETWORKS_VENV)/bin/mypy --package podium.networks --package podium.engines
-	@$(NETWORKS_VENV)/bin/pytest tests/networks
+	@$(NETWORKS_VENV)/bin/pytest -n 2 tests/networks
 
 test-aws: setup-dev setup-aws ## Check the template of AWS and run its consumers on emulators; needs npm
 	@PODIUM_AWS_TOOLS="$(AWS_TOOLS)" $(BIN)/pytest -m 'slow or not slow' tests/jobs/aws tests/api/test_on_lambda.py

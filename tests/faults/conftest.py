@@ -18,6 +18,16 @@ GATEWAY_REQUESTS = 8
 STARTS = range(2, 60 - BATCH_FRAMES, 5)
 
 
+BESIDE_OTHERS = {"test_lost_connections.py", "test_memory_limits.py", "test_model_files.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Load, slow networks and times have the machine to themselves."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.path.name not in BESIDE_OTHERS:
+            item.add_marker(pytest.mark.alone)
+
+
 @pytest.fixture(scope="session")
 def replicas(
     model_repository: Path, tmp_path_factory: pytest.TempPathFactory

@@ -89,7 +89,7 @@ def up(model_repository: Path, tmp_path: Path) -> Iterator[Up]:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes through /proc")
-@pytest.mark.parametrize("culprit", ["pose2d", "api"])
+@pytest.mark.parametrize("culprit", [pytest.param("pose2d", marks=pytest.mark.slow), "api"])
 def test_when_one_service_dies_all_are_stopped(up: Up, culprit: str) -> None:
     pids = up.pids()
     assert len(pids) == len(up.ports)

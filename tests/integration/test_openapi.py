@@ -70,15 +70,16 @@ def cases(operation, served=()):
     )
 
 
+@pytest.mark.parametrize("examples", [6, pytest.param(40, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_operation_answers_as_declared(stack, service):
+def test_every_operation_answers_as_declared(stack, service, examples):
     with documented(stack.urls[service]) as (operations, served, session):
         assert len(operations) > 15
         for operation in operations:
             # Other tests need the models of these services.
             harmless = not operation.path.endswith(CHANGES_MODELS)
 
-            @settings(fuzz, max_examples=15)
+            @settings(fuzz, max_examples=examples)
             @given(cases(operation, served if harmless else ()))
             def answered(case):
                 case.call_and_validate(session=session, timeout=30, checks=CHECKS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -33,13 +35,28 @@ CHART = "document.querySelector('.chart .main-svg') !== null"
 CLIPS = {"plain": (STEADY, 0), "variable rate": (UNSTEADY, 0), "rotated": (STEADY, 90)}
 
 
+@pytest.fixture(scope="module")
+def clip_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives a clip by its name; each is encoded once."""
+    folder = tmp_path_factory.mktemp("clips")
+
+    @functools.cache
+    def written(name: str) -> Path:
+        ticks, rotation = CLIPS[name]
+        path = folder / name / "clip.mp4"
+        path.parent.mkdir()
+        return write_video(
+            path, COUNT, rate=RATE, ticks=ticks, size=SIZE, rotation=rotation, preset="veryfast"
+        )
+
+    return written
+
+
 @pytest.fixture
-def shown(request, tmp_path: Path, page: Page):
+def shown(request, tmp_path: Path, page: Page, clip_of: Callable[[str], Path]):
     """(page, key points (A, T, J, 2), size of the upright frames, whether numbers can be read)."""
-    ticks, rotation = CLIPS[getattr(request, "param", "plain")]
-    video = write_video(
-        tmp_path / "clip.mp4", COUNT, rate=RATE, ticks=ticks, size=SIZE, rotation=rotation
-    )
+    name = getattr(request, "param", "plain")
+    (ticks, rotation), video = CLIPS[name], clip_of(name)
     size = SIZE[::-1] if rotation else SIZE
     motion, points = motion_of([tick / RATE for tick in ticks], size)
     with served(tmp_path, motion, video) as url:

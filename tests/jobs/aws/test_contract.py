@@ -132,7 +132,11 @@ class Broken:
 CALLERS = {"controller": ByController(), "state-machine": ByStateMachine()}
 
 
-@pytest.fixture(params=["controller-sqlite", "controller-mariadb", "state-machine-sqlite"])
+# What the controller does on MariaDB is tested by its own tests, too.
+ON_MARIADB = pytest.param("controller-mariadb", marks=pytest.mark.slow)
+
+
+@pytest.fixture(params=["controller-sqlite", ON_MARIADB, "state-machine-sqlite"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Caller, Database]]:
     """Who calls, and a database."""
     from podium.jobs.sql.schema import migrate
