@@ -29,6 +29,8 @@ from tests.support.service_thread import serving
 AS_DECLARED = [status_code_conformance, content_type_conformance, response_schema_conformance]
 CHECKS = [not_a_server_error, *AS_DECLARED]
 CHANGES_MODELS = ("/load", "/unload")
+ALIKE = ("pose2d", "pose3d")
+"""They document what detection does."""
 
 fuzz = settings(
     derandomize=True,
@@ -71,7 +73,9 @@ def cases(operation, served=()):
 
 
 @pytest.mark.parametrize("examples", [6, pytest.param(40, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    "service", [pytest.param(s, marks=[pytest.mark.slow] * (s in ALIKE)) for s in SERVICES]
+)
 def test_every_operation_answers_as_declared(stack, service, examples):
     with documented(stack.urls[service]) as (operations, served, session):
         assert len(operations) > 15
@@ -85,6 +89,12 @@ def test_every_operation_answers_as_declared(stack, service, examples):
                 case.call_and_validate(session=session, timeout=30, checks=CHECKS)
 
             answered()
+
+
+def test_services_of_models_document_the_same(stack):
+    urls = (stack.urls[service] for service in ("detection", *ALIKE))
+    documents = [requests.get(f"{url}/openapi.json", timeout=10).json()["paths"] for url in urls]
+    assert documents[0] == documents[1] == documents[2]
 
 
 def test_models_that_come_and_go_while_they_are_asked_for(model_repository, tmp_path):
