@@ -1,7 +1,7 @@
 # Bare `make` prints what there is.
 .DEFAULT_GOAL := help
 comma := ,
-.PHONY: help demo test fuzz test-media test-charts charts-docs test-cluster test-cluster-node test-networks test-images images images-export test-aws setup-networks setup-aws check fmt lint types layers spelling accuracy setup setup-dev models up doctor loadtest lock clean
+.PHONY: help demo test fuzz test-media test-charts charts-docs test-cluster test-cluster-node test-networks test-images images images-export test-aws setup-networks setup-aws check fmt lint types types-networks layers spelling accuracy setup setup-dev models up doctor loadtest lock clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -45,8 +45,7 @@ fuzz: setup-dev ## Look for bodies, requests, media and results that break a ser
 test-media: setup-dev models ## Make videos of many codecs, containers and structures; compare with FFmpeg
 	@$(BIN)/pytest -m 'slow or not slow' tests/media
 
-test-networks: setup-networks ## Run the tests of the torch networks and of their export
-	@$(NETWORKS_VENV)/bin/mypy --package podium.networks --package podium.engines
+test-networks: types-networks ## Run the tests of the torch networks and of their export
 	@$(NETWORKS_VENV)/bin/pytest -n 2 tests/networks
 
 test-aws: setup-dev setup-aws ## Check the template of AWS and run its consumers on emulators; needs npm
@@ -80,6 +79,9 @@ lint: setup-dev
 
 types: setup-dev
 	@$(BIN)/mypy
+
+types-networks: setup-networks
+	@$(NETWORKS_VENV)/bin/mypy --cache-dir .mypy_cache/networks --package podium.networks --package podium.engines
 
 layers: setup-dev
 	@$(BIN)/lint-imports
