@@ -21,9 +21,6 @@ CLIP = ROOT / "services/podium/lab/athlete/clips/sprint.mp4"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# Tests start hundreds of processes, which share their bytecode.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Unit tests come last: their files are short, so that two workers end together."""
