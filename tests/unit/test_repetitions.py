@@ -10,7 +10,7 @@ from podium.biomechanics.events.bends import bends_of
 from podium.biomechanics.events.feet import Feet
 from podium.biomechanics.events.jump import Jump
 from podium.biomechanics.events.movement import Movement
-from podium.biomechanics.events.repeats import repeats_of
+from podium.biomechanics.events.repeats import JumpRepeats
 from podium.biomechanics.measures.bends import knee_bends
 from podium.biomechanics.measures.rebounds import rebounds
 from podium.skeletons import BLAZEPOSE33
@@ -56,7 +56,7 @@ def test_squats_are_counted_with_depth_and_tempo(analysis):
     for bend in found:
         assert bend.lowest_s - bend.start_s == pytest.approx(down_s, abs=0.03)
         assert bend.end_s - bend.lowest_s == pytest.approx(down_s, abs=0.03)
-    movement = Movement(bending(analysis, knees, knees + 4), "still", "still", "still")
+    movement = Movement(bending(analysis, knees, knees + 4), "still", "still", "still", "still")
     numbers = {m.name: m for m in knee_bends(movement)}
     assert numbers["knee_bends"].value == 5
     depth = numbers["knee_bend_depth_deg"]
@@ -79,12 +79,17 @@ def test_reactive_strength_is_height_over_the_contact_before(analysis):
     still = np.zeros((len(time_s), 2))
     sides = {"left": still, "right": still}
     feet = Feet(time_s, still, sides, sides)
-    repeats = replace(repeats_of(feet, "no gait", ()), jumps=(jumps,) * 24)
-    numbers = {m.name: m for m in rebounds(Movement(analysis, feet, "no gait", jumps, repeats))}
+    repeats = JumpRepeats(feet, np.zeros(12), jumps=(jumps,) * 24)
+
+    def numbers_of(jumps):
+        movement = Movement(analysis, feet, "no gait", feet, jumps, jump_repeats=repeats)
+        return {m.name: m for m in rebounds(movement)}
+
+    numbers = numbers_of(jumps)
     contact, index = numbers["rebound_contact_time_s"], numbers["reactive_strength_index_m_s"]
     assert (contact.value, contact.n) == (pytest.approx(0.2), 1)
     assert index.value == pytest.approx(9.81 * 0.5**2 / 8 / 0.2)
     assert contact.sd == pytest.approx(1 / 120 / np.sqrt(6))
     assert 0 < index.sd < 0.2
-    alone = {m.name: m for m in rebounds(Movement(analysis, feet, "no gait", jumps[2:], repeats))}
+    alone = numbers_of(jumps[2:])
     assert "no jump follows another" in alone["reactive_strength_index_m_s"].reason

@@ -11,7 +11,7 @@ from podium.biomechanics.events.feet import Feet
 from podium.biomechanics.events.gait import Gait
 from podium.biomechanics.events.jump import find_jumps
 from podium.biomechanics.events.movement import Movement
-from podium.biomechanics.events.repeats import repeats_of
+from podium.biomechanics.events.repeats import jump_repeats
 from podium.biomechanics.events.sprint import force_velocity, time_at_m
 from podium.biomechanics.measures.jump import jump
 from podium.biomechanics.measures.rebounds import rebounds
@@ -85,7 +85,7 @@ def hopping(random, analysis):
     way = np.stack([np.zeros_like(time_s), 0.95 + hips], axis=1)
     feet = seen(random, time_s, way, lift, random.normal(1, HEIGHT_SD))
     jumps = find_jumps(feet)
-    movement = Movement(analysis, feet, "still", jumps, repeats_of(feet, "still", jumps))
+    movement = Movement(analysis, feet, "still", feet, jumps, jump_repeats=jump_repeats(feet))
     highest_m = speeds[0] ** 2 / (2 * G_M_S2)
     truth = {
         "jump_height_m": highest_m,
@@ -121,7 +121,7 @@ def sprinting(random, analysis):
         "sprint_slope_n_s_m_kg": profile.slope_n_s_m_kg(MASS_KG),
         **{f"sprint_{m}m_s": time_at_m(np.array([m]), top, tau)[0] for m in (5, 10, 20, 30)},
     }
-    return list(sprint(Movement(analysis, feet, gait, ()))), truth
+    return list(sprint(Movement(analysis, feet, gait, feet, ()))), truth
 
 
 def errors_over_sd(move, analysis, repetitions):

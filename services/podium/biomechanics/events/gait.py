@@ -76,7 +76,7 @@ def find_gait(feet: Feet) -> Gait | str:
         [np.gradient(low_pass(f, rate, _WALK_CUTOFF_HZ), feet.time_s) for f in forward.values()]
     )
     speed = -float(np.percentile(backward_m_s, 10))
-    if speed < MIN_SPEED_M_S:
+    if speed < MIN_SPEED_M_S or _move_together(forward):
         return "the athlete neither walks nor runs"
     travelled = (feet.hips[-1, 0] - feet.hips[0, 0]) / (feet.time_s[-1] - feet.time_s[0])
     treadmill = bool(abs(travelled) < TREADMILL_SHARE * speed)
@@ -99,6 +99,12 @@ def find_gait(feet: Feet) -> Gait | str:
         return "fewer than two contacts of the feet were found"
     over_belt = _speed_m_s(ordered, feet, forward) if treadmill else float(travelled)
     return Gait(kind, over_belt, treadmill, ordered)
+
+
+def _move_together(forward: dict[str, Float64]) -> bool:
+    """Whether both feet go forward relative to the hips at once, as in squats and jumps."""
+    left, right = (values - values.mean() for values in forward.values())
+    return bool(np.dot(left, right) > 0)
 
 
 def _speed_m_s(contacts: tuple[Contact, ...], feet: Feet, forward: dict[str, Float64]) -> float:

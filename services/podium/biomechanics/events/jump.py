@@ -1,7 +1,8 @@
 """Jumps on the spot: take-off, landing and height.
 
 Both feet leave the ground and land at the same time. The vertical acceleration of the toes peaks
-when they are pulled off the ground and when the ground stops them.
+when they are pulled off the ground and when the ground stops them. All of this is up and down, so
+the camera may stand in front of the athlete, too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ MIN_RATE_HZ = 50.0
 _CUTOFF_HZ = 15.0
 _AIRBORNE = 0.03  # of the stature: toes and heels are higher than this above the ground
 _TOGETHER = 0.15  # of the stature
+_LEAST_RISE = 0.5  # of the rise in the flight
+_HIPS_CUTOFF_HZ = 6.0
+_LEVEL = 0.05  # of the stature: difference of the feet's heights, where only up is known
 _FLOOR_PERCENTILE = 10
 _BESIDE_S = 0.12
 """Take-off and landing are searched for up to this far outside the clearly airborne frames."""
@@ -72,14 +76,30 @@ def find_jumps(feet: Feet) -> tuple[Jump, ...] | str:
             landing = _peak(acceleration, feet, stop, backwards=False)
             if take_off is not None and landing is not None:
                 jump = Jump(take_off, landing)
-                if jump.flight_s >= MIN_FLIGHT_S:
+                if jump.flight_s >= MIN_FLIGHT_S and _rises(jump, feet):
                     jumps.append(jump)
     return tuple(jumps)
+
+
+def _rises(jump: Jump, feet: Feet) -> bool:
+    """Whether the hips rise as in a jump.
+
+    The feet of a runner who comes nearer are off the lowest ground for long, but the hips hardly
+    rise. From the side, the distance of the feet tells runners from jumpers.
+    """
+    if feet.forward != "unknown":
+        return True
+    up = low_pass(feet.hips[:, 1], feet.rate_hz, _HIPS_CUTOFF_HZ)
+    flying = (feet.time_s >= jump.take_off_s) & (feet.time_s <= jump.landing_s)
+    rise = up[flying].max() - float(np.interp(jump.take_off_s, feet.time_s, up))
+    return bool(rise > _LEAST_RISE * jump.height_m)
 
 
 def _together(feet: Feet, start: int, stop: int) -> bool:
     """Whether the feet are beside each other, unlike in the flight of a runner."""
     apart = feet.toes["left"][start:stop] - feet.toes["right"][start:stop]
+    if feet.forward == "unknown":
+        return bool(np.median(np.abs(apart[:, 1])) < _LEVEL * feet.stature_m)
     return bool(np.median(np.linalg.norm(apart, axis=1)) < _TOGETHER * feet.stature_m)
 
 

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.events.corrected import corrected_gait, corrected_jumps
-from podium.biomechanics.events.feet import Feet, feet_of
+from podium.biomechanics.events.feet import Feet
+from podium.biomechanics.events.find_feet import feet_of, upright_feet
 from podium.biomechanics.events.gait import Gait, find_gait
 from podium.biomechanics.events.jump import Jump, find_jumps
-from podium.biomechanics.events.repeats import Repeats, repeats_of
+from podium.biomechanics.events.repeats import (
+    GaitRepeats,
+    JumpRepeats,
+    gait_repeats,
+    jump_repeats,
+)
 from podium.schemas.corrections import EventCorrection
 
 
@@ -19,10 +25,12 @@ class Movement:
     """The input of measures. A text is the reason why the clip does not show a part."""
 
     analysis: Analysis
-    feet: Feet | str
+    feet: Feet | str  # of the gait
     gait: Gait | str
+    jumping: Feet | str  # of the jumps
     jumps: tuple[Jump, ...] | str
-    repeats: Repeats | None = None  # repetitions of gait and jumps; None without feet
+    gait_repeats: GaitRepeats | None = None  # None without a gait
+    jump_repeats: JumpRepeats | None = None  # None without jumps
 
 
 def movement_of(analysis: Analysis, corrections: Sequence[EventCorrection] = ()) -> Movement:
@@ -31,11 +39,19 @@ def movement_of(analysis: Analysis, corrections: Sequence[EventCorrection] = ())
     Raises:
         InvalidInput: a correction names an event that does not exist.
     """
-    feet = feet_of(analysis)
-    if isinstance(feet, str):
-        corrected_gait(feet, corrections)  # says that there is nothing to correct
-        corrected_jumps(feet, corrections)
-        return Movement(analysis, feet, feet, feet)
-    gait = corrected_gait(find_gait(feet), corrections)
-    jumps = corrected_jumps(find_jumps(feet), corrections)
-    return Movement(analysis, feet, gait, jumps, repeats_of(feet, gait, jumps))
+    feet, jumping = feet_of(analysis), upright_feet(analysis)
+    gait = feet if isinstance(feet, str) else find_gait(feet)
+    gait = corrected_gait(gait, corrections)
+    jumps = jumping if isinstance(jumping, str) else find_jumps(jumping)
+    jumps = corrected_jumps(jumps, corrections)
+    return Movement(
+        analysis,
+        feet,
+        gait,
+        jumping,
+        jumps,
+        None if isinstance(feet, str) or isinstance(gait, str) else gait_repeats(feet, gait),
+        None
+        if isinstance(jumping, str) or isinstance(jumps, str) or not jumps
+        else jump_repeats(jumping),
+    )

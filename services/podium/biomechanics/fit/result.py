@@ -81,6 +81,7 @@ class BodyFit:
     unseen: Bool  # (T,) frames without weight: nobody, or another person
     swapped: Bool  # (T,) left and right leg were exchanged
     focal_px: float
+    focal_sd: float  # relative, before the fit
     camera_pitch_deg: float
     residual: float  # root mean square distance in the picture, in standing heights
     steps: int

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from podium.biomechanics.events.feet import SIDES, Feet
+from podium.biomechanics.events.find_feet import NOT_SIDEWAYS
 from podium.biomechanics.events.gait import G_M_S2, Gait
 from podium.biomechanics.events.movement import Movement
-from podium.biomechanics.events.repeats import Repeats
+from podium.biomechanics.events.repeats import GaitRepeats
 from podium.biomechanics.events.steps import Step, Stride, at_contact, steps_of, strides_of
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Measure, Shown
@@ -64,6 +65,7 @@ class Quantity:
     kinds: tuple[str, ...] = ("walk", "run")
     shown: Shown = "report"
     metric: bool = False  # needs a scale
+    of_centre: bool = False  # needs the centre of mass
 
 
 def _contact_s(seen: Observed) -> Float64:
@@ -182,10 +184,10 @@ QUANTITIES = (
     *_sided(),
     Quantity("foot_ahead_at_contact_m", "Toe before the centre of mass at contact", "m", _ahead_m,
              "Horizontal distance in the image plane; centre of mass by de Leva 1996.",
-             metric=True),
+             metric=True, of_centre=True),
     Quantity("vertical_oscillation_m", "Vertical oscillation", "m", _oscillation_m,
              "Range of the height of the centre of mass (de Leva 1996) within a stride.",
-             metric=True),
+             metric=True, of_centre=True),
     Quantity("peak_force_estimate_bw", "Peak vertical force, estimated", "body weights",
              _peak_force,
              "Estimate, not measured: pi/2 (flight / contact + 1) (Morin et al. 2005).",
@@ -207,23 +209,25 @@ def gait(movement: Movement) -> Iterator[Measure]:
             yield _missing(quantity, found)
         return
     kind = found.gait.kind
-    uncertain = _uncertainty(found, movement.repeats)
+    uncertain = _uncertainty(found, movement.gait_repeats)
     for quantity, noise in zip(QUANTITIES, uncertain, strict=True):
         samples = _samples(quantity, found)
         if kind not in quantity.kinds:
             yield _missing(quantity, f"the athlete {kind}s")
-        elif quantity.metric and scale.m_per_px is None:
+        elif quantity.metric and found.feet.forward == "picture" and scale.m_per_px is None:
             yield _missing(quantity, NO_SCALE)
+        elif quantity.of_centre and found.feet.mass_centre is None:
+            yield _missing(quantity, f"{NOT_SIDEWAYS}, and the fitted body has no head")
         elif not len(samples):
             yield _missing(quantity, "too few contacts were found")
         else:
             value = _mean(quantity, samples)
-            scaling = value * scale.relative_sd if quantity.metric else 0.0
+            scaling = value * found.feet.length_sd if quantity.metric else 0.0
             yield Measure(
                 name=quantity.name,
                 label=quantity.label,
                 unit=quantity.unit,
-                method=f"{quantity.method} {_contacts(found.gait)}.",
+                method=f"{quantity.method} {_contacts(found)}.",
                 value=value,
                 sd=float(np.hypot(noise, scaling)) if np.isfinite(noise) else None,
                 n=len(samples),
@@ -232,8 +236,9 @@ def gait(movement: Movement) -> Iterator[Measure]:
             )
 
 
-def _contacts(gait: Gait) -> str:
-    return _CONTACTS[gait.kind] + (", corrected by hand" if gait.corrected else "")
+def _contacts(seen: Observed) -> str:
+    body = " of the fitted body" if seen.feet.forward == "body" else ""
+    return _CONTACTS[seen.gait.kind] + body + ", corrected by hand" * seen.gait.corrected
 
 
 def _missing(quantity: Quantity, reason: str) -> Measure:
@@ -268,7 +273,7 @@ def _mean(quantity: Quantity, samples: Float64) -> float:
     return float(np.mean(samples))
 
 
-def _uncertainty(seen: Observed, repeats: Repeats | None) -> Float64:
+def _uncertainty(seen: Observed, repeats: GaitRepeats | None) -> Float64:
     """Standard uncertainty of every quantity: noise, frame rate, and the method of the events."""
     if repeats is None:
         return np.full(len(QUANTITIES), np.nan)

@@ -127,8 +127,9 @@ def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
     numbers = sum(len(_statistics_of(series.angle)) for series in shown)
     true, _ = smooth(measured_px, time_s, breaks, analysis.smoothing.scaled(2))
     sd = jitters(measured_px)
+    repeats = movement.gait_repeats
     repeated = []
-    for number, gait in enumerate(movement.repeats.gaits if movement.repeats else ()):
+    for number, gait in enumerate(repeats.gaits if repeats else ()):
         again, _ = smooth(noisy(true, sd, number), time_s, breaks, analysis.smoothing)
         repeated.append(means(again, gait))
     return deviation(repeated, means(true, movement.gait))

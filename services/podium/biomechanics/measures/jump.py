@@ -9,7 +9,7 @@ import numpy as np
 from podium.biomechanics.events.feet import Feet
 from podium.biomechanics.events.jump import Jump
 from podium.biomechanics.events.movement import Movement
-from podium.biomechanics.events.repeats import Repeats
+from podium.biomechanics.events.repeats import JumpRepeats
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import measured
@@ -33,14 +33,14 @@ _NUMBERS = (
 @measured(order=70)
 def jump(movement: Movement) -> Iterator[Measure]:
     """Height by flight time, flight time, rise of the hips, depth before take-off."""
-    feet, jumps, scale = movement.feet, movement.jumps, movement.analysis.scale
+    feet, jumps, scale = movement.jumping, movement.jumps, movement.analysis.scale
     if isinstance(jumps, str) or isinstance(feet, str) or not jumps:
         reason = jumps if isinstance(jumps, str) else "the athlete does not jump on the spot"
         for name, label, unit, method in _NUMBERS:
             yield Measure(name=name, label=label, unit=unit, method=method, reason=reason)
         return
     values = _values(feet, jumps)
-    noise = _noise(movement.repeats, values)
+    noise = _noise(movement.jump_repeats, values)
     flight_s = values[1]
     moment_s = 1 / (feet.rate_hz * np.sqrt(6))  # two times, each uniform within a frame
     doubt = scale.relative_sd
@@ -63,7 +63,7 @@ def jump(movement: Movement) -> Iterator[Measure]:
         )
 
 
-def _noise(repeats: Repeats | None, values: Sequence[float]) -> Float64:
+def _noise(repeats: JumpRepeats | None, values: Sequence[float]) -> Float64:
     """Standard uncertainties of the values from the noise of the key points."""
     unknown = [float("nan")] * len(values)
     if repeats is None:

@@ -27,7 +27,7 @@ _NUMBERS = (
 @measured(order=71)
 def rebounds(movement: Movement) -> Iterator[Measure]:
     """Contact time and reactive strength index of jumps that follow one another."""
-    feet, jumps, repeats = movement.feet, movement.jumps, movement.repeats
+    feet, jumps, repeats = movement.jumping, movement.jumps, movement.jump_repeats
     values = [] if isinstance(jumps, str) else _values(jumps)
     if isinstance(feet, str) or isinstance(jumps, str) or not values:
         reason = jumps if isinstance(jumps, str) else "no jump follows another within half a second"

@@ -8,6 +8,7 @@ import numpy as np
 
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.events.feet import Feet
+from podium.biomechanics.events.find_feet import NOT_SIDEWAYS
 from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.events.sprint import SprintFit, fit_positions, force_velocity
 from podium.biomechanics.measures.joints import NO_SCALE
@@ -87,6 +88,8 @@ def _why_not(movement: Movement) -> str:
     """Why the clip cannot show a sprint; empty: it may show one."""
     if movement.analysis.scale.m_per_px is None:
         return NO_SCALE
+    if not isinstance(movement.feet, str) and movement.feet.forward != "picture":
+        return NOT_SIDEWAYS
     gait = movement.gait
     if isinstance(gait, str):
         return gait

@@ -1,0 +1,150 @@
+"""Finds the tracks of the feet: in the picture, or in oblique views those of the fitted body."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.body.centre_of_mass import centre_of_mass
+from podium.biomechanics.body.scale import HEIGHT_SD, MODEL_SD
+from podium.biomechanics.events.feet import SIDES, STATURE_M, Feet
+from podium.biomechanics.fit.result import REASONS, BodyFit, Why
+from podium.skeletons import Skeleton
+from podium.types import Bool, Float64
+
+MIN_FRAMES = 12
+NOT_SIDEWAYS = "the athlete is not seen from the side"
+
+_PARTS = ("heel", "big_toe")
+_TURN_DEG = 30.0
+"""Who faces farther from the mean direction than this on a tenth of the frames turns round."""
+_ACROSS_DEG = 27.0
+"""Up to this far from a side view the picture shows nine tenths of a step."""
+
+
+def feet_of(analysis: Analysis) -> Feet | str:
+    """The tracks for steps, in the longest part without gaps; or the reason why there are none."""
+    if not _has_feet(analysis.skeleton):
+        return _NO_FEET
+    if not _is_across(analysis):
+        return _of_body(analysis)
+    if np.any(np.diff(analysis.facing)):
+        return _TURNS
+    return _in_picture(analysis)
+
+
+def _is_across(analysis: Analysis) -> bool:
+    """Whether steps are seen from the side: as the user says, else by the fitted body."""
+    fit, known = analysis.fit, analysis.fit.usable
+    if analysis.view is not None or fit.lifted or not known.any():
+        return analysis.sideways
+    return bool(np.median(fit.view_deg[known]) <= _ACROSS_DEG)
+
+
+def upright_feet(analysis: Analysis) -> Feet | str:
+    """The tracks in the picture, for what only needs up and down; or why there are none."""
+    if not _has_feet(analysis.skeleton):
+        return _NO_FEET
+    return _in_picture(analysis)
+
+
+_NO_FEET = "the key points have no heels and toes"
+_TURNS = "the athlete turns round"
+_TOO_SHORT = f"hips and feet are seen together for less than {MIN_FRAMES} frames"
+
+
+def _has_feet(skeleton: Skeleton) -> bool:
+    return all(skeleton.has(f"{side}_{part}") for side in SIDES for part in _PARTS)
+
+
+def _in_picture(analysis: Analysis) -> Feet | str:
+    skeleton = analysis.skeleton
+    m_per_px = metres_per_pixel(analysis)
+    if m_per_px is None:
+        return "the legs and the trunk are never seen together"
+    ahead = analysis.facing[0] * m_per_px
+    names = ["mid_hip", *(f"{side}_{part}" for part in _PARTS for side in SIDES)]
+    level = analysis.plane.levelled(analysis.floor).measured  # forward is along the floor
+    tracks = np.stack([skeleton.take(level, n) for n in names], axis=1)
+    rows = _longest_run(np.isfinite(tracks).all(axis=(1, 2)) & ~analysis.breaks)
+    if rows.stop - rows.start < MIN_FRAMES:
+        return _TOO_SHORT
+    hips, *feet = np.moveaxis(tracks[rows] * [ahead, -m_per_px], 1, 0)
+    height_px = analysis.scale.athlete_height_px or 0.0
+    mass_centre = centre_of_mass(level[rows], skeleton)
+    return Feet(
+        time_s=analysis.trajectory.time_s[rows],
+        hips=hips,
+        heels=dict(zip(SIDES, feet[:2], strict=True)),
+        toes=dict(zip(SIDES, feet[2:], strict=True)),
+        mass_centre=mass_centre * [ahead, -m_per_px],
+        stature_m=height_px * m_per_px or STATURE_M,
+        forward="picture" if _is_across(analysis) else "unknown",
+        length_sd=analysis.scale.relative_sd,
+    )
+
+
+def _of_body(analysis: Analysis) -> Feet | str:
+    """The tracks of the fitted body; forward is where the pelvis faces, the mean of the clip."""
+    fit = analysis.fit
+    if analysis.view in ("front", "back") or fit.lifted:
+        return NOT_SIDEWAYS
+    rows = _longest_run(fit.usable & ~analysis.breaks)
+    if rows.stop - rows.start < MIN_FRAMES:
+        return _why_no_body(analysis)
+    yaw = fit.values[rows, fit.coordinates.index("pelvis_yaw")]
+    middle = np.angle(np.mean(np.exp(1j * yaw)))
+    turned = np.abs(np.angle(np.exp(1j * (yaw - middle))))
+    if np.percentile(turned, 90) > np.radians(_TURN_DEG):
+        return _TURNS
+    ahead = np.array([np.cos(middle), 0.0, -np.sin(middle)])
+
+    def track(name: str) -> Float64:
+        places = fit.positions_m[rows, fit.points.index(name)]
+        return np.stack([places @ ahead, places[:, 1]], axis=1)
+
+    return Feet(
+        time_s=fit.time_s[rows],
+        hips=(track("left_hip") + track("right_hip")) / 2,
+        heels={side: track(f"{side}_heel") for side in SIDES},
+        toes={side: track(f"{side}_big_toe") for side in SIDES},
+        forward="body",
+        length_sd=_length_sd(fit, rows),
+    )
+
+
+def _length_sd(fit: BodyFit, rows: slice) -> float:
+    """Relative uncertainty of a way along the run.
+
+    Its part towards the camera is as uncertain as the focal length, which nobody may have given.
+    """
+    away = float(np.sin(np.radians(np.median(fit.view_deg[rows]))) ** 2)
+    return float(np.hypot(HEIGHT_SD if fit.height_known else MODEL_SD, away * fit.focal_sd))
+
+
+def _why_no_body(analysis: Analysis) -> str:
+    """The most common reason for which the trunk of the fitted body is unusable."""
+    fit = analysis.fit
+    why = fit.angles.why[:, fit.angles.names.index("trunk_lean")]
+    known = why[why != Why.USABLE]
+    if not len(known):
+        return _TOO_SHORT
+    worst = Why(int(np.bincount(known).argmax()))
+    return NOT_SIDEWAYS if worst == Why.FRONTAL else f"{NOT_SIDEWAYS}, and {REASONS[worst]}"
+
+
+def metres_per_pixel(analysis: Analysis) -> float | None:
+    """The scale, or one that makes the athlete 1.75 m tall; only for finding events."""
+    if analysis.scale.m_per_px is not None:
+        return analysis.scale.m_per_px
+    height_px = analysis.scale.athlete_height_px
+    return None if height_px is None else STATURE_M / height_px
+
+
+def _longest_run(whole: Bool) -> slice:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], whole, [False]]).astype(int)))
+    if not len(edges):
+        return slice(0, 0)
+    starts, stops = edges[::2], edges[1::2]
+    longest = int(np.argmax(stops - starts))
+    return slice(int(starts[longest]), int(stops[longest]))
