@@ -17,7 +17,7 @@ from podium.biomechanics.body.facing import facing
 from podium.biomechanics.body.floor import Floor, floor_of
 from podium.biomechanics.body.scale import Scale, scale
 from podium.biomechanics.body.view import is_side_view
-from podium.biomechanics.fit.primary import Looks, Primary, Source, primary
+from podium.biomechanics.fit.primary import Looks, Primary, Source, moves_across, primary
 from podium.biomechanics.fit.result import BodyFit
 from podium.biomechanics.fit.trajectory import fit_body
 from podium.biomechanics.persons.corrected import corrected_keypoints
@@ -105,7 +105,7 @@ class Analysis:
     fit: BodyFit  # of the raw key points
     angles: tuple[AngleSeries, ...]
     smoothing: Smoothing
-    sideways: bool  # seen from the side
+    sideways: bool  # seen from the side, so that ways in the picture are those on the ground
     camera: CameraMotion | None = None  # None: unknown
     athlete_mass_kg: float | None = None
     view: View | None = None  # as the user said
@@ -181,6 +181,7 @@ def analyse(
     tilt = floor if said_deg is None else Floor(said_deg, 0.0, said=True)
     level = plane.levelled(tilt)
     fit = _fit(trajectory, skeleton, options, tilt)
+    sideways = moves_across(fit, sideways) if options.view is None else sideways
     looks = Looks(sideways, options.view)
     return Analysis(
         trajectory=trajectory,

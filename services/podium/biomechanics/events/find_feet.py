@@ -18,27 +18,17 @@ NOT_SIDEWAYS = "the athlete is not seen from the side"
 _PARTS = ("heel", "big_toe")
 _TURN_DEG = 30.0
 """Who faces farther from the mean direction than this on a tenth of the frames turns round."""
-_ACROSS_DEG = 27.0
-"""Up to this far from a side view the picture shows nine tenths of a step."""
 
 
 def feet_of(analysis: Analysis) -> Feet | str:
     """The tracks for steps, in the longest part without gaps; or the reason why there are none."""
     if not _has_feet(analysis.skeleton):
         return _NO_FEET
-    if not _is_across(analysis):
+    if not analysis.sideways:
         return _of_body(analysis)
     if np.any(np.diff(analysis.facing)):
         return _TURNS
     return _in_picture(analysis)
-
-
-def _is_across(analysis: Analysis) -> bool:
-    """Whether steps are seen from the side: as the user says, else by the fitted body."""
-    fit, known = analysis.fit, analysis.fit.usable
-    if analysis.view is not None or fit.lifted or not known.any():
-        return analysis.sideways
-    return bool(np.median(fit.view_deg[known]) <= _ACROSS_DEG)
 
 
 def upright_feet(analysis: Analysis) -> Feet | str:
@@ -79,7 +69,7 @@ def _in_picture(analysis: Analysis) -> Feet | str:
         toes=dict(zip(SIDES, feet[2:], strict=True)),
         mass_centre=mass_centre * [ahead, -m_per_px],
         stature_m=height_px * m_per_px or STATURE_M,
-        forward="picture" if _is_across(analysis) else "unknown",
+        forward="picture" if analysis.sideways else "unknown",
         length_sd=analysis.scale.relative_sd,
     )
 

@@ -18,6 +18,8 @@ from podium.schemas.postprocess import View
 from podium.types import Float64, UInt8
 
 SIDE_VIEW_DEG = 15.0
+ACROSS_DEG = 27.0
+"""Up to this far from a side view the picture shows nine tenths of a step."""
 _LEG_JOINTS = ("hip_flexion", "knee_flexion", "ankle_dorsiflexion")
 _NO_FIT = (Why.TOO_SHORT, Why.NOT_CONVERGED, Why.DOES_NOT_FIT, Why.MOVING_CAMERA)
 
@@ -44,8 +46,21 @@ class Primary:
 class Looks:
     """How the athlete looks in the picture."""
 
-    sideways: bool  # whether the shoulders look narrow; decides if no body was fitted
+    sideways: bool  # seen from the side; decides if no body was fitted
     said: View | None = None  # the view that the user knows; decides before the fit
+
+
+def moves_across(fit: BodyFit, otherwise: bool) -> bool:
+    """Whether the athlete moves across the picture, by the fitted body if it sees depth.
+
+    Args:
+        fit: The fit.
+        otherwise: How the athlete looks without it.
+    """
+    usable = fit.usable
+    if fit.lifted or not usable.any():
+        return otherwise
+    return bool(np.median(fit.view_deg[usable]) <= ACROSS_DEG)
 
 
 def primary(name: str, plane_deg: Float64, fit: BodyFit, looks: Looks) -> Primary:
