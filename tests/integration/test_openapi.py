@@ -97,7 +97,8 @@ def test_services_of_models_document_the_same(stack):
     assert documents[0] == documents[1] == documents[2]
 
 
-def test_models_that_come_and_go_while_they_are_asked_for(model_repository, tmp_path):
+@pytest.mark.parametrize("examples", [30, pytest.param(80, marks=pytest.mark.slow)])
+def test_models_that_come_and_go_while_they_are_asked_for(model_repository, tmp_path, examples):
     models = no_op_repository(model_repository, tmp_path)
     with (
         serving(create_model_service("detection", ModelServiceSettings(models=models))) as url,
@@ -105,7 +106,7 @@ def test_models_that_come_and_go_while_they_are_asked_for(model_repository, tmp_
     ):
         about_models = [each for each in operations if "{name}" in each.path]
 
-        @settings(fuzz, max_examples=80)
+        @settings(fuzz, max_examples=examples)
         @given(st.one_of(cases(operation, served) for operation in about_models))
         def answered(case):
             response = case.call_and_validate(session=session, timeout=30, checks=AS_DECLARED)
