@@ -90,5 +90,8 @@ async def share_inferred_in_vain(replicas: Replicas, client: Client) -> float:
 
 async def test_the_rows_of_clients_that_leave_are_freed_in_every_stage(replicas, client):
     # News of a client that left travels over two hops, which other work on the machine may hold up.
-    shares = [await share_inferred_in_vain(replicas, client) for _ in range(ROUNDS)]
-    assert min(shares) < SHARE
+    for _ in range(ROUNDS):
+        share = await share_inferred_in_vain(replicas, client)
+        if share < SHARE:
+            break
+    assert share < SHARE

@@ -31,6 +31,7 @@ NEVER_READERS = 6
 TIMES, FRAMES = 4, 60  # of the clip
 BATCHES = 12
 ROUNDS = 3
+LEAST_RATE, MOST_LATENCY = 0.85, 1.15  # of those without slow clients
 WORKERS = 2
 MAX_REQUESTS = NEVER_READERS + WORKERS
 RUNNING = os.environ.get("PODIUM_FAULTS_GATEWAY")
@@ -111,6 +112,8 @@ async def test_clients_that_send_a_byte_per_second_cost_others_nothing(gateway, 
             beside, beside_rate = await served(gateway, batches)
         rates.append(beside_rate / alone_rate)
         latencies.append(percentile_s(beside, 50) / percentile_s(alone, 50))
+        if max(rates) > LEAST_RATE and min(latencies) < MOST_LATENCY:
+            break
     async with slow.at_work():
         await until(lambda: len(slow.hangups) >= SLOW_CLIENTS, 10 * SLOW_CLIENT_S)
     print(
@@ -119,8 +122,8 @@ async def test_clients_that_send_a_byte_per_second_cost_others_nothing(gateway, 
         f"{len(slow.hangups)} hung up on after {max(h.seconds for h in slow.hangups):.1f} s at most"
     )
     assert {hangup.status for hangup in slow.hangups} == {408}
-    assert max(rates) > 0.85
-    assert min(latencies) < 1.15
+    assert max(rates) > LEAST_RATE
+    assert min(latencies) < MOST_LATENCY
     await gateway.idle()
 
 
