@@ -55,6 +55,9 @@ def test_the_steps_of_an_oblique_run_are_those_of_the_fitted_body():
     assert "fitted body" in found["contact_time_s"].method
     assert found["vertical_oscillation_m"].value is None
     assert "not seen from the side" in found["sprint_tau_s"].reason
+    assert "not seen from the side" in found["left_shank_at_contact_deg"].reason
+    knee = found["left_knee_flexion_at_contact_deg"]
+    assert knee.sd > found["left_knee_flexion_deg"].sd > 4  # no mean over strides removes it
 
 
 def test_a_run_towards_the_camera_has_neither_steps_nor_jumps():

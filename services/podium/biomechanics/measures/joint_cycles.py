@@ -10,8 +10,10 @@ import numpy as np
 
 from podium.biomechanics.analysis import Analysis, AngleSeries
 from podium.biomechanics.body.angles import Angle, angle_in_plane
+from podium.biomechanics.events.find_feet import NOT_SIDEWAYS
 from podium.biomechanics.events.gait import Contact, Gait
 from podium.biomechanics.events.movement import Movement
+from podium.biomechanics.fit.primary import Source
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import measured
 from podium.biomechanics.signals.filters import smooth
@@ -71,10 +73,20 @@ def joint_cycles(movement: Movement) -> Iterator[Measure]:
     samples = _samples(shown, [series.chosen.degrees for series in shown], analysis, gait)
     doubts = _uncertainty(shown, movement) if samples else np.full(len(numbers), np.nan)
     reason = gait if isinstance(gait, str) else "no whole stride was seen"
+    methods = {series.angle.name: _method_sd_deg(series) for series in shown}
     for (angle, statistic), values, doubt in zip(
         numbers, samples or [np.zeros(0)] * len(numbers), doubts.tolist(), strict=True
     ):
-        yield _measure(angle, statistic, values, doubt, reason)
+        if not analysis.sideways and angle.name not in analysis.fit.angles.names:
+            yield _measure(angle, statistic, np.zeros(0), doubt, NOT_SIDEWAYS)
+        else:
+            yield _measure(angle, statistic, values, np.hypot(doubt, methods[angle.name]), reason)
+
+
+def _method_sd_deg(series: AngleSeries) -> float:
+    """What the fitted body gets wrong on every stride; 0 where the angle is not of the body."""
+    fitted = series.chosen.sd_deg[series.chosen.source == Source.FIT]
+    return float(np.median(fitted)) if 2 * len(fitted) > len(series.chosen.source) else 0.0
 
 
 def _statistics_of(angle: Angle) -> tuple[_Statistic, ...]:
