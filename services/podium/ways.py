@@ -44,8 +44,9 @@ def off(before: Way, after: Way) -> float:
     gone_s = float(after.time_s[0] - before.time_s[-1])
     if not 0 <= gone_s <= FORGETS_S:
         return np.inf
-    late = before.time_s >= before.time_s[-1] - MOTION_S
-    early = after.time_s <= after.time_s[0] + MOTION_S
+    end_s, start_s = before.time_s[-1] - MOTION_S, after.time_s[0] + MOTION_S
+    late = slice(int(np.searchsorted(before.time_s, end_s)), None)
+    early = slice(0, int(np.searchsorted(after.time_s, start_s, side="right")))
     lines = []
     for way, part in ((before, late), (after, early)):
         time_s, places = way.time_s[part], way.centers[part]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -194,6 +196,48 @@ def test_private_networks_are_refused(world: World, host: str) -> None:
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(InvalidInput):
         webhooks.resolve(url)
+
+
+def message(url: str) -> deliveries.Message:
+    secret = f"whsec_{base64.b64encode(bytes(24)).decode()}"
+    return deliveries.Message(1, 1, "msg_1", url, (secret,), {}, 1, datetime.now(UTC))
+
+
+def test_names_of_hosts_may_have_any_letters() -> None:
+    """The host is written as DNS has it, in whatever letters the address has it."""
+    with receiver() as kept:
+        wide = kept.url.replace("127.0.0.1", "\uff4c\uff4fcalhost")
+        assert webhooks.send(message(wide), 60.0, allow_private=True) == webhooks.Answer(200)
+        sent = kept.got[0][0]
+        assert sent["host"] == kept.url.split("/")[2].replace("127.0.0.1", "localhost")
+
+
+@pytest.mark.parametrize("begins", [b"", b"HTTP/1.1 200 OK\r\nx: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_an_answer_that_comes_byte_by_byte_is_cut_off(begins: bytes) -> None:
+    """Else one address could hold all deliveries up: every byte is in time."""
+    cut, over = threading.Event(), threading.Event()
+
+    def drip() -> None:
+        with server, server.accept()[0] as connection:
+            connection.recv(1 << 16)
+            connection.sendall(begins)
+            try:
+                while not over.wait(0.02):
+                    connection.sendall(b"a")
+            except OSError:
+                cut.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+            answer = webhooks.send(message(url), 0.3, allow_private=True)
+            assert cut.wait(60)
+        finally:
+            over.set()
+            thread.join()
+    assert answer.status == (200 if begins else None)
 
 
 def test_webhooks_of_another_project_are_told_nothing(world: World) -> None:

@@ -11,6 +11,7 @@ from podium.athletes import Nearest
 from podium.biomechanics.analysis import AnalysisOptions, analyse
 from podium.biomechanics.exports.tables import open_tables
 from podium.biomechanics.measures.registry import dictionary, measure
+from podium.biomechanics.persons import trajectories
 from podium.biomechanics.persons.trajectories import link
 from podium.errors import InvalidInput, TooLarge
 from podium.postprocess.frame_results import merge
@@ -346,3 +347,48 @@ def test_frames_at_the_same_time_are_refused(second_s):
     )
     with pytest.raises(InvalidInput, match="time_s of frame 1 is not after the frame before"):
         merge([result], max_frames=100)
+
+
+def crowd(frames, persons):
+    """Results of persons side by side, each with one track over all frames."""
+    listed = [
+        {
+            "index": index,
+            "time_s": index / 25,
+            "status": "ok",
+            "persons": [
+                {
+                    "track_id": number,
+                    "box": [60 * number, 0, 60 * number + 40, 90],
+                    "score": 0.9,
+                    "keypoints": [[60 * number + 2 * j, 5 * j + index, 0.9] for j in range(17)],
+                }
+                for number in range(persons)
+            ],
+        }
+        for index in range(frames)
+    ]
+    facts = {"width": 640, "height": 480, "fps": 25, "frame_count": frames, "duration_s": 9}
+    named = {"pipeline": "p", "skeleton": "coco17", "models": {}, "source": facts}
+    return parse_results(orjson.dumps(named | {"frames": listed}))
+
+
+def test_many_athletes_count_as_many_frames(tmp_path):
+    """Memory grows with the frames of all athletes together."""
+    only = PostprocessOptions(athlete="longest", overlay=False, overlay_frames=0)
+    everybody = only.model_copy(update={"athlete": "all"})
+    processor = Postprocessor(max_frames=8)
+    with pytest.raises(TooLarge, match=r"athlete: 3 athletes are seen on 12 frames together"):
+        processor.process(tmp_path / "no.mp4", crowd(4, 3), tmp_path, everybody)
+    done = processor.process(tmp_path / "no.mp4", crowd(4, 3), tmp_path, only)
+    assert done.summary.persons_found == 3
+    with pytest.raises(TooLarge, match=r"results: has 36 persons on all frames together"):
+        processor.process(tmp_path / "no.mp4", crowd(4, 9), tmp_path, only)
+
+
+def test_persons_who_come_and_go_too_often_are_refused(monkeypatch):
+    clip = merge([*crowd(2, 3), *crowd(3, 3)], max_frames=100)  # both begin with the same frame
+    assert len(link(clip.tracklets, clip.frames)) == 3
+    monkeypatch.setattr(trajectories, "MAX_COMPARED", 8)
+    with pytest.raises(TooLarge, match=r"too many tracks of persons who come and go"):
+        link(clip.tracklets, clip.frames)

@@ -1,7 +1,8 @@
 """Webhooks: Standard Webhooks 1.0.0, only to public addresses of the internet.
 
 The host is resolved once and refused if it is in a private network; the connection goes to exactly
-the resolved address. Redirects are not followed.
+the resolved address. Redirects are not followed. An attempt ends in time, however slowly the other
+side sends: time-outs of sockets begin anew with every byte.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 from standardwebhooks import Webhook
@@ -94,20 +98,25 @@ def send(message: Message, timeout_s: float, *, allow_private: bool = False) -> 
         return Answer(None, error.message)
     parts = urlsplit(message.url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    host = _ascii_host(parts)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     options: dict[str, object] = {"maxsize": 1, "retries": False}
     if parts.scheme == "https":
-        options |= {"server_hostname": parts.hostname, "assert_hostname": parts.hostname}
+        options |= {"server_hostname": host, "assert_hostname": host}
         pool: urllib3.HTTPConnectionPool = urllib3.HTTPSConnectionPool(address, port, **options)  # type: ignore[arg-type]
     else:
         pool = urllib3.HTTPConnectionPool(address, port, **options)  # type: ignore[arg-type]
+    named = f"[{host}]" if ":" in host else host
     try:
-        with pool:
+        with pool, _cut_off_after(timeout_s, pool):
             answer = pool.request(
                 "POST",
                 path,
                 body=body.encode(),
-                headers={**headers_of(message, body), "host": parts.netloc.rpartition("@")[2]},
+                headers={
+                    **headers_of(message, body),
+                    "host": named if parts.port is None else f"{named}:{parts.port}",
+                },
                 redirect=False,
                 retries=False,
                 preload_content=False,
@@ -117,6 +126,43 @@ def send(message: Message, timeout_s: float, *, allow_private: bool = False) -> 
             return Answer(answer.status)
     except (HTTPError, OSError) as error:
         return Answer(None, f"no answer ({type(error).__name__})")
+
+
+@contextmanager
+def _cut_off_after(seconds: float, pool: urllib3.HTTPConnectionPool) -> Iterator[None]:
+    """Shut the connections that a pool makes in the block, once the time is over."""
+    opened: list[socket.socket] = []
+    is_over = threading.Event()
+
+    class Connection(pool.ConnectionCls):  # type: ignore[misc, name-defined]
+        def _new_conn(self) -> socket.socket:
+            made: socket.socket = super()._new_conn()
+            opened.append(made.dup())  # TLS takes the socket itself
+            if is_over.is_set():
+                shut()
+            return made
+
+    def shut() -> None:
+        is_over.set()
+        for each in opened:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    pool.ConnectionCls = Connection
+    timer = threading.Timer(seconds, shut)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        for each in opened:
+            each.close()
+
+
+def _ascii_host(parts: SplitResult) -> str:
+    """The host as DNS, TLS and HTTP have it (IDNA). Raises UnicodeError."""
+    return (parts.hostname or "").encode("idna").decode("ascii")
 
 
 def resolve(url: str, *, allow_private: bool = False) -> str:
@@ -134,7 +180,7 @@ def resolve(url: str, *, allow_private: bool = False) -> str:
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.username:
         raise InvalidInput("must look like https://host/path", field="webhook_url")
     try:
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(_ascii_host(parts), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise InvalidInput("has a host that is not known", field="webhook_url") from None
     addresses = [str(entry[4][0]) for entry in found]

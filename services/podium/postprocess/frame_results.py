@@ -11,10 +11,13 @@ import numpy as np
 from podium.biomechanics.persons.trajectories import Tracklet
 from podium.biomechanics.signals.camera_motion import CameraMotion, camera_motion
 from podium.biomechanics.signals.timeline import Timeline, timeline
-from podium.errors import InvalidInput
+from podium.errors import InvalidInput, TooLarge
 from podium.postprocess.batches import Batch, batch_of
 from podium.schemas.results import PipelineResult
 from podium.skeletons import Skeleton
+
+MAX_PERSONS = 4
+"""On a frame of the longest clip, on average; shorter clips may have more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,18 @@ def merge(results: Sequence[Batch | PipelineResult], *, max_frames: int) -> Clip
 
     Raises:
         InvalidInput: no results, different skeletons or sources, or malformed key points.
-        TooLarge: too many frames, or too many persons on a frame.
+        TooLarge: too many frames, or persons on them.
     """
     if not results:
         raise InvalidInput("is empty; give at least one result of a pipeline", field="results")
     batches = [r if isinstance(r, Batch) else batch_of(r, r.frames) for r in results]
     batches.sort(key=_extent)
+    seen = sum(len(tracklet.frame_index) for batch in batches for tracklet in batch.tracklets)
+    if seen > MAX_PERSONS * max_frames:
+        raise TooLarge(
+            f"has {seen} persons on all frames together; the limit is {MAX_PERSONS * max_frames}",
+            field="results",
+        )
     first = batches[0]
     for other in batches[1:]:
         if other.skeleton != first.skeleton:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from podium.biomechanics.persons.trajectories import link
 from podium.biomechanics.signals.checkpoints import checked_by
+from podium.errors import TooLarge
 from podium.media.codecs import Codecs
 from podium.postprocess.batches import Batch
 from podium.postprocess.documents import write_documents
@@ -26,7 +27,7 @@ class Postprocessor:
     """Turns results into files.
 
     Args:
-        max_frames: Largest number of frames of the results.
+        max_frames: Largest number of frames of the results, and of all athletes together.
         max_pixels: Largest number of pixels of a frame for overlays.
         codecs: Decode the source; None: those of this process.
     """
@@ -70,12 +71,20 @@ class Postprocessor:
             UnsupportedMedia, Unprocessable: overlays are requested and the source is unreadable.
             TooLarge: over one of the limits.
         """
-        clip = merge(results, max_frames=self._max_frames)
+        with checked_by(check):
+            clip = merge(results, max_frames=self._max_frames)
+            found = link(clip.tracklets, clip.frames)
         check()
         output.mkdir(parents=True, exist_ok=True)
-        found = link(clip.tracklets, clip.frames)
         corrections = options.corrections or UNCORRECTED
         athletes = chosen(found, options, corrections)
+        rows = sum(len(athlete) for athlete in athletes)
+        if rows > self._max_frames:
+            raise TooLarge(
+                f"{len(athletes)} athletes are seen on {rows} frames together; the limit is "
+                f"{self._max_frames}: choose one of them, or process parts of the video",
+                field="athlete",
+            )
         stop = threading.Event()
 
         def check_both() -> None:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw
 from pydantic import FailFast, TypeAdapter, ValidationError
 
+from podium.biomechanics.signals.checkpoints import checkpoint
 from podium.errors import InvalidInput, TooLarge
 from podium.postprocess.batches import Batch, batch_of
 from podium.schemas.results import FrameResult, FrameStatus, PersonResult, PipelineResult
@@ -118,6 +119,7 @@ def _facts(result: _Result, where: str) -> PipelineResult:
 
 def _frames(result: _Result, where: str) -> Iterator[FrameResult]:
     for number, frame in enumerate(result.frames):
+        checkpoint()
         place = f"{where}.frames.{number}"
         text = bytes(frame.persons)
         _check_part(text, f"{place}.persons")

@@ -9,6 +9,7 @@ from concurrent.futures import CancelledError, Executor
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from podium.biomechanics.signals.checkpoints import checked_by
 from podium.errors import Forbidden, InvalidInput, NotFound
 from podium.freed_memory import give_back
 from podium.postprocess.postprocessor import Postprocessor
@@ -86,7 +87,8 @@ class PostprocessService:
         def process(folder: Path) -> PostprocessResult:
             check()
             data = results if isinstance(results, bytes) else results.path.read_bytes()
-            parsed = parse_results(data)
+            with checked_by(check):
+                parsed = parse_results(data)
             try:
                 return self._postprocessor.process(
                     source.path, parsed, folder, options, check, name=name

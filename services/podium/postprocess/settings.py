@@ -23,7 +23,8 @@ class PostprocessSettings(ServiceSettings):
     """Videos that are worked on at the same time; others wait."""
 
     max_frames: int = Field(default=216_000, ge=1)
-    """Most frames that the results of one video may span; two hours at 30 frames/s."""
+    """Most frames that the results of one video may span; two hours at 30 frames/s. All athletes
+    that are analysed may be seen on as many together, and all persons on four times as many."""
 
     max_pixels: int = Field(default=40_000_000, ge=1)
     """Largest frames that overlays are drawn on."""

@@ -8,6 +8,7 @@ import numpy as np
 import scipy
 
 from podium.biomechanics.analysis import Analysis
+from podium.biomechanics.signals.peaks import window_frames
 from podium.biomechanics.signals.timeline import rate_hz
 from podium.types import Float64
 
@@ -18,6 +19,7 @@ APART_DEG = 30.0
 _EDGE = 0.1  # of the depth: where the movement begins and ends
 _LEAST_FRAMES = 12
 _SHORTEST_S = 0.4
+_LONGEST_S = 60.0  # from standing to standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +46,36 @@ def bends_of(analysis: Analysis) -> tuple[Bend, ...] | str:
     known = np.isfinite(knees).all(axis=0)
     if np.count_nonzero(known) < _LEAST_FRAMES:
         return "the angles of both knees are not known"
-    time_s, sides = analysis.trajectory.time_s[known], knees[:, known]
+    time_s, sides, sd_deg = analysis.trajectory.time_s[known], knees[:, known], sd_deg[known]
     both = sides.mean(axis=0)
     least = max(round(_SHORTEST_S * rate_hz(time_s)), 1)
-    lowest, _ = scipy.signal.find_peaks(both, prominence=LEAST_DEG, distance=least)
-    together = [at for at in lowest if abs(sides[0, at] - sides[1, at]) <= APART_DEG]
-    return tuple(_bend(both, sd_deg[known], time_s, int(at)) for at in together)
-
-
-def _bend(degrees: Float64, sd_deg: Float64, time_s: Float64, at: int) -> Bend:
-    """From where the knees begin to bend to where they are straight again."""
-    _, lefts, rights = scipy.signal.peak_prominences(degrees, [at])
-    start, end = (
-        _edge(degrees, at, int(base), step) for base, step in ((lefts[0], -1), (rights[0], 1))
+    lowest, around = scipy.signal.find_peaks(
+        both,
+        prominence=LEAST_DEG,
+        distance=least,
+        wlen=window_frames(_LONGEST_S, time_s),
     )
-    return Bend(
-        start_s=float(time_s[start]),
-        lowest_s=float(time_s[at]),
-        end_s=float(time_s[end]),
-        depth_deg=float(degrees[at]),
-        depth_sd_deg=float(sd_deg[at]),
+    return tuple(
+        Bend(
+            start_s=float(time_s[_edge(both, at, left)]),
+            lowest_s=float(time_s[at]),
+            end_s=float(time_s[_edge(both, at, right)]),
+            depth_deg=float(both[at]),
+            depth_sd_deg=float(sd_deg[at]),
+        )
+        for at, left, right in zip(
+            lowest.tolist(),
+            around["left_bases"].tolist(),
+            around["right_bases"].tolist(),
+            strict=True,
+        )
+        if abs(sides[0, at] - sides[1, at]) <= APART_DEG
     )
 
 
-def _edge(degrees: Float64, at: int, base: int, step: int) -> int:
-    """The frame, from the lowest point outwards, on which hardly a bend is left."""
-    straight = float(degrees[min(at, base) : max(at, base) + 1].min())
-    level = straight + _EDGE * (float(degrees[at]) - straight)
-    row = at
-    while row != base and degrees[row] > level:
-        row += step
-    return row
+def _edge(degrees: Float64, at: int, base: int) -> int:
+    """The frame nearest to the lowest point ``at``, towards its ``base``, with hardly a bend."""
+    level = degrees[base] + _EDGE * (degrees[at] - degrees[base])
+    if base < at:
+        return base + int(np.flatnonzero(degrees[base:at] <= level)[-1])
+    return at + int(np.flatnonzero(degrees[at : base + 1] <= level)[0])

@@ -45,6 +45,13 @@ class Feet:
         """Length of the leg, estimated from the stature."""
         return LEG_LENGTH * self.stature_m
 
+    def rows(self, first_s: float, last_s: float) -> slice:
+        """The frames between two times, both included."""
+        return slice(
+            int(np.searchsorted(self.time_s, first_s)),
+            int(np.searchsorted(self.time_s, last_s, side="right")),
+        )
+
     def columns(self) -> Float64:
         """All tracks as columns, (T, 12); NaN for an unknown centre of mass."""
         centre = np.full_like(self.hips, np.nan) if self.mass_centre is None else self.mass_centre

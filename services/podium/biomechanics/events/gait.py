@@ -13,6 +13,7 @@ plates: contact 5 and 17 ms late, toe-off -7 and 19 ms (150 Hz, public run of BM
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -38,6 +39,7 @@ TREADMILL_SHARE = 0.3
 """On a treadmill the hips travel at less than this share of the feet's speed."""
 
 _PROMINENCE_M = 0.1
+_PEAK_WITHIN_S = 10.0  # several strides
 _NEAR_GROUND = 0.03  # of the stature: the toe is about to touch the ground
 _ON_GROUND = 0.015
 _FLOOR_PERCENTILE = 5
@@ -113,8 +115,8 @@ def _speed_m_s(contacts: tuple[Contact, ...], feet: Feet, forward: dict[str, Flo
     for contact in contacts:
         end_s = contact.off_s if np.isfinite(contact.off_s) else contact.on_s + 0.15
         third_s = (end_s - contact.on_s) / 3
-        rows = (feet.time_s >= contact.on_s + third_s) & (feet.time_s <= end_s - third_s)
-        if np.count_nonzero(rows) > 1:
+        rows = feet.rows(contact.on_s + third_s, end_s - third_s)
+        if rows.stop - rows.start > 1:
             slope = np.polyfit(feet.time_s[rows], forward[contact.side][rows], 1)[0]
             speeds.append(-float(slope))
     return float(np.median(speeds)) if speeds else float("nan")
@@ -126,12 +128,16 @@ def walking(feet: Feet, side: str) -> list[Contact]:
     hips = feet.hips[:, 0]
     heel = low_pass(feet.heels[side][:, 0] - hips, feet.rate_hz, _WALK_CUTOFF_HZ)
     toe = low_pass(feet.toes[side][:, 0] - hips, feet.rate_hz, _WALK_CUTOFF_HZ)
-    on = peak_times_s(heel, feet.time_s, prominence=prominence)
-    off = np.array(peak_times_s(-toe, feet.time_s, prominence=prominence))
+    on, off = (
+        np.array(peak_times_s(way, feet.time_s, prominence=prominence, within_s=_PEAK_WITHIN_S))
+        for way in (heel, -toe)
+    )
     contacts = []
-    for start_s, next_s in zip(on, [*on, np.inf][1:], strict=True):
-        inside = off[(off > start_s) & (off < min(next_s, start_s + _MAX_STANCE_S))]
-        contacts.append(Contact(side, start_s, float(inside[0]) if len(inside) else np.nan))
+    for start_s, next_s in itertools.pairwise([*on.tolist(), np.inf]):
+        after = int(np.searchsorted(off, start_s, side="right"))
+        inside = off[after : after + 1]
+        found = len(inside) and inside[0] < min(next_s, start_s + _MAX_STANCE_S)
+        contacts.append(Contact(side, start_s, float(inside[0]) if found else np.nan))
     return contacts
 
 
@@ -164,16 +170,16 @@ def _stances(height: Float64, time_s: Float64, stature_m: float) -> Iterator[tup
     """
     near = height < _NEAR_GROUND * stature_m
     edges = np.flatnonzero(np.diff(near.astype(int))) + 1
-    parts = [
+    parts = deque(
         (int(start), int(stop))
         for start, stop in itertools.pairwise(edges)
         if near[start] and height[start:stop].min() <= _ON_GROUND * stature_m
-    ]
+    )
     while parts:
-        start, stop = parts.pop(0)
+        start, stop = parts.popleft()
         lowest = start + int(np.argmin(height[start:stop]))
         while parts and time_s[parts[0][0]] - time_s[stop] < _LEAST_SWING_S:
-            stop = parts.pop(0)[1]
+            _, stop = parts.popleft()
         yield start, lowest, stop
 
 

@@ -79,10 +79,8 @@ def _place_m(contact: Contact, gait: Gait, feet: Feet) -> float:
     end_s = contact.off_s if np.isfinite(contact.off_s) else contact.on_s + 0.1
     middle_s = (contact.on_s + end_s) / 2
     late_s = middle_s if gait.kind == "run" else contact.on_s + 0.7 * (end_s - contact.on_s)
-    inside = (feet.time_s >= middle_s) & (feet.time_s <= max(late_s, middle_s + 0.03))
-    if not inside.any():
-        return float("nan")
-    return float(np.mean(feet.toes[contact.side][inside, 0]))
+    places = feet.toes[contact.side][feet.rows(middle_s, max(late_s, middle_s + 0.03)), 0]
+    return float(np.mean(places)) if len(places) else float("nan")
 
 
 def at_contact(values: Float64, gait: Gait, feet: Feet) -> dict[str, Float64]:

@@ -17,7 +17,7 @@ import scipy
 from podium.biomechanics.fit.model import Body
 from podium.biomechanics.fit.observations import Observations
 from podium.biomechanics.signals.checkpoints import checkpoint
-from podium.types import Bool, Float64
+from podium.types import Bool, Float64, Int64
 
 JUMP = 0.10
 """Largest deviation from steady motion between two frames, in standing heights."""
@@ -25,6 +25,7 @@ _SHARE = 1 / 3
 """The body jumps if more than two thirds of its points do; noise moves fewer."""
 MAX_REACH_FRAMES = 60
 """Pieces that are further apart are not joined."""
+_ROWS_AT_ONCE = 1024
 _STEADY = tuple(
     f"{side}_{name}" for side in ("right", "left") for name in ("shoulder", "hip", "knee")
 )
@@ -63,37 +64,50 @@ def _median(values: Float64, axis: int) -> Float64:
         return np.asarray(np.nanmedian(values, axis=axis))
 
 
-def _apart(points: Float64, drift: Float64, frames: np.ndarray, a: int, b: int) -> float:
-    """Distance of row b from the prediction from row a, in standing heights."""
+def _apart(points: Float64, drift: Float64, frames: Int64, a: Int64, b: Int64) -> Float64:
+    """Distances (K,) of rows b from the predictions from rows a, in standing heights."""
     gap = frames[b] - frames[a]
-    lead = 0.5 * (drift[a] + drift[b]) * gap
-    off = np.linalg.norm(points[b] - points[a] - lead, axis=-1)
-    off = off[np.isfinite(off)]
-    return float(np.quantile(off, _SHARE)) / (1 + 0.1 * (gap - 1)) if len(off) else 0.0
+    lead = 0.5 * (drift[a] + drift[b]) * gap[:, None]
+    off = np.linalg.norm(points[b] - points[a] - lead[:, None], axis=-1)
+    return _low_quantile(off) / (1 + 0.1 * (gap - 1))
 
 
-def _pieces(points: Float64, drift: Float64, frames: np.ndarray) -> list[tuple[int, int]]:
-    cuts = [
-        row for row in range(1, len(frames)) if _apart(points, drift, frames, row - 1, row) > JUMP
-    ]
-    edges = [0, *cuts, len(frames)]
-    return list(pairwise(edges))
+def _low_quantile(values: Float64) -> Float64:
+    """The quantile ``_SHARE`` (K,) of the known ones of (K, P), by linear interpolation; else 0."""
+    ordered = np.sort(values, axis=1)  # NaNs go last
+    place = _SHARE * np.maximum(np.isfinite(values).sum(axis=1) - 1, 0)
+    low = place.astype(int)
+    high = np.minimum(low + 1, values.shape[1] - 1)
+    row = np.arange(len(values))
+    below, above = ordered[row, low], ordered[row, high]
+    between = below + np.where(place > low, (above - below) * (place - low), 0.0)
+    return np.asarray(np.nan_to_num(between))
+
+
+def _pieces(points: Float64, drift: Float64, frames: Int64) -> list[tuple[int, int]]:
+    cuts: list[int] = []
+    for start in range(1, len(frames), _ROWS_AT_ONCE):
+        rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(frames)))
+        apart = _apart(points, drift, frames, rows - 1, rows)
+        cuts += rows[apart > JUMP].tolist()
+    return list(pairwise([0, *cuts, len(frames)]))
 
 
 def _longest_chain(
-    points: Float64, drift: Float64, frames: np.ndarray, pieces: list[tuple[int, int]]
+    points: Float64, drift: Float64, frames: Int64, pieces: list[tuple[int, int]]
 ) -> list[tuple[int, int]]:
     best = [stop - start for start, stop in pieces]
+    ends = np.array([stop - 1 for _, stop in pieces])
+    end_frames = frames[ends]
     before: list[int | None] = [None] * len(pieces)
     for j, (start, stop) in enumerate(pieces):
         checkpoint()
-        for i in range(j - 1, -1, -1):
-            end = pieces[i][1] - 1
-            if frames[start] - frames[end] > MAX_REACH_FRAMES and i < j - 1:
-                break
-            far = frames[start] - frames[end] > MAX_REACH_FRAMES
-            reaches = far or _apart(points, drift, frames, end, start) <= JUMP
-            if reaches and best[i] + stop - start > best[j]:
+        first = int(np.searchsorted(end_frames[:j], frames[start] - MAX_REACH_FRAMES))
+        near = ends[min(first, max(j - 1, 0)) : j]
+        far = frames[start] - frames[near] > MAX_REACH_FRAMES
+        reaches = far | (_apart(points, drift, frames, near, np.full(len(near), start)) <= JUMP)
+        for i in (j - len(near) + np.flatnonzero(reaches)[::-1]).tolist():
+            if best[i] + stop - start > best[j]:
                 best[j], before[j] = best[i] + stop - start, i
     chain: list[tuple[int, int]] = []
     at: int | None = int(np.argmax(best))

@@ -12,7 +12,7 @@ import scipy
 
 from podium.biomechanics.fit.model import SIDES, Body
 from podium.biomechanics.fit.result import Why
-from podium.biomechanics.signals.timeline import rate_hz
+from podium.biomechanics.signals.timeline import rate_hz, runs
 from podium.types import Bool, Float64, UInt8
 
 FRONTAL_DEG = 67.0
@@ -70,6 +70,8 @@ def sd_of(body: Body, variance: Float64, view_deg: Float64, right_near: Bool) ->
         near, far, oblique = SYSTEMATIC_DEG[name.removeprefix("left_").removeprefix("right_")]
         side = np.where(right_near == name.startswith("right"), near, far)
         off = side**2 + (oblique * view_deg / 60) ** 2
+        # Of numbers at the ends of their range the normal matrix has no digits, and no variance.
+        noise = np.where(noise >= 0, noise, np.nan)
         columns.append(np.sqrt(np.degrees(1) ** 2 * noise + off))
     return np.stack(columns, axis=1)
 
@@ -173,4 +175,6 @@ def _sitting(body: Body, degrees: Float64, positions: Float64, time_s: Float64) 
     speed = np.linalg.norm(np.gradient(positions[:, hips].mean(axis=1), time_s, axis=0), axis=1)
     still = bent & (speed < SITTING_SPEED_M_S)
     least = max(round(SITTING_S * rate_hz(time_s)), 2)
-    return np.asarray(scipy.ndimage.binary_opening(still, np.ones(least, bool)))
+    for rows, _ in runs(still[:, None], np.zeros(frames, bool)):
+        still[rows] = rows.stop - rows.start >= least
+    return np.asarray(still)

@@ -116,8 +116,8 @@ def _pelvis(body: Body, seen: Observations, points: Float64) -> Float64:
     under = (flat**2 * used[..., None]).sum(axis=(1, 2))
     by_size = seen.height_px / seen.stature_m
     scale = np.clip(over / np.maximum(under, 1e-6), by_size / 2, by_size * 2)
-    width = max(round(0.3 * rate_hz(seen.time_s)), 1)
-    scale = scipy.ndimage.median_filter(scale, min(width, len(scale)), mode="nearest")
+    width = min(max(round(0.3 * rate_hz(seen.time_s)), 1), len(scale))
+    scale = scipy.ndimage.median_filter(scale, width, mode="nearest")
     depth = seen.lens.focal_px / scipy.ndimage.gaussian_filter1d(scale, width, mode="nearest")
     return np.stack(
         [
@@ -142,7 +142,7 @@ def _filled(values: Float64, weight: Float64) -> Float64:
 
 
 def _low_pass(values: Float64, seen: Observations) -> Float64:
-    width = _LOW_PASS_S * rate_hz(seen.time_s)
+    width = min(_LOW_PASS_S * rate_hz(seen.time_s), len(seen))
     return (
         np.asarray(scipy.ndimage.gaussian_filter1d(values, width, axis=0, mode="nearest"))
         if width > 0.1

@@ -102,11 +102,8 @@ def _oscillation_m(seen: Observed) -> Float64:
     feet, rate = seen.feet, seen.feet.rate_hz
     up = low_pass(seen.feet.mass_centre[:, 1], rate, _OSCILLATION_HZ[seen.gait.kind])
     starts = [contact.on_s for contact in seen.gait.contacts]
-    ranges = [
-        np.ptp(up[(feet.time_s >= a) & (feet.time_s <= b)])
-        for a, b in zip(starts, starts[2:], strict=False)
-    ]
-    return np.array(ranges)
+    strides = [up[feet.rows(a, b)] for a, b in zip(starts, starts[2:], strict=False)]
+    return np.array([np.ptp(stride) for stride in strides if len(stride)])
 
 
 def _ahead_m(seen: Observed) -> Float64:

@@ -116,10 +116,10 @@ class Limbs:
         all_of_them[sure] = exchanged
         known, time_s = self.exchanged(all_of_them)[sure], self.time_s[sure]
         for row in np.flatnonzero(~sure).tolist():
-            if np.abs(time_s - self.time_s[row]).min() > _LONGEST_GAP_S:
-                continue
             after = int(np.clip(np.searchsorted(time_s, self.time_s[row]), 1, len(time_s) - 1))
             start_s, end_s = time_s[after - 1 : after + 1]
+            if min(abs(self.time_s[row] - at_s) for at_s in (start_s, end_s)) > _LONGEST_GAP_S:
+                continue
             share = np.clip((self.time_s[row] - start_s) / (end_s - start_s), 0, 1)
             between = (1 - share) * known[after - 1] + share * known[after]
             pose = self.places[row]

@@ -18,6 +18,7 @@ import scipy
 
 from podium.biomechanics.signals.checkpoints import checkpoint
 from podium.biomechanics.signals.timeline import Timeline
+from podium.errors import TooLarge
 from podium.types import Bool, Float64, Int64
 from podium.ways import MAX_OFF, Way, off
 
@@ -28,6 +29,9 @@ MAX_DISTANCE = 0.35
 _MOTION_SAMPLES = 5
 _LEFT_OVER = 1.0  # added to the cost of pairs whose paths do not continue each other
 _APART = 1.5  # cost of leaving a tracklet alone
+MAX_COMPARED = 1_000_000
+"""Pairs of tracklets that are compared. Ten persons in batches of 32 frames over 216,000 frames
+make 700,000 pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +78,26 @@ def link(tracklets: Iterable[Tracklet], frames: Timeline) -> list[Trajectory]:
     Args:
         tracklets: In any order; batches are numbered by their first frames and may overlap.
         frames: The timeline of the clip.
+
+    Raises:
+        TooLarge: too many tracklets lie close to each other in time.
     """
     persons: list[_Person] = []
     recent: list[_Person] = []
+    ways = _Ways(frames)
+    compared = 0
     ordered = sorted(tracklets, key=lambda t: (t.batch, t.frame_index[0], *t.boxes[0]))
     for _, batch in groupby(ordered, key=lambda t: t.batch):
         for start, group in groupby(batch, key=lambda t: t.frame_index[0]):
-            starting = list(group)
-            added = _assign(starting, _lately(recent, start, frames), frames)
+            starting, known = list(group), _lately(recent, start, frames)
+            compared += len(starting) * len(known)
+            if compared > MAX_COMPARED:
+                raise TooLarge(
+                    "has too many tracks of persons who come and go: every new one is compared "
+                    f"with those of the second before, {MAX_COMPARED} times at most",
+                    field="results",
+                )
+            added = _assign(starting, known, ways)
             persons += added
             recent += added
         recent = _lately(recent, start, frames)
@@ -103,8 +119,9 @@ class _Person:
         self.last = -1
 
     def add(self, tracklet: Tracklet) -> None:
+        first = int(tracklet.frame_index[0])
+        self.first = min(self.first, first) if self.tracklets else first
         self.tracklets.append(tracklet)
-        self.first = min(int(t.frame_index[0]) for t in self.tracklets)
         self.last = max(self.last, int(tracklet.frame_index[-1]))
 
     def trajectory(self, number: int, frames: Timeline) -> Trajectory:
@@ -129,12 +146,27 @@ class _Person:
         )
 
 
-def _assign(group: list[Tracklet], known: list[_Person], frames: Timeline) -> list[_Person]:
+class _Ways:
+    """The way of every tracklet, found once and only if it is needed."""
+
+    def __init__(self, frames: Timeline) -> None:
+        self.frames = frames
+        self._found: dict[int, Way] = {}
+
+    def of(self, tracklet: Tracklet) -> Way:
+        """The path of the middle of the body."""
+        way = self._found.get(id(tracklet))
+        if way is None:
+            way = self._found[id(tracklet)] = _way(tracklet, self.frames)
+        return way
+
+
+def _assign(group: list[Tracklet], known: list[_Person], ways: _Ways) -> list[_Person]:
     """Assign tracklets that start together to known persons; return new persons for the rest."""
     distances = []
     for person in known:
         checkpoint()
-        distances.append([_distance(person, t, frames) for t in group])
+        distances.append([_distance(person, t, ways) for t in group])
     cost = np.minimum(np.array(distances), _APART)
     matches = scipy.optimize.linear_sum_assignment(cost.reshape(len(known), len(group)))
     rest = dict(enumerate(group))
@@ -148,7 +180,7 @@ def _assign(group: list[Tracklet], known: list[_Person], frames: Timeline) -> li
     return added
 
 
-def _distance(person: _Person, tracklet: Tracklet, frames: Timeline) -> float:
+def _distance(person: _Person, tracklet: Tracklet, ways: _Ways) -> float:
     """Cost of joining a tracklet to a person; ``_APART``: another person."""
     later = [t for t in person.tracklets[-3:] if t.frame_index[-1] >= tracklet.frame_index[0]]
     if any(t.batch == tracklet.batch for t in later):
@@ -158,10 +190,10 @@ def _distance(person: _Person, tracklet: Tracklet, frames: Timeline) -> float:
     if known:
         return _within(float(np.mean(known)))
     last = person.tracklets[-1]
-    continued = off(_way(last, frames), _way(tracklet, frames)) if _is_before(last, tracklet) else 1
+    continued = off(ways.of(last), ways.of(tracklet)) if _is_before(last, tracklet) else 1
     if continued <= MAX_OFF:
         return continued
-    return _within(_continued_distance(last, tracklet, frames)) + _LEFT_OVER
+    return _within(_continued_distance(last, tracklet, ways.frames)) + _LEFT_OVER
 
 
 def _within(distance: float) -> float:
@@ -174,7 +206,6 @@ def _is_before(a: Tracklet, b: Tracklet) -> bool:
 
 
 def _way(tracklet: Tracklet, frames: Timeline) -> Way:
-    """The path of the middle of the body."""
     rows = np.searchsorted(frames.frame_index, tracklet.frame_index)
     diagonal = np.linalg.norm(tracklet.boxes[:, 2:] - tracklet.boxes[:, :2], axis=1)
     return Way(
@@ -185,9 +216,15 @@ def _way(tracklet: Tracklet, frames: Timeline) -> Way:
 
 
 def _shared_distance(a: Tracklet, b: Tracklet) -> float:
-    _, in_a, in_b = np.intersect1d(a.frame_index, b.frame_index, return_indices=True)
+    first = max(a.frame_index[0], b.frame_index[0])
+    last = min(a.frame_index[-1], b.frame_index[-1])
+    both = [slice(*np.searchsorted(t.frame_index, [first, last + 1]).tolist()) for t in (a, b)]
+    _, in_a, in_b = np.intersect1d(
+        a.frame_index[both[0]], b.frame_index[both[1]], assume_unique=True, return_indices=True
+    )
     if not len(in_a):
         return np.nan
+    in_a, in_b = in_a + both[0].start, in_b + both[1].start
     return float(np.mean(_pose_distance(a.keypoints[in_a], b.keypoints[in_b], b.boxes[in_b])))
 
 

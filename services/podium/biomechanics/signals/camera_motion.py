@@ -7,7 +7,7 @@ numbers too, and similarities are joined by multiplying and adding.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,24 +97,39 @@ def camera_motion(batches: Sequence[Background], size: tuple[int, int]) -> Camer
     if sum(len(batch.time_s) for batch in known) < 2:
         return None
     middle = size[0] / 2 + 0.5j * size[1]
-    time_s, turn, shift = known[0].time_s, known[0].turn, known[0].shift
-    for batch in known[1:]:
-        log, place = _log(turn), turn * middle + shift
-        at_s = batch.time_s[:1]
-        gap_s = max(float(at_s[0] - time_s[-1]), 0.0)
-        own_log, own_place = _log(batch.turn), batch.turn * middle + batch.shift
-        log_rate = _rate(time_s, log, -1) + _rate(batch.time_s, own_log, 0)
-        on = np.exp(_between(at_s, time_s, log)[0] + gap_s * log_rate / 2)
-        place_rate = _rate(time_s, place, -1) + on * _rate(batch.time_s, own_place, 0)
-        to = _between(at_s, time_s, place)[0] + gap_s * place_rate / 2
-        new = batch.time_s > time_s[-1]
-        time_s = np.concatenate([time_s, batch.time_s[new]])
-        turn = np.concatenate([turn, (on * batch.turn)[new]])
-        shift = np.concatenate([shift, (on * (batch.shift - middle) + to)[new]])
+    count = sum(len(batch.time_s) for batch in known)
+    time_s, turn, shift = np.zeros(count), np.zeros(count, complex), np.zeros(count, complex)
+    stop = 0
+    for batch in known:
+        new, moved = np.ones(len(batch.time_s), bool), batch
+        if stop:
+            # Of the way so far it takes no more than the frames around the first one, and the end.
+            after = int(np.searchsorted(time_s[:stop], batch.time_s[0]))
+            near = np.unique(np.clip([after - 1, after, stop - 2, stop - 1], 0, stop - 1))
+            on, to = _joined(Background(time_s[near], turn[near], shift[near]), batch, middle)
+            moved = replace(batch, turn=on * batch.turn, shift=on * (batch.shift - middle) + to)
+            new = batch.time_s > time_s[stop - 1]
+        rows = slice(stop, stop + int(np.count_nonzero(new)))
+        time_s[rows] = batch.time_s[new]
+        turn[rows], shift[rows] = moved.turn[new], moved.shift[new]
+        stop = rows.stop
+    time_s, turn, shift = time_s[:stop], turn[:stop], shift[:stop]
     place = turn * middle + shift
     centre = np.median(place.real) + 1j * np.median(place.imag)
     row = int(np.argmin(np.abs(place - centre)))
     return CameraMotion(time_s, turn / turn[row], (shift - shift[row]) / turn[row], size)
+
+
+def _joined(before: Background, after: Background, middle: complex) -> tuple[complex, complex]:
+    """Turn and place of the middle of the picture at the first frame of a later batch."""
+    log, place = _log(before.turn), before.turn * middle + before.shift
+    at_s = after.time_s[:1]
+    gap_s = max(float(at_s[0] - before.time_s[-1]), 0.0)
+    own_log, own_place = _log(after.turn), after.turn * middle + after.shift
+    log_rate = _rate(before.time_s, log, -1) + _rate(after.time_s, own_log, 0)
+    on = complex(np.exp(_between(at_s, before.time_s, log)[0] + gap_s * log_rate / 2))
+    place_rate = _rate(before.time_s, place, -1) + on * _rate(after.time_s, own_place, 0)
+    return on, complex(_between(at_s, before.time_s, place)[0] + gap_s * place_rate / 2)
 
 
 def _log(turn: Complex) -> Complex:

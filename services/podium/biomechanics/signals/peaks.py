@@ -6,13 +6,16 @@ import numpy as np
 import scipy
 
 from podium.biomechanics.signals.filters import butterworth
+from podium.biomechanics.signals.timeline import rate_hz
 from podium.types import Float64
 
+MOST_WINDOW_FRAMES = 20_000
 
-def low_pass(values: Float64, rate_hz: float, cutoff_hz: float) -> Float64:
+
+def low_pass(values: Float64, fps: float, cutoff_hz: float) -> Float64:
     """Zero-phase low-pass of (T,) or (T, C); cut-offs above a quarter of the rate are lowered."""
     columns = values.reshape(len(values), -1)
-    smoothed = butterworth(columns, rate_hz, cutoff_hz=min(cutoff_hz, rate_hz / 4))
+    smoothed = butterworth(columns, fps, cutoff_hz=min(cutoff_hz, fps / 4))
     return values if smoothed is None else smoothed.reshape(values.shape)
 
 
@@ -26,10 +29,21 @@ def peak_time_s(values: Float64, time_s: Float64, at: int) -> float:
     return float(time_s[at] + np.clip(offset, -0.5, 0.5) * (time_s[at + 1] - time_s[at - 1]) / 2)
 
 
-def peak_times_s(values: Float64, time_s: Float64, *, prominence: float) -> list[float]:
-    """Times of all peaks of (T,) with at least this prominence."""
-    peaks, _ = scipy.signal.find_peaks(values, prominence=prominence)
+def peak_times_s(
+    values: Float64, time_s: Float64, *, prominence: float, within_s: float
+) -> list[float]:
+    """Times of all peaks of (T,) with at least this prominence in a window of this length."""
+    window = window_frames(within_s, time_s)
+    peaks, _ = scipy.signal.find_peaks(values, prominence=prominence, wlen=window)
     return [peak_time_s(values, time_s, int(at)) for at in peaks]
+
+
+def window_frames(seconds: float, time_s: Float64) -> int:
+    """Frames of a window in which to look for the foot of a peak, at least three.
+
+    Without a window each peak of a signal that rises throughout would be compared with all before.
+    """
+    return int(np.clip(round(seconds * rate_hz(time_s)), 3, MOST_WINDOW_FRAMES))
 
 
 def rising_time_s(
