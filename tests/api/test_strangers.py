@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from podium.api import event_routes
 from tests.support.api_world import ApiWorld, Client, api_world
 from tests.support.fake_gateway import fake_gateway
 from tests.support.videos import write_video
+from tests.support.waiting import blocking_until
 
 BODIES: dict[str, Any] = {
     "update_pipeline": {"pipeline_name": "mine"},
@@ -144,3 +147,37 @@ def test_an_object_that_was_changed_meanwhile_is_not_overwritten(
     now = changed.headers["etag"]
     assert api.admin("GET", path).headers["etag"] == now
     assert api.admin("DELETE", path, headers={"if-match": now}).status_code == 204
+
+
+def test_streams_of_one_project_leave_room_for_others(
+    api: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes the place of a request: who asks for one too many gets a page."""
+    monkeypatch.setattr(event_routes, "MOST_OF_A_PROJECT", 2)
+    owner, stranger = api.member(1), api.stranger()
+    (api.folder / "more").mkdir(exist_ok=True)
+    video = write_video(api.folder / "more" / "v.mp4", 3)
+    mine, theirs = (client.submit(video) for client in (owner, stranger))  # no controller runs
+
+    def asked(client: Client, job_id: int) -> requests.Response:
+        accept = {"accept": "text/event-stream"}
+        return client("GET", f"/v1/jobs/{job_id}/events", headers=accept, stream=True)
+
+    with ExitStack() as opened:
+        first, second = (opened.enter_context(asked(owner, mine)) for _ in range(2))
+        for stream in (first, second):
+            assert stream.headers["content-type"].startswith("text/event-stream")
+        told = [stream.iter_content(1) for stream in (first, second)]
+        assert [next(each) for each in told] == [b"r", b"r"]  # they count from their first byte
+        with asked(owner, mine) as third:
+            assert third.headers["content-type"] == "application/json"
+            assert third.json()["items"] == []  # the job has not begun
+        with asked(stranger, theirs) as other:
+            assert other.headers["content-type"].startswith("text/event-stream")
+        first.close()
+
+        def is_open_again() -> bool:
+            with asked(owner, mine) as again:
+                return again.headers["content-type"].startswith("text/event-stream")
+
+        blocking_until(is_open_again)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -126,3 +128,32 @@ def test_what_postprocessing_refuses_is_said_and_keeps_the_files(
     assert done.status_code == 400
     assert "no person 0" in done.json()["detail"]
     assert json.loads(b"".join(api.env.objects.read(f"{folder}/files.json"))) == [motion]
+
+
+def test_one_correction_of_a_video_is_measured_at_a_time(
+    api: ApiWorld, gateway: FakeGateway, video: Any
+) -> None:
+    """Else whoever has a link could take every thread of the api."""
+    page, _ = link(api, video, corrects=True)
+    target = page.replace("?", "/corrections?")
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(body: dict[str, Any], tries: int) -> tuple[int, str]:
+        begun.set()
+        assert go_on.wait(60)
+        return 400, "corrections.json: enough"
+
+    works = gateway.fails
+    gateway.fails = slowly
+    try:
+        with ThreadPoolExecutor(1) as executor:
+            first = executor.submit(requests.post, target, json=CORRECTIONS, timeout=60)
+            assert begun.wait(60)
+            second = requests.post(target, json=CORRECTIONS, timeout=60)
+            go_on.set()
+            assert first.result().status_code == 400
+    finally:
+        go_on.set()
+        gateway.fails = works
+    assert second.status_code == 429
+    assert second.headers["retry-after"] == "5"

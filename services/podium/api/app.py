@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -78,6 +79,7 @@ def create_app(settings: ApiSettings | None = None, jobs: JobsSettings | None = 
     )
     app.router.routes.insert(0, viewer_assets())
     app.state.env = env
+    app.state.streams = Counter()
     app.state.access = Access(env, tokens_of(settings), settings.requests_per_minute)
     answer_problems(app)
     describe_problems(app)

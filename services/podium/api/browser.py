@@ -21,7 +21,7 @@ from podium.api.answers import answer
 from podium.api.caller import Reader
 from podium.api.operation import operation
 from podium.dashboard import STATIC
-from podium.errors import Forbidden, NotFound
+from podium.errors import Forbidden, NotFound, Overloaded
 from podium.jobs.correcting import correct
 from podium.jobs.environment import Environment
 from podium.jobs.objects import Objects
@@ -38,6 +38,9 @@ from podium.viewer.page import Trial, served_page
 
 VIEWER = "/viewer"
 MAX_VALID_S = 30 * 86400
+MOST_CORRECTED = 2
+"""Videos that are corrected at the same time at a replica; each takes a thread for its whole
+postprocessing, and an address for it needs no key."""
 _ASSETS = f"{VIEWER}/assets"
 _HEADERS = {
     "cache-control": "no-cache",  # a new version is seen at once; the ETag saves the transfer
@@ -66,6 +69,7 @@ def browser_router(env: Environment, signer: Signer) -> APIRouter:
     router = APIRouter()
     origins = _origins(env.objects)
     policy = _policy(origins)
+    corrected: set[int] = set()
 
     def file(name: str) -> Response:
         path = (STATIC / name).resolve()
@@ -129,7 +133,13 @@ def browser_router(env: Environment, signer: Signer) -> APIRouter:
         if "corrects" not in allowed:
             raise Forbidden("this address shows results, but may not correct them")
         corrections = await corrections_in(request)
-        await run_in_threadpool(correct, env, video_id, corrections)
+        if video_id in corrected or len(corrected) >= MOST_CORRECTED:
+            raise Overloaded("other corrections are being measured; try again", retry_after_s=5)
+        corrected.add(video_id)
+        try:
+            await run_in_threadpool(correct, env, video_id, corrections)
+        finally:
+            corrected.discard(video_id)
         video = await run_in_threadpool(
             env.database.look, SYSTEM, partial(views.video, video_id=video_id)
         )

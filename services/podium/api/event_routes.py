@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -30,6 +31,10 @@ EVENT_STREAM = "text/event-stream"
 _EVERY_S = 0.5
 _KEEP_ALIVE_S = 15.0
 _AT_ONCE = 100
+
+MOST_STREAMS, MOST_OF_A_PROJECT = 128, 32
+"""Open at a replica: each asks the database twice a second and takes the place of a request. Who
+asks for one more gets a page, as all clients understand."""
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -63,19 +68,40 @@ async def list_job_events(
         str | None, Header(description="Of a stream: the last event that has arrived.")
     ] = None,
 ) -> Response:
-    """What happened to a job; as a stream with Accept: text/event-stream."""
+    """What happened to a job; as a stream with Accept: text/event-stream.
+
+    If many streams of the project are open already, the answer is a page.
+    """
     after = _last(last_event_id, wanted.after)
     first, is_over = await run_in_threadpool(_look, caller, job_id, after, wanted.limit)
-    if EVENT_STREAM not in request.headers.get("accept", ""):
+    streams: Counter[int | None] = request.app.state.streams
+    is_full = (
+        streams.total() >= MOST_STREAMS or streams[caller.principal.project_id] >= MOST_OF_A_PROJECT
+    )
+    if is_full or EVENT_STREAM not in request.headers.get("accept", ""):
         limit = min(wanted.limit, catalogue.LARGEST_LIMIT)
         return answer(Page(items=first, next_cursor=None if len(first) < limit else ""))
     if is_over and not first:
         return Response(status_code=204)  # a browser comes back no more
     return StreamingResponse(
-        _stream(request, caller, job_id, after),
+        _counted(streams, caller.principal.project_id, _stream(request, caller, job_id, after)),
         media_type=EVENT_STREAM,
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
+
+
+async def _counted(
+    streams: Counter[int | None], project_id: int | None, stream: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    """The stream, which counts as open meanwhile."""
+    streams[project_id] += 1
+    try:
+        async for piece in stream:
+            yield piece
+    finally:
+        streams[project_id] -= 1
+        if not streams[project_id]:
+            del streams[project_id]
 
 
 async def _stream(

@@ -7,10 +7,10 @@ import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete as delete_rows
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from podium.errors import Forbidden, NotFound, Outdated
+from podium.errors import Forbidden, NotFound, Outdated, Unprocessable
 from podium.jobs.sql import catalogue
 from podium.jobs.sql.catalogue import Kind, page_of, read_cursor
 from podium.jobs.sql.schema.tables import Webhook
@@ -23,14 +23,20 @@ from podium.schemas.objects import NewWebhook, WebhookCreate, WebhookUpdate
 
 _SECRET_BYTES = 24
 
+MAX_WEBHOOKS = 50
+"""Of a project: each event makes a message for every one."""
+
 WEBHOOK = Kind("webhook", Webhook, schemas.Webhook, {})
 
 
 def create(session: Session, wanted: WebhookCreate, now: datetime) -> NewWebhook:
-    """Create a webhook; its secret is only in this answer. Raises Forbidden."""
+    """Create a webhook; its secret is only in this answer. Raises Forbidden or Unprocessable."""
     principal = principal_of(session)
     if principal.project_id is None:
         raise Forbidden("webhooks belong to a project, and this key has none")
+    own = select(func.count(Webhook.id)).where(Webhook.project_id == principal.project_id)
+    if (session.scalar(own) or 0) >= MAX_WEBHOOKS:
+        raise Unprocessable(f"a project has at most {MAX_WEBHOOKS} webhooks; delete one of them")
     row = Webhook(
         project_id=principal.project_id,
         webhook_url=wanted.webhook_url,
