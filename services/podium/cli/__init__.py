@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import io
 import signal
@@ -97,6 +99,7 @@ def cli(verbose: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line; errors that Podium raises on purpose become one red line."""
+    atexit.register(gc.freeze)  # else all objects are looked through at the end: 0.6 CPU-s of a run
     # SIGTERM ends a command like Ctrl-C. Both also work in the background of a shell script,
     # where SIGINT is ignored at the start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
