@@ -180,7 +180,7 @@ class PodiumUser(FastHttpUser):
         if answer.lost:
             return answer.lost
         self._asked += 1
-        every = self.plan.profile.check_every
+        every = 0 if self.plan.profile.no_op else self.plan.profile.check_every
         checked = every > 0 and self._asked % every == 0
         return check(answer.body, answer.headers) if checked else ""
 

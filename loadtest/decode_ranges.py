@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +35,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m loadtest.decode_ranges", description=__doc__)
     parser.add_argument("--size", default="1280x720", help="width x height (%(default)s)")
     parser.add_argument("--frames", type=int, default=250, help="frames (%(default)s)")
-    parser.add_argument("--gop", type=int, default=30, help="frames per key frame (%(default)s)")
+    parser.add_argument(
+        "--gop",
+        type=int,
+        nargs="+",
+        default=[30],
+        help="frames per key frame (30); several compare",
+    )
     parser.add_argument("--range", type=int, default=32, help="frames per range (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds (%(default)s)")
     asked = parser.parse_args()
     width, height = map(int, asked.size.split("x"))
     with tempfile.TemporaryDirectory(prefix="podium-ranges-") as folder:
-        path = Path(folder) / "clip.mp4"
-        encode(path, (width, height), asked.frames, asked.gop)
+        paths = {gop: Path(folder) / f"{gop}.mp4" for gop in asked.gop}
+        for gop, path in paths.items():
+            encode(path, (width, height), asked.frames, gop)
+        found: dict[int, list[tuple[float, float]]] = {gop: [] for gop in paths}
         for _ in range(asked.rounds):
-            whole_ms = cpu_ms(lambda: by_pyav(path))
-            ranges_ms = cpu_ms(lambda: in_ranges(path, asked.range))
-            print(  # noqa: T201 - the output of the command
-                f"CPU-ms a frame: PyAV {whole_ms:.1f}, ranges {ranges_ms:.1f}, "
-                f"{ranges_ms / whole_ms:.2f} x"
-            )
+            for gop, path in paths.items():
+                whole_ms = cpu_ms(partial(by_pyav, path))
+                ranges_ms = cpu_ms(partial(in_ranges, path, asked.range))
+                found[gop].append((whole_ms, ranges_ms))
+                _print(gop, whole_ms, ranges_ms)
+    for gop, rounds in found.items():
+        whole_ms, ranges_ms = np.median(rounds, axis=0).tolist()
+        _print(gop, whole_ms, ranges_ms, which="median")
+
+
+def _print(gop: int, whole_ms: float, ranges_ms: float, which: str = "round") -> None:
+    print(  # noqa: T201 - the output of the command
+        f"{which}, a key frame every {gop}: CPU-ms a frame: PyAV {whole_ms:.2f}, "
+        f"ranges {ranges_ms:.2f}, {ranges_ms / whole_ms:.2f} x"
+    )
 
 
 def pictures(size: tuple[int, int]) -> Iterator[UInt8]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from loadtest.payloads import CACHE
 from loadtest.profile import Profile, Tier
+from podium.lab.bench.workloads import no_op_repository
+from podium.local.model_folder import default_models
 from podium.local.service_process import ServiceProcess, ready
 from podium.local.settings import SERVICES
 from podium.local.stack import HOST, KEY_SETTINGS, Stack, free_ports
@@ -29,11 +33,17 @@ def local_stack(profile: Profile) -> Iterator[Profile]:
         return
     with ExitStack() as running:
         CACHE.mkdir(parents=True, exist_ok=True)
-        stack = running.enter_context(Stack(read_roots=[CACHE]))
+        models = None
+        if profile.no_op:
+            folder = Path(
+                running.enter_context(tempfile.TemporaryDirectory(prefix="podium-no-op-"))
+            )
+            models = no_op_repository(default_models(), folder)
+        stack = running.enter_context(Stack(models=models, read_roots=[CACHE], here=profile.here))
         hosts = {missing[0]: stack.gateway_url}
         for name in missing[1:]:
             hosts[name] = running.enter_context(_gateway(stack))
-        services = {stage: stack.urls[stage] for stage in STAGES}
+        services = {stage: stack.urls[stage] for stage in STAGES if stage in stack.urls}
         changes: dict[str, object] = {
             "services": {**services, **profile.services},
             "media_uri": profile.media_uri or CACHE.absolute().as_uri(),

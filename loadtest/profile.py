@@ -140,6 +140,12 @@ class Profile(_Closed):
     """Service -> addresses of its ``/metrics``: ``http://host:port``, several separated by commas,
     or ``dns://host:port`` for every address of a name. The gateways are added automatically."""
 
+    no_op: bool = False
+    """Start services with models that compute nothing; their answers are not compared."""
+
+    here: tuple[str, ...] = ()
+    """Stages that run in the process of a gateway that is started, such as ``decode``."""
+
     media_uri: str = ""
     """Address of the folder with the clips, for the services (``s3://bucket/clips``); empty: each
     request contains its media."""

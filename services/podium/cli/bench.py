@@ -55,6 +55,12 @@ _MOST_IN_FLIGHT = 1024
     show_default=True,
     help="Seconds per cell and round.",
 )
+@click.option(
+    "--here",
+    multiple=True,
+    type=click.Choice(["decode", "detection", "pose2d", "pose3d"]),
+    help="Compare also with services of which this stage runs in the gateway; may be repeated.",
+)
 @click.option("--url", help="A gateway to compare with; it runs its own models.")
 @click.option("--workload", "only", multiple=True, help="Only workloads whose name begins so.")
 @click.option("--json", "json_file", type=OutputFile())
@@ -68,6 +74,7 @@ def command(
     concurrency: str,
     rounds: int,
     seconds: float,
+    here: tuple[str, ...],
     url: str | None,
     only: tuple[str, ...],
     json_file: Path | None,
@@ -98,6 +105,7 @@ def command(
             levels=levels,
             rounds=rounds,
             seconds=seconds,
+            here=here,
             url=url,
             only=only,
             console=console,
@@ -133,6 +141,7 @@ async def _run(
     levels: list[int],
     rounds: int,
     seconds: float,
+    here: tuple[str, ...],
     url: str | None,
     only: tuple[str, ...],
     console: Console,
@@ -152,6 +161,9 @@ async def _run(
                     await running.enter_async_context(in_process(repository, pipeline)),
                     await running.enter_async_context(as_services(repository, pipeline)),
                 ]
+                if here:
+                    others = as_services(repository, pipeline, here)
+                    compositions.append(await running.enter_async_context(others))
                 if url:
                     compositions.append(await running.enter_async_context(at_url(url, pipeline)))
                 cells = [(w, c, level) for w in asked for level in levels for c in compositions]

@@ -55,6 +55,7 @@ class Stack:
             one command.
         jobs: Folder for the data of jobs; the api and a controller run, too. None: without them.
         new_admin_key: Whether to make another admin key for the api.
+        here: Stages that run in the gateway's process instead of services of their own.
 
     Attributes:
         processes: The running services.
@@ -77,9 +78,12 @@ class Stack:
         asks_for_keys: bool = False,
         jobs: Path | None = None,
         new_admin_key: bool = False,
+        here: Sequence[str] = (),
     ) -> None:
         self._models = (default_models() if models is None else models).absolute()
-        self._names = SERVICES if jobs is None else (*SERVICES, *JOB_SERVICES)
+        self._here = frozenset(here)
+        names = SERVICES if jobs is None else (*SERVICES, *JOB_SERVICES)
+        self._names = tuple(name for name in names if name not in self._here)
         ports = free_ports() if ports is None else ports
         self._ports = {name: ports[name] for name in self._names}
         self._jobs = None if jobs is None else jobs.absolute()
@@ -145,12 +149,12 @@ class Stack:
             **sized_for(os.cpu_count() or 1, os.environ),
             "PODIUM_MODELS": str(self._models),
             "PODIUM_ALLOW_EMPTY": "true",  # the gateway says which model a pipeline lacks
-            "PODIUM_DECODE_ADDRESS": self.urls["decode"],
+            **({} if "decode" in self._here else {"PODIUM_DECODE_ADDRESS": self.urls["decode"]}),
             "PODIUM_DECODE_OBJECTS_READ_ROOTS": read_roots,
             "PODIUM_POSTPROCESS_OBJECTS_READ_ROOTS": read_roots,
             "PODIUM_POSTPROCESS_OBJECTS_WRITE_ROOTS": _listed([*self._write_roots, *objects]),
             **{
-                f"PODIUM_GATEWAY_{stage.upper()}_URL": self.urls[stage]
+                f"PODIUM_GATEWAY_{stage.upper()}_URL": self.urls.get(stage, "here")
                 for stage in SERVICES
                 if stage != "gateway"
             },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,14 +114,23 @@ async def in_process(models: Path, pipeline: str) -> AsyncIterator[Composition]:
 
 
 @asynccontextmanager
-async def as_services(models: Path, pipeline: str) -> AsyncIterator[Composition]:
-    """The six services on loopback, called by a client whose CPU time counts, too."""
-    with Stack(models=models) as stack:
+async def as_services(
+    models: Path, pipeline: str, here: Sequence[str] = ()
+) -> AsyncIterator[Composition]:
+    """The services on loopback, called by a client whose CPU time counts, too.
+
+    Args:
+        models: Model repository.
+        pipeline: Name of the pipeline.
+        here: Stages that run in the gateway's process.
+    """
+    name = f"{' and '.join(here)} here" if here else "six services"
+    with Stack(models=models, here=here) as stack:
         processes = {"client": psutil.Process()} | {
             process.name: psutil.Process(process.pid) for process in stack.processes
         }
         async with _asking(stack.gateway_url, pipeline) as ask:
-            yield Composition("six services", ask, processes, list(stack.urls.values()))
+            yield Composition(name, ask, processes, list(stack.urls.values()))
 
 
 @asynccontextmanager

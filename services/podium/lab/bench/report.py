@@ -101,7 +101,10 @@ def print_table(rounds: Rounds, console: Console) -> None:
     medians = {cell: median(found) for cell, found in rounds.items()}
     for cell, m in medians.items():
         floor = medians.get(Cell(cell.models, "in process", cell.workload, cell.concurrency))
-        above = f"{m.cpu_ms_per_frame - floor.cpu_ms_per_frame:+.2f}" if floor else ""
+        above = ""
+        if floor:
+            more = m.cpu_ms_per_frame - floor.cpu_ms_per_frame
+            above = f"{more:+.2f}, {m.cpu_ms_per_frame / floor.cpu_ms_per_frame:.2f} x"
         table.add_row(
             cell.models,
             cell.workload,
@@ -123,8 +126,8 @@ def _parts(measurement: Measurement) -> str:
     cpu = measurement.cpu_ms_by_process
     if "gateway" not in cpu:
         return ""
-    pose = cpu["pose2d"] + cpu["pose3d"]
-    parts = [cpu["client"], cpu["gateway"], cpu["decode"], cpu["detection"], pose]
+    alone = [cpu.get(name, 0.0) for name in ("client", "gateway", "decode", "detection")]
+    parts = [*alone, cpu.get("pose2d", 0.0) + cpu.get("pose3d", 0.0)]
     return " + ".join(f"{part:.2f}" for part in parts)
 
 
