@@ -7,6 +7,8 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -96,16 +98,21 @@ def claim(world: World, owner: str, limit: int, until: datetime = SOON) -> list[
     )
 
 
-def test_of_400_racing_completions_200_are_applied(world: World) -> None:
+def completed(world: World, job_id: int, *batch_ids: int) -> list[bool]:
+    """Complete batches in one transaction; says which changed."""
+    changes = [(job_id, partial(leases.complete, batch_id=batch)) for batch in batch_ids]
+    return world.env.database.write(SYSTEM, lambda s: jobs.end_work(s, changes, NOW))
+
+
+@pytest.mark.parametrize("at_once", [1, 7])
+def test_of_400_racing_completions_200_are_applied(world: World, at_once: int) -> None:
     job_id = offered(world, 200)
     ids = [batch.id for batch in world.batches(job_id)] * 2
     random.Random(7).shuffle(ids)  # noqa: S311 - repeatable, no secret
-    complete = lambda batch: world.env.database.write(  # noqa: E731
-        SYSTEM, lambda s: jobs.complete_batch(s, batch, job_id, NOW)
-    )
     with ThreadPoolExecutor(16) as pool:
-        applied = list(pool.map(complete, ids))
-    assert Counter(applied) == {True: 200, False: 200}
+        parts = [ids[first : first + at_once] for first in range(0, len(ids), at_once)]
+        applied = list(pool.map(lambda part: completed(world, job_id, *part), parts))
+    assert Counter(chain.from_iterable(applied)) == {True: 200, False: 200}
     states = Counter(batch.frame_batch_status for batch in world.batches(job_id))
     assert states == {"succeeded": 200}
 
@@ -138,11 +145,8 @@ def test_a_dead_workers_batch_goes_to_another_and_counts_once(world: World) -> N
     beat = database.write(SYSTEM, lambda s: leases.heartbeat(s, "dead", [lost.id], SOON))
     failed = database.write(SYSTEM, lambda s: leases.fail(s, lost, "x", "x", NOW))
     assert (beat, failed) == (0, False)
-    results = [
-        database.write(SYSTEM, lambda s, one=one: jobs.complete_batch(s, one.id, job_id, NOW))
-        for one in (lost, held)
-    ]
-    assert results == [True, False]
+    assert completed(world, job_id, lost.id) == [True]
+    assert completed(world, job_id, held.id) == [False]
 
 
 def test_a_heartbeat_keeps_a_batch(world: World) -> None:

@@ -25,12 +25,14 @@ from podium.jobs.principal import SYSTEM
 from podium.jobs.reconcile import fail, give_up, reconcile, step_of
 from podium.jobs.sql import batches, deliveries, jobs, leases
 from podium.jobs.sql.leases import Claim
-from podium.jobs.steps import work_on
+from podium.jobs.steps import Worked, work, write_down
 from podium.schemas.states import TERMINAL
 
 _log = logging.getLogger("podium.jobs.controller")
 
 _POLL_S = 0.25
+_TURN_S = 0.02
+"""Shortest time between two turns: what workers do meanwhile is written in one transaction."""
 _MOST_AHEAD = 64
 _HOUSEKEEPING_S = 60.0
 
@@ -49,6 +51,7 @@ class Controller:
         self._owner = f"controller-{secrets.token_hex(8)}"
         self._workers, self._steps = workers, steps
         self._batches: dict[int, float] = {}
+        self._worked: deque[Worked] = deque()  # of these batches; not yet in the database
         self._jobs: dict[int, float] = {}  # job -> time at which its step has taken too long
         self._deliveries: dict[int, float] = {}
         self._turns = Turns()
@@ -72,16 +75,19 @@ class Controller:
         ):
             while not stop.is_set():
                 self._quietly(lambda: self._begin_steps(step_pool))
+                self._quietly(self._write_down)
                 self._quietly(lambda: self._begin_batches(batch_pool))
                 self._quietly(lambda: self._begin_deliveries(webhook_pool))
                 self._quietly(self._now_and_then)
                 self._pause()
             while self._batches or self._jobs or self._deliveries:
+                self._quietly(lambda: self._write_down(again=False))
                 self._quietly(self._heartbeat)
                 self._pause()
 
     def _pause(self) -> None:
         self._wake.wait(_POLL_S)
+        time.sleep(max(0.0, self._looked + _TURN_S - time.monotonic()))
         self._wake.clear()
         self._looked = time.monotonic()
 
@@ -120,7 +126,7 @@ class Controller:
                 ),
             )
             for claim in taken:
-                self._begin(pool, self._batches, claim.id, partial(self._work_on, claim))
+                self._begin_batch(pool, claim)
         self._enough = len(self._batches) // 2
         if not waiting:
             self._next_claim = now + _POLL_S
@@ -158,9 +164,43 @@ class Controller:
         held[key] = math.inf
         pool.submit(run)
 
-    def _work_on(self, held: Claim) -> None:
-        work_on(self._env, held)
-        self._done_at.append(time.monotonic())
+    def _begin_batch(self, pool: ThreadPoolExecutor, held: Claim) -> None:
+        """Have a batch run; it is held, and its lease kept, until its row is written."""
+
+        def run() -> None:
+            try:
+                self._worked.append(work(self._env, held))
+            except Exception:
+                _log.exception("a worker failed")  # its lease will expire
+                self._batches.pop(held.id, None)
+            self._done_at.append(time.monotonic())
+            self._wake.set()
+
+        self._batches[held.id] = math.inf
+        pool.submit(run)
+
+    def _write_down(self, *, again: bool = True) -> None:
+        """Write what workers have ended with since the last turn, in one transaction.
+
+        Args:
+            again: While the database does not answer, keep it for the next turn.
+        """
+        count = len(self._worked)  # workers add more meanwhile
+        worked = [self._worked.popleft() for _ in range(count)]
+        worked.sort(key=lambda each: each.held.id)  # one order for all: fewer deadlocks
+        if not worked:
+            return
+        try:
+            write_down(self._env, worked)
+        except Unavailable:
+            if again:
+                self._worked.extend(worked)
+                raise
+        except Exception:  # of one row, which must not keep the others from being written
+            for one in worked:
+                self._quietly(partial(write_down, self._env, [one]))
+        for each in worked:
+            self._batches.pop(each.held.id, None)
 
     def _move(self, job_id: int) -> None:
         """Take the next steps of a claimed job, and release it."""

@@ -92,12 +92,22 @@ def action(log: OperationalLog, name: str, **ids: Any) -> Iterator[dict[str, Any
         outcome["error"] = text
         raise
     finally:
-        log.write(
-            {
-                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                "action": name,
-                **ids,
-                "outcome": outcome,
-                "duration_ms": round((time.perf_counter() - started) * 1e3, 1),
-            }
-        )
+        log.write(record_of(name, started, outcome, **ids))
+
+
+def record_of(name: str, started: float, outcome: dict[str, Any], **ids: Any) -> dict[str, Any]:
+    """The record of an action that ends now.
+
+    Args:
+        name: Name of the action.
+        started: Its start by ``time.perf_counter``.
+        outcome: Its outcome; may be filled later.
+        ids: Ids of the objects that it concerns.
+    """
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "action": name,
+        **ids,
+        "outcome": outcome,
+        "duration_ms": round((time.perf_counter() - started) * 1e3, 1),
+    }

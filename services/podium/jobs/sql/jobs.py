@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from sqlalchemy import ColumnElement, Table, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from podium.errors import NotFound
-from podium.jobs.sql import batches, events, leases
-from podium.jobs.sql.leases import Claim
+from podium.jobs.sql import batches, events
 from podium.jobs.sql.schema.tables import Pipeline, Project
 from podium.jobs.sql.schema.work_tables import Job, Video
 from podium.jobs.sql.statements import changed
@@ -44,6 +43,12 @@ class Work:
     endpoint: str
     parameters: JobParameters
     is_canceling: bool
+
+
+class RowChange(Protocol):
+    """Changes the row of a frame batch; returns False if that is no longer allowed."""
+
+    def __call__(self, session: Session, *, now: datetime) -> bool: ...
 
 
 _EVENTS: dict[JobState, EventType] = {
@@ -200,20 +205,25 @@ def poke(session: Session, job_id: int, now: datetime) -> None:
     changed(session, update(Job).where(Job.id == job_id, Job.due_at > now).values(due_at=now))
 
 
-def complete_batch(session: Session, batch_id: int, job_id: int, now: datetime) -> bool:
-    """Note that a batch has its result; after the last batch, make the job due."""
-    return _after_one(session, job_id, leases.complete(session, batch_id, now), now)
+def end_work(
+    session: Session, changes: Sequence[tuple[int, RowChange]], now: datetime
+) -> list[bool]:
+    """Write how work on frame batches has ended; jobs whose last batch has ended become due.
 
+    Args:
+        session: Session of the principal.
+        changes: (id of the job, change of the frame batch's row).
+        now: The current time.
 
-def fail_batch(session: Session, held: Claim, code: str, message: str, now: datetime) -> bool:
-    """End a batch without a result; after the last batch, make the job due."""
-    ended = leases.fail(session, held, code, message, now)
-    return _after_one(session, held.job_id, ended, now)
-
-
-def drop_batch(session: Session, held: Claim, now: datetime) -> bool:
-    """End a batch of a canceled job; after the last batch, make the job due."""
-    return _after_one(session, held.job_id, leases.drop(session, held, now), now)
+    Returns:
+        Which rows have changed; the others had ended before, or their lease is lost.
+    """
+    applied = [change(session, now=now) for _, change in changes]
+    touched = {job_id for (job_id, _), is_new in zip(changes, applied, strict=True) if is_new}
+    for job_id in sorted(touched):
+        if not batches.is_any_open(session, job_id):
+            poke(session, job_id, now)
+    return applied
 
 
 def work(session: Session, job_id: int) -> Work:
@@ -247,12 +257,6 @@ def request_cancel(session: Session, job_id: int, now: datetime) -> bool:
         return False
     batches.cancel(session, job_id, ("pending", "submitted"), now)
     return True
-
-
-def _after_one(session: Session, job_id: int, has_ended: bool, now: datetime) -> bool:
-    if has_ended and not batches.is_any_open(session, job_id):
-        poke(session, job_id, now)
-    return has_ended
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

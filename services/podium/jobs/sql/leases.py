@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, or_, select, update
+from sqlalchemy import Table, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from podium.jobs.failures import died
 from podium.jobs.sql.schema.work_tables import FrameBatch
 from podium.jobs.sql.statements import changed, directly
+from podium.jobs.sql.tenancy import AnyRow
 from podium.schemas.states import OPEN_BATCH, Priority
 
 
@@ -37,6 +38,57 @@ class Claim:
     step: int
 
 
+_batches = cast(Table, FrameBatch.__table__)
+_COLUMNS = (
+    _batches.c.id,
+    _batches.c.video_id,
+    _batches.c.job_id,
+    _batches.c.project_id,
+    _batches.c.attempt,
+    _batches.c.frame_batch_input_path,
+    _batches.c.frame_batch_results_path,
+    _batches.c.frame_batch_start_number,
+    _batches.c.frame_count,
+    _batches.c.step,
+)
+# Rows that are read here are locked until the commit; SQLite has one writer in any case.
+_WAITING = (
+    select(*_COLUMNS)
+    .where(
+        _batches.c.frame_batch_status == "submitted",
+        _batches.c.available_at <= bindparam("now"),
+        _batches.c.project_id == bindparam("project"),
+        _batches.c.priority == bindparam("class"),
+    )
+    .order_by(_batches.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_left = and_(
+    _batches.c.frame_batch_status == "processing",
+    or_(_batches.c.lease_until < bindparam("now"), _batches.c.owner == bindparam("holder")),
+)
+_FREE = (
+    select(*_COLUMNS)
+    .where(
+        _batches.c.id == bindparam("batch"),
+        or_(_batches.c.frame_batch_status.in_(("pending", "submitted")), _left),
+    )
+    .with_for_update()
+)
+_TAKE = (
+    update(_batches)
+    .where(_batches.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        frame_batch_status="processing",
+        owner=bindparam("holder"),
+        lease_until=bindparam("until"),
+        attempt=_batches.c.attempt + 1,
+        updated_at=bindparam("now"),
+    )
+)
+
+
 def claim(
     session: Session,
     owner: str,
@@ -48,15 +100,9 @@ def claim(
     until: datetime,
 ) -> list[Claim]:
     """Claim up to ``limit`` waiting batches, the oldest first."""
-    waiting = and_(FrameBatch.frame_batch_status == "submitted", due(now))
-    candidates = (
-        select(FrameBatch.id)
-        .where(waiting, FrameBatch.project_id == project_id, FrameBatch.priority == priority)
-        .order_by(FrameBatch.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)  # no effect in SQLite, which has one writer
-    )
-    return _take(session, owner, list(session.scalars(candidates)), waiting, now=now, until=until)
+    wanted = {"project": project_id, "class": priority, "most": limit, "now": now}
+    waiting = directly(session, _WAITING, wanted).all()
+    return _take(session, owner, waiting, now=now, until=until)
 
 
 def claim_one(
@@ -66,49 +112,19 @@ def claim_one(
 
     The same owner may claim it again, such as a Lambda that gets a record again after a crash.
     """
-    lost = or_(FrameBatch.lease_until < now, FrameBatch.owner == owner)
-    left = and_(FrameBatch.frame_batch_status == "processing", lost)
-    free = or_(FrameBatch.frame_batch_status.in_(("pending", "submitted")), left)
-    taken = _take(session, owner, [batch_id], free, now=now, until=until)
+    free = directly(session, _FREE, {"batch": batch_id, "holder": owner, "now": now}).all()
+    taken = _take(session, owner, free, now=now, until=until)
     return taken[0] if taken else None
 
 
 def _take(
-    session: Session,
-    owner: str,
-    ids: Sequence[int],
-    free: ColumnElement[bool],
-    *,
-    now: datetime,
-    until: datetime,
+    session: Session, owner: str, free: Sequence[AnyRow], *, now: datetime, until: datetime
 ) -> list[Claim]:
-    if not ids:
+    """Lease rows that this transaction has locked."""
+    if not free:
         return []
-    count = changed(
-        session,
-        update(FrameBatch)
-        .where(FrameBatch.id.in_(ids), free)
-        .values(
-            frame_batch_status="processing",
-            owner=owner,
-            lease_until=until,
-            attempt=FrameBatch.attempt + 1,
-            updated_at=now,
-        ),
-    )
-    if not count:
-        return []
-    # Rows that were free before and have this owner now were claimed here.
-    rows = session.scalars(
-        select(FrameBatch)
-        .where(
-            FrameBatch.id.in_(ids),
-            FrameBatch.owner == owner,
-            FrameBatch.frame_batch_status == "processing",
-            FrameBatch.lease_until == until,
-        )
-        .order_by(FrameBatch.id)
-    )
+    ids = [row.id for row in free]
+    directly(session, _TAKE, {"ids": ids, "holder": owner, "until": until, "now": now})
     return [
         Claim(
             id=row.id,
@@ -116,14 +132,14 @@ def _take(
             job_id=row.job_id,
             project_id=row.project_id,
             owner=owner,
-            attempt=row.attempt,
+            attempt=row.attempt + 1,
             input_address=row.frame_batch_input_path,
             results_key=row.frame_batch_results_path,
             start=row.frame_batch_start_number,
             count=row.frame_count,
             step=row.step,
         )
-        for row in rows
+        for row in free
     ]
 
 
@@ -141,10 +157,13 @@ def heartbeat(session: Session, owner: str, ids: Collection[int], until: datetim
     )
 
 
-_batches = cast(Table, FrameBatch.__table__)
 _COMPLETE = (
     update(_batches)
-    .where(_batches.c.id == bindparam("batch_id"), _batches.c.frame_batch_status.in_(OPEN_BATCH))
+    .where(
+        _batches.c.id == bindparam("batch_id"),
+        # By IN, the parameters would be taken apart anew each time.
+        or_(*(_batches.c.frame_batch_status == state for state in OPEN_BATCH)),
+    )
     .values(
         frame_batch_status="succeeded",
         owner=None,
@@ -250,8 +269,3 @@ def cancel_lapsed(session: Session, job_id: int, now: datetime) -> int:
         )
         .values(frame_batch_status="canceled", owner=None, lease_until=None, updated_at=now),
     )
-
-
-def due(now: datetime) -> ColumnElement[bool]:
-    """A condition: the batch's pause before a retry is over."""
-    return FrameBatch.available_at <= now

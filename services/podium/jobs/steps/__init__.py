@@ -2,8 +2,19 @@
 
 from podium.jobs.steps.check import Checked, check
 from podium.jobs.steps.collect import collect
-from podium.jobs.steps.consume import Outcome, consume, work_on
+from podium.jobs.steps.consume import Outcome, Worked, consume, work, write_down
 from podium.jobs.steps.initialize import initialize
 from podium.jobs.steps.submit import submit
 
-__all__ = ["Checked", "Outcome", "check", "collect", "consume", "initialize", "submit", "work_on"]
+__all__ = [
+    "Checked",
+    "Outcome",
+    "Worked",
+    "check",
+    "collect",
+    "consume",
+    "initialize",
+    "submit",
+    "work",
+    "write_down",
+]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, Literal
@@ -11,14 +14,24 @@ from pydantic import ValidationError
 from podium.errors import NotFound, PodiumError, StageFailed
 from podium.jobs import failures
 from podium.jobs.environment import Environment
-from podium.jobs.observing.oplog import action
+from podium.jobs.observing.oplog import record_of
 from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import jobs, leases
-from podium.jobs.sql.jobs import Work
+from podium.jobs.sql.jobs import RowChange, Work
 from podium.jobs.sql.leases import Claim
 from podium.schemas.results import PipelineResult
 
 Outcome = Literal["done", "duplicate", "retry", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A frame batch that a worker has ended with, and what is to be written about it."""
+
+    held: Claim
+    outcome: Outcome
+    change: RowChange
+    record: dict[str, Any]
 
 
 def consume(
@@ -42,33 +55,61 @@ def consume(
     held = env.database.write(
         SYSTEM, partial(leases.claim_one, owner=owner, batch_id=batch_id, now=now, until=until)
     )
-    return "duplicate" if held is None else work_on(env, held, seconds=seconds)
+    if held is None:
+        return "duplicate"
+    [outcome] = write_down(env, [work(env, held, seconds=seconds)])
+    return outcome
 
 
-def work_on(env: Environment, held: Claim, *, seconds: float | None = None) -> Outcome:
-    """Run a claimed frame batch: call the pipeline, store the result, mark the batch as done."""
+def work(env: Environment, held: Claim, *, seconds: float | None = None) -> Worked:
+    """Run a claimed frame batch and store its result; ``write_down`` marks it as done.
+
+    A worker that dies in between leaves the result to the next one.
+    """
     ids = {"job_id": held.job_id, "video_id": held.video_id, "frame_batch_id": held.id}
-    with action(env.log, "consume", **ids, attempt=held.attempt) as outcome:
-        try:
-            work = env.works.of(
-                held.job_id,
-                lambda: env.database.read(SYSTEM, partial(jobs.work, job_id=held.job_id)),
-            )
-            tries = env.timing.steps["consume"].tries
-            if work.is_canceling:
-                result: Outcome = _dropped(env, held)
-            elif _is_there(env, held):  # a worker died between its last two steps
-                result = _done(env, held)
-            elif held.attempt > tries:
-                result = _dead(env, held, "worker_died", failures.died("worker", tries))
-            else:
-                env.objects.put(held.results_key, _call(env, held, work, seconds), once=True)
-                result = _done(env, held)
-        except Exception as error:
-            outcome["error"] = error.message if isinstance(error, PodiumError) else repr(error)
-            result = _failed(env, held, error)
-        outcome["result"] = result
-        return result
+    noted: dict[str, Any] = {}
+    started = time.perf_counter()
+    try:
+        outcome, change = _tried(env, held, seconds)
+    except Exception as error:
+        noted["error"] = error.message if isinstance(error, PodiumError) else repr(error)
+        outcome, change = _failed(env, held, error)
+    record = record_of("consume", started, noted, **ids, attempt=held.attempt)
+    return Worked(held, outcome, change, record)
+
+
+def write_down(env: Environment, worked: Sequence[Worked]) -> list[Outcome]:
+    """Write what became of frame batches into their rows, in one transaction, and into the log.
+
+    Raises:
+        Unavailable: the database does not answer; nothing is written.
+    """
+    changes = [(each.held.job_id, each.change) for each in worked]
+    applied = env.database.write(SYSTEM, partial(jobs.end_work, changes=changes, now=env.now()))
+    outcomes: list[Outcome] = []
+    for each, is_new in zip(worked, applied, strict=True):
+        outcome = each.outcome if is_new else "duplicate"
+        each.record["outcome"]["result"] = outcome
+        env.log.write(each.record)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _tried(env: Environment, held: Claim, seconds: float | None) -> tuple[Outcome, RowChange]:
+    """Run the batch, unless there is a reason not to; what becomes of its row."""
+    settings = env.works.of(
+        held.job_id, lambda: env.database.read(SYSTEM, partial(jobs.work, job_id=held.job_id))
+    )
+    done: RowChange = partial(leases.complete, batch_id=held.id)
+    tries = env.timing.steps["consume"].tries
+    if settings.is_canceling:
+        return "dead", partial(leases.drop, held=held)
+    if _is_there(env, held):  # a worker died between its last two steps
+        return "done", done
+    if held.attempt > tries:
+        return _dead(held, "worker_died", failures.died("worker", tries))
+    env.objects.put(held.results_key, _call(env, held, settings, seconds), once=True)
+    return "done", done
 
 
 def _call(env: Environment, held: Claim, work: Work, seconds: float | None) -> bytes:
@@ -102,41 +143,21 @@ def _is_there(env: Environment, held: Claim) -> bool:
         return False
 
 
-def _done(env: Environment, held: Claim) -> Outcome:
-    applied = env.database.write(
-        SYSTEM,
-        partial(jobs.complete_batch, batch_id=held.id, job_id=held.job_id, now=env.now()),
-    )
-    return "done" if applied else "duplicate"
-
-
-def _failed(env: Environment, held: Claim, error: Exception) -> Outcome:
+def _failed(env: Environment, held: Claim, error: Exception) -> tuple[Outcome, RowChange]:
     told, step = failures.describe(error), env.timing.steps["consume"]
     final = isinstance(error, PodiumError) and failures.is_final(error)
     counts = failures.counts(error)
     if final or (counts and held.attempt >= step.tries):
-        return _dead(env, held, told.code, told.message)
-    available = env.now() + timedelta(seconds=step.pause_s(held.attempt))
-    released = partial(
+        return _dead(held, told.code, told.message)
+    return "retry", partial(
         leases.release,
         held=held,
-        available_at=available,
+        available_at=env.now() + timedelta(seconds=step.pause_s(held.attempt)),
         counts=counts,
         code=told.code,
         message=told.message,
-        now=env.now(),
     )
-    return "retry" if env.database.write(SYSTEM, released) else "duplicate"
 
 
-def _dropped(env: Environment, held: Claim) -> Outcome:
-    ended = env.database.write(SYSTEM, partial(jobs.drop_batch, held=held, now=env.now()))
-    return "dead" if ended else "duplicate"
-
-
-def _dead(env: Environment, held: Claim, code: str, message: str) -> Outcome:
-    ended = env.database.write(
-        SYSTEM,
-        partial(jobs.fail_batch, held=held, code=code, message=message, now=env.now()),
-    )
-    return "dead" if ended else "duplicate"
+def _dead(held: Claim, code: str, message: str) -> tuple[Outcome, RowChange]:
+    return "dead", partial(leases.fail, held=held, code=code, message=message)
