@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 from starlette.responses import StreamingResponse
 
@@ -73,7 +72,7 @@ async def list_job_events(
     If many streams of the project are open already, the answer is a page.
     """
     after = _last(last_event_id, wanted.after)
-    first, is_over = await run_in_threadpool(_look, caller, job_id, after, wanted.limit)
+    first, is_over = await caller.page(_look(job_id, after, wanted.limit), wanted.limit)
     streams: Counter[int | None] = request.app.state.streams
     is_full = (
         streams.total() >= MOST_STREAMS or streams[caller.principal.project_id] >= MOST_OF_A_PROJECT
@@ -113,7 +112,7 @@ async def _stream(
     yield b"retry: 1000\n\n"
     while not admission.draining:
         try:
-            found, is_over = await run_in_threadpool(_look, caller, job_id, after, _AT_ONCE)
+            found, is_over = await caller.page(_look(job_id, after, _AT_ONCE), _AT_ONCE)
         except (NotFound, Unavailable):
             return  # deleted meanwhile, or the database is away: the client comes back
         for event in found:
@@ -131,15 +130,15 @@ async def _stream(
         await asyncio.sleep(_EVERY_S)
 
 
-def _look(caller: Caller, job_id: int, after: int, limit: int) -> tuple[list[JobEvent], bool]:
-    """The next events, and whether the job had ended before they were read."""
+def _look(job_id: int, after: int, limit: int) -> Callable[[ReadOnly], tuple[list[JobEvent], bool]]:
+    """Reads the next events, and whether the job had ended before they were read."""
 
     def look(by: ReadOnly) -> tuple[list[JobEvent], bool]:
         is_over = views.state(by, job_id) in TERMINAL
         size = min(limit, catalogue.LARGEST_LIMIT)
         return events.after(by, job_id, after, size), is_over
 
-    return caller.look(look)
+    return look
 
 
 def _last(header: str | None, query: int) -> int:

@@ -52,21 +52,18 @@ class JobsWanted(Paging):
 
 
 @operation(router, "GET", "", response_model=Page[Job])
-def list_jobs(caller: Reader, wanted: Annotated[JobsWanted, Query()]) -> Response:
+async def list_jobs(caller: Reader, wanted: Annotated[JobsWanted, Query()]) -> Response:
     """List jobs."""
-    return answer(
-        caller.look(
-            partial(
-                views.list_jobs,
-                now=caller.env.now(),
-                limit=wanted.limit,
-                cursor=wanted.cursor,
-                states=wanted.status,
-                created_after=wanted.created_after,
-                newest_first=not wanted.oldest_first,
-            )
-        )
+    page = partial(
+        views.list_jobs,
+        now=caller.env.now(),
+        limit=wanted.limit,
+        cursor=wanted.cursor,
+        states=wanted.status,
+        created_after=wanted.created_after,
+        newest_first=not wanted.oldest_first,
     )
+    return answer(await caller.page(page, wanted.limit))
 
 
 @operation(router, "POST", "", status_code=202, responses={**_ACCEPTED, **_ESTIMATE})
@@ -81,9 +78,10 @@ def create_job(
 
 
 @operation(router, "GET", "/{job_id:int}", response_model=Job)
-def get_job(caller: Reader, job_id: Id) -> Response:
+async def get_job(caller: Reader, job_id: Id) -> Response:
     """Get a job."""
-    return job_answer(_job(caller, job_id))
+    shown = partial(views.job, job_id=job_id, now=caller.env.now())
+    return job_answer(await caller.few(shown))
 
 
 @operation(router, "PUT", "/{job_id:int}", response_model=Job)

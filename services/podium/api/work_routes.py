@@ -32,22 +32,24 @@ class FrameBatchesWanted(Paging):
 
 
 @operation(router, "GET", "/videos", tags=["videos"], response_model=Page[Video])
-def list_videos(caller: Reader, wanted: Annotated[VideosWanted, Query()]) -> Response:
+async def list_videos(caller: Reader, wanted: Annotated[VideosWanted, Query()]) -> Response:
     """List videos."""
     page = partial(
         views.list_videos, job_id=wanted.job_id, limit=wanted.limit, cursor=wanted.cursor
     )
-    return answer(caller.look(page))
+    return answer(await caller.page(page, wanted.limit))
 
 
 @operation(router, "GET", "/videos/{video_id}", tags=["videos"], response_model=Video)
-def get_video(caller: Reader, video_id: Id) -> Response:
+async def get_video(caller: Reader, video_id: Id) -> Response:
     """Get a video."""
-    return answer(caller.look(partial(views.video, video_id=video_id)))
+    return answer(await caller.few(partial(views.video, video_id=video_id)))
 
 
 @operation(router, "GET", "/frame_batches", tags=["frame_batches"], response_model=Page[FrameBatch])
-def list_frame_batches(caller: Reader, wanted: Annotated[FrameBatchesWanted, Query()]) -> Response:
+async def list_frame_batches(
+    caller: Reader, wanted: Annotated[FrameBatchesWanted, Query()]
+) -> Response:
     """List frame batches."""
     page = partial(
         views.list_frame_batches,
@@ -55,7 +57,7 @@ def list_frame_batches(caller: Reader, wanted: Annotated[FrameBatchesWanted, Que
         limit=wanted.limit,
         cursor=wanted.cursor,
     )
-    return answer(caller.look(page))
+    return answer(await caller.page(page, wanted.limit))
 
 
 @operation(
@@ -65,9 +67,9 @@ def list_frame_batches(caller: Reader, wanted: Annotated[FrameBatchesWanted, Que
     tags=["frame_batches"],
     response_model=FrameBatch,
 )
-def get_frame_batch(caller: Reader, frame_batch_id: Id) -> Response:
+async def get_frame_batch(caller: Reader, frame_batch_id: Id) -> Response:
     """Get a frame batch."""
-    return answer(caller.look(partial(views.frame_batch, batch_id=frame_batch_id)))
+    return answer(await caller.few(partial(views.frame_batch, batch_id=frame_batch_id)))
 
 
 @operation(router, "GET", "/queue", tags=["jobs"], response_model=Queue)

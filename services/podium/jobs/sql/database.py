@@ -40,6 +40,8 @@ class Database:
         url: ``sqlite:////folder/podium.db`` or ``mysql+pymysql://user:password@host/name``.
         credentials: User and password for each new connection; None: those of the address.
 
+    ``is_file`` says whether it is a file of this machine, whose readers wait for nobody.
+
     Raises:
         SetupError: the address has neither form.
     """
@@ -70,8 +72,10 @@ class Database:
         if credentials is not None:
             _sign_in_with(self.engine, credentials)
         self._readers = self.engine.execution_options(reads_only=True)
+        self._lookers = self.engine.execution_options(one_by_one=True)
         self._writing: AbstractContextManager[object] = nullcontext()
-        if parsed.get_backend_name() == "sqlite":  # has one writer, for which others would poll
+        self.is_file = parsed.get_backend_name() == "sqlite"
+        if self.is_file:  # has one writer, for which others would poll
             self._writing = threading.RLock()
 
     @classmethod
@@ -95,10 +99,13 @@ class Database:
             return self._run(self.engine, principal, work)
 
     def look(self, principal: Principal, work: Callable[[ReadOnly], T]) -> T:
-        """Run a function that only reads ``OwnedRows``: like ``read``, at a lower cost."""
+        """Run a function that only reads ``OwnedRows``: like ``read``, at a lower cost.
+
+        Each statement sees what is committed when it begins.
+        """
 
         def looking() -> T:
-            with self._readers.connect() as connection, connection.begin():
+            with self._lookers.connect() as connection:
                 return work(ReadOnly(principal, connection))
 
         return _repeated(looking)
@@ -159,7 +166,10 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("reads_only"):
+        options = connection.get_execution_options()
+        if options.get("one_by_one"):
+            pass  # each statement is a transaction of its own
+        elif options.get("reads_only"):
             connection.connection.cursor().execute("BEGIN")  # waits for nothing
         else:
             # A transaction that reads and later writes would fail if another one wrote meanwhile.

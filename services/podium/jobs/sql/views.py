@@ -26,7 +26,6 @@ from podium.jobs.sql.schema import work_tables
 from podium.jobs.sql.tenancy import AnyRow, OwnedRows, Reads
 from podium.schemas import jobs as schemas
 from podium.schemas.base import Page
-from podium.schemas.jobs import Count, Progress
 from podium.schemas.states import OPEN_BATCH, TERMINAL, JobState
 
 _DERIVED = {"progress", "error"}
@@ -197,10 +196,12 @@ def _shown(
 ) -> list[schemas.Job]:
     counts = _counted(by, [row.id for row in rows])
     return [
-        schemas.Job(
-            **_columns(row, schemas.Job, _DERIVED),
-            progress=_progress(row, *counts[row.id], now, place),
-            error=error_of(row),
+        schemas.Job.model_validate(
+            {
+                **_columns(row, schemas.Job, _DERIVED),
+                "progress": _progress(row, *counts[row.id], now, place),
+                "error": error_of(row),
+            }
         )
         for row in rows
     ]
@@ -220,7 +221,8 @@ def _counted(by: Reads, job_ids: list[int]) -> dict[int, tuple[Counter[str], Cou
 
 def _progress(
     row: AnyRow, videos: Counter[str], parts: Counter[str], now: datetime, place: int | None
-) -> Progress:
+) -> dict[str, Any]:
+    """The values of ``schemas.jobs.Progress``, which are checked once, with the whole job."""
     total = parts.total()
     ended = total - sum(parts[state] for state in OPEN_BATCH)
     percent = 100.0 * ended / total if total else 0.0
@@ -232,13 +234,15 @@ def _progress(
         elapsed_s = (now - datetime.fromisoformat(begun)).total_seconds()
         eta_s = round(elapsed_s * (total - ended) / ended, 1)
     good = videos["succeeded"] + videos["partially_succeeded"]
-    return Progress(
-        videos=Count(total=videos.total(), succeeded=good, failed=videos["failed"]),
-        frame_batches=Count(total=total, succeeded=parts["succeeded"], failed=parts["failed"]),
-        percent=round(percent, 1),
-        eta_s=eta_s,
-        queue_position=place,
-    )
+    return {
+        "videos": {"total": videos.total(), "succeeded": good, "failed": videos["failed"]},
+        "frame_batches": {
+            "total": total, "succeeded": parts["succeeded"], "failed": parts["failed"],
+        },
+        "percent": round(percent, 1),
+        "eta_s": eta_s,
+        "queue_position": place,
+    }  # fmt: skip
 
 
 def _place(by: Reads, row: AnyRow) -> int | None:

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+import orjson
 from sqlalchemy import BigInteger, DateTime, ForeignKey, Integer, MetaData, String, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
@@ -47,7 +48,7 @@ class Json(TypeDecorator[Any]):
         return None if value is None else json.dumps(value, allow_nan=False)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else json.loads(value)
+        return None if value is None else orjson.loads(value)
 
 
 Key = Annotated[int, mapped_column(BigId, primary_key=True, autoincrement=True)]
