@@ -426,3 +426,19 @@ def test_a_worker_imports_nothing_more(tmp_path):
     refused = [line for line in done.stderr.splitlines() if line.startswith("refused")]
     assert not any("refused whole" in line for line in refused)
     assert len(refused) < len(paths) / 2
+
+
+def test_the_nursery_rests_without_media_and_comes_back(clips: dict[str, Path]) -> None:
+    source = source_of(clips["b-frames.mp4"])
+    before = children(os.getpid())
+    with_rest = ContainedCodecs(memory_bytes=1 << 30, idle=0, rest_s=0.05)
+    try:
+        for _ in range(2):
+            with reader(with_rest) as videos:
+                assert videos.index(source).frame_count == COUNT
+            until = time.monotonic() + 60
+            while set(children(os.getpid())) - set(before) and time.monotonic() < until:
+                time.sleep(0.01)
+            assert not set(children(os.getpid())) - set(before)
+    finally:
+        with_rest.close()

@@ -43,10 +43,11 @@ class ContainedCodecs:
     Args:
         memory_bytes: Address space that decoding one medium may take.
         idle: How many idle workers are kept for the next media.
+        rest_s: Without a worker for so long, the nursery ends; None: it does not.
     """
 
-    def __init__(self, *, memory_bytes: int, idle: int) -> None:
-        self._workers = Workers(memory_bytes=memory_bytes, idle=idle)
+    def __init__(self, *, memory_bytes: int, idle: int, rest_s: float | None = None) -> None:
+        self._workers = Workers(memory_bytes=memory_bytes, idle=idle, rest_s=rest_s)
 
     def __enter__(self) -> Self:
         self._workers.start()

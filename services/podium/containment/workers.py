@@ -140,9 +140,11 @@ class Workers:
     Args:
         memory_bytes: Address space that a worker may take for decoding.
         idle: How many idle ones are kept for the next media.
+        rest_s: Without a worker for so long, the nursery ends, and starts again for the next one;
+            None: it does not end.
     """
 
-    def __init__(self, *, memory_bytes: int, idle: int) -> None:
+    def __init__(self, *, memory_bytes: int, idle: int, rest_s: float | None = None) -> None:
         self._memory_bytes = memory_bytes
         self._most_idle = idle
         self._idle: list[Worker] = []
@@ -150,6 +152,9 @@ class Workers:
         self._nursery: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._asking = threading.Lock()
+        self._rest_s = rest_s
+        self._living: set[int] = set()  # ids of the processes of workers
+        self._rest: threading.Timer | None = None
 
     def start(self) -> None:
         """Start the nursery, so that the first worker is there sooner."""
@@ -163,10 +168,10 @@ class Workers:
         for worker in idle:
             worker.end()
         with self._asking:
-            if self._control is not None and self._nursery is not None:
-                self._control.close()
-                self._nursery.wait()
-            self._control = self._nursery = None
+            if self._rest is not None:
+                self._rest.cancel()
+            self._living.clear()
+            self._end_nursery()
 
     def take(self) -> Worker:
         """An idle worker, or a new one. Raises Unavailable if none can be started."""
@@ -176,7 +181,7 @@ class Workers:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                pid = int(self._ask(b"start", theirs.fileno()))
+                pid = self._started(theirs.fileno())
             except (OSError, ValueError) as error:
                 ours.close()
                 raise Unavailable(f"no process to decode in can be started: {error}") from None
@@ -203,16 +208,41 @@ class Workers:
         """
         if self._control is None:
             return 0  # closed: it ended with its nursery
-        try:
-            return int(self._ask(b"%s %d" % (b"ended" if has_hung_up else b"end", pid)))
-        except (OSError, ValueError):
-            return 0
+        with self._asking:
+            self._living.discard(pid)
+            if not self._living and self._rest_s is not None:
+                self._rest = threading.Timer(self._rest_s, self._rest_from_work)
+                self._rest.daemon = True
+                self._rest.start()
+            try:
+                return int(self._ask(b"%s %d" % (b"ended" if has_hung_up else b"end", pid)))
+            except (OSError, ValueError):
+                return 0
+
+    def _started(self, descriptor: int) -> int:
+        """The process id of a new worker. Raises OSError or ValueError."""
+        with self._asking:
+            if self._rest is not None:
+                self._rest.cancel()
+            pid = int(self._ask(b"start", descriptor))
+            self._living.add(pid)
+            return pid
+
+    def _rest_from_work(self) -> None:
+        with self._asking:
+            if not self._living:
+                self._end_nursery()
+
+    def _end_nursery(self) -> None:
+        if self._control is not None and self._nursery is not None:
+            self._control.close()
+            self._nursery.wait()
+        self._control = self._nursery = None
 
     def _ask(self, question: bytes, *descriptors: int) -> bytes:
-        with self._asking:
-            control = self._running()
-            socket.send_fds(control, [question], list(descriptors))
-            return control.recv(64)
+        control = self._running()
+        socket.send_fds(control, [question], list(descriptors))
+        return control.recv(64)
 
     def _running(self) -> socket.socket:
         if self._nursery is not None and self._nursery.poll() is not None:

@@ -126,9 +126,10 @@ class Archive:
             return b""
 
 
-def is_archive(head: bytes) -> bool:
-    """Whether a file with these first bytes is a ZIP archive."""
-    return head.startswith(SIGNATURES)
+def is_archive(path: Path) -> bool:
+    """Whether a file is a ZIP archive, by its first bytes."""
+    with path.open("rb") as file:
+        return file.read(max(map(len, SIGNATURES))).startswith(SIGNATURES)
 
 
 def _checked(infos: Sequence[zipfile.ZipInfo], limits: ArchiveLimits) -> tuple[Entry, ...]:

@@ -13,12 +13,11 @@ from podium.jobs.archive import ArchiveLimits
 from podium.jobs.gateway import Tiers
 from podium.jobs.objects import Objects
 from podium.jobs.observing.oplog import NoLog, OperationalLog
-from podium.jobs.probe import ProbeLimits
+from podium.jobs.probe import Probe
 from podium.jobs.recent import Recent
 from podium.jobs.sql.database import Database
 from podium.jobs.sql.jobs import Work
 from podium.jobs.timing import Timing
-from podium.media.codecs import Codecs, CodecsHere
 from podium.schemas.states import Priority
 
 _log = logging.getLogger("podium.jobs")
@@ -78,8 +77,7 @@ class Environment:
         log: Gets a record for each action.
         timing: Time limits and retries.
         archives: Limits of ZIP archives.
-        videos: Limits of videos.
-        codecs: Read the packets of videos.
+        probe: Examines videos.
         tier_usd_per_hour: Cost of the nodes of a tier, for estimates; None: unknown.
         private_webhooks: Whether webhooks may lead into private networks.
         now: The clock.
@@ -95,8 +93,7 @@ class Environment:
     log: OperationalLog = field(default_factory=NoLog)
     timing: Timing = field(default_factory=Timing)
     archives: ArchiveLimits = field(default_factory=ArchiveLimits)
-    videos: ProbeLimits = field(default_factory=ProbeLimits)
-    codecs: Codecs = field(default_factory=CodecsHere)
+    probe: Probe = field(default_factory=Probe)
     tier_usd_per_hour: float | None = None
     private_webhooks: bool = False
     now: Callable[[], datetime] = utc_now
@@ -105,7 +102,7 @@ class Environment:
     def close(self) -> None:
         """Close the database and end the processes that read videos."""
         self.database.close()
-        self.codecs.close()
+        self.probe.close()
 
     def gateway(self, of_project: str | None) -> str:
         """The gateway of a project's tier. Raises SetupError if there is none."""

@@ -13,11 +13,9 @@ from podium.jobs.environment import Environment
 from podium.jobs.failures import describe
 from podium.jobs.observing.oplog import action
 from podium.jobs.principal import Principal
-from podium.jobs.probe import probe
 from podium.jobs.sql import trial
 from podium.jobs.sql.trial import Trial
 from podium.jobs.steps.initialize import is_video, unpacked
-from podium.media.containers import HEAD_BYTES
 from podium.schemas.jobs import JobCreate, JobError, JobEstimate
 
 _HOUR_S = 3600.0
@@ -38,7 +36,7 @@ def estimate(env: Environment, principal: Principal, wanted: JobCreate) -> JobEs
         problems: list[JobError] = []
         for name, path in _videos(env, tried):
             try:
-                counts.append(probe(path, env.videos, env.codecs).frame_count)
+                counts.append(env.probe(path).frame_count)
             except InvalidInput as error:
                 told = describe(error)
                 problems.append(told.model_copy(update={"message": f"{name}: {told.message}"}))
@@ -73,10 +71,9 @@ def _videos(env: Environment, tried: Trial) -> Iterator[tuple[str, Path]]:
     for name, address in given:
         with ExitStack() as opened:
             path = opened.enter_context(env.objects.local(address))
-            with path.open("rb") as file:
-                if source.earlier or not is_archive(file.read(HEAD_BYTES)):
-                    yield name, path
-                    continue
+            if source.earlier or not is_archive(path):
+                yield name, path
+                continue
             archive = opened.enter_context(Archive(path, env.archives))
             for entry in archive.entries:
                 with unpacked(archive.read(entry)) as (whole, _):

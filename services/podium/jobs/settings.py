@@ -18,9 +18,13 @@ from podium.jobs.folder_objects import FolderObjects
 from podium.jobs.gateway import HttpTiers
 from podium.jobs.objects import Objects
 from podium.jobs.observing.oplog import FileLog, OperationalLog, StreamLog
+from podium.jobs.probe import Probe
 from podium.jobs.signing import SECRET_BYTES, Signer, secret_in
 from podium.jobs.sql.database import Credentials, Database
 from podium.jobs.timing import Timing
+
+_REST_S = 10.0
+"""After the last video, the process that starts decoders ends."""
 
 
 class JobsSettings(Settings):
@@ -150,7 +154,8 @@ def open_environment(settings: JobsSettings) -> Environment:
         workflow=_workflow(settings),
         log=_log(settings, state),
         timing=timing,
-        codecs=codecs_of(settings.codecs, idle=0),  # videos come rarely; memory is held always
+        # Videos come rarely, and memory would be held always.
+        probe=Probe(codecs=partial(codecs_of, settings.codecs, idle=0, rest_s=_REST_S)),
         tier_usd_per_hour=settings.usd_per_hour,
         private_webhooks=settings.private_webhooks,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 from fastapi import APIRouter, FastAPI
@@ -25,11 +26,10 @@ from podium.serving.http.request_telemetry import QUIET_PATHS, RequestTelemetry
 from podium.serving.http.settings import ServiceSettings
 from podium.serving.observing.telemetry import Metrics
 from podium.serving.observing.tracing import Tracing, spans_of
-from podium.serving.oip.catalogue import Catalogue
-from podium.serving.oip.infer import infer_routes
-from podium.serving.oip.model_control import BuiltInModels, ModelControl
-from podium.serving.oip.routes import oip_router
-from podium.serving.oip.triton_extensions import triton_router
+
+if TYPE_CHECKING:
+    from podium.serving.oip.catalogue import Catalogue
+    from podium.serving.oip.model_control import ModelControl
 
 Resource = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -105,10 +105,7 @@ def create_service_app(
     app.router.routes[:0] = raw_routes
     app.include_router(health_router(admission))
     if catalogue is not None:
-        control = control or BuiltInModels(catalogue)
-        app.router.routes[:0] = infer_routes(service, catalogue)
-        app.include_router(triton_router(catalogue, control))
-        app.include_router(oip_router(service, catalogue, control, admission))
+        _add_protocol(app, service, catalogue, control, admission)
     for router in routers:
         app.include_router(router)
 
@@ -128,3 +125,23 @@ def create_service_app(
 
     answer_errors(app)
     return app
+
+
+def _add_protocol(
+    app: FastAPI,
+    service: str,
+    catalogue: Catalogue,
+    control: ModelControl | None,
+    admission: Admission,
+) -> None:
+    """Add the routes of the Open Inference Protocol."""
+    # Imported here, because a service without models does without numpy, which takes 12 MB.
+    from podium.serving.oip.infer import infer_routes
+    from podium.serving.oip.model_control import BuiltInModels
+    from podium.serving.oip.routes import oip_router
+    from podium.serving.oip.triton_extensions import triton_router
+
+    control = control or BuiltInModels(catalogue)
+    app.router.routes[:0] = infer_routes(service, catalogue)
+    app.include_router(triton_router(catalogue, control))
+    app.include_router(oip_router(service, catalogue, control, admission))

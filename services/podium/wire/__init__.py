@@ -5,38 +5,39 @@ header, followed by the blobs of the tensors with ``binary_data_size``, in heade
 little-endian and without padding. ``Inference-Header-Content-Length`` is the length of the JSON.
 """
 
-from podium.wire.messages import (
-    BINARY_TYPE,
-    HEADER_LENGTH,
-    JSON_TYPE,
-    Body,
-    InferRequest,
-    InferResult,
-    Parameter,
-    without_reserved,
-)
-from podium.wire.reading import read_error, read_raw, read_request, read_response
-from podium.wire.tensors import DATATYPES, Tensors, TensorSpec, bytes_tensor, datatype_of
-from podium.wire.writing import write_request, write_response
+_PLACES = {
+    "BINARY_TYPE": "messages",
+    "Body": "messages",
+    "DATATYPES": "tensors",
+    "HEADER_LENGTH": "messages",
+    "InferRequest": "messages",
+    "InferResult": "messages",
+    "JSON_TYPE": "messages",
+    "Parameter": "messages",
+    "TensorSpec": "tensors",
+    "Tensors": "tensors",
+    "bytes_tensor": "tensors",
+    "datatype_of": "tensors",
+    "read_error": "json_values",
+    "read_raw": "reading",
+    "read_request": "reading",
+    "read_response": "reading",
+    "without_reserved": "messages",
+    "write_request": "writing",
+    "write_response": "writing",
+}
+"""Name -> its module, imported at its first use: numpy takes 12 MB, and who only reads errors or
+parameters does without. ``__init__.pyi`` has the types."""
 
-__all__ = [
-    "BINARY_TYPE",
-    "DATATYPES",
-    "HEADER_LENGTH",
-    "JSON_TYPE",
-    "Body",
-    "InferRequest",
-    "InferResult",
-    "Parameter",
-    "TensorSpec",
-    "Tensors",
-    "bytes_tensor",
-    "datatype_of",
-    "read_error",
-    "read_raw",
-    "read_request",
-    "read_response",
-    "without_reserved",
-    "write_request",
-    "write_response",
-]
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'podium.wire' has no attribute {name!r}")
+    from importlib import import_module
+
+    found: object = getattr(import_module(f"podium.wire.{_PLACES[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_PLACES]

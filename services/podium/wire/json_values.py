@@ -65,6 +65,17 @@ def read_object(data: bytes | memoryview) -> dict[str, Any]:
     return decoded
 
 
+def read_error(body: bytes) -> str:
+    """The message of an error response of any shape."""
+    try:
+        decoded = read_json(body)
+    except InvalidInput:
+        decoded = None
+    if isinstance(decoded, dict) and isinstance(decoded.get("error"), str):
+        return str(decoded["error"])
+    return bytes(body[:200]).decode("utf-8", "replace").strip() or "no message"
+
+
 def check_keys(values: object, *, field: str) -> None:
     """Raise TooLarge for an object with more than ``MAX_KEYS`` keys."""
     if isinstance(values, dict) and len(values) > MAX_KEYS:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from podium.errors import InvalidInput, StageFailed, TooLarge
 from podium.wire.elements import from_blob, from_json
-from podium.wire.json_values import check_keys, read_json, read_object
+from podium.wire.json_values import check_keys, read_object
 from podium.wire.messages import HEADER_LENGTH, InferRequest, InferResult, Parameter
 from podium.wire.tensors import DTYPES, TensorSpec, bytes_tensor
 
@@ -98,17 +98,6 @@ def read_response(body: bytes, header_length: str | None) -> InferResult:
         return InferResult(outputs, _parameters(header))
     except InvalidInput as error:
         raise StageFailed(f"malformed answer: {error.message}") from None
-
-
-def read_error(body: bytes) -> str:
-    """The message of an error response of any shape."""
-    try:
-        decoded = read_json(body)
-    except InvalidInput:
-        decoded = None
-    if isinstance(decoded, dict) and isinstance(decoded.get("error"), str):
-        return str(decoded["error"])
-    return bytes(body[:200]).decode("utf-8", "replace").strip() or "no message"
 
 
 def _split(body: bytes, header_length: str | None) -> tuple[dict[str, Any], memoryview]:

@@ -16,10 +16,9 @@ from podium.jobs.failures import describe
 from podium.jobs.objects import job_folder, suffix_of
 from podium.jobs.observing.oplog import action
 from podium.jobs.principal import SYSTEM
-from podium.jobs.probe import Facts, probe
+from podium.jobs.probe import Facts
 from podium.jobs.sql import jobs, videos
 from podium.jobs.sql.videos import NewVideo
-from podium.media.containers import HEAD_BYTES, container_format
 from podium.schemas.jobs import JobError, OtherFile
 
 _VIDEO_SUFFIXES = frozenset(
@@ -87,9 +86,7 @@ def _take_apart(env: Environment, source: videos.Source, folder: str, found: _Fo
     with env.objects.local(address) as path:
         if source.uri is not None:
             _check_below(path, source.uri, source.prefixes)
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-        if not is_archive(head):
+        if not is_archive(path):
             name = source.upload_name or unquote(urlsplit(address).path).rpartition("/")[2]
             facts = _facts(env, path)
             found.videos.append(
@@ -143,6 +140,8 @@ def unpacked(pieces: Iterator[bytes]) -> Iterator[tuple[Path, JobError | None]]:
 
 def is_video(name: str, path: Path) -> bool:
     """Whether a file is a video, by its suffix (so that a damaged one is reported) or content."""
+    from podium.media.containers import HEAD_BYTES, container_format  # 20 MB of memory
+
     if suffix_of(name) in _VIDEO_SUFFIXES:
         return True
     with path.open("rb") as file:
@@ -166,7 +165,7 @@ def _looked_at(
 
 def _facts(env: Environment, path: Path) -> tuple[Facts | None, JobError | None]:
     try:
-        return probe(path, env.videos, env.codecs), None
+        return env.probe(path), None
     except InvalidInput as error:
         return None, describe(error)
 
