@@ -170,6 +170,8 @@ def main(target: Path) -> None:
         before, api_before = cpu_s(controller.pid), cpu_s(service.pid)
         many_s = api.job_s(many, 1)
         own_s, api_cpu_s = cpu_s(controller.pid) - before, cpu_s(service.pid) - api_before
+        # At once, while the process that starts decoders is there; it rests later.
+        memory_after_jobs = {process.name: memory_mb(process.pid) for process in processes}
         asked_before = cpu_s(service.pid)
         latencies = sorted(asyncio.run(_latencies_ms(api)))
         asked_s = cpu_s(service.pid) - asked_before
@@ -186,6 +188,7 @@ def main(target: Path) -> None:
                 name: round(latencies[min(int(len(latencies) * part), len(latencies) - 1)], 1)
                 for name, part in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
             },
+            "memory_after_jobs_mb": memory_after_jobs,
             "memory_mb": {process.name: memory_mb(process.pid) for process in processes},
             "load_average": round(psutil.getloadavg()[0], 1),
         }

@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from podium.errors import Unavailable
 from podium.jobs.principal import SYSTEM
-from podium.jobs.sql import events, submission
+from podium.jobs.sql import events, jobs, leases, submission
 from podium.jobs.sql.database import Database
 from tests.support.fake_gateway import FakeGateway, fake_gateway
 from tests.support.job_world import World, make_world
@@ -165,3 +167,39 @@ def test_two_controllers_never_work_on_one_batch_at_once(
     assert len(gateway.tries) == 40
     assert set(gateway.tries.values()) == {1}
     assert set(gateway.most_at_work.values()) == {1}
+
+
+def test_what_the_database_did_not_take_is_written_later(
+    world: World, video: Path, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = iter([Unavailable("the database does not answer")] * 3)
+    end_work = jobs.end_work
+
+    def at_times(*given: Any, **named: Any) -> list[bool]:
+        for refusal in refusals:
+            raise refusal
+        return end_work(*given, **named)
+
+    monkeypatch.setattr(jobs, "end_work", at_times)
+    job_id = world.submit(video)
+    with world.controller():
+        assert world.wait(job_id).job_status == "succeeded"
+    assert set(gateway.tries.values()) == {1}
+
+
+def test_a_row_that_cannot_be_written_keeps_no_other_from_it(
+    world: World, video: Path, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> bool:
+        raise ValueError("text that the database refuses")
+
+    monkeypatch.setattr(leases, "fail", broken)
+    gateway.fails = lambda body, _: (400, "no") if body.get("start") == 20 else None
+    job_id = world.submit(video)
+    with world.controller(workers=5):
+        until = time.monotonic() + 60
+        states: list[str] = []
+        while states.count("succeeded") < 4 and time.monotonic() < until:
+            states = [batch.frame_batch_status for batch in world.batches(job_id)]
+            time.sleep(0.02)
+    assert states.count("succeeded") == 4
