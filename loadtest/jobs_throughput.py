@@ -57,7 +57,7 @@ class _Gateway:
 
         def ask(start: int) -> bytes:
             count = min(clip.batch_frames, clip.frames - start)
-            body = {"uri": clip.video.as_uri(), "start": start, "count": count}
+            body: Any = {"uri": clip.video.as_uri(), "start": start, "count": count}
             answer = session.post(f"{self._url}/v1/pipelines/{_PIPELINE}", json=body, timeout=600)
             answer.raise_for_status()
             return answer.content

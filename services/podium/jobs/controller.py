@@ -259,7 +259,7 @@ class Controller:
                 beat = partial(kind.heartbeat, owner=self._owner, ids=held, until=until)
                 env.database.write(SYSTEM, beat)
 
-    def _quietly(self, work: Callable[[], None]) -> None:
+    def _quietly(self, work: Callable[[], object]) -> None:
         """Log a failure instead of raising it; the work is due again when its lease expires."""
         try:
             work()
