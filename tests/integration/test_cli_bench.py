@@ -53,7 +53,9 @@ def test_compositions_side_by_side(model_repository: Path, tmp_path: Path) -> No
         assert images < median["received_mb_per_frame"] < 1.1 * images + 0.03
         phases = median["phase_ms_per_frame"]
         assert phases["decode infer"] > phases["detection infer"]  # these models compute nothing
-        assert phases["crop total"] >= phases["crop transfer"] > 0
+        transfer_ms = phases.get("crop transfer", 0.0)
+        assert phases["crop total"] >= transfer_ms
+        assert (transfer_ms > 0) == has_decode  # crops that are made here are not sent
     assert "six services" in ran.stdout
     assert "ms per frame by stage and phase, c=1" in ran.stdout
     assert plot.read_text().count("CPU-ms per frame") > 0
