@@ -17,7 +17,7 @@ from podium.biomechanics.events.sprint import (
     time_at_m,
 )
 from podium.biomechanics.events.steps import steps_of, strides_of
-from podium.biomechanics.signals.peaks import low_pass
+from podium.biomechanics.signals.peaks import low_pass, peak_times_s
 from podium.lab.athlete.gait import run
 from podium.lab.athlete.posture import Gait
 from podium.skeletons import BLAZEPOSE33, COCO17, HALPE26, MUCO21
@@ -338,3 +338,14 @@ def test_centre_of_mass_explains_the_force_under_a_runner(shared_data):
     assert np.corrcoef(estimate[seen], measured[seen])[0, 1] > 0.94
     assert estimate[seen].max() == pytest.approx(measured[seen].max(), rel=0.1)
     assert np.sqrt(np.mean((estimate - measured)[seen] ** 2)) < 0.34  # of a marker on the pelvis
+
+
+def test_peaks_are_sought_in_a_window_and_long_plateaus_are_none():
+    """Work grows with the clip: no peak is compared with all before it."""
+    time_s = np.arange(6000) / 50
+    swinging = np.sin(2 * np.pi * time_s)
+    expected = np.arange(0.25, 120)
+    for rising in (0.0, 0.1):  # also where each peak is higher than all before
+        found = peak_times_s(swinging + rising * time_s, time_s, prominence=0.5, within_s=10)
+        np.testing.assert_allclose(found, expected, atol=0.01)
+    assert peak_times_s(np.repeat([0.0, 1.0, 0.0], 2000), time_s, prominence=0.5, within_s=10) == []

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 
 from podium.biomechanics.analysis import Analysis
-from podium.biomechanics.signals.peaks import window_frames
+from podium.biomechanics.signals.peaks import prominent_peaks
 from podium.biomechanics.signals.timeline import rate_hz
 from podium.types import Float64
 
@@ -49,11 +48,8 @@ def bends_of(analysis: Analysis) -> tuple[Bend, ...] | str:
     time_s, sides, sd_deg = analysis.trajectory.time_s[known], knees[:, known], sd_deg[known]
     both = sides.mean(axis=0)
     least = max(round(_SHORTEST_S * rate_hz(time_s)), 1)
-    lowest, around = scipy.signal.find_peaks(
-        both,
-        prominence=LEAST_DEG,
-        distance=least,
-        wlen=window_frames(_LONGEST_S, time_s),
+    lowest = prominent_peaks(
+        both, time_s, prominence=LEAST_DEG, within_s=_LONGEST_S, distance=least
     )
     return tuple(
         Bend(
@@ -63,12 +59,7 @@ def bends_of(analysis: Analysis) -> tuple[Bend, ...] | str:
             depth_deg=float(both[at]),
             depth_sd_deg=float(sd_deg[at]),
         )
-        for at, left, right in zip(
-            lowest.tolist(),
-            around["left_bases"].tolist(),
-            around["right_bases"].tolist(),
-            strict=True,
-        )
+        for at, left, right in lowest
         if abs(sides[0, at] - sides[1, at]) <= APART_DEG
     )
 

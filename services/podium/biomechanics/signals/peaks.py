@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import scipy
 
@@ -9,7 +11,8 @@ from podium.biomechanics.signals.filters import butterworth
 from podium.biomechanics.signals.timeline import rate_hz
 from podium.types import Float64
 
-MOST_WINDOW_FRAMES = 20_000
+WINDOW_FRAMES = (1_000, 20_000)
+"""Fewest and most frames of a window; a shorter clip is one window."""
 
 
 def low_pass(values: Float64, fps: float, cutoff_hz: float) -> Float64:
@@ -33,17 +36,26 @@ def peak_times_s(
     values: Float64, time_s: Float64, *, prominence: float, within_s: float
 ) -> list[float]:
     """Times of all peaks of (T,) with at least this prominence in a window of this length."""
-    window = window_frames(within_s, time_s)
-    peaks, _ = scipy.signal.find_peaks(values, prominence=prominence, wlen=window)
-    return [peak_time_s(values, time_s, int(at)) for at in peaks]
+    peaks = prominent_peaks(values, time_s, prominence=prominence, within_s=within_s)
+    return [peak_time_s(values, time_s, at) for at, _, _ in peaks]
 
 
-def window_frames(seconds: float, time_s: Float64) -> int:
-    """Frames of a window in which to look for the foot of a peak, at least three.
+def prominent_peaks(
+    values: Float64, time_s: Float64, *, prominence: float, within_s: float, distance: int = 1
+) -> list[tuple[int, int, int]]:
+    """Rows of peaks and of their feet on either side, by ``scipy.signal.find_peaks`` in a window.
 
-    Without a window each peak of a signal that rises throughout would be compared with all before.
+    Without a window each peak of a signal that rises throughout is compared with all before.
     """
-    return int(np.clip(round(seconds * rate_hz(time_s)), 3, MOST_WINDOW_FRAMES))
+    frames = int(np.clip(round(within_s * rate_hz(time_s)), *WINDOW_FRAMES))
+    with warnings.catch_warnings():
+        # A plateau as wide as the window has no foot in it, and is no peak.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        peaks, around = scipy.signal.find_peaks(
+            values, prominence=prominence, distance=distance, wlen=frames
+        )
+    bases = around["left_bases"], around["right_bases"]
+    return list(zip(peaks.tolist(), *(base.tolist() for base in bases), strict=True))
 
 
 def rising_time_s(
