@@ -141,6 +141,42 @@ def test_a_toe_that_seems_to_rise_in_mid_stance_makes_no_second_contact():
         assert contact.off_s - contact.on_s > 0.5 * truth.duty / truth.stride_hz
 
 
+def test_a_toe_that_never_comes_down_again_still_ends_its_stance_where_it_leaves():
+    """Errors of a pose model last several frames: the far toe stays up for the rest of a stance."""
+    truth, feet = rendered(60, 5.0, 2.0, noise_m=0.003)
+    whole = find_gait(feet)
+    contact_s = truth.duty / truth.stride_hz
+    for contact in whole.contacts:
+        since = feet.time_s - contact.on_s
+        late = (since > 0.06) & (since < contact.off_s - contact.on_s)
+        feet.toes[contact.side][late, 1] += 0.05
+    lifted = find_gait(feet)
+    assert [contact.side for contact in lifted.contacts] == [c.side for c in whole.contacts]
+    for contact, before in zip(lifted.contacts, whole.contacts, strict=True):
+        assert contact.on_s == pytest.approx(before.on_s, abs=1 / 60)
+        assert contact.off_s - contact.on_s == pytest.approx(contact_s, abs=2 / 60)
+
+
+def test_no_contact_is_shorter_than_that_of_any_runner():
+    """The clip begins within a stance: its first frames make no contact of a hundredth second."""
+    _, feet = rendered(60, 7.0, 2.3, noise_m=0.003)
+    first = find_gait(feet).contacts[0]
+    rows = feet.time_s > first.off_s - 0.05
+    feet.toes[first.side][np.flatnonzero(rows)[0], 1] += 0.2  # a frame of another pose
+    cut = feet.with_columns(feet.columns())
+    cut = replace(
+        cut,
+        time_s=feet.time_s[rows],
+        hips=feet.hips[rows],
+        heels={side: track[rows] for side, track in feet.heels.items()},
+        toes={side: track[rows] for side, track in feet.toes.items()},
+        mass_centre=None,
+    )
+    known = [c.off_s - c.on_s for c in find_gait(cut).contacts if np.isfinite(c.off_s)]
+    assert len(known) >= 2
+    assert min(known) > 0.06
+
+
 def test_steps_and_strides_of_a_rendered_runner():
     _, feet = rendered(120, 5.0, 2.0, noise_m=0.003)
     gait = find_gait(feet)

@@ -119,3 +119,12 @@ def test_lengths_need_a_scale_and_times_do_not():
     assert found["cadence_steps_min"].value == pytest.approx(240, abs=2)
     assert found["step_length_m"].value is None
     assert "athlete_height_m" in found["step_length_m"].reason
+
+
+def test_no_event_is_surer_than_those_of_a_pose_model():
+    """Key points without noise: what a model errs for some frames on end is not seen in them."""
+    _, trajectory = filmed(fps=120)
+    found = measures(trajectory)
+    strides = found["stride_time_s"].n
+    assert found["stride_time_s"].sd > 0.7 * np.sqrt(2) * 0.001 / strides
+    assert found["contact_time_symmetry_percent"].sd > 0.5

@@ -47,7 +47,8 @@ _PULL_OFF_M_S = 0.4
 _WALK_CUTOFF_HZ = 6.0
 _RUN_CUTOFF_HZ = 15.0
 _MAX_STANCE_S = 1.5
-_LEAST_SWING_S = 0.15  # runners swing a leg for 0.3 s and more, also the fastest ones
+_LEAST_SWING_S = 0.2  # runners swing a leg for 0.3 s and more, also the fastest ones
+_LEAST_RUN_CONTACT_S = 0.06  # the fastest sprinters stand for 0.08 s and more
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +143,20 @@ def walking(feet: Feet, side: str) -> list[Contact]:
 
 
 def running(feet: Feet, side: str) -> list[Contact]:
-    """The contacts of one foot in running; incomplete ones at the ends are left out."""
+    """The contacts of one foot in running; incomplete ones at the ends are left out.
+
+    One that is shorter than any runner's has its begin or its end in the wrong place.
+    """
     time_s = feet.time_s
     up = low_pass(feet.toes[side][:, 1], feet.rate_hz, _RUN_CUTOFF_HZ)
     speed = np.gradient(up, time_s)
     acceleration = np.gradient(speed, time_s)
     floor = float(np.percentile(up, _FLOOR_PERCENTILE))
     contacts = []
-    for start, lowest, stop in _stances(up - floor, time_s, feet.stature_m):
-        on = start + int(np.argmax(acceleration[start : lowest + 1]))
+    for start, stop in _stances(up - floor, time_s, feet.stature_m):
+        falls = speed[start:stop] < 0
+        landed = start + (int(np.argmin(falls)) if not falls.all() else len(falls) - 1)
+        on = start + int(np.argmax(acceleration[start : landed + 1]))
         level = _PULL_OFF_M_S * feet.stature_m / 1.75
         rising_s = rising_time_s(speed, time_s, level, start=on, stop=min(stop + 2, len(up)))
         off_s = float("nan")
@@ -158,29 +164,27 @@ def running(feet: Feet, side: str) -> list[Contact]:
             after = int(np.searchsorted(time_s, rising_s)) - 1
             pulled = after + int(np.argmax(acceleration[after : max(stop, after + 2)]))
             off_s = (peak_time_s(acceleration, time_s, pulled) + rising_s) / 2
-        contacts.append(Contact(side, peak_time_s(acceleration, time_s, on), off_s))
+        on_s = peak_time_s(acceleration, time_s, on)
+        if not off_s - on_s < _LEAST_RUN_CONTACT_S:
+            contacts.append(Contact(side, on_s, off_s))
     return contacts
 
 
-def _stances(height: Float64, time_s: Float64, stature_m: float) -> Iterator[tuple[int, int, int]]:
-    """Rows of each stance of one foot: its first, its lowest before the toe rises, its end.
+def _stances(height: Float64, time_s: Float64, stature_m: float) -> Iterator[tuple[int, int]]:
+    """The first row of each stance of one foot, and the row after its last.
 
     Noise may lift the toe for some frames in the middle of a stance: what follows too soon for a
     swing belongs to it.
     """
     near = height < _NEAR_GROUND * stature_m
     edges = np.flatnonzero(np.diff(near.astype(int))) + 1
-    parts = deque(
-        (int(start), int(stop))
-        for start, stop in itertools.pairwise(edges)
-        if near[start] and height[start:stop].min() <= _ON_GROUND * stature_m
-    )
+    parts = deque((int(a), int(b)) for a, b in itertools.pairwise(edges) if near[a])
     while parts:
         start, stop = parts.popleft()
-        lowest = start + int(np.argmin(height[start:stop]))
         while parts and time_s[parts[0][0]] - time_s[stop] < _LEAST_SWING_S:
             _, stop = parts.popleft()
-        yield start, lowest, stop
+        if height[start:stop].min() <= _ON_GROUND * stature_m:
+            yield start, stop
 
 
 def _with_flight(contacts: tuple[Contact, ...]) -> tuple[Contact, ...]:
