@@ -6,6 +6,7 @@ import pytest
 from podium.biomechanics.analysis import AnalysisOptions
 from podium.biomechanics.measures.registry import measure
 from podium.lab.athlete.exercise import Jumps, Squats
+from podium.lab.athlete.film import cameras_of
 from podium.lab.athlete.posture import Gait
 from podium.lab.athlete.scenes import Runner, Scene
 from podium.skeletons import BLAZEPOSE33
@@ -14,11 +15,17 @@ from tests.support.filmed_athlete import filmed_scene
 RUN = Gait(5.0, 2.0)
 
 
-def seen(view, what, *, frames, start_m=(0.0, 0.0)):
+def seen(view, what, *, frames, start_m=(0.0, 0.0), knows_lens=False):
     """The measured athlete, its measures by name, and the true motion."""
     scene = Scene("", (Runner(start_m, what),), 0.45, frames, 60, view=view)
     motion, trajectory = filmed_scene(scene)
-    options = AnalysisOptions(frame_size=scene.size_px, athlete_height_m=1.8)
+    focal_px = cameras_of(scene, motion)[0].focal_px
+    width, height = scene.size_px
+    options = AnalysisOptions(
+        frame_size=scene.size_px,
+        athlete_height_m=1.8,
+        intrinsics=(focal_px, focal_px, width / 2, height / 2) if knows_lens else None,
+    )
     athlete = measure(trajectory, BLAZEPOSE33, options)
     return athlete.movement, {each.name: each for each in athlete.measures}, motion
 
@@ -49,15 +56,22 @@ def test_the_steps_of_an_oblique_run_are_those_of_the_fitted_body():
     step_s, cadence = found["step_time_s"], found["cadence_steps_min"]
     assert step_s.value == pytest.approx(0.25, abs=1.96 * step_s.sd)
     assert cadence.value == pytest.approx(240, abs=1.96 * cadence.sd)
-    length = found["step_length_m"]
-    assert abs(length.value - RUN.speed_m_s / 4) < 1.96 * length.sd
-    assert length.sd > 0.1 * length.value  # nobody gave the focal length
+    for name in ("step_length_m", "gait_speed_m_s", "step_length_symmetry_percent"):
+        assert found[name].value is None
+        assert "give the camera's intrinsics" in found[name].reason
     assert "fitted body" in found["contact_time_s"].method
     assert found["vertical_oscillation_m"].value is None
     assert "not seen from the side" in found["sprint_tau_s"].reason
     assert "not seen from the side" in found["left_shank_at_contact_deg"].reason
     knee = found["left_knee_flexion_at_contact_deg"]
     assert knee.sd > found["left_knee_flexion_deg"].sd > 4  # no mean over strides removes it
+
+
+def test_the_ways_of_an_oblique_run_need_the_lens():
+    _, found, _ = seen("three-quarter-front", RUN, frames=72, start_m=(-3.0, 0.0), knows_lens=True)
+    for name, true in (("step_length_m", RUN.speed_m_s / 4), ("gait_speed_m_s", RUN.speed_m_s)):
+        assert abs(found[name].value - true) < 1.96 * found[name].sd
+        assert found[name].sd < 0.07 * true
 
 
 def test_a_run_towards_the_camera_has_neither_steps_nor_jumps():

@@ -23,6 +23,10 @@ from podium.types import Float64
 _OSCILLATION_HZ = {"walk": 6.0, "run": 12.0}
 """Cut-off for the height of the centre of mass: three times the steps."""
 
+_NO_FOCAL = (
+    f"{NOT_SIDEWAYS}: ways towards the camera need its focal length; give the camera's intrinsics"
+)
+
 _CONTACTS = {
     "walk": "Contacts by Zeni et al. 2008",
     "run": "Contacts by the vertical acceleration of the toe (after Handsaker et al. 2016)",
@@ -65,6 +69,7 @@ class Quantity:
     kinds: tuple[str, ...] = ("walk", "run")
     shown: Shown = "report"
     metric: bool = False  # needs a scale
+    way: bool = False  # compares ways on the ground
     of_centre: bool = False  # needs the centre of mass
 
 
@@ -146,7 +151,7 @@ def _sided() -> Iterator[Quantity]:
         yield Quantity(
             f"{stem}_symmetry_percent", f"{label}, right against left", "%", _symmetry(samples),
             "200 (right - left) / (right + left) of the means (Robinson, Herzog & Nigg 1987).",
-            digits=1,
+            digits=1, way=metric,
         )  # fmt: skip
 
 
@@ -213,6 +218,8 @@ def gait(movement: Movement) -> Iterator[Measure]:
             yield _missing(quantity, f"the athlete {kind}s")
         elif quantity.metric and found.feet.forward == "picture" and scale.m_per_px is None:
             yield _missing(quantity, NO_SCALE)
+        elif (quantity.metric or quantity.way) and not np.isfinite(found.feet.length_sd):
+            yield _missing(quantity, _NO_FOCAL)
         elif quantity.of_centre and found.feet.mass_centre is None:
             yield _missing(quantity, f"{NOT_SIDEWAYS}, and the fitted body has no head")
         elif not len(samples):
