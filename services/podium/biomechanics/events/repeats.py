@@ -25,12 +25,11 @@ Walking: Zeni against force plates. Running: 12 ms early to 17 ms late and 7 ms 
 force plates and rendered runners. Of a fitted body: rendered runners, 25 to 30 ms early to 12 ms
 late; a public phone clip with motion capture."""
 
-EVENT_SD_S = MappingProxyType({"walk": (0.005, 0.003), "run": (0.001, 0.002)})
+EVENT_SD_S = MappingProxyType({"walk": (0.005, 0.003), "run": (0.002, 0.003)})
 """What differs from event to event beyond the white noise of the key points: errors of a pose model
 that last several frames, and of the method. Walking: Zeni against force plates, contacts 17 to 28
 ms early. Running: rendered runners with estimated key points scatter within a clip by 3.0 ms at
-contact and 5.5 ms at toe-off (21 contacts on 8 clips), of which white noise explains 2 and 4.5; the
-rest is known to a factor of three only, and larger values would be too wide for markers."""
+contact and 5.5 ms at toe-off (21 contacts on 8 clips), of which white noise explains 2 and 4.5."""
 
 INTERPOLATION_FRAMES = 0.08
 """Standard uncertainty of a time between two frames, in frames, without noise of the key points."""
