@@ -194,8 +194,8 @@ async def test_answers_that_nobody_takes_are_bounded_and_dropped():
                 readers.append(NeverReader(url, request(size)))
                 leaving.callback(readers[-1].close)
                 await until(
-                    lambda number=number: (
-                        admission.waiting == min(number + 1, 2)
+                    lambda number=number: (  # for its reader, no longer for its body
+                        len(admission.write_buffers) == min(number + 1, 2)
                         and sum(reader.hung_up_on for reader in readers) == max(0, number - 1)
                     )
                 )
