@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from podium.biomechanics.body.scale import ANKLE_TO_SHOULDER
+from podium.biomechanics.signals.timeline import runs
 from podium.skeletons import Skeleton
-from podium.types import Bool, Float64
+from podium.types import Float64
 
 SIDES = ("left", "right")
 LEAST_PLACES = 3
@@ -133,18 +133,12 @@ def _places(
     for number, side in enumerate(SIDES):
         toe = skeleton.take(positions, f"{side}_big_toe")
         speed = np.linalg.norm(np.gradient(toe, time_s, axis=0), axis=1)
-        for rows in _runs(speed < STANDS * abs(hips_px_s)):  # unseen toes are no stance
+        stands = speed < STANDS * abs(hips_px_s)  # unseen toes are no stance
+        for rows, _ in runs(stands[:, None], np.zeros(len(stands), bool)):
             inside = rows.start > 0 and rows.stop < len(toe)
             if inside and time_s[rows.stop] - time_s[rows.start] >= LEAST_STANCE_S:
                 x, y = toe[rows].mean(axis=0)
                 yield number, float(x), float(y)
-
-
-def _runs(true: Bool) -> Iterator[slice]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], true, [False]]).astype(int)))
-    for start, stop in pairwise(edges.tolist()):
-        if true[start]:
-            yield slice(start, stop)
 
 
 def _line(places: Float64, place_sd: float) -> tuple[float, float]:

@@ -9,7 +9,8 @@ from podium.biomechanics.body.centre_of_mass import centre_of_mass
 from podium.biomechanics.body.scale import HEIGHT_SD, MODEL_SD
 from podium.biomechanics.events.feet import SIDES, STATURE_M, Feet
 from podium.biomechanics.fit.observations import KNOWN_FOCAL_SD
-from podium.biomechanics.fit.result import REASONS, BodyFit, Why
+from podium.biomechanics.fit.result import REASONS, BodyFit, Why, most_common
+from podium.biomechanics.signals.timeline import runs
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
 
@@ -84,11 +85,10 @@ def _in_picture(analysis: Analysis) -> Feet | str:
 
 def _view_rad(analysis: Analysis) -> float:
     """How far an athlete who is seen from the side runs out of the plane of the picture."""
-    fit, usable = analysis.fit, analysis.fit.usable
-    if not analysis.sideways or analysis.view is not None or fit.lifted or not usable.any():
+    seen_deg = analysis.fit.seen_deg
+    if not analysis.sideways or analysis.view is not None or seen_deg is None:
         return 0.0
-    view_deg = float(np.median(fit.view_deg[usable]))
-    return np.radians(view_deg) if view_deg > _LEAST_VIEW_DEG else 0.0
+    return np.radians(seen_deg) if seen_deg > _LEAST_VIEW_DEG else 0.0
 
 
 def _of_body(analysis: Analysis) -> Feet | str:
@@ -135,11 +135,9 @@ def _length_sd(fit: BodyFit, rows: slice) -> float:
 def _why_no_body(analysis: Analysis) -> str:
     """The most common reason for which the trunk of the fitted body is unusable."""
     fit = analysis.fit
-    why = fit.angles.why[:, fit.angles.names.index("trunk_lean")]
-    known = why[why != Why.USABLE]
-    if not len(known):
+    worst = most_common(fit.angles.why[:, fit.angles.names.index("trunk_lean")])
+    if worst == Why.USABLE:
         return _TOO_SHORT
-    worst = Why(int(np.bincount(known).argmax()))
     return NOT_SIDEWAYS if worst == Why.FRONTAL else f"{NOT_SIDEWAYS}, and {REASONS[worst]}"
 
 
@@ -152,9 +150,5 @@ def metres_per_pixel(analysis: Analysis) -> float | None:
 
 
 def _longest_run(whole: Bool) -> slice:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], whole, [False]]).astype(int)))
-    if not len(edges):
-        return slice(0, 0)
-    starts, stops = edges[::2], edges[1::2]
-    longest = int(np.argmax(stops - starts))
-    return slice(int(starts[longest]), int(stops[longest]))
+    found = (rows for rows, _ in runs(whole[:, None], np.zeros(len(whole), bool)))
+    return max(found, key=lambda rows: rows.stop - rows.start, default=slice(0, 0))

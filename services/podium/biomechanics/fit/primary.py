@@ -13,7 +13,7 @@ from enum import IntEnum
 import numpy as np
 
 from podium.biomechanics.fit.quality import steady_view
-from podium.biomechanics.fit.result import REASONS, BodyFit, Why
+from podium.biomechanics.fit.result import REASONS, BodyFit, Why, most_common
 from podium.schemas.postprocess import View
 from podium.types import Float64, UInt8
 
@@ -57,10 +57,8 @@ def moves_across(fit: BodyFit, otherwise: bool) -> bool:
         fit: The fit.
         otherwise: How the athlete looks without it.
     """
-    usable = fit.usable
-    if fit.lifted or not usable.any():
-        return otherwise
-    return bool(np.median(fit.view_deg[usable]) <= ACROSS_DEG)
+    seen_deg = fit.seen_deg
+    return otherwise if seen_deg is None else seen_deg <= ACROSS_DEG
 
 
 def primary(name: str, plane_deg: Float64, fit: BodyFit, looks: Looks) -> Primary:
@@ -97,13 +95,5 @@ def primary(name: str, plane_deg: Float64, fit: BodyFit, looks: Looks) -> Primar
         degrees=np.where(missing, np.nan, degrees),
         sd_deg=np.where(missing, np.nan, fit.angles.sd_deg[:, column]),
         source=source.astype(np.uint8),
-        reason=_reason(why[missing]),
+        reason=REASONS.get(most_common(why[missing]), ""),
     )
-
-
-def _reason(why: UInt8) -> str:
-    """The most common reason, in words."""
-    known = why[why != Why.USABLE]
-    if not len(known):
-        return ""
-    return REASONS[Why(int(np.bincount(known).argmax()))]

@@ -36,6 +36,12 @@ REASONS = {
 }
 
 
+def most_common(why: UInt8) -> Why:
+    """The most common reason (T,) for which an angle is unusable; USABLE if none is."""
+    known = why[why != Why.USABLE]
+    return Why(int(np.bincount(known).argmax())) if len(known) else Why.USABLE
+
+
 @dataclass(frozen=True, slots=True)
 class Angles:
     """Signed joint angles in degrees: flexion and dorsiflexion positive, 0 for an upright body.
@@ -96,3 +102,11 @@ class BodyFit:
         return np.asarray(
             self.converged & (self.angles.why[:, self.angles.names.index("trunk_lean")] == 0)
         )
+
+    @property
+    def seen_deg(self) -> float | None:
+        """The median of ``view_deg`` over usable frames; None if the fit does not see depth."""
+        usable = self.usable
+        if self.lifted or not usable.any():
+            return None
+        return float(np.median(self.view_deg[usable]))
