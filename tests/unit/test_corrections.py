@@ -125,6 +125,16 @@ def test_podium_measures_reads_the_corrections_of_a_run(run):
             '"corrected_s": 1}]}]}',
             "side is left or right for a foot",
         ),
+        (
+            '{"persons": [{"person": 0, "keypoints": [{"frame": 1, "keypoint": "nose", '
+            '"corrected_px": [1e308, 0]}]}]}',
+            "persons.0.keypoints.0.corrected_px.0: Input should be less than or equal to 1000000",
+        ),
+        (
+            '{"persons": [{"person": 0, "events": [{"event": "contact", "side": "left", '
+            '"corrected_s": 99}]}]}',
+            r"contact \(left\) cannot be at 99 s: the athlete is seen from 0 to 1.18",
+        ),
         ('{"persons": [{"person": 7, "events": []}]}', "there is no person 7"),
     ],
 )

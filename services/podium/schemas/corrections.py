@@ -17,6 +17,9 @@ from pydantic import (
 
 Event = Literal["contact", "toe_off", "take_off", "landing"]
 
+_Px = Annotated[float, Field(ge=-1e6, le=1e6)]
+_Seconds = Annotated[float, Field(ge=-1e8, le=1e8)]
+
 
 class EventCorrection(BaseModel):
     """Moves, removes or adds one event."""
@@ -27,10 +30,10 @@ class EventCorrection(BaseModel):
     side: Literal["left", "right", "both"] = Field(
         description="The foot of a contact or toe-off; both for take-offs and landings."
     )
-    time_s: float | None = Field(
+    time_s: _Seconds | None = Field(
         default=None, description="Time of the automatic event in events.csv; null adds an event."
     )
-    corrected_s: float | None = Field(
+    corrected_s: _Seconds | None = Field(
         default=None, description="Correct time; null removes the event."
     )
 
@@ -50,10 +53,10 @@ class KeypointCorrection(BaseModel):
 
     frame: int = Field(ge=0, description="Ordinal of the frame in the source, as in the tables.")
     keypoint: str = Field(max_length=100, description="Name in the skeleton, such as left_knee.")
-    automatic_px: tuple[float, float] | None = Field(
+    automatic_px: tuple[_Px, _Px] | None = Field(
         default=None, description="Where the model saw it, for the reader; null: nowhere."
     )
-    corrected_px: tuple[float, float] = Field(description="Where it is: x right, y down.")
+    corrected_px: tuple[_Px, _Px] = Field(description="Where it is: x right, y down.")
 
 
 class PersonCorrections(BaseModel):

@@ -12,10 +12,28 @@ from podium.biomechanics.events.gait import Contact, Gait
 from podium.biomechanics.events.jump import Jump
 from podium.errors import InvalidInput
 from podium.schemas.corrections import EventCorrection
+from podium.types import Float64
 
 FIELD = "corrections.json"
 _NEAR_S = 0.1
-"""Largest difference between the time in a correction and that of the automatic event."""
+"""Largest difference between the time in a correction and that of the automatic event, and largest
+time of a corrected event before or after the athlete is seen."""
+
+
+def check_times(corrections: Sequence[EventCorrection], time_s: Float64) -> None:
+    """Check that corrected events are at times (T,) at which the athlete is seen.
+
+    Raises:
+        InvalidInput: one is not.
+    """
+    for each in corrections:
+        at_s = each.corrected_s
+        if at_s is not None and not time_s[0] - _NEAR_S <= at_s <= time_s[-1] + _NEAR_S:
+            raise InvalidInput(
+                f"{each.event} ({each.side}) cannot be at {at_s:g} s: the athlete is seen from "
+                f"{time_s[0]:g} to {time_s[-1]:g} s",
+                field=FIELD,
+            )
 
 
 def corrected_gait(gait: Gait | str, corrections: Sequence[EventCorrection]) -> Gait | str:

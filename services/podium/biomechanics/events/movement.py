@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from podium.biomechanics.analysis import Analysis
-from podium.biomechanics.events.corrected import corrected_gait, corrected_jumps
+from podium.biomechanics.events.corrected import check_times, corrected_gait, corrected_jumps
 from podium.biomechanics.events.feet import Feet
 from podium.biomechanics.events.find_feet import feet_of, upright_feet
 from podium.biomechanics.events.gait import Gait, find_gait
@@ -37,13 +37,14 @@ def movement_of(analysis: Analysis, corrections: Sequence[EventCorrection] = ())
     """Find the feet, their gait and jumps, and apply the corrections by hand.
 
     Raises:
-        InvalidInput: a correction names an event that does not exist.
+        InvalidInput: a correction names an event that does not exist, or a time out of sight.
     """
     feet, jumping = feet_of(analysis), upright_feet(analysis)
     gait = feet if isinstance(feet, str) else find_gait(feet)
     gait = corrected_gait(gait, corrections)
     jumps = jumping if isinstance(jumping, str) else find_jumps(jumping)
     jumps = corrected_jumps(jumps, corrections)
+    check_times(corrections, analysis.trajectory.time_s)
     return Movement(
         analysis,
         feet,
