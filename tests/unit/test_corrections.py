@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from podium.errors import InvalidInput
 from podium.postprocess.remeasuring import remeasure
 from podium.schemas.corrections import CorrectionFile, EventCorrection
 from podium.schemas.motion import Motion
+from podium.schemas.postprocess import PostprocessOptions
 from podium.skeletons import BLAZEPOSE33
+from podium.wire.parameters import read_parameters
 from tests.support.filmed_athlete import filmed
 from tests.support.finished_runs import finished_run
 
@@ -143,6 +146,27 @@ def test_a_file_of_corrections_that_is_wrong_is_explained(run, text, message):
     with pytest.raises(InvalidInput, match=message) as error:
         remeasure(run)
     assert "corrections.json" in (error.value.field or "") or "corrections.json" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"persons": [{"person": 0, "keypoints": [%s{}]}]}' % ("{}," * 50_000), "Field required"),
+        ('{"persons": [%s{}]}' % ("{}," * 100_000), "persons.0.person: Field required"),
+        (
+            '{"persons": [{"person": 0, "keypoints": [%s' % ("{}," * 500_000),
+            "1048576 that are read",
+        ),
+    ],
+)
+def test_many_mistakes_take_as_little_as_one(text, message):
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidInput, match=message):
+            read_parameters(PostprocessOptions, {"corrections": text})
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_key_point_is_moved_and_measures_follow(run):

@@ -8,6 +8,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     PlainSerializer,
     ValidationError,
@@ -17,14 +18,22 @@ from pydantic import (
 
 Event = Literal["contact", "toe_off", "take_off", "landing"]
 
+MAX_CORRECTION_BYTES = 1 << 20
+"""Of a text with corrections: some 10,000. Read, each takes twenty times its text, and unknown keys
+a hundred times. Lists end with the first mistake, which would take a thousand times."""
+
 _Px = Annotated[float, Field(ge=-1e6, le=1e6)]
 _Seconds = Annotated[float, Field(ge=-1e8, le=1e8)]
 
 
-class EventCorrection(BaseModel):
-    """Moves, removes or adds one event."""
+class _Correction(BaseModel):
+    """Strict, as strangers send corrections."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class EventCorrection(_Correction):
+    """Moves, removes or adds one event."""
 
     event: Event
     side: Literal["left", "right", "both"] = Field(
@@ -46,10 +55,8 @@ class EventCorrection(BaseModel):
         return self
 
 
-class KeypointCorrection(BaseModel):
+class KeypointCorrection(_Correction):
     """Puts one key point of one frame elsewhere."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     frame: int = Field(ge=0, description="Ordinal of the frame in the source, as in the tables.")
     keypoint: str = Field(max_length=100, description="Name in the skeleton, such as left_knee.")
@@ -59,20 +66,18 @@ class KeypointCorrection(BaseModel):
     corrected_px: tuple[_Px, _Px] = Field(description="Where it is: x right, y down.")
 
 
-class PersonCorrections(BaseModel):
+class PersonCorrections(_Correction):
     """The corrections of one athlete."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
     person: int = Field(ge=0, description="Number of the person in the tables.")
-    events: list[EventCorrection] = Field(default=[], max_length=10_000)
-    keypoints: list[KeypointCorrection] = Field(default=[], max_length=100_000)
+    events: Annotated[list[EventCorrection], FailFast()] = Field(default=[], max_length=10_000)
+    keypoints: Annotated[list[KeypointCorrection], FailFast()] = Field(
+        default=[], max_length=100_000
+    )
 
 
-class CorrectionFile(BaseModel):
+class CorrectionFile(_Correction):
     """The content of ``corrections.json``."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     athletes: list[int] | None = Field(
         default=None,
@@ -80,7 +85,7 @@ class CorrectionFile(BaseModel):
         max_length=1000,
         description="Numbers of the persons to analyse; null: as the options of the run say.",
     )
-    persons: list[PersonCorrections] = Field(default=[], max_length=1000)
+    persons: Annotated[list[PersonCorrections], FailFast()] = Field(default=[], max_length=1000)
 
     def of(self, person: int) -> PersonCorrections:
         """The corrections of one person, possibly none."""
@@ -98,11 +103,13 @@ class CorrectionFile(BaseModel):
 
 
 def read_corrections(text: str | bytes) -> CorrectionFile:
-    """Read the content of ``corrections.json``.
+    """Read the content of ``corrections.json``, as strangers send it.
 
     Raises:
-        ValueError: it is none; the message names the field.
+        ValueError: it is none, or too long; the message names the field.
     """
+    if len(text) > MAX_CORRECTION_BYTES:
+        raise ValueError(f"has {len(text)} bytes, of {MAX_CORRECTION_BYTES} that are read")
     try:
         return CorrectionFile.model_validate_json(text)
     except ValidationError as error:

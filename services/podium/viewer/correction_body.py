@@ -5,10 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from podium.errors import InvalidInput, TooLarge
-from podium.schemas.corrections import CorrectionFile, read_corrections
-
-MAX_BYTES = 1 << 20
-"""Some 10,000 corrections."""
+from podium.schemas.corrections import MAX_CORRECTION_BYTES, CorrectionFile, read_corrections
 
 
 async def corrections_in(request: Request) -> CorrectionFile:
@@ -20,8 +17,8 @@ async def corrections_in(request: Request) -> CorrectionFile:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MAX_BYTES:
-            raise TooLarge(f"more than {MAX_BYTES} bytes of corrections")
+        if len(body) > MAX_CORRECTION_BYTES:
+            raise TooLarge(f"more than {MAX_CORRECTION_BYTES} bytes of corrections")
     try:
         return read_corrections(bytes(body))
     except ValueError as error:
