@@ -143,9 +143,9 @@ async def _latencies_ms(api: Api) -> list[float]:
 @click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path), required=True)
 def main(target: Path) -> None:
     """Measure, and write the figures as JSON."""
-    folder = Path(tempfile.mkdtemp(prefix="podium-jobs-"))
     ports = free_ports()
     with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="podium-jobs-")))
         gateway = stack.enter_context(_tier())
         own = {
             **ALLOCATOR,

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -144,12 +145,13 @@ def main(
     target: Path, lengths: Sequence[int], batch_frames: int, rounds: int, overlay: bool
 ) -> None:
     """Measure, and write the figures as JSON."""
-    folder = Path(tempfile.mkdtemp(prefix="podium-jobs-"))
-    models = no_op_repository(default_models(), folder / "models")
     found: list[Figures] = []
-    with Stack(
-        models=models, read_roots=[folder], write_roots=[folder], jobs=folder / "state"
-    ) as stack:
+    with ExitStack() as entered:
+        folder = Path(entered.enter_context(tempfile.TemporaryDirectory(prefix="podium-jobs-")))
+        models = no_op_repository(default_models(), folder / "models")
+        stack = entered.enter_context(
+            Stack(models=models, read_roots=[folder], write_roots=[folder], jobs=folder / "state")
+        )
         if stack.admin_key is None:
             raise click.ClickException("no key was made")
         api = Api(stack.urls["api"], stack.admin_key.secret)
