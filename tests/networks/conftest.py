@@ -25,3 +25,9 @@ def pytest_pycollect_makemodule(
     module_path: Path, parent: pytest.Collector
 ) -> pytest.Module | None:
     return None if find_spec("torch") else _NeedsTorch.from_parent(parent, path=module_path)
+
+
+@pytest.fixture(autouse=True)
+def _the_same_weights_in_every_run() -> None:
+    if find_spec("torch"):
+        torch.manual_seed(0)

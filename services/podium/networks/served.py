@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 Precision = Literal["fp32", "fp16"]
+_DTYPES = {"fp64": torch.float64, "fp32": torch.float32, "fp16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Served(nn.Module):
         network: Takes (B, 3, H, W); it is copied, not changed.
         pixels: Preprocessing of the pixels.
         precision: ``fp16`` computes the network in half precision, except for the preprocessing
-            and the parts that the network itself computes in FP32.
+            and the parts that the network itself computes in FP32; ``fp64`` is what the others
+            are checked against.
         folded: Whether to fold batch normalisations into the convolutions before them.
     """
 
@@ -51,14 +53,14 @@ class Served(nn.Module):
         network: nn.Module,
         pixels: Pixels,
         *,
-        precision: Precision = "fp32",
+        precision: Precision | Literal["fp64"] = "fp32",
         folded: bool = False,
     ) -> None:
         super().__init__()
         network = copy.deepcopy(network).eval()
         if folded:
             fold_batch_norms(network)
-        self.dtype = torch.float16 if precision == "fp16" else torch.float32
+        self.dtype = _DTYPES[precision]
         self.network = network.to(self.dtype)
         self.pixels = pixels
         self.register_buffer("mean", torch.tensor(pixels.mean).view(1, 3, 1, 1))
