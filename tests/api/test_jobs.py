@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 import psutil
@@ -165,6 +166,30 @@ def test_wrong_options_are_named_before_anything_begins(api: ApiWorld, clip: Pat
         assert answer.status_code == 422, parameters
         assert answer.json()["errors"][0]["pointer"] == pointer
     assert api.admin.get("/v1/queue")["jobs"] == {}
+
+
+MANY = {f"{number}": [] for number in range(70_000)}
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (MANY, "body: has more than 256 keys"),
+        ({"input": MANY, "pipeline_id": 1}, "input: has more than 256 keys"),
+        (
+            {
+                "input": {"upload_id": 1},
+                "pipeline_id": 1,
+                "job_parameters": {"postprocess": MANY},
+            },
+            "job_parameters.postprocess: has more than 256 keys",
+        ),
+    ],
+)
+def test_many_wrong_keys_are_one_mistake(api: ApiWorld, body: Any, detail: str) -> None:
+    answer = api.admin("POST", "/v1/jobs", json=body)
+    assert (answer.status_code, answer.json()["detail"]) == (422, detail)
+    assert len(answer.json()["errors"]) == 1
 
 
 def test_a_trial_says_what_a_job_would_be_and_makes_nothing(api: ApiWorld, clip: Path) -> None:

@@ -149,10 +149,10 @@ async def _validation_error(request: Request, error: Exception) -> Response:
         ProblemPointer(
             detail=_readable(in_plain_words(each["msg"])), pointer=_readable(_pointer(each["loc"]))
         )
-        for each in found
+        for each in found[:_MOST_POINTERS]
     ]
     malformed = any(each["type"] == "json_invalid" for each in found)
-    where = f"{errors[0].pointer.removeprefix('#/').replace('/', '.')}: " if errors else ""
+    where = f"{_named(errors[0].pointer)}: " if errors else ""
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     detail = f"{where}{errors[0].detail}{more}" if errors else "the request cannot be read"
     status = 400 if malformed else 422
@@ -169,6 +169,11 @@ def _pointer(place: Sequence[Any]) -> str:
     # Pydantic names the branches of a union too; people do not.
     parts = [str(part) for part in place[1:] if not re.match(r"[A-Z\w]+\[", str(part))]
     return "#" + "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
+def _named(pointer: str) -> str:
+    """A pointer as people name a field."""
+    return "body" if pointer == "#" else pointer.removeprefix("#/").replace("/", ".")
 
 
 def _place(request: Request, field: str) -> str:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 
 def _utc(value: datetime) -> datetime:
@@ -44,12 +51,32 @@ Time = Annotated[datetime, AfterValidator(_utc)]
 """A time in UTC."""
 
 
+MAX_KEYS = 256
+"""Of an object that a caller sends: each wrong key becomes an error, and takes a thousand bytes."""
+
+
+def few_keys(value: Any) -> Any:
+    """Check that an object has few keys, before any is looked at.
+
+    Raises:
+        ValueError: it has more than ``MAX_KEYS``.
+    """
+    if isinstance(value, dict) and len(value) > MAX_KEYS:
+        raise ValueError(f"has more than {MAX_KEYS} keys")
+    return value
+
+
 class Closed(BaseModel):
     """A document that a caller sends; unknown fields are refused."""
 
     model_config = ConfigDict(
         extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, frozen=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_keys(cls, value: Any) -> Any:
+        return few_keys(value)
 
 
 class Answered(BaseModel):

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
-from podium.schemas.base import Address, Answered, Closed, Id, Name, Stored, Time
+from podium.schemas.base import Address, Answered, Closed, Id, Name, Stored, Time, few_keys
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.states import BatchState, JobState, Priority
 
 Scalar = str | int | float | bool
 
 _OPTION_NAME = r"^[a-z][a-z0-9_]{0,63}$"
-Options = Annotated[dict[Annotated[str, Field(pattern=_OPTION_NAME)], Scalar], Field(max_length=64)]
+Options = Annotated[
+    dict[Annotated[str, Field(pattern=_OPTION_NAME)], Scalar],
+    Field(max_length=64),
+    BeforeValidator(few_keys),
+]
 """Options of a pipeline or of postprocessing: name -> value."""
 
 
