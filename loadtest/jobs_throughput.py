@@ -176,6 +176,7 @@ def main(
                     "throughput_ratio": _ratios(alone, as_job),
                     "gateway_alone": alone,
                     "as_a_job": as_job,
+                    "load_average": round(psutil.getloadavg()[0], 1),
                 }
             )
         memory = {process.name: memory_mb(process.pid) for process in stack.processes}
@@ -184,7 +185,6 @@ def main(
         "overlay": overlay,
         "clips": found,
         "memory_mb": memory,
-        "load_average": round(psutil.getloadavg()[0], 1),
     }
     target.write_text(json.dumps(figures, indent=2) + "\n")
     click.echo(json.dumps(figures, indent=2))
