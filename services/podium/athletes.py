@@ -55,6 +55,8 @@ def read_text(value: Any) -> Any:
 
 def _read_text_or_json(value: Any) -> Any:
     if isinstance(value, dict):
+        if value.keys() != {"nearest"}:
+            raise ValueError(_EXPECTED)
         try:
             return Nearest.model_validate(value)
         except ValidationError:

@@ -153,6 +153,7 @@ def test_a_file_of_corrections_that_is_wrong_is_explained(run, text, message):
     [
         ('{"persons": [{"person": 0, "keypoints": [%s{}]}]}' % ("{}," * 50_000), "Field required"),
         ('{"persons": [%s{}]}' % ("{}," * 100_000), "persons.0.person: Field required"),
+        ({f"{number}": 1 for number in range(50_000)}, "must be the content of a corrections.json"),
         (
             '{"persons": [{"person": 0, "keypoints": [%s' % ("{}," * 500_000),
             "1048576 that are read",

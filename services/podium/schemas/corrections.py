@@ -118,8 +118,12 @@ def read_corrections(text: str | bytes) -> CorrectionFile:
         raise ValueError(f"{where}: {first['msg']}" if where else first["msg"]) from None
 
 
-def _read_text(value: Any) -> Any:
-    return read_corrections(value) if isinstance(value, str) else value
+def _read_text(value: Any) -> CorrectionFile:
+    if isinstance(value, CorrectionFile):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be the content of a corrections.json, as text")
+    return read_corrections(value)
 
 
 CorrectionText = Annotated[
