@@ -28,7 +28,7 @@ def files_here(run: VideoRun) -> Iterator[Postprocess]:
 class _FilesHere:
     """Implements ``podium.stages.Postprocess``.
 
-    Importing SciPy and the rest takes a second, so it is done while the first frames are decoded.
+    Its imports take nearly a second, so they run while the first frames are decoded.
     """
 
     def __init__(self, run: VideoRun, executor: ThreadPoolExecutor) -> None:
@@ -53,7 +53,8 @@ class _FilesHere:
         )
 
     def _load(self) -> PostprocessService:
-        import scipy.signal  # noqa: F401 - else SciPy would import it at its first use
+        import scipy.linalg
+        import scipy.ndimage  # noqa: F401 - else SciPy would import both at their first use
 
         from podium.postprocess.postprocessor import Postprocessor
         from podium.postprocess.service import PostprocessService

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import scipy
 
 from podium.biomechanics.body.angles import ANGLES, Angle, angle_in_plane
 from podium.biomechanics.signals.noise import jitter
@@ -130,13 +129,20 @@ def standing_height_px(
     chosen = heights[known & straight] if (known & straight).any() else heights[known]
     if not len(chosen):
         return None, 0.0
-    height_px = float(scipy.stats.trim_mean(chosen, 0.1))
+    height_px = _trimmed_mean(chosen, 0.1)
     if height_px < LEAST_HEIGHT_PX:
         return None, 0.0
     noise_px = float(np.nan_to_num(np.mean([jitter(of_side) for of_side, _ in sides])))
     # Both sides contain the trunk, so they count as one sample.
     relative_sd = noise_px / height_px / np.sqrt(max(len(chosen) / 2, 1.0))
     return height_px / BODY_SHORT.get(skeleton.name, 1.0), relative_sd
+
+
+def _trimmed_mean(values: Float64, share: float) -> float:
+    """The mean without this share of the lowest and of the highest values."""
+    cut = int(share * len(values))
+    last = len(values) - cut - 1
+    return float(np.mean(np.partition(values, (cut, last))[cut : last + 1]))
 
 
 def _heights(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from podium.biomechanics.fit.model import Body
 from podium.biomechanics.signals.timeline import pauses
@@ -63,9 +62,20 @@ def along_rays(body: Body, seen: Observations, focal_px: float) -> Observations:
     A pose model sees a crop, so its camera axes point along the ray to the middle of the crop.
     """
     hips = [body.point_index[f"{side}_hip"] for side in ("right", "left")]
-    ray = seen.pixels[:, hips].mean(axis=1) / focal_px
-    turn = Rotation.from_euler("YX", np.arctan(ray) * -1.0)
-    return replace(seen, space=np.einsum("tij,tpj->tpi", turn.as_matrix(), seen.space))
+    across, down = np.arctan(seen.pixels[:, hips].mean(axis=1) / focal_px).T
+    return replace(seen, space=np.einsum("tij,tpj->tpi", _towards(across, down), seen.space))
+
+
+def _towards(across: Float64, down: Float64) -> Float64:
+    """Rotations (T, 3, 3) by angles (T,) to the right about Y, then down about the turned X."""
+    cos, sin, down_cos, down_sin = np.cos(across), np.sin(across), np.cos(down), np.sin(down)
+    zero = np.zeros_like(cos)
+    rows = [
+        [cos, sin * down_sin, -sin * down_cos],
+        [zero, down_cos, down_sin],
+        [sin, -cos * down_sin, cos * down_cos],
+    ]
+    return np.moveaxis(np.array(rows), -1, 0)
 
 
 def without_points(seen: Observations, columns: NDArray[np.intp]) -> Observations:

@@ -15,6 +15,7 @@ from itertools import groupby
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from podium.biomechanics.signals.checkpoints import checkpoint
 from podium.biomechanics.signals.timeline import Timeline
@@ -167,10 +168,9 @@ def _assign(group: list[Tracklet], known: list[_Person], ways: _Ways) -> list[_P
     for person in known:
         checkpoint()
         distances.append([_distance(person, t, ways) for t in group])
-    cost = np.minimum(np.array(distances), _APART)
-    matches = scipy.optimize.linear_sum_assignment(cost.reshape(len(known), len(group)))
+    cost = np.minimum(np.array(distances), _APART).reshape(len(known), len(group))
     rest = dict(enumerate(group))
-    for row, column in zip(*matches, strict=True):
+    for row, column in zip(*_matches(cost), strict=True):
         if cost[row, column] < _APART:
             known[row].add(rest.pop(int(column)))
     added = []
@@ -178,6 +178,16 @@ def _assign(group: list[Tracklet], known: list[_Person], ways: _Ways) -> list[_P
         added.append(_Person())
         added[-1].add(tracklet)
     return added
+
+
+def _matches(cost: Float64) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the cheapest assignment of (N, M)."""
+    near = cost < _APART
+    if (near.sum(axis=0) <= 1).all() and (near.sum(axis=1) <= 1).all():
+        rows, columns = np.nonzero(near)  # nobody has a choice, which spares the import of a solver
+    else:
+        rows, columns = scipy.optimize.linear_sum_assignment(cost)
+    return rows, columns
 
 
 def _distance(person: _Person, tracklet: Tracklet, ways: _Ways) -> float:

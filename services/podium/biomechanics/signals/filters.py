@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
 
+from podium.biomechanics.signals.butterworth import butterworth
 from podium.biomechanics.signals.smoothers import LEAST_SAMPLES, gcv_spline, kalman
 from podium.biomechanics.signals.timeline import rate_hz, runs
 from podium.schemas.postprocess import FilterMethod
 from podium.types import Bool, Float64
-
-_LEAST_PADDING = 9  # 3 * (2 * sections + 1), as SciPy pads
-_PADDED_PERIODS = 1.0
 
 _LEAST_CUTOFF = 1e-5
 """Fraction of the rate. A filter for less has coefficients without digits, and a period is longer
@@ -111,22 +108,6 @@ def _smooth_even(values: Float64, fps: float, smoothing: Smoothing) -> Float64 |
     if smoothing.method == "butterworth":
         return butterworth(values, fps, cutoff_hz=smoothing.cutoff_hz)
     return savitzky_golay(values, fps, cutoff_hz=smoothing.cutoff_hz)
-
-
-def butterworth(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | None:
-    """Zero-phase Butterworth, fourth order in total; None if (T, C) is too short."""
-    if len(values) <= _LEAST_PADDING:
-        return None
-    # With a padding shorter than a period, velocities at the ends show the filter's transient.
-    padding = min(max(_LEAST_PADDING, round(_PADDED_PERIODS * fps / cutoff_hz)), len(values) - 1)
-    sections = _sections(cutoff_hz, fps)
-    return np.asarray(scipy.signal.sosfiltfilt(sections, values, axis=0, padlen=padding))
-
-
-@functools.lru_cache(64)
-def _sections(cutoff_hz: float, fps: float) -> Float64:
-    """The filter's coefficients; cached, because a design costs more than a use."""
-    return np.asarray(scipy.signal.butter(2, cutoff_hz, fs=fps, output="sos"))
 
 
 def savitzky_golay(values: Float64, fps: float, *, cutoff_hz: float) -> Float64 | None:

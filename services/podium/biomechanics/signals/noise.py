@@ -48,7 +48,7 @@ def common_errors(count: int) -> Float64:
     random draws would not have the right spread.
     """
     random = np.random.default_rng(0)
-    quantiles = scipy.stats.norm.ppf((np.arange(REPETITIONS) + 0.5) / REPETITIONS)
+    quantiles = scipy.special.ndtri((np.arange(REPETITIONS) + 0.5) / REPETITIONS)
     quantiles /= np.std(quantiles)
     return np.stack([random.permutation(quantiles) for _ in range(count)], axis=1)
 

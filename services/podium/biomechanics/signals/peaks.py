@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
-import scipy
 
-from podium.biomechanics.signals.filters import butterworth
+from podium.biomechanics.signals.butterworth import butterworth
 from podium.biomechanics.signals.timeline import rate_hz
-from podium.types import Float64
+from podium.types import Float64, Int64
 
 WINDOW_FRAMES = (1_000, 20_000)
 """Fewest and most frames of a window; a shorter clip is one window."""
@@ -43,19 +40,57 @@ def peak_times_s(
 def prominent_peaks(
     values: Float64, time_s: Float64, *, prominence: float, within_s: float, distance: int = 1
 ) -> list[tuple[int, int, int]]:
-    """Rows of peaks and of their feet on either side, by ``scipy.signal.find_peaks`` in a window.
+    """Rows of peaks of (T,), and of their feet: the lowest values on either side.
 
-    Without a window each peak of a signal that rises throughout is compared with all before.
+    The feet are sought in a window around the peak, up to where the values are higher than the
+    peak. Peaks and feet are those of ``scipy.signal.find_peaks``, whose import takes longer than
+    most analyses.
+
+    Args:
+        values: (T,).
+        time_s: (T,).
+        prominence: Least height above the higher foot.
+        within_s: Length of the window. Without it each peak of a signal that rises throughout is
+            compared with all before.
+        distance: Least distance in frames; of two closer peaks the lower one is left out.
     """
     frames = int(np.clip(round(within_s * rate_hz(time_s)), *WINDOW_FRAMES))
-    with warnings.catch_warnings():
-        # A plateau as wide as the window has no foot in it, and is no peak.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        peaks, around = scipy.signal.find_peaks(
-            values, prominence=prominence, distance=distance, wlen=frames
-        )
-    bases = around["left_bases"], around["right_bases"]
-    return list(zip(peaks.tolist(), *(base.tolist() for base in bases), strict=True))
+    found = []
+    for peak in _apart(values, _tops(values), distance).tolist():
+        left = peak - _foot(values[max(peak - frames // 2, 0) : peak + 1][::-1])
+        right = peak + _foot(values[peak : peak + frames // 2 + 1])
+        if values[peak] - max(values[left], values[right]) >= prominence:
+            found.append((peak, left, right))
+    return found
+
+
+def _tops(values: Float64) -> Int64:
+    """Rows of (T,) that are higher than both neighbours; the middle of plateaus."""
+    if len(values) < 3:
+        return np.zeros(0, np.int64)
+    ends = np.flatnonzero(np.diff(values) != 0)
+    first, last = np.append(0, ends + 1), np.append(ends, len(values) - 1)
+    level = values[first]
+    high = np.flatnonzero((level[1:-1] > level[:-2]) & (level[1:-1] > level[2:])) + 1
+    return np.asarray((first[high] + last[high]) // 2, np.int64)
+
+
+def _apart(values: Float64, peaks: Int64, distance: int) -> Int64:
+    """The peaks without those that are too close to a higher one."""
+    keep = np.ones(len(peaks), bool)
+    if distance > 1:
+        for at in np.argsort(values[peaks])[::-1]:
+            if keep[at]:
+                keep[np.abs(peaks - peaks[at]) < distance] = False
+                keep[at] = True
+    return peaks[keep]
+
+
+def _foot(values: Float64) -> int:
+    """The lowest of the values that come before one that is higher than the first."""
+    higher = ~(values <= values[0])
+    stop = int(np.argmax(higher)) if higher.any() else len(values)
+    return int(np.argmin(values[:stop]))
 
 
 def rising_time_s(
