@@ -81,7 +81,7 @@ class Skeleton:
 
     def has(self, joint: str) -> bool:
         """Whether ``take`` can give this joint, directly or derived."""
-        return self._columns(joint) is not None
+        return self.columns(joint) is not None
 
     def take(self, keypoints: Float64, joint: str) -> Float64:
         """The values of a joint; derived from two others if the set lacks it.
@@ -96,7 +96,7 @@ class Skeleton:
         Raises:
             NotFound: the set has neither the joint nor the two others.
         """
-        columns = self._columns(joint)
+        columns = self.columns(joint)
         if columns is None:
             raise NotFound(f"skeleton {self.name} has no joint {joint}")
         if len(columns) == 1:
@@ -105,7 +105,8 @@ class Skeleton:
         values: Float64 = np.mean(keypoints[..., columns, :], axis=-2)
         return values
 
-    def _columns(self, joint: str) -> list[int] | None:
+    def columns(self, joint: str) -> list[int] | None:
+        """The columns whose mean is this joint; None if the set cannot give it."""
         for name in (joint, _SYNONYMS.get(joint, joint)):
             if name in self.index:
                 return [self.index[name]]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -279,7 +280,8 @@ def command(
         run = replace(run, out=default_folder(run.out.parent, run.video, run.identity()))
     console = Console()
     shows_logs = verbose or is_verbose()
-    show_run(run, _placement(run, gateway, services, shows_logs, console), truth, console)
+    with _placement(run, gateway, services, shows_logs, console) as placement:
+        show_run(run, placement, truth, console)
 
 
 def _given(**options: Any) -> dict[str, Any]:
@@ -287,20 +289,26 @@ def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+@contextmanager
 def _placement(
     run: VideoRun, gateway: str | None, services: bool, shows_logs: bool, console: Console
-) -> AbstractAsyncContextManager[Placement]:
+) -> Iterator[AbstractAsyncContextManager[Placement]]:
     if gateway is None and not services:
-        from podium.local.run_here import in_process
+        from podium.local.files_here import files_beside
 
-        return in_process(run)
+        with files_beside(run) as files:
+            from podium.local.run_here import in_process
+
+            yield in_process(run, files)
+        return
     from podium.local.log_lines import readable
     from podium.local.run_elsewhere import at_gateway, own_services
 
     if gateway is not None:
-        return at_gateway(run, gateway)
+        yield at_gateway(run, gateway)
+        return
 
     def show(service: str, line: str) -> None:
         console.print(f"{service}: {readable(line)}", markup=False, highlight=False, style="dim")
 
-    return own_services(run, show if shows_logs else None)
+    yield own_services(run, show if shows_logs else None)

@@ -1,13 +1,19 @@
-"""Postprocessing in a thread of this process; its imports run while frames are processed."""
+"""Postprocessing beside the frames: in a forked process, or in a thread of this one."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
+from podium.forked import Forked
 from podium.freed_memory import give_back
 from podium.local.video_run import VideoRun
 from podium.schemas.postprocess import PostprocessOptions
@@ -18,11 +24,74 @@ if TYPE_CHECKING:
     from podium.postprocess.service import PostprocessService
 
 
+def files_beside(run: VideoRun) -> AbstractContextManager[Postprocess]:
+    """A postprocessor in a process of its own; where forking is unsafe, in a thread.
+
+    It may read the run's video and write to its ``out``. To be called before this process starts
+    threads, and before it imports what only the frames need.
+    """
+    return _forked(run) if sys.platform == "linux" else files_here(run)
+
+
 @contextmanager
-def files_here(run: VideoRun) -> Iterator[Postprocess]:
-    """A postprocessor in a thread; it may read the run's video and write to its ``out``."""
+def files_here(run: VideoRun, *, forks: bool = False) -> Iterator[Postprocess]:
+    """A postprocessor in a thread of this process.
+
+    Args:
+        run: Its video may be read, and its ``out`` written to.
+        forks: Whether overlays are drawn in a fork of this process.
+    """
     with ThreadPoolExecutor(1, thread_name_prefix="postprocess") as executor:
-        yield _FilesHere(run, executor)
+        yield _FilesHere(run, executor, forks=forks)
+
+
+@contextmanager
+def _forked(run: VideoRun) -> Iterator[Postprocess]:
+    asked, asks = Pipe(duplex=False)
+    with Forked(partial(_answer_once, run, asked, asks)) as process:
+        asked.close()
+        yield _FilesBeside(asks, process)
+
+
+def _answer_once(run: VideoRun, asked: Connection, asks: Connection) -> PostprocessResult:
+    """What the forked process does: it imports, and waits for the question."""
+    asks.close()
+    with files_here(run, forks=True) as files:
+        source, output, options, results_uri = asked.recv()
+
+        async def answer() -> PostprocessResult:
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 - this is one
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+            return await files.postprocess(source, output, options, results_uri=results_uri)
+
+        return asyncio.run(answer())
+
+
+class _FilesBeside:
+    """Implements ``podium.stages.Postprocess`` for one question, of results in a file."""
+
+    def __init__(self, asks: Connection, process: Forked[PostprocessResult]) -> None:
+        self._asks = asks
+        self._process = process
+
+    async def postprocess(
+        self,
+        source: str,
+        output: str,
+        options: PostprocessOptions,
+        *,
+        results: bytes | None = None,
+        results_uri: str | None = None,
+    ) -> PostprocessResult:
+        """See ``PostprocessService``."""
+        give_back()  # that of decoded frames, before the files take theirs
+        self._asks.send((source, output, options, results_uri))
+        try:
+            return await asyncio.to_thread(self._process.result)
+        except asyncio.CancelledError:
+            self._process.stop()
+            raise
 
 
 class _FilesHere:
@@ -31,8 +100,9 @@ class _FilesHere:
     Its imports take nearly a second, so they run while the first frames are decoded.
     """
 
-    def __init__(self, run: VideoRun, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, run: VideoRun, executor: ThreadPoolExecutor, *, forks: bool) -> None:
         self._run = run
+        self._forks = forks
         self._executor = executor
         self._service = executor.submit(self._load)
 
@@ -56,6 +126,7 @@ class _FilesHere:
         import scipy.linalg
         import scipy.ndimage  # noqa: F401 - else SciPy would import both at their first use
 
+        from podium.postprocess.beside import in_fork, in_thread
         from podium.postprocess.postprocessor import Postprocessor
         from podium.postprocess.service import PostprocessService
         from podium.storage.object_store import ObjectStore
@@ -64,4 +135,5 @@ class _FilesHere:
         roots = ObjectStoreSettings(
             read_roots=(self._run.video, self._run.out), write_roots=(self._run.out,)
         )
-        return PostprocessService(Postprocessor(), ObjectStore(roots), self._executor)
+        postprocessor = Postprocessor(beside=in_fork if self._forks else in_thread)
+        return PostprocessService(postprocessor, ObjectStore(roots), self._executor)

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 from podium.errors import NotFound
 from podium.gateway.settings import GatewaySettings
-from podium.local.files_here import files_here
 from podium.local.in_process import local_stages
 from podium.local.model_folder import default_models, require_models
 from podium.local.video_run import Placement, VideoRun
@@ -16,15 +15,20 @@ from podium.pipelines.run import PipelineRun
 from podium.pipelines.spec import Pipeline, PipelineRequest, shipped_and
 from podium.schemas.results import PipelineResult
 from podium.short_turns import SHORT_TURNS
+from podium.stages import Postprocess
 from podium.types import Media
 from podium.wire.parameters import read_parameters
 
 
 @asynccontextmanager
-async def in_process(run: VideoRun) -> AsyncIterator[Placement]:
-    """Run all stages in threads of this process: no services, no sockets.
+async def in_process(run: VideoRun, files: Postprocess) -> AsyncIterator[Placement]:
+    """Run the stages of frames in threads of this process: no services, no sockets.
 
     The known pipelines are the shipped ones and those in ``PODIUM_GATEWAY_PIPELINES``.
+
+    Args:
+        run: The run.
+        files: Its postprocessor.
 
     Raises:
         SetupError: there are no models; the message has the remedy.
@@ -35,9 +39,8 @@ async def in_process(run: VideoRun) -> AsyncIterator[Placement]:
     models = default_models()
     require_models(models)
     with (
-        SHORT_TURNS,  # imports of postprocessing do not hold up the frames
+        SHORT_TURNS,  # engines and codecs do not wait for the event loop, nor for imports
         local_stages(models, read_roots=(run.video,)) as stages,
-        files_here(run) as files,
     ):
 
         async def request(start: int, count: int) -> PipelineResult:

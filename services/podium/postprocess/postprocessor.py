@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 from podium.biomechanics.persons.trajectories import link
@@ -12,15 +10,15 @@ from podium.biomechanics.signals.checkpoints import checked_by
 from podium.errors import TooLarge
 from podium.media.codecs import Codecs
 from podium.postprocess.batches import Batch
+from podium.postprocess.beside import Beside, Check, in_thread
 from podium.postprocess.documents import write_documents
 from podium.postprocess.frame_results import merge
 from podium.postprocess.measured_clip import UNCORRECTED, chosen, measure_clip
 from podium.postprocess.output_files import output_files
-from podium.postprocess.overlay_files import draw_overlays
+from podium.postprocess.overlay_files import Overlays, draw_overlays
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import PipelineResult
 from podium.schemas.summary import PostprocessResult
-from podium.short_turns import SHORT_TURNS
 
 
 class Postprocessor:
@@ -30,6 +28,7 @@ class Postprocessor:
         max_frames: Largest number of frames of the results, and of all athletes together.
         max_pixels: Largest number of pixels of a frame for overlays.
         codecs: Decode the source; None: those of this process.
+        beside: Where overlays are drawn while the athletes are measured.
     """
 
     def __init__(
@@ -38,10 +37,12 @@ class Postprocessor:
         max_frames: int = 216_000,
         max_pixels: int = 40_000_000,
         codecs: Codecs | None = None,
+        beside: Beside[Overlays] = in_thread,
     ) -> None:
         self._max_frames = max_frames
         self._max_pixels = max_pixels
         self._codecs = codecs
+        self._beside = beside
 
     def process(
         self,
@@ -85,17 +86,9 @@ class Postprocessor:
                 f"{self._max_frames}: choose one of them, or process parts of the video",
                 field="athlete",
             )
-        stop = threading.Event()
 
-        def check_both() -> None:
-            check()
-            if stop.is_set():
-                raise CancelledError
-
-        # The codecs and OpenCV work while Python measures.
-        with SHORT_TURNS, ThreadPoolExecutor(1, thread_name_prefix="overlay") as executor:
-            drawing = executor.submit(
-                draw_overlays,
+        def draw(check: Check) -> Overlays:
+            return draw_overlays(
                 source,
                 clip,
                 athletes,
@@ -103,23 +96,21 @@ class Postprocessor:
                 output,
                 max_pixels=self._max_pixels,
                 codecs=self._codecs,
-                check=check_both,
+                check=check,
             )
-            try:
-                with checked_by(check):
-                    measured = measure_clip(
-                        name or source.name,
-                        clip,
-                        found,
-                        options,
-                        output,
-                        check=check,
-                        corrections=corrections,
-                    )
-            except BaseException:
-                stop.set()
-                raise
-            overlays = drawing.result()
+
+        with self._beside(draw, check) as drawn:
+            with checked_by(check):
+                measured = measure_clip(
+                    name or source.name,
+                    clip,
+                    found,
+                    options,
+                    output,
+                    check=check,
+                    corrections=corrections,
+                )
+            overlays = drawn()
         summary, names = write_documents(source, measured, overlays, output)
         return PostprocessResult(
             files=output_files(output, names), summary=summary, warnings=summary.warnings

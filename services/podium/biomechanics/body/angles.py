@@ -15,7 +15,7 @@ movement has the same angles in both directions. Range (-180, 180]; pelvis and s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -91,15 +91,14 @@ def angle_in_plane(
     Returns:
         (T,), NaN where a joint is NaN.
     """
-    turned = positions * np.stack([facing, np.ones_like(facing)], axis=-1)[:, None, :]
-    u, v = _arms(angle, turned, skeleton)
+    turn = np.stack([facing, np.ones_like(facing)], axis=-1)
+    u, v = _arms([skeleton.take(positions, joint) * turn for joint in angle.points])
     cross = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
     raw = np.degrees(-np.arctan2(cross, np.sum(u * v, axis=-1)))
     return wrap((raw + angle.offset_deg) * angle.sign, angle.period_deg)
 
 
-def _arms(angle: Angle, positions: Float64, skeleton: Skeleton) -> tuple[Float64, Float64]:
-    p = [skeleton.take(positions, joint) for joint in angle.points]
+def _arms(p: Sequence[Float64]) -> tuple[Float64, Float64]:
     if len(p) == 2:
         u = p[0] - p[1]
         return u, np.broadcast_to(np.eye(u.shape[-1])[0], u.shape)

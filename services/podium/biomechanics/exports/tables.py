@@ -201,19 +201,22 @@ def _write_head(file: IO[str], columns: Sequence[str]) -> None:
 
 
 def _lines(analysis: Analysis, blocks: Sequence[_Block]) -> Iterator[str]:
-    """The rows, frame by frame."""
+    """The rows, frame by frame; all numbers of a frame are formatted at once."""
     trajectory = analysis.trajectory
+    names = [block.name for block in blocks]
+    digits = "\n".join(block.format for block in blocks)
     for start in range(0, len(trajectory), _ROWS_AT_ONCE):
         part = slice(start, start + _ROWS_AT_ONCE)
         times = zip(
             trajectory.frame_index[part].tolist(), trajectory.time_s[part].tolist(), strict=True
         )
         heads = [f"{frame},{time_s:.6f},{trajectory.person}," for frame, time_s in times]
-        rows = [block.rows(part).tolist() for block in blocks]
-        for t, head in enumerate(heads):
-            for block, values in zip(blocks, rows, strict=True):
-                numbers = (block.format % tuple(values[t])).replace("nan", "")
-                yield f"{head}{block.name},{numbers}\r\n"
+        parts = [block.rows(part) for block in blocks]
+        rows = np.concatenate(parts, axis=1).tolist() if parts else [[]] * len(heads)
+        for head, row in zip(heads, rows, strict=True):
+            cells = (digits % tuple(row)).replace("nan", "").split("\n")
+            for name, numbers in zip(names, cells, strict=False):  # without blocks: one empty cell
+                yield f"{head}{name},{numbers}\r\n"
 
 
 def _number(value: float | None) -> str:

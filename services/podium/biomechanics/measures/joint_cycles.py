@@ -18,7 +18,8 @@ from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import measured
 from podium.biomechanics.signals.filters import smooth
 from podium.biomechanics.signals.noise import deviation, jitters, noisy
-from podium.types import Float64
+from podium.skeletons import Skeleton
+from podium.types import Bool, Float64
 
 _BY_STRIDE = ("hip_flexion", "knee_flexion", "ankle_dorsiflexion")
 _AT_CONTACT = (*_BY_STRIDE, "shank")
@@ -124,7 +125,7 @@ def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
     """
     analysis = movement.analysis
     time_s, breaks = analysis.trajectory.time_s, analysis.breaks
-    level = analysis.level.measured
+    level = np.where(_used(shown, analysis.skeleton)[:, None], analysis.level.measured, np.nan)
     measured_px = level.reshape(len(time_s), -1)
 
     def means(positions: Float64, gait: Gait | str) -> list[float]:
@@ -145,6 +146,15 @@ def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
         again, _ = smooth(noisy(true, sd, number), time_s, breaks, analysis.smoothing)
         repeated.append(means(again, gait))
     return deviation(repeated, means(true, movement.gait))
+
+
+def _used(shown: Sequence[AngleSeries], skeleton: Skeleton) -> Bool:
+    """The key points (J,) that the angles depend on; the others need no repetitions."""
+    used = np.zeros(len(skeleton), bool)
+    for series in shown:
+        for joint in series.angle.points:
+            used[skeleton.columns(joint) or []] = True
+    return used
 
 
 def _mean(samples: Float64) -> float:
