@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from podium.biomechanics.fit.model import Body, Places
 from podium.types import Float64
@@ -15,7 +16,7 @@ _ROWS_AT_ONCE = 1024
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """The body over T frames; P points, N coordinates, K lengths.
+    """The body over T frames; P points, N of the coordinates, K lengths.
 
     The derivatives are exact: a hinge moves a point by the cross product of its axis with the
     arm from the hinge to the point.
@@ -35,10 +36,16 @@ def positions(body: Body, coordinates: Float64, lengths_m: Float64) -> Float64:
     return np.concatenate(parts)
 
 
-def pose(body: Body, coordinates: Float64, lengths_m: Float64) -> Pose:
-    """Positions of the points, and their derivatives by coordinates and lengths."""
+def pose(
+    body: Body, coordinates: Float64, lengths_m: Float64, free: NDArray[np.intp] | None = None
+) -> Pose:
+    """Positions of the points, and their derivatives by ``free`` coordinates and by lengths.
+
+    ``free`` ascends; None: all coordinates.
+    """
     chain = _Chain(body, coordinates, lengths_m)
-    by_coordinate = _by_coordinate(body, chain.points, chain.axes, chain.anchors)
+    columns = np.arange(coordinates.shape[1]) if free is None else free
+    by_coordinate = _by_coordinate(body, chain.points, chain.axes, chain.anchors, columns)
     return Pose(chain.points, by_coordinate, chain.by_length)
 
 
@@ -92,13 +99,18 @@ def _rotate(turn: Float64, axis: int, angle: Float64) -> None:
     turn[:, :, second] = cos * b - sin * a
 
 
-def _by_coordinate(body: Body, points: Float64, axes: Float64, anchors: Float64) -> Float64:
+def _by_coordinate(
+    body: Body, points: Float64, axes: Float64, anchors: Float64, free: NDArray[np.intp]
+) -> Float64:
     rows, columns = body.moved
+    known = np.isin(columns, free)
+    rows, columns = rows[known], columns[known]
+    at = np.searchsorted(free, columns)
     axis = axes[:, columns]
     arm = points[:, rows] - anchors[:, columns]
-    result = np.zeros((*points.shape, axes.shape[1]))
+    result = np.zeros((*points.shape, len(free)))
     for k in range(3):
         i, j = (k + 1) % 3, (k + 2) % 3
-        result[:, :, k, k] = 1.0
-        result[:, rows, k, columns] = axis[..., i] * arm[..., j] - axis[..., j] * arm[..., i]
+        result[:, :, k, free == k] = 1.0
+        result[:, rows, k, at] = axis[..., i] * arm[..., j] - axis[..., j] * arm[..., i]
     return result

@@ -11,6 +11,7 @@ Unknowns are the coordinates (T, N) and those shared by the whole clip (S,), see
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,22 +44,61 @@ from podium.types import Bool, Float64
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Weighted residuals and their derivatives by the free unknowns, frame by frame."""
+    """Weighted residuals and their derivatives by the free unknowns, frame by frame.
 
-    residual: Float64  # (T, R)
-    by_coordinate: Float64  # (T, R, N)
-    by_shared: Float64  # (T, R, S)
+    Attributes:
+        joined: (T, R, N + S + 1) derivatives by coordinates, by shared unknowns; residuals.
+        width: N.
+    """
+
+    joined: Float64
+    width: int
+
+    @property
+    def residual(self) -> Float64:
+        """(T, R)."""
+        return self.joined[..., -1]
+
+    @property
+    def by_coordinate(self) -> Float64:
+        """(T, R, N)."""
+        return self.joined[..., : self.width]
+
+    @property
+    def by_shared(self) -> Float64:
+        """(T, R, S)."""
+        return self.joined[..., self.width : -1]
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Weighted residuals that connect a frame to the next one."""
+    """Weighted residuals that connect a frame to the next one.
 
-    first: Columns  # (K,) the earlier frame
-    residual: Float64  # (K, R)
-    by_first: Float64  # (K, R, N)
-    by_second: Float64  # (K, R, N)
-    by_shared: Float64  # (K, R, S)
+    Attributes:
+        first: (K,) the earlier frame.
+        joined: (K, R, 2 N + S + 1) derivatives by the coordinates of the earlier and of the later
+            frame, by shared unknowns; residuals.
+        width: N.
+    """
+
+    first: Columns
+    joined: Float64
+    width: int
+
+    @property
+    def residual(self) -> Float64:
+        """(K, R)."""
+        return self.joined[..., -1]
+
+    @property
+    def by_first(self) -> Float64:
+        """(K, R, N)."""
+        return self.joined[..., : self.width]
+
+    @property
+    def by_second(self) -> Float64:
+        """(K, R, N)."""
+        return self.joined[..., self.width : 2 * self.width]
 
 
 class Problem:
@@ -123,20 +163,31 @@ class Problem:
         total += float(np.sum((away / self.shared_sd) ** 2) + (self.size_row @ away) ** 2)
         return total / 2
 
+    def part(self, frames: slice) -> Problem:
+        """The rows of some consecutive frames."""
+        part = copy.copy(self)
+        part.seen = self.seen.rows(frames)
+        part._image, part._space = self._image[frames], self._space[frames]
+        part._standing = self._standing[frames]
+        pairs = slice(*np.searchsorted(self._pairs, [frames.start, frames.stop - 1]).tolist())
+        part._pairs, part._slides = self._pairs[pairs] - frames.start, self._slides[pairs]
+        return part
+
     def rows(self, coordinates: Float64, shared: Float64) -> tuple[Rows, Pairs]:
         """Residuals of picture, space and floor with derivatives, robust weights applied."""
-        at = pose(self.body, coordinates, np.exp(shared[LENGTHS:]))
-        parts = [
-            self._in_picture(at, shared),
-            self._in_space(at, shared),
-            self._on_floor(at, shared),
-        ]
-        rows = Rows(
-            np.concatenate([part.residual for part in parts], axis=1),
-            np.concatenate([part.by_coordinate for part in parts], axis=1),
-            np.concatenate([part.by_shared for part in parts], axis=1),
-        )
-        return rows, self._sliding(at)
+        at = pose(self.body, coordinates, np.exp(shared[LENGTHS:]), self.free)
+        seen, standing = 2 * len(self._used), len(self._feet)
+        deep = 3 * len(self._used)
+        width = len(self.free)
+        joined = np.empty((len(at.points), seen + deep + standing, self._columns))
+        self._in_picture(at, shared, joined[:, :seen])
+        self._in_space(at, shared, joined[:, seen : seen + deep])
+        self._on_floor(at, shared, joined[:, seen + deep :])
+        return Rows(joined, width), self._sliding(at)
+
+    @property
+    def _columns(self) -> int:
+        return len(self.free) + len(self.shared_free) + 1
 
     def beyond_limits(self, coordinates: Float64) -> tuple[Float64, Float64]:
         """Weighted excess of coordinates over their limits, and the weights; (T, N) each."""
@@ -145,7 +196,7 @@ class Problem:
         over = (np.maximum(coordinates - high, 0) - np.maximum(low - coordinates, 0)) / sd
         return over, np.where(over != 0, 1 / sd, 0.0)
 
-    def _in_picture(self, at: Pose, shared: Float64) -> Rows:
+    def _in_picture(self, at: Pose, shared: Float64, rows: Float64) -> None:
         used = self._used
         shots = project(at.points[:, used], np.exp(shared[FOCAL]), shared[PITCH])
         off = shots.pixels - self.seen.pixels[:, used]
@@ -155,8 +206,8 @@ class Problem:
         by_shared[..., FOCAL] = shots.by_log_focal
         by_shared[..., PITCH] = shots.by_pitch
         by_shared[..., LENGTHS:] = shots.by_point @ at.by_length[:, used]
-        by_coordinate = shots.by_point @ at.by_coordinate[:, used][..., self.free]
-        return self._weighted(off, by_coordinate, by_shared[..., self.shared_free], weight)
+        by_coordinate = shots.by_point @ at.by_coordinate[:, used]
+        _weighted(weight, (by_coordinate, by_shared[..., self.shared_free], off), rows)
 
     def _landmarks(self, shared: Float64) -> tuple[Float64, Float64]:
         """The landmarks, rotated and scaled, and their derivative by the pitch."""
@@ -173,7 +224,7 @@ class Problem:
         middle = values[:, self._hips].mean(axis=1, keepdims=True)
         return np.asarray(values[:, self._used] - middle)
 
-    def _in_space(self, at: Pose, shared: Float64) -> Rows:
+    def _in_space(self, at: Pose, shared: Float64, rows: Float64) -> None:
         turned, pitched = self._landmarks(shared)
         by_shared = np.zeros((*turned.shape, len(shared)))
         by_shared[..., SPACE_PITCH] = pitched
@@ -181,19 +232,18 @@ class Problem:
         by_shared[..., 2, SPACE_YAW] = -turned[..., 0]
         by_shared[..., SPACE_SCALE] = turned
         by_shared[..., LENGTHS:] = -self._around_hips(at.by_length)
-        by_coordinate = -self._around_hips(at.by_coordinate[..., self.free])
+        by_coordinate = -self._around_hips(at.by_coordinate)
         off = turned - self._around_hips(at.points)
-        return self._weighted(off, by_coordinate, by_shared[..., self.shared_free], self._space)
+        _weighted(self._space, (by_coordinate, by_shared[..., self.shared_free], off), rows)
 
-    def _on_floor(self, at: Pose, shared: Float64) -> Rows:
+    def _on_floor(self, at: Pose, shared: Float64, rows: Float64) -> None:
         off = at.points[:, self._feet, 1] - shared[FLOOR]
         weight = self._standing * _robust((off * self._standing) ** 2, self.weights.robust)
         by_shared = np.zeros((*off.shape, len(shared)))
         by_shared[..., FLOOR] = -1.0
         by_shared[..., LENGTHS:] = at.by_length[:, self._feet, 1]
-        by_coordinate = at.by_coordinate[:, self._feet, 1][..., self.free]
-        factor = weight[..., None]
-        return Rows(off * weight, by_coordinate * factor, by_shared[..., self.shared_free] * factor)
+        by_coordinate = at.by_coordinate[:, self._feet, 1]
+        _weighted(weight, (by_coordinate, by_shared[..., self.shared_free], off), rows)
 
     def _slide(self, points: Float64) -> Float64:
         """Weighted velocities (K, C, 3) of points that stand on two consecutive frames."""
@@ -204,30 +254,28 @@ class Problem:
         slide = self._slide(at.points)
         robust = _robust(np.sum(slide**2, axis=-1), self.weights.robust)[..., None]
         first, second = self._pairs, self._pairs + 1
-        by = at.by_coordinate[:, self._feet][..., self.free]
+        by = at.by_coordinate[:, self._feet]
         grown = at.by_length[:, self._feet]
         by_shared = np.zeros((*slide.shape, len(self.shared_mean)))
         by_shared[..., LENGTHS:] = grown[second] - grown[first]
-        weight = self._slides[..., None] * robust
         moved = at.points[second][:, self._feet] - at.points[first][:, self._feet]
-        free = by_shared[..., self.shared_free]
-        rows = self._weighted(moved, -by[first], free, weight)
-        by_second = (by[second] * weight[..., None]).reshape(rows.by_coordinate.shape)
-        return Pairs(first, rows.residual, rows.by_coordinate, by_second, rows.by_shared)
+        width = len(self.free)
+        joined = np.empty((len(first), 3 * len(self._feet), width + self._columns))
+        parts = (-by[first], by[second], by_shared[..., self.shared_free], moved)
+        _weighted(self._slides[..., None] * robust, parts, joined)
+        return Pairs(first, joined, width)
 
-    @staticmethod
-    def _weighted(
-        off: Float64, by_coordinate: Float64, by_shared: Float64, weight: Float64
-    ) -> Rows:
-        """Residuals (T, A, B) and derivatives (T, A, B, ...) times weights, as rows (T, A * B)."""
-        frames, points, axes = off.shape
-        rows = points * axes
-        factor = np.broadcast_to(weight, off.shape)[..., None]
-        return Rows(
-            (off * weight).reshape(frames, rows),
-            (by_coordinate * factor).reshape(frames, rows, by_coordinate.shape[-1]),
-            (by_shared * factor).reshape(frames, rows, by_shared.shape[-1]),
-        )
+
+def _weighted(weight: Float64, parts: tuple[Float64, ...], rows: Float64) -> None:
+    """Write derivatives (T, A, B, ...) and residuals (T, A, B) times weights to rows (T, A * B)."""
+    *derivatives, off = parts
+    into = rows.reshape(*off.shape, rows.shape[-1])
+    factor = np.broadcast_to(weight, off.shape)[..., None]
+    start = 0
+    for by in (*derivatives, off[..., None]):
+        stop = start + by.shape[-1]
+        np.multiply(by, factor, out=into[..., start:stop])
+        start = stop
 
 
 def _robust(squares: Float64, limit: float) -> Float64:

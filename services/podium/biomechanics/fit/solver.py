@@ -24,6 +24,8 @@ MAX_STEPS = 25
 ENOUGH = 2e-4
 """The iteration ends after a step that lowers the cost by less than this share."""
 MAX_DAMPING = 1e8
+_FRAMES_AT_ONCE = 128
+"""Their rows stay in the processor's cache, and take little memory in long clips."""
 DEPTH = 2
 """Column of the depth coordinate, which is nearly ambiguous with the focal length."""
 
@@ -89,28 +91,29 @@ def _moved(
 
 def normal_equations(problem: Problem, coordinates: Float64, shared: Float64) -> System:
     """Gauss-Newton's normal equations at a point."""
-    rows, pairs = problem.rows(coordinates, shared)
     frames, width = len(coordinates), len(problem.free)
     band = np.zeros((2 * width + 1, frames, width))
+    blocks = np.zeros((frames, width, width))
     border = np.zeros((frames, width, len(problem.shared_free)))
     gradient = np.zeros((frames, width))
+    corner = np.zeros((len(problem.shared_free),) * 2)
+    shared_gradient = np.zeros(len(problem.shared_free))
 
-    joined = np.concatenate([rows.by_coordinate, rows.by_shared, rows.residual[..., None]], axis=-1)
-    product = np.swapaxes(joined, 1, 2) @ joined
-    blocks = product[:, :width, :width]
-    border += product[:, :width, width:-1]
-    gradient += product[:, :width, -1]
-    corner = product[:, width:-1, width:-1].sum(axis=0)
-    shared_gradient = product[:, width:-1, -1].sum(axis=0)
-
-    if len(pairs.first):
-        joined = np.concatenate(
-            [pairs.by_first, pairs.by_second, pairs.by_shared, pairs.residual[..., None]], axis=-1
-        )
-        product = np.swapaxes(joined, 1, 2) @ joined
-        one, two = slice(0, width), slice(width, 2 * width)
-        at, after = pairs.first, pairs.first + 1
-        for where, part in ((at, one), (after, two)):  # no frame occurs twice in either
+    one, two = slice(0, width), slice(width, 2 * width)
+    for start in range(0, frames, _FRAMES_AT_ONCE):
+        stop = min(start + _FRAMES_AT_ONCE, frames)
+        near = slice(start, min(stop + 1, frames))  # with the later frame of the last pair
+        rows, pairs = problem.part(near).rows(coordinates[near], shared)
+        own = slice(start, stop)
+        product = _squares(rows.joined[: stop - start])
+        blocks[own] += product[:, one, one]
+        border[own] += product[:, one, width:-1]
+        gradient[own] += product[:, one, -1]
+        corner += product[:, width:-1, width:-1].sum(axis=0)
+        shared_gradient += product[:, width:-1, -1].sum(axis=0)
+        product = _squares(pairs.joined)
+        at = pairs.first + start
+        for where, part in ((at, one), (at + 1, two)):  # no frame occurs twice in either
             blocks[where] += product[:, part, part]
             border[where] += product[:, part, 2 * width : -1]
             gradient[where] += product[:, part, -1]
@@ -141,6 +144,11 @@ def normal_equations(problem: Problem, coordinates: Float64, shared: Float64) ->
         shared_gradient + (off / problem.shared_sd**2 + size * (size @ off))[moving],
     )
     return _with_lever(problem, system, coordinates)
+
+
+def _squares(rows: Float64) -> Float64:
+    """Each (R, C) of (T, R, C), transposed, times itself."""
+    return np.asarray(np.swapaxes(rows, 1, 2) @ rows)
 
 
 def _with_lever(problem: Problem, system: System, coordinates: Float64) -> System:
