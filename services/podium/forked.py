@@ -77,7 +77,7 @@ def _run(work: Callable[[], object], answer: Connection) -> None:
     try:
         said: tuple[bool, object] = (False, work())
     except BaseException as error:
-        said = (True, error)
+        said = (True, error.with_traceback(None))  # lets go of all that its frames hold
     answer.send(said)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -104,7 +104,7 @@ class _FilesHere:
         self._run = run
         self._forks = forks
         self._executor = executor
-        self._service = executor.submit(self._load)
+        self._opens = executor.submit(self._load)
 
     async def postprocess(
         self,
@@ -116,13 +116,14 @@ class _FilesHere:
         results_uri: str | None = None,
     ) -> PostprocessResult:
         """See ``PostprocessService``."""
-        service = await asyncio.wrap_future(self._service)
+        opens = await asyncio.wrap_future(self._opens)
         give_back()  # that of decoded frames, before the files take theirs
-        return await service.postprocess(
+        return await opens().postprocess(
             source, output, options, results=results, results_uri=results_uri
         )
 
-    def _load(self) -> PostprocessService:
+    def _load(self) -> Callable[[], PostprocessService]:
+        """Import; what is returned opens a service, which has a folder of its own."""
         import scipy.linalg
         import scipy.ndimage  # noqa: F401 - else SciPy would import both at their first use
 
@@ -136,4 +137,4 @@ class _FilesHere:
             read_roots=(self._run.video, self._run.out), write_roots=(self._run.out,)
         )
         postprocessor = Postprocessor(beside=in_fork if self._forks else in_thread)
-        return PostprocessService(postprocessor, ObjectStore(roots), self._executor)
+        return lambda: PostprocessService(postprocessor, ObjectStore(roots), self._executor)
