@@ -77,7 +77,10 @@ def test_a_run_writes_everything(environment: dict[str, str], clip: Path, tmp_pa
         events = [(row["side"], row["event"], int(row["frame"])) for row in csv.DictReader(file)]
     expected = contacts_in(clip)
     assert [event[:2] for event in events] == [event[:2] for event in expected]
-    assert all(abs(a[2] - b[2]) <= 2 for a, b in zip(events, expected, strict=True))
+    assert all(abs(a[2] - b[2]) <= 1 for a, b in zip(events, expected, strict=True))
+    with (out / "measures.csv").open() as file:
+        cadence = next(row for row in csv.DictReader(file) if row["measure"] == "cadence_steps_min")
+    assert abs(float(cadence["value"]) - 240) <= 1.96 * float(cadence["sd"]) <= 8
 
 
 def contacts_in(clip: Path) -> list[tuple[str, str, int]]:

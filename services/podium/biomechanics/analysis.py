@@ -23,6 +23,7 @@ from podium.biomechanics.fit.trajectory import fit_body
 from podium.biomechanics.persons.corrected import corrected_keypoints
 from podium.biomechanics.persons.sides import Exchanges, undo_exchanges
 from podium.biomechanics.persons.trajectories import Trajectory
+from podium.biomechanics.signals.blunders import blunders
 from podium.biomechanics.signals.camera_motion import CameraMotion
 from podium.biomechanics.signals.filters import Smoothing, smooth
 from podium.biomechanics.signals.gaps import fill_gaps, outliers
@@ -244,7 +245,8 @@ def _clean(
     """``trusted`` (T, J): these key points are no outliers."""
     frames, joints, dims = keypoints.shape
     rejected = outliers(keypoints.reshape(frames, -1)).reshape(keypoints.shape)
-    bad = np.asarray(rejected.any(axis=-1)) & ~trusted
+    bad = np.asarray(rejected.any(axis=-1)) | blunders(keypoints / unit, time_s, breaks)
+    bad &= ~trusted
     kept = np.where(bad[..., None], np.nan, keypoints).reshape(frames, -1)
     whole, filled = fill_gaps(kept, time_s, breaks, max_frames=options.max_gap_frames)
     positions, filtered = smooth(whole, time_s, breaks, options.smoothing, unit=unit)
