@@ -157,6 +157,23 @@ def test_a_toe_that_never_comes_down_again_still_ends_its_stance_where_it_leaves
         assert contact.off_s - contact.on_s == pytest.approx(contact_s, abs=2 / 60)
 
 
+def test_a_toe_that_seems_to_sink_through_the_stance_has_landed_at_its_begin():
+    """As shoes do that roll from the heel: 35 mm, evenly."""
+    truth, feet = rendered(60, 8.5, 2.1, noise_m=0.002)
+    toes = {}
+    for side, shift in (("left", 0.0), ("right", 0.5)):
+        phase = (feet.time_s * 2.1 + truth.duty / 2 + shift) % 1
+        above = np.interp(phase, [0, truth.duty, 1], [0.035, 0, 0.035])
+        toes[side] = feet.toes[side] + np.stack([np.zeros_like(above), above], axis=1)
+    contacts = find_gait(replace(feet, toes=toes)).contacts
+    assert len(contacts) >= 9
+    for contact in contacts:
+        shift = 0.0 if contact.side == "left" else 0.5
+        cycle = np.round(contact.on_s * 2.1 + shift)
+        on = (cycle - shift - truth.duty / 2) / 2.1
+        assert contact.on_s == pytest.approx(on, abs=1.5 / 60)
+
+
 def test_no_contact_is_shorter_than_that_of_any_runner():
     """The clip begins within a stance: its first frames make no contact of a hundredth second."""
     _, feet = rendered(60, 7.0, 2.3, noise_m=0.003)

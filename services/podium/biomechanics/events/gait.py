@@ -43,7 +43,7 @@ _PEAK_WITHIN_S = 10.0  # several strides
 _NEAR_GROUND = 0.03  # of the stature: the toe is about to touch the ground
 _ON_GROUND = 0.015
 _FLOOR_PERCENTILE = 5
-_PULL_OFF_M_S = 0.4
+_MOVING_M_S = 0.4  # the toe of a standing foot seems to sink or rise no faster
 _WALK_CUTOFF_HZ = 6.0
 _RUN_CUTOFF_HZ = 15.0
 _MAX_STANCE_S = 1.5
@@ -152,13 +152,13 @@ def running(feet: Feet, side: str) -> list[Contact]:
     speed = np.gradient(up, time_s)
     acceleration = np.gradient(speed, time_s)
     floor = float(np.percentile(up, _FLOOR_PERCENTILE))
+    moving = _MOVING_M_S * feet.stature_m / 1.75
     contacts = []
     for start, stop in _stances(up - floor, time_s, feet.stature_m):
-        falls = speed[start:stop] < 0
+        falls = speed[start:stop] < -moving
         landed = start + (int(np.argmin(falls)) if not falls.all() else len(falls) - 1)
         on = start + int(np.argmax(acceleration[start : landed + 1]))
-        level = _PULL_OFF_M_S * feet.stature_m / 1.75
-        rising_s = rising_time_s(speed, time_s, level, start=on, stop=min(stop + 2, len(up)))
+        rising_s = rising_time_s(speed, time_s, moving, start=on, stop=min(stop + 2, len(up)))
         off_s = float("nan")
         if np.isfinite(rising_s):
             after = int(np.searchsorted(time_s, rising_s)) - 1
