@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from podium.biomechanics.body.scale import Scale
 from podium.biomechanics.events.feet import SIDES, Feet
 from podium.biomechanics.events.find_feet import NOT_SIDEWAYS
 from podium.biomechanics.events.gait import G_M_S2, Gait
@@ -31,6 +33,11 @@ _CONTACTS = {
     "walk": "Contacts by Zeni et al. 2008",
     "run": "Contacts by the vertical acceleration of the toe (after Handsaker et al. 2016)",
 }
+
+
+Needs = Literal["times", "ways", "metres", "centre of mass"]
+"""What a quantity is made of: times alone, also a ratio of ways on the ground, lengths, or lengths
+from the centre of mass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +75,12 @@ class Quantity:
     digits: int = 3
     kinds: tuple[str, ...] = ("walk", "run")
     shown: Shown = "report"
-    metric: bool = False  # needs a scale
-    way: bool = False  # compares ways on the ground
-    of_centre: bool = False  # needs the centre of mass
+    needs: Needs = "times"
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether it is a length or a speed, so that the error of the scale is in it."""
+        return self.needs in ("metres", "centre of mass")
 
 
 def _contact_s(seen: Observed) -> Float64:
@@ -134,24 +144,25 @@ def _symmetry(samples: Callable[[Observed, str], Float64]) -> Callable[[Observed
 
 
 def _sided() -> Iterator[Quantity]:
-    parts: tuple[tuple[str, str, str, Callable[[Observed, str], Float64], bool], ...] = (
-        ("step_time_s", "Step time", "s", lambda o, s: o.of_steps(lambda p: p.time_s, s), False),
+    named = "Mean; a step is named by the foot that lands."
+    parts: tuple[tuple[str, str, str, Callable[[Observed, str], Float64], str], ...] = (
+        ("step_time_s", "Step time", "s", lambda o, s: o.of_steps(lambda p: p.time_s, s), named),
         ("step_length_m", "Step length", "m", lambda o, s: o.of_steps(lambda p: p.length_m, s),
-         True),
-        ("contact_time_s", "Contact time", "s", Observed.contact_s, False),
+         named),
+        ("contact_time_s", "Contact time", "s", Observed.contact_s, "Mean over contacts."),
     )  # fmt: skip
-    for name, label, unit, samples, metric in parts:
+    for name, label, unit, samples, method in parts:
         stem, _, suffix = name.rpartition("_")
         for side in SIDES:
             yield Quantity(
                 f"{side}_{stem}_{suffix}", f"{label}, {side}", unit,
                 lambda seen, samples=samples, side=side: samples(seen, side),  # type: ignore[misc]
-                "Mean; a step is named by the foot that lands.", metric=metric,
+                method, needs="metres" if unit == "m" else "times",
             )  # fmt: skip
         yield Quantity(
             f"{stem}_symmetry_percent", f"{label}, right against left", "%", _symmetry(samples),
             "200 (right - left) / (right + left) of the means (Robinson, Herzog & Nigg 1987).",
-            digits=1, way=metric,
+            digits=1, needs="ways" if unit == "m" else "times",
         )  # fmt: skip
 
 
@@ -163,15 +174,15 @@ QUANTITIES = (
              "From a contact to the next one of the other foot."),
     Quantity("step_length_m", "Step length", "m", lambda o: o.of_steps(lambda step: step.length_m),
              "Distance between the places where the toes stand; on a treadmill speed by time.",
-             metric=True, shown="first"),
+             needs="metres", shown="first"),
     Quantity("stride_time_s", "Stride time", "s", lambda o: o.of_strides(lambda s: s.time_s),
              "From a contact to the next one of the same foot."),
     Quantity("stride_length_m", "Stride length", "m", lambda o: o.of_strides(lambda s: s.length_m),
              "Distance between the places where the toe stands; on a treadmill speed by time.",
-             metric=True),
+             needs="metres"),
     Quantity("gait_speed_m_s", "Speed by steps", "m/s",
              lambda o: o.of_steps(lambda step: step.length_m / step.time_s),
-             "Mean of step length over step time.", metric=True, digits=2),
+             "Mean of step length over step time.", needs="metres", digits=2),
     Quantity("contact_time_s", "Contact time", "s", _contact_s,
              "From contact to toe-off; in walking the stance.", shown="first"),
     Quantity("swing_time_s", "Swing time", "s", lambda o: o.of_strides(lambda s: s.swing_s),
@@ -186,10 +197,10 @@ QUANTITIES = (
     *_sided(),
     Quantity("foot_ahead_at_contact_m", "Toe before the centre of mass at contact", "m", _ahead_m,
              "Horizontal distance in the image plane; centre of mass by de Leva 1996.",
-             metric=True, of_centre=True),
+             needs="centre of mass"),
     Quantity("vertical_oscillation_m", "Vertical oscillation", "m", _oscillation_m,
              "Range of the height of the centre of mass (de Leva 1996) within a stride.",
-             metric=True, of_centre=True),
+             needs="centre of mass"),
     Quantity("peak_force_estimate_bw", "Peak vertical force, estimated", "body weights",
              _peak_force,
              "Estimate, not measured: pi/2 (flight / contact + 1) (Morin et al. 2005).",
@@ -210,23 +221,15 @@ def gait(movement: Movement) -> Iterator[Measure]:
         for quantity in QUANTITIES:
             yield _missing(quantity, found)
         return
-    kind = found.gait.kind
     uncertain = _uncertainty(found, movement.gait_repeats)
     for quantity, noise in zip(QUANTITIES, uncertain, strict=True):
         samples = _samples(quantity, found)
-        if kind not in quantity.kinds:
-            yield _missing(quantity, f"the athlete {kind}s")
-        elif quantity.metric and found.feet.forward == "picture" and scale.m_per_px is None:
-            yield _missing(quantity, NO_SCALE)
-        elif (quantity.metric or quantity.way) and not np.isfinite(found.feet.length_sd):
-            yield _missing(quantity, _NO_FOCAL)
-        elif quantity.of_centre and found.feet.mass_centre is None:
-            yield _missing(quantity, f"{NOT_SIDEWAYS}, and the fitted body has no head")
-        elif not len(samples):
-            yield _missing(quantity, "too few contacts were found")
+        lacking = _lacking(quantity, found, scale)
+        if lacking or not len(samples):
+            yield _missing(quantity, lacking or "too few contacts were found")
         else:
             value = _mean(quantity, samples)
-            scaling = value * found.feet.length_sd if quantity.metric else 0.0
+            scaling = value * found.feet.length_sd if quantity.is_metric else 0.0
             yield Measure(
                 name=quantity.name,
                 label=quantity.label,
@@ -238,6 +241,20 @@ def gait(movement: Movement) -> Iterator[Measure]:
                 digits=quantity.digits,
                 shown=quantity.shown,
             )
+
+
+def _lacking(quantity: Quantity, seen: Observed, scale: Scale) -> str:
+    """Why this gait, seen like this, does not have the quantity; empty: it has."""
+    feet, kind = seen.feet, seen.gait.kind
+    if kind not in quantity.kinds:
+        return f"the athlete {kind}s"
+    if quantity.is_metric and feet.forward == "picture" and scale.m_per_px is None:
+        return NO_SCALE
+    if quantity.needs != "times" and not np.isfinite(feet.length_sd):
+        return _NO_FOCAL
+    if quantity.needs == "centre of mass" and feet.mass_centre is None:
+        return f"{NOT_SIDEWAYS}, and the fitted body has no head"
+    return ""
 
 
 def _contacts(seen: Observed) -> str:
