@@ -46,7 +46,12 @@ def without_left_foot(clip):
             lambda: filmed(fps=30, seconds=0.6, view="front"),
             {
                 "seen from the front": ["left_knee_flexion_deg", "right_knee_flexion_deg"],
-                "not seen from the side": [*STEPS, "left_knee_flexion_peak_deg"],
+                "not seen from the side": [
+                    *STEPS,
+                    "left_knee_flexion_peak_deg",
+                    "hip_speed_mean_m_s",
+                    "hip_speed_peak_m_s",
+                ],
             },
         ),
         (

@@ -12,6 +12,7 @@ from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Cell, Measure, unknown
 from podium.biomechanics.measures.registry import measured
+from podium.biomechanics.measures.running_speed import OBLIQUE, is_oblique
 from podium.biomechanics.signals.filters import smooth
 from podium.biomechanics.signals.kinematics import rate_of_change
 from podium.biomechanics.signals.noise import bias_and_spread, jitters
@@ -54,6 +55,7 @@ def hip_speed(movement: Movement) -> Iterator[Measure]:
     steady = _steady(analysis, np.isfinite(speed))
     known = speed[steady]
     biases, noise = _noise_px_s(analysis, steady)
+    reason_m = _why_no_metres(analysis)
     statistics: tuple[tuple[str, str, Callable[..., Any]], ...] = (
         ("peak", "Peak", np.max),
         ("mean", "Mean", np.mean),
@@ -66,10 +68,12 @@ def hip_speed(movement: Movement) -> Iterator[Measure]:
             label=f"{word} speed of the hips",
             unit="m/s",
             method=method,
-            value=None if px_s is None or m_per_px is None else px_s * m_per_px,
-            sd=None if sd_px_s is None or px_s is None else _metric_sd(px_s, sd_px_s, analysis),
+            value=None if px_s is None or m_per_px is None or reason_m else px_s * m_per_px,
+            sd=None
+            if sd_px_s is None or px_s is None or reason_m
+            else _metric_sd(px_s, sd_px_s, analysis),
             n=len(known),
-            reason=_TOO_SHORT if px_s is None else "" if m_per_px else NO_SCALE,
+            reason=_TOO_SHORT if px_s is None else reason_m,
             digits=2,
         )
         yield Measure(
@@ -83,6 +87,13 @@ def hip_speed(movement: Movement) -> Iterator[Measure]:
             reason=_TOO_SHORT if px_s is None else "",
             digits=0,
         )
+
+
+def _why_no_metres(analysis: Analysis) -> str:
+    """Why pixels in the picture do not give metres of the hips; empty: they do."""
+    if analysis.scale.m_per_px is None:
+        return NO_SCALE
+    return OBLIQUE if is_oblique(analysis) else ""
 
 
 def _metric_sd(px_s: float, sd_px_s: float, analysis: Analysis) -> float | None:

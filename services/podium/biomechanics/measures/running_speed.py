@@ -17,6 +17,8 @@ from podium.biomechanics.signals.noise import jitter
 from podium.biomechanics.signals.timeline import rate_hz
 from podium.types import Bool, Float64
 
+OBLIQUE = "not seen from the side: a part of the way is towards the camera or away from it"
+
 _WINDOW_S = 0.5
 _MOST_STARTS = 500
 """Windows begin at most this often within the length of one, so that work grows with the clip."""
@@ -105,17 +107,20 @@ def _fastest(analysis: Analysis) -> _Fastest | None:
 
 def _why_not(analysis: Analysis) -> str:
     """Why pixels in the picture do not give metres along the run; empty: they do."""
-    if analysis.view is None:
-        oblique = shoulder_ratio(analysis.plane.positions, analysis.skeleton) > SQUARE_RATIO
-    else:
-        oblique = not analysis.sideways
-    if oblique:
-        return "not seen from the side: a part of the way is towards the camera or away from it"
+    if is_oblique(analysis):
+        return OBLIQUE
     if _feet_slide(analysis):
         return "the feet slide on the ground: the camera follows, or it is a treadmill"
     if _on_the_spot(analysis):
         return "stays on the spot: no run or walk"
     return ""
+
+
+def is_oblique(analysis: Analysis) -> bool:
+    """Whether a way of the athlete would be shorter in the picture than on the ground."""
+    if analysis.view is not None:
+        return not analysis.sideways
+    return shoulder_ratio(analysis.plane.positions, analysis.skeleton) > SQUARE_RATIO
 
 
 def _on_the_spot(analysis: Analysis) -> bool:
