@@ -183,7 +183,7 @@ def test_a_mistake_is_one_clear_line(
     options: tuple[str, ...],
     expected: str,
 ) -> None:
-    """What only the gateway knows; `tests/unit/test_cli_run_input.py` has the rest."""
+    """What only the gateway knows; `test_cli_run_input.py` has the rest."""
     gateway = ("--gateway", stack.gateway_url)
     result = podium_run(environment, clip, tmp_path / "out", *gateway, *options)
     assert result.returncode == 1

@@ -1,13 +1,13 @@
 """Two runs side by side: curves over the cycle, how far apart, and what is refused."""
 
 import csv
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from podium.biomechanics.events.cycle_curves import CycleCurve
+from podium.cli import compare
 from podium.errors import Unprocessable
 from podium.lab.athlete.gait import run
 from podium.postprocess.comparing import Comparison, compared_runs
@@ -74,13 +74,9 @@ def test_clips_of_one_gait_have_one_curve_and_it_is_the_true_one(runs):
 
 
 def test_podium_compare_writes_a_page_and_a_table(runs):
-    done = subprocess.run(
-        [sys.executable, "-m", "podium", "compare", str(runs / "monday"), str(runs / "friday")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    folders = [str(runs / "monday"), str(runs / "friday")]
+    done = CliRunner().invoke(compare.command, folders)
+    assert done.exit_code == 0, done.stderr
     table, page = (runs / "monday" / "compare-friday" / f"compare.{s}" for s in ("csv", "html"))
     assert done.stdout.splitlines() == [str(table), str(page)]
     with table.open(newline="") as file:

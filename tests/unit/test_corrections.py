@@ -2,15 +2,15 @@
 
 import csv
 import json
-import subprocess
-import sys
 import tracemalloc
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from podium.biomechanics.analysis import AnalysisOptions, analyse
 from podium.biomechanics.events.movement import movement_of
+from podium.cli import measures
 from podium.errors import InvalidInput
 from podium.postprocess.remeasuring import remeasure
 from podium.schemas.corrections import CorrectionFile, EventCorrection
@@ -95,13 +95,8 @@ def test_podium_measures_reads_the_corrections_of_a_run(run):
     ]
     corrections = {"persons": [{"person": 0, "events": events}]}
     (run / "corrections.json").write_text(json.dumps(corrections))
-    done = subprocess.run(
-        [sys.executable, "-m", "podium", "measures", str(run)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(measures.command, [str(run)])
+    assert done.exit_code == 0, done.stderr
     assert str(run / "measures.csv") in done.stdout.splitlines()
     after = numbers(run)
     gained_s = float(after["contact_time_s"]["value"]) - float(before["contact_time_s"]["value"])

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -172,29 +169,6 @@ def test_a_wrong_value_is_named_as_it_was_given(monkeypatch):
     assert said(PODIUM_WRONG_DEPTH="x", PODIUM_DEPTH="2").startswith("PODIUM_WRONG_DEPTH: ")
     assert said(PODIUM_WRONG_BOX_LOW="x").startswith("PODIUM_WRONG_BOX_LOW: ")
     assert said(PODIUM_BOX_LOW="10") == "PODIUM_BOX: LOW must be at most HIGH"
-
-
-@pytest.mark.parametrize("name", ["PODIUM_WORKERS", "PODIUM_DECODE_WORKER"])
-def test_a_service_and_the_command_line_end_with_one_line(name):
-    environment = os.environ | {name: "2"}
-    service, command = (
-        subprocess.run(
-            [sys.executable, "-m", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment,
-            timeout=120,
-        )
-        for arguments in (["podium.decode"], ["podium", "settings"])
-    )
-    assert service.returncode == command.returncode == 1
-    (line,) = service.stdout.splitlines()
-    assert json.loads(line)["message"].startswith(f"{name} ")
-    assert "PODIUM_DECODE_WORKERS" in json.loads(line)["message"]
-    (line,) = command.stderr.splitlines()
-    assert line.startswith(f"error: {name} ")
-    assert "PODIUM_DECODE_WORKERS" in line
 
 
 def test_a_stack_names_the_new_one_before_it_starts_anything(tmp_path, monkeypatch):

@@ -7,20 +7,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from unittest.mock import create_autospec
 
 import pytest
 
 import podium
 from podium.cli import OBJECTS
 from podium.cli.objects import sections
-from podium.decode.settings import DecodeSettings
 from podium.errors import SetupError
-from podium.local.service_process import ServiceProcess
-from podium.local.settings import JOB_SERVICES, SERVICES
-from podium.local.sizing import sized_for
-from podium.local.stack import HOST, Stack, free_ports, ports_from
-from podium.serving.http.settings import ServiceSettings
+from podium.local.stack import HOST, Stack, free_ports
 
 
 def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -112,6 +106,13 @@ def test_a_ground_truth_that_is_none_is_refused(tmp_path: Path, clip: Path) -> N
     assert "--truth" in result.stderr
 
 
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    result = command("export", str(tmp_path))
+    assert result.returncode == 1
+    assert "name a folder that `podium run` wrote" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_verify_finds_damaged_weights(model_repository: Path, tmp_path: Path) -> None:
     good = tmp_path / "models"
     shutil.copytree(model_repository, good)
@@ -168,67 +169,6 @@ def test_a_taken_port_is_named_with_its_service(model_repository: Path) -> None:
             pass
 
 
-@pytest.mark.parametrize("drain_s", [None, "0.5", "60"])
-def test_a_stack_waits_longer_than_its_services_drain(
-    drain_s: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if drain_s is None:
-        monkeypatch.delenv("PODIUM_DRAIN_S", raising=False)
-    else:
-        monkeypatch.setenv("PODIUM_DRAIN_S", drain_s)
-    stack, process = Stack(), create_autospec(ServiceProcess)
-    process.name = "gateway"
-    stack.processes = [process]
-    stack.stop()
-    waited_s = process.wait.call_args_list[0].args[0]
-    assert ServiceSettings().drain_s < waited_s < ServiceSettings().drain_s + 10
-
-
-def test_ports_follow_the_gateway() -> None:
-    assert ports_from(8000) == dict(zip((*SERVICES, *JOB_SERVICES), range(8000, 8008), strict=True))
-    assert len(set(free_ports().values())) == len(SERVICES) + len(JOB_SERVICES)
-
-
-@pytest.mark.parametrize("processors", [1, 2, 64])
-@pytest.mark.parametrize(
-    "own",
-    [
-        {},
-        {"PODIUM_DECODE_MAX_BATCH_BYTES": str(256 << 20)},
-        {"PODIUM_DECODE_STORE_BYTES": str(256 << 20)},
-        {"PODIUM_DECODE_MAX_PIXELS": "60000000"},
-        {"PODIUM_DECODE_MAX_BATCH_BYTES": "1000000", "PODIUM_DECODE_STORE_BYTES": "1000000"},
-    ],
-)
-def test_services_are_sized_so_that_a_frame_and_a_batch_fit(
-    own: dict[str, str], processors: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in (
-        "PODIUM_DECODE_MAX_BATCH_BYTES",
-        "PODIUM_DECODE_STORE_BYTES",
-        "PODIUM_DECODE_MAX_PIXELS",
-    ):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in own.items():
-        monkeypatch.setenv(name, value)
-    for name, value in sized_for(processors, os.environ).items():
-        monkeypatch.setenv(name, value)
-    decode = DecodeSettings()  # raises when a batch does not fit into the store
-    assert {name: os.environ[name] for name in own} == own
-    if "PODIUM_DECODE_MAX_BATCH_BYTES" not in own:
-        assert decode.max_batch_bytes >= 3 * decode.max_pixels
-
-
-def test_allocator_settings_of_the_environment_go_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1234")
-    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
-    environment = Stack(models=tmp_path).environment
-    assert environment["MALLOC_TRIM_THRESHOLD_"] == "1234"
-    assert environment["MALLOC_ARENA_MAX"] == "1"
-
-
 @pytest.mark.parametrize(
     ("provider", "state", "words"),
     [
@@ -248,3 +188,26 @@ def test_the_doctor_says_whether_the_networks_run_where_they_are_told_to(
     (found,) = (each for each in json.loads(answer.stdout) if each["name"] == "gpu")
     assert found["state"] == state
     assert words in found["detail"] + found["remedy"]
+
+
+@pytest.mark.parametrize("name", ["PODIUM_WORKERS", "PODIUM_DECODE_WORKER"])
+def test_a_service_and_the_command_line_end_with_one_line(name):
+    environment = os.environ | {name: "2"}
+    service, command = (
+        subprocess.run(
+            [sys.executable, "-m", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            timeout=120,
+        )
+        for arguments in (["podium.decode"], ["podium", "settings"])
+    )
+    assert service.returncode == command.returncode == 1
+    (line,) = service.stdout.splitlines()
+    assert json.loads(line)["message"].startswith(f"{name} ")
+    assert "PODIUM_DECODE_WORKERS" in json.loads(line)["message"]
+    (line,) = command.stderr.splitlines()
+    assert line.startswith(f"error: {name} ")
+    assert "PODIUM_DECODE_WORKERS" in line
