@@ -1,7 +1,7 @@
 # Bare `make` prints what there is.
 .DEFAULT_GOAL := help
 comma := ,
-.PHONY: help demo test fuzz test-media test-charts charts-docs test-cluster test-cluster-node test-networks test-images images images-export test-aws setup-networks setup-aws check fmt lint types types-networks layers spelling accuracy setup setup-dev models up doctor loadtest lock clean
+.PHONY: help demo test test-unit fuzz test-media test-charts charts-docs test-cluster test-cluster-node test-networks test-images images images-export test-aws setup-networks setup-aws check fmt lint types types-networks layers spelling accuracy setup setup-dev models up doctor loadtest lock clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -33,10 +33,16 @@ loadtest: setup-dev models ## Load test of services started here, or make loadte
 	@$(BIN)/python -m loadtest --profile "$(PROFILE)" $(if $(HOST),--host "$(HOST)") --workers $(WORKERS) $(FLAGS)
 
 ##@ Develop
-# Two files at a time; tests that measure what load does have the machine to themselves.
+# Three files at a time for two processors, because tests wait for half of their time; what
+# measures load has the machine to itself.
+test: WORKERS ?= 3
 test: setup-dev models ## Run all tests, against real services over real sockets
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not alone'
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not slow and not alone'
 	@$(BIN)/pytest -m 'alone and not slow' tests/faults
+
+test-unit: WORKERS ?= 2
+test-unit: setup-dev models ## Run the unit tests, which start no process and no server
+	@$(BIN)/pytest -n $(WORKERS) tests/unit
 
 fuzz: EXAMPLES ?= 20000
 fuzz: setup-dev ## Look for bodies, requests, media and results that break a service: make fuzz EXAMPLES=200000

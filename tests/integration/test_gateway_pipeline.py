@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 
 import cv2
@@ -9,13 +10,16 @@ import numpy as np
 import pytest
 
 from podium.errors import Unprocessable
-from podium.lab.athlete.film import encode
+from podium.lab.accuracy_page import results_of
+from podium.lab.athlete.film import encode, write_scene
+from podium.lab.athlete.scenes import SCENES
 from podium.lab.bench.workloads import no_op_repository
 from podium.local.in_process import local_stages
 from podium.pipelines import slices as slicing
 from podium.pipelines.ranges import PipelineLimits
 from podium.pipelines.run import PipelineRun
 from podium.pipelines.spec import SHIPPED, PipelineRequest, load_pipelines
+from podium.postprocess.frame_results import merge
 from podium.types import Media
 
 
@@ -135,3 +139,15 @@ async def test_a_pan_is_measured_in_pixels_of_the_frame(stages, tmp_path):
     shift = [answer.background[frame][2] for frame in measured]
     np.testing.assert_allclose(shift, [12 * frame for frame in measured], atol=12)
     assert all(abs(answer.background[frame][3]) < 6 for frame in measured)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "moves"), [("panning", True), ("side-25", False)])
+def test_rendered_cameras(name, moves, model_repository, tmp_path):
+    """The pan of the rendered scenes is found, and a camera that stands is not flagged."""
+    scene = dataclasses.replace(SCENES[name], frames=20, size_px=(640, 360))
+    video, _ = write_scene(scene, tmp_path, name)
+    with local_stages(no_op_repository(model_repository, tmp_path)) as stages:
+        pipeline = load_pipelines([SHIPPED])["pose-2d"]
+        results = asyncio.run(results_of(stages, pipeline, Media(data=video.read_bytes())))
+    assert merge(results, max_frames=100).camera.moves is moves

@@ -1,8 +1,5 @@
 """A moving camera: found in the picture, joined over batches, removed, and said."""
 
-import asyncio
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import pytest
@@ -12,15 +9,7 @@ from podium.biomechanics.measures.moving_camera import CAMERA_MOVES
 from podium.biomechanics.measures.registry import measure
 from podium.biomechanics.signals.camera_motion import Background as Batch
 from podium.biomechanics.signals.camera_motion import camera_motion
-from podium.lab.accuracy_page import results_of
-from podium.lab.athlete.film import write_scene
-from podium.lab.athlete.scenes import SCENES
-from podium.lab.bench.workloads import no_op_repository
-from podium.local.in_process import local_stages
-from podium.pipelines.spec import SHIPPED, load_pipelines
-from podium.postprocess.frame_results import merge
 from podium.skeletons import BLAZEPOSE33
-from podium.types import Media
 from podium.vision.background import Background
 from tests.support.filmed_athlete import PX_PER_M, SPEED_M_S, filmed
 
@@ -159,15 +148,3 @@ def test_the_fitted_body_is_that_of_a_camera_that_stands(athletes):
     assert (panned.contacts == still.contacts).mean() > 0.99
     for name in ("left_knee_flexion", "right_hip_flexion"):
         np.testing.assert_allclose(panned.angles.of(name), still.angles.of(name), atol=1.0)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "moves"), [("panning", True), ("side-25", False)])
-def test_rendered_cameras(name, moves, model_repository, tmp_path):
-    """The pan of the rendered scenes is found, and a camera that stands is not flagged."""
-    scene = replace(SCENES[name], frames=20, size_px=(640, 360))
-    video, _ = write_scene(scene, tmp_path, name)
-    with local_stages(no_op_repository(model_repository, tmp_path)) as stages:
-        pipeline = load_pipelines([SHIPPED])["pose-2d"]
-        results = asyncio.run(results_of(stages, pipeline, Media(data=video.read_bytes())))
-    assert merge(results, max_frames=100).camera.moves is moves

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import av
 import cv2
 import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
-from podium.decode.decoder import Decoder
-from podium.decode.settings import DecodeSettings
 from podium.media.codecs import CodecsHere
 from podium.media.containers import HEAD_BYTES, Source
 from podium.media.upright import to_yuv
 from podium.media.video import VideoReader
-from podium.storage.settings import ObjectStoreSettings
-from podium.types import CropSpec, FrameRange, Letterbox, Media
+from podium.types import CropSpec, Letterbox
 from podium.vision.affine import crop
 from podium.vision.letterbox import letterbox
 from podium.vision.sampling import rgb_of
@@ -100,26 +95,6 @@ def test_frames_of_other_formats_and_odd_sizes_stay_rgb(tmp_path):
             assert frame.pixels.nbytes == reader.frame_bytes(index)
             off = np.abs(rgb_of(frame.pixels).astype(int) - numbered_picture(number))
             assert off.mean() < 6
-
-
-def test_decode_keeps_half_the_bytes_and_cuts_the_same(tmp_path):
-    path = write_video(tmp_path / "clip.mp4", 4)
-    roi = np.array([(64, 48, 60, 60, 0.3)], np.float32)
-
-    async def cut(*, keep_yuv: bool) -> tuple[np.ndarray, np.ndarray, int]:
-        objects = ObjectStoreSettings(read_roots=(tmp_path,))
-        with Decoder(DecodeSettings(objects=objects, keep_yuv=keep_yuv)) as decoder:
-            batch = await decoder.decode(
-                Media(uri=path.as_uri()), FrameRange(), letterbox=Letterbox(96)
-            )
-            kept = decoder._store.bytes
-            crops = await decoder.crop(batch.frames, np.array([2]), roi, CropSpec(64, 64))
-            return batch.images, crops.images, kept
-
-    stored, rgb = (asyncio.run(cut(keep_yuv=keep)) for keep in (True, False))
-    assert stored[2] * 2 == rgb[2]
-    for ours, expected in zip(stored[:2], rgb[:2], strict=True):
-        assert np.abs(ours.astype(int) - expected).mean() < 4
 
 
 def test_unknown_colours_are_those_of_bt601():

@@ -24,7 +24,7 @@ from podium.errors import (
 )
 from podium.stages.decode import CropModel, DecodeModel, ReleaseModel
 from podium.storage.object_store import ObjectStoreSettings
-from podium.types import CropSpec, FrameRange, Media
+from podium.types import CropSpec, FrameRange, Letterbox, Media
 from podium.vision.boxes import transform_points
 from podium.wire import InferRequest, bytes_tensor
 from tests.support.videos import HEIGHT, WIDTH, number_of, write_video
@@ -299,3 +299,23 @@ async def test_calls_side_by_side_leave_no_decoded_frames_behind(clip):
         assert frames_in_memory() == of_other_tests
     finally:
         gc.set_threshold(*before)
+
+
+def test_decode_keeps_half_the_bytes_and_cuts_the_same(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", 4)
+    roi = np.array([(64, 48, 60, 60, 0.3)], np.float32)
+
+    async def cut(*, keep_yuv: bool) -> tuple[np.ndarray, np.ndarray, int]:
+        objects = ObjectStoreSettings(read_roots=(tmp_path,))
+        with Decoder(DecodeSettings(objects=objects, keep_yuv=keep_yuv)) as decoder:
+            batch = await decoder.decode(
+                Media(uri=path.as_uri()), FrameRange(), letterbox=Letterbox(96)
+            )
+            kept = decoder._store.bytes
+            crops = await decoder.crop(batch.frames, np.array([2]), roi, CropSpec(64, 64))
+            return batch.images, crops.images, kept
+
+    stored, rgb = (asyncio.run(cut(keep_yuv=keep)) for keep in (True, False))
+    assert stored[2] * 2 == rgb[2]
+    for ours, expected in zip(stored[:2], rgb[:2], strict=True):
+        assert np.abs(ours.astype(int) - expected).mean() < 4
