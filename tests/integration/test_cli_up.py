@@ -139,7 +139,8 @@ def test_a_private_stack_asks_for_no_keys(
     keys = tmp_path / "keys.yaml"
     keys.write_text(f"- {{id: a, sha256: '{'0' * 64}'}}\n")
     monkeypatch.setenv("PODIUM_API_KEYS", str(keys))
-    with Stack(models=model_repository, asks_for_keys=asks_for_keys) as stack:
+    here = SERVICES[1:]  # all stages in the gateway: one process instead of six
+    with Stack(models=model_repository, asks_for_keys=asks_for_keys, here=here) as stack:
         netloc = urlsplit(stack.gateway_url).netloc
         connection = http.client.HTTPConnection(netloc, timeout=10)
         with closing(connection):
