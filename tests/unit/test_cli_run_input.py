@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from podium.cli import cli
 from podium.cli.run_job import in_words_of_options
 from podium.client.local_media import check_media
 from podium.errors import Unprocessable, UnsupportedMedia
@@ -48,3 +50,22 @@ def test_a_cut_off_download_is_called_that(clip: Path, shared_data: Path, tmp_pa
 )  # fmt: skip
 def test_messages_have_the_words_of_the_command_line(message: str, said: str) -> None:
     assert in_words_of_options(message, Path("/v/clip.mp4")) == said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "."], "'VIDEO': . is a folder; a run takes one video: for video in"),
+        (["run", "https://host/clip.mp4"], "is an address: download the video first, or"),
+        (["run", __file__, "--height-m", "1,80"], "decimals have a point: 1.80"),
+        (["run", __file__, "--height-m", "tall"], "'--height-m': 'tall' is not a number\n"),
+        (["run", __file__, "--height-m", "18"], "18.0 is not in the range 0.3<=x<=3.0"),
+        (["measures", "--skeleton", "coco"], "there is no 'coco'; there are coco17, "),
+        (["job", "list"], "No such command 'job'. Did you mean 'jobs'?"),
+        (["xyz"], "No such command 'xyz'.\n"),
+    ],
+)
+def test_a_wrong_use_is_told_the_right_one(arguments: list[str], says: str) -> None:
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 2
+    assert says in done.stderr

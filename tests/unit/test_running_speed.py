@@ -46,7 +46,7 @@ def speed_of(gait, person):
 
 
 @pytest.mark.parametrize("name", ["side-43", "side-34-left", "side-25", "enters-leaves"])
-@pytest.mark.parametrize("noise_px", [0.0, 2.0])
+@pytest.mark.parametrize("noise_px", [pytest.param(0.0, marks=pytest.mark.slow), 2.0])
 def test_a_run_across_the_view_has_its_speed(name, noise_px):
     gait, person = person_of(replace(SCENES[name], size_px=(1280, 720)), noise_px)
     measure = speed_of(gait, person)

@@ -61,6 +61,19 @@ class _LazyGroup(click.Group):
         assert isinstance(verb, click.Command)  # noqa: S101 - every verb module defines one
         return verb
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], _VERBS, n=1)
+            if not near:
+                raise
+            ctx.fail(f"{error.message} Did you mean '{near[0]}'?")
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_VERBS.items()))

@@ -10,9 +10,23 @@ import click
 _SKELETON = "blazepose33"
 
 
+def _known(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    from podium.skeletons import SKELETONS
+
+    if value not in SKELETONS:
+        raise click.BadParameter(f"there is no '{value}'; there are {', '.join(SKELETONS)}")
+    return value
+
+
 @click.command("measures")
 @click.argument("run", required=False, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--skeleton", default=_SKELETON, show_default=True, help="Key points of the model.")
+@click.option(
+    "--skeleton",
+    default=_SKELETON,
+    callback=_known,
+    show_default=True,
+    help="Key points of the model.",
+)
 def command(run: Path | None, skeleton: str) -> None:
     """Print every measure that an athlete may have, or measure a finished RUN again.
 

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from podium.cli import is_verbose
+from podium.cli.option_types import Number, VideoFile
 
 if TYPE_CHECKING:
     from podium.local.video_run import Placement, VideoRun
@@ -31,7 +32,7 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
 
 
 @click.command("run")
-@click.argument("video", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("video", type=VideoFile())
 @click.option(
     "--pipeline",
     default="pose-3d",
@@ -79,7 +80,7 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
 )
 @click.option(
     "--height-m",
-    type=click.FloatRange(0.3, 3.0),
+    type=Number(0.3, 3.0),
     help="Standing height of the athlete: converts pixels to metres.",
 )
 @click.option(
@@ -90,7 +91,7 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
 )
 @click.option(
     "--mass-kg",
-    type=click.FloatRange(10, 300),
+    type=Number(10, 300),
     help="Mass of the athlete: for the air resistance in a sprint profile. [default: 70]",
 )
 @click.option(
@@ -101,19 +102,19 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
 )
 @click.option(
     "--cutoff-hz",
-    type=click.FloatRange(0.1, 1000),
+    type=Number(0.1, 1000),
     help="Cut-off of the Butterworth filter: 6 suits walking, 10 a sprint. Angles of a fitted "
     "body do not depend on it. [default: 8]",
 )
 @click.option(
     "--capture-fps",
-    type=click.FloatRange(0, 100_000, min_open=True),
+    type=Number(0, 100_000, min_open=True),
     help="For slow motion: frames per second at which it was filmed, for true times and speeds. "
     "[default: from the video's metadata, if present]",
 )
 @click.option(
     "--slowmo",
-    type=click.FloatRange(0, 1000, min_open=True),
+    type=Number(0, 1000, min_open=True),
     metavar="N",
     help="Instead of --capture-fps: the video plays N times slower than real time.",
 )
@@ -125,7 +126,7 @@ def _athlete(context: click.Context, parameter: click.Parameter, value: str) -> 
 )
 @click.option(
     "--camera-tilt",
-    type=click.FloatRange(-45, 45),
+    type=Number(-45, 45),
     metavar="DEGREES",
     help="How much level ground rises to the right in the picture; 0: the camera was level, "
     "whatever the ground does. [default: as the feet of a moving athlete show it]",

@@ -12,6 +12,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from podium.backoff import backoff_s
+from podium.client.connection_errors import in_words
 from podium.errors import BY_STATUS, PodiumError, StageFailed, Unavailable
 from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import PipelineResult
@@ -23,6 +24,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 API_KEY = "PODIUM_API_KEY"
 """Where the key comes from: arguments of a command can be read by every user of a machine."""
 
+_EXAMPLE = "http://127.0.0.1:8000"
 _TRIES = 5
 _REFUSED = frozenset({429, 503})
 _RETRYABLE = _REFUSED | {502, 504}
@@ -128,9 +130,12 @@ class GatewayClient:
                 if not repeatable and not isinstance(reason, aiohttp.ConnectionTimeoutError):
                     raise error from None
             except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
-                raise Unavailable(f"{self._url} is not the address of a gateway") from None
+                message = f"{self._url} is not the address of a gateway, such as {_EXAMPLE}"
+                raise Unavailable(message) from None
             except aiohttp.ClientError as reason:
-                error = Unavailable(f"the gateway at {self._url} does not answer ({reason})")
+                error = Unavailable(
+                    f"the gateway at {self._url} does not answer ({in_words(reason)})"
+                )
                 if not self._has_answered:  # a wrong address, rather than a restart
                     raise error from None
                 if not repeatable and not isinstance(reason, aiohttp.ClientConnectorError):

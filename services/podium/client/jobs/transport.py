@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import aiohttp
 
 import podium
 from podium.backoff import backoff_s
+from podium.client.connection_errors import in_words
 from podium.client.jobs.configuration import Connection
 from podium.client.jobs.failures import failure
 from podium.errors import InvalidInput, PodiumError, Unavailable
@@ -155,12 +155,8 @@ class Transport:
             return InvalidInput(f"{url} is not the address of an api", field="endpoint_url")
         if isinstance(reason, TimeoutError):
             return Unavailable(f"the api at {url} did not answer in time")
-        why: object = reason
-        if isinstance(reason, aiohttp.ClientConnectorError):
-            number = reason.os_error.errno or 0
-            why = os.strerror(number) if number > 0 else reason.os_error.strerror
         return Unavailable(
-            f"nothing answers at {url} ({why}): is the api running there? "
+            f"nothing answers at {url} ({in_words(reason)}): is the api running there? "
             "`podium up` starts one here, `podium configure` says where to look"
         )
 
