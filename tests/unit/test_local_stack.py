@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import create_autospec
 
 import pytest
 
 from podium.decode.settings import DecodeSettings
+from podium.local import stack as local_stack
 from podium.local.service_process import ServiceProcess
 from podium.local.settings import JOB_SERVICES, SERVICES
 from podium.local.sizing import sized_for
@@ -22,6 +24,7 @@ def test_a_stack_waits_longer_than_its_services_drain(
         monkeypatch.delenv("PODIUM_DRAIN_S", raising=False)
     else:
         monkeypatch.setenv("PODIUM_DRAIN_S", drain_s)
+    monkeypatch.setattr(local_stack, "time", SimpleNamespace(monotonic=lambda: 0.0))
     stack, process = Stack(), create_autospec(ServiceProcess)
     process.name = "gateway"
     stack.processes = [process]
