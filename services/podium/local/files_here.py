@@ -13,6 +13,8 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, TypeAdapter
+
 from podium.forked import Forked
 from podium.freed_memory import give_back
 from podium.local.video_run import VideoRun
@@ -48,7 +50,8 @@ def files_here(run: VideoRun, *, forks: bool = False) -> Iterator[Postprocess]:
 @contextmanager
 def _forked(run: VideoRun) -> Iterator[Postprocess]:
     asked, asks = Pipe(duplex=False)
-    with Forked(partial(_answer_once, run, asked, asks)) as process:
+    form = TypeAdapter(PostprocessResult)
+    with Forked(partial(_answer_once, run, asked, asks), form) as process:
         asked.close()
         yield _FilesBeside(asks, process)
 
@@ -57,15 +60,29 @@ def _answer_once(run: VideoRun, asked: Connection, asks: Connection) -> Postproc
     """What the forked process does: it imports, and waits for the question."""
     asks.close()
     with files_here(run, forks=True) as files:
-        source, output, options, results_uri = asked.recv()
+        question = _Question.model_validate_json(asked.recv_bytes())
 
         async def answer() -> PostprocessResult:
             task = asyncio.current_task()
             assert task is not None  # noqa: S101 - this is one
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-            return await files.postprocess(source, output, options, results_uri=results_uri)
+            return await files.postprocess(
+                question.source,
+                question.output,
+                question.options,
+                results_uri=question.results_uri,
+            )
 
         return asyncio.run(answer())
+
+
+class _Question(BaseModel):
+    """The arguments of ``Postprocess.postprocess``, of results in a file."""
+
+    source: str
+    output: str
+    options: PostprocessOptions
+    results_uri: str | None
 
 
 class _FilesBeside:
@@ -86,7 +103,8 @@ class _FilesBeside:
     ) -> PostprocessResult:
         """See ``PostprocessService``."""
         give_back()  # that of decoded frames, before the files take theirs
-        self._asks.send((source, output, options, results_uri))
+        question = _Question(source=source, output=output, options=options, results_uri=results_uri)
+        self._asks.send_bytes(question.model_dump_json().encode())
         try:
             return await asyncio.to_thread(self._process.result)
         except asyncio.CancelledError:
@@ -128,6 +146,7 @@ class _FilesHere:
         import scipy.ndimage  # noqa: F401 - else SciPy would import both at their first use
 
         from podium.postprocess.beside import in_fork, in_thread
+        from podium.postprocess.overlay_files import Overlays
         from podium.postprocess.postprocessor import Postprocessor
         from podium.postprocess.service import PostprocessService
         from podium.storage.object_store import ObjectStore
@@ -136,5 +155,5 @@ class _FilesHere:
         roots = ObjectStoreSettings(
             read_roots=(self._run.video, self._run.out), write_roots=(self._run.out,)
         )
-        postprocessor = Postprocessor(beside=in_fork if self._forks else in_thread)
+        postprocessor = Postprocessor(beside=in_fork(Overlays) if self._forks else in_thread)
         return lambda: PostprocessService(postprocessor, ObjectStore(roots), self._executor)

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TypeVar
 
+from pydantic import TypeAdapter
+
 from podium.forked import Forked
 from podium.short_turns import SHORT_TURNS
 
@@ -39,8 +41,16 @@ def in_thread(work: Callable[[Check], T], check: Check) -> Iterator[Callable[[],
             raise
 
 
-@contextmanager
-def in_fork(work: Callable[[Check], T], check: Check) -> Iterator[Callable[[], T]]:
-    """In a forked process, which never waits for the interpreter's lock."""
-    with Forked(partial(work, lambda: None)) as forked:
-        yield partial(forked.result, check)
+def in_fork(form: type[T]) -> Beside[T]:
+    """In a forked process, which never waits for the interpreter's lock.
+
+    Args:
+        form: The type of the result, which Pydantic writes as JSON and reads.
+    """
+
+    @contextmanager
+    def begin(work: Callable[[Check], T], check: Check) -> Iterator[Callable[[], T]]:
+        with Forked(partial(work, lambda: None), TypeAdapter(form)) as forked:
+            yield partial(forked.result, check)
+
+    return begin
