@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podium.api.streaming.form import StreamedForm
 from podium.errors import InvalidInput, TooLarge
 from podium.gateway.forms import MAX_PARTS, read_form
 
@@ -84,6 +85,15 @@ def test_forms_are_limited():
         read_form(form(part(b"stride", b"1" * 100_000)), TYPE)
     with pytest.raises(InvalidInput):
         read_form(form(b"".join(b"X-%d: y\r\n" % i for i in range(5000)) + b"\r\n1"), TYPE)
+
+
+def test_a_boundary_that_is_in_the_data_is_refused_before_it_is_parsed():
+    data = b"\r\n--XXa" * 40
+    with pytest.raises(TooLarge, match="more than 33 parts"):
+        read_form(form(part(b"media", data)), TYPE)
+    streamed = form(part(b"file", b""))[: -len(b"\r\n--XX--\r\n")]
+    with pytest.raises(TooLarge, match="more than 32 fields"):
+        list(StreamedForm(iter([streamed, data]), TYPE).content())
 
 
 @given(st.binary(max_size=300), st.booleans())

@@ -40,6 +40,8 @@ class StreamedForm:
         self._name = ""
         self._value: list[bytes] = []
         self._file: list[bytes] = []
+        self._delimiter = b"\r\n--" + boundary
+        self._delimiters = 0
         self._beside_bytes = 0
         self._is_complete = False
         self._parser = MultipartParser(
@@ -73,6 +75,10 @@ class StreamedForm:
         piece = next(self._pieces, None)
         if piece is None:
             return False
+        # What begins like the end of a part costs the parser a microsecond.
+        self._delimiters += piece.count(self._delimiter)
+        if self._delimiters > _MAX_FIELDS + 2:
+            raise TooLarge(f"has more than {_MAX_FIELDS} fields", field="body")
         try:
             self._parser.write(piece)
         except FormParserError as error:
