@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -100,5 +101,7 @@ def _corrected(times_s: Sequence[float], corrections: Sequence[EventCorrection])
 
 def _pairs(starts: Sequence[float], ends: Sequence[float]) -> Iterator[tuple[float, float]]:
     """Pair each start with the first end before the next start; NaN if there is none."""
+    later = [*ends, np.inf]
     for start, following in zip(starts, [*starts, np.inf][1:], strict=True):
-        yield start, next((end for end in ends if start < end < following), float("nan"))
+        end = later[bisect_right(ends, start)]
+        yield start, end if end < following else float("nan")
