@@ -22,6 +22,7 @@ Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+Floats = Float32 | Float64
 Bool = NDArray[np.bool_]
 
 FailedRows = Mapping[int, str]

@@ -170,7 +170,7 @@ def report(**changes) -> str:
         "notes": ["note"],
         "files": [("keypoints.csv", "key points")],
     }
-    return render_report(Report(**(given | changes)))
+    return "".join(render_report(Report(**(given | changes))))
 
 
 def test_the_report_escapes_its_texts_and_keeps_its_plots():

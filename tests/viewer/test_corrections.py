@@ -140,7 +140,7 @@ def test_what_cannot_be_measured_is_said_and_nothing_is_kept(
 
 
 def test_a_report_offers_the_corrections_as_a_file(run: Path, tmp_path: Path, page: Page) -> None:
-    body = embedded_viewer((run / "motion.json").read_text())
+    body = "".join(embedded_viewer([(run / "motion.json").read_text()]))
     (tmp_path / "report.html").write_text(f"<!doctype html><meta charset=utf-8><body>{body}")
     page.goto((tmp_path / "report.html").as_uri())
     page.wait_for_selector(".corrector")

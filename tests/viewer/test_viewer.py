@@ -211,7 +211,7 @@ def test_texts_of_results_are_text_and_nothing_is_asked_of_others(
 def test_a_page_of_its_own_needs_no_network(tmp_path: Path, browser: Browser) -> None:
     video = write_video(tmp_path / "clip.mp4", COUNT, rate=RATE, size=SIZE, crf="40")
     motion, _ = motion_of(np.arange(COUNT) / RATE, SIZE)
-    body = embedded_viewer(motion.model_dump_json(), video=video.read_bytes())
+    body = "".join(embedded_viewer([motion.model_dump_json()], video=video.read_bytes()))
     (tmp_path / "report.html").write_text(f"<!doctype html><meta charset=utf-8><body>{body}")
     context = browser.new_context(offline=True)
     page = context.new_page()
@@ -238,7 +238,7 @@ def test_an_athlete_is_one_page_on_paper(tmp_path: Path, page: Page) -> None:
     ]
     report = Report(title="Two", facts=[("Source", "60 frames")], persons=persons, frames=[])
     motion, _ = motion_of(np.arange(20) / 25, SIZE, athletes=2)
-    html = render_report(report, embedded_viewer(motion.model_dump_json()))
+    html = "".join(render_report(report, embedded_viewer([motion.model_dump_json()])))
     (tmp_path / "report.html").write_text(html)
     page.goto((tmp_path / "report.html").as_uri())
     wait_for(page, CHART)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from podium.biomechanics.body.angles import (
 from podium.biomechanics.body.facing import facing
 from podium.biomechanics.body.floor import Floor, floor_of
 from podium.biomechanics.body.scale import Scale, scale
+from podium.biomechanics.body.track import Cleaning, Track, clean_plane, clean_space
 from podium.biomechanics.body.view import is_side_view
 from podium.biomechanics.fit.primary import Looks, Primary, Source, moves_across, primary
 from podium.biomechanics.fit.result import BodyFit
@@ -23,19 +24,15 @@ from podium.biomechanics.fit.trajectory import fit_body
 from podium.biomechanics.persons.corrected import corrected_keypoints
 from podium.biomechanics.persons.sides import Exchanges, undo_exchanges
 from podium.biomechanics.persons.trajectories import Trajectory
-from podium.biomechanics.signals.blunders import blunders
 from podium.biomechanics.signals.camera_motion import CameraMotion
-from podium.biomechanics.signals.filters import Smoothing, smooth
-from podium.biomechanics.signals.gaps import fill_gaps, outliers
-from podium.biomechanics.signals.kinematics import Motion, motion
+from podium.biomechanics.signals.filters import Smoothing
+from podium.biomechanics.signals.kinematics import velocity
 from podium.biomechanics.signals.timeline import pauses
 from podium.schemas.corrections import KeypointCorrection
 from podium.schemas.known_distance import KnownDistance
 from podium.schemas.postprocess import View
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
-
-BODY_HEIGHT_M = 1.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +67,6 @@ class AngleSeries:
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
-    """Cleaned and smoothed key points."""
-
-    positions: Float64  # (T, J, D)
-    measured: Float64  # (T, J, D) short gaps filled, not smoothed
-    filled: Bool  # (T, J) interpolated, not measured
-    filtered: Bool  # (T, J) False: the run was too short for the filter
-    outliers: Bool  # (T, J) measured, but rejected
-
-    def levelled(self, floor: Floor) -> Track:
-        """The key points of the picture as a level camera would see them."""
-        return replace(
-            self,
-            positions=floor.levelled(self.positions),
-            measured=floor.levelled(self.measured),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Analysis:
     """Everything that is derived from one trajectory."""
 
@@ -102,7 +80,7 @@ class Analysis:
     scale: Scale
     floor: Floor  # as the feet show it
     tilt: Floor  # which the camera is taken to have: as the user said, or that of the floor
-    motion: Motion  # px/s and px/s^2, D = 2
+    velocity: Float64  # (T, J, 2) px/s
     fit: BodyFit  # of the raw key points
     angles: tuple[AngleSeries, ...]
     smoothing: Smoothing
@@ -136,7 +114,7 @@ def shown(
     """What ``analyse`` will show of a person, in a fraction of the time: nothing is fitted."""
     trajectory, _ = undo_exchanges(trajectory, skeleton)
     trajectory, by_hand = corrected_keypoints(trajectory, skeleton, corrections)
-    plane = _clean_plane(trajectory, pauses(trajectory.time_s), options, by_hand)
+    plane = clean_plane(trajectory, _cleaning(options, pauses(trajectory.time_s), by_hand))
     return Shown(trajectory, skeleton, _shown(trajectory, plane), plane.filled)
 
 
@@ -159,7 +137,7 @@ def analyse(
 ) -> Analysis:
     """Correct exchanged sides, reject outliers, fill short gaps, smooth, fit the body, and so on.
 
-    Only smoothed positions are differentiated (see ``kinematics.motion``).
+    Only smoothed positions are differentiated (see ``kinematics.velocity``).
 
     Raises:
         InvalidInput: a correction by hand names a key point that the trajectory does not have.
@@ -169,8 +147,8 @@ def analyse(
     time_s = trajectory.time_s
     breaks = pauses(time_s)
     height_px = trajectory.height_px
-    plane = _clean_plane(trajectory, breaks, options, by_hand)
-    space = _clean_space(trajectory, breaks, options, by_hand)
+    how = _cleaning(options, breaks, by_hand)
+    plane, space = clean_plane(trajectory, how), clean_space(trajectory, how)
     faces = facing(plane.positions, time_s, skeleton)
     turns = np.append(False, np.diff(faces) != 0)
     sideways = is_side_view(plane.positions, skeleton, options.view)
@@ -203,7 +181,7 @@ def analyse(
         ),
         floor=floor,
         tilt=tilt,
-        motion=motion(plane.positions, plane.filtered[..., None], time_s, breaks),
+        velocity=velocity(plane.positions, plane.filtered[..., None], time_s, breaks),
         angles=tuple(
             _series(angle, level, faces, skeleton, fit, looks=looks, breaks=breaks | turns)
             for angle in angles_of(skeleton)
@@ -217,46 +195,8 @@ def analyse(
     )
 
 
-def _clean_plane(
-    trajectory: Trajectory, breaks: Bool, options: AnalysisOptions, by_hand: Bool
-) -> Track:
-    pixels = np.where(trajectory.seen[..., None], trajectory.keypoints[..., :2], np.nan)
-    unit = max(trajectory.height_px, 1.0)
-    return _clean(pixels, trajectory.time_s, breaks, options, unit=unit, trusted=by_hand)
-
-
-def _clean_space(
-    trajectory: Trajectory, breaks: Bool, options: AnalysisOptions, by_hand: Bool
-) -> Float64:
-    metres = np.where(trajectory.seen[..., None], trajectory.keypoints_3d, np.nan)
-    time_s = trajectory.time_s
-    return _clean(metres, time_s, breaks, options, unit=BODY_HEIGHT_M, trusted=by_hand).positions
-
-
-def _clean(
-    keypoints: Float64,
-    time_s: Float64,
-    breaks: Bool,
-    options: AnalysisOptions,
-    *,
-    unit: float,
-    trusted: Bool,
-) -> Track:
-    """``trusted`` (T, J): these key points are no outliers."""
-    frames, joints, dims = keypoints.shape
-    rejected = outliers(keypoints.reshape(frames, -1)).reshape(keypoints.shape)
-    bad = np.asarray(rejected.any(axis=-1)) | blunders(keypoints / unit, time_s, breaks)
-    bad &= ~trusted
-    kept = np.where(bad[..., None], np.nan, keypoints).reshape(frames, -1)
-    whole, filled = fill_gaps(kept, time_s, breaks, max_frames=options.max_gap_frames)
-    positions, filtered = smooth(whole, time_s, breaks, options.smoothing, unit=unit)
-    return Track(
-        positions=positions.reshape(keypoints.shape),
-        measured=whole.reshape(keypoints.shape),
-        filled=filled.reshape(frames, joints, dims)[..., 0],
-        filtered=filtered.reshape(frames, joints, dims)[..., 0],
-        outliers=bad,
-    )
+def _cleaning(options: AnalysisOptions, breaks: Bool, by_hand: Bool) -> Cleaning:
+    return Cleaning(options.smoothing, options.max_gap_frames, breaks, trusted=by_hand)
 
 
 def _fit(

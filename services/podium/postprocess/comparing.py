@@ -83,7 +83,8 @@ def compare_runs(first: Path, second: Path, output: Path, by: By) -> list[Path]:
     output.mkdir(parents=True, exist_ok=True)
     table, page = output / "compare.csv", output / "compare.html"
     _write_table(table, compared)
-    page.write_text(render_report(_report(names, compared, by)), encoding="utf-8")
+    with page.open("w", encoding="utf-8") as file:
+        file.writelines(render_report(_report(names, compared, by)))
     return [table, page]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -16,6 +17,8 @@ from podium.schemas.measures import MeasureFile
 from podium.schemas.motion import Motion, MotionSource
 from podium.schemas.summary import Summary
 from podium.viewer.page import MAX_EMBEDDED_VIDEO_BYTES, embedded_viewer
+
+_CHARACTERS_AT_ONCE = 1 << 16
 
 TABLES = ("keypoints.csv", "biomechanics.csv", "measures.csv", "events.csv", "cycles.csv")
 
@@ -35,7 +38,6 @@ def write_documents(
         The summary, and the names of all files of the clip.
     """
     summary = summary_of(measured, overlays.notes)
-    motion = _motion(measured, summary).model_dump_json()
     _write(folder / "summary.json", summary, indent=2)
     _write(
         folder / "measures.json",
@@ -45,19 +47,27 @@ def write_documents(
             athletes=list(measured.listed),
         ),
     )
-    (folder / "motion.json").write_text(motion, encoding="utf-8")
+    _write(folder / "motion.json", _motion(measured, summary))
     files = [*TABLES, "measures.json", "summary.json", "motion.json"]
     files += [VIDEO] if overlays.video else []
     files += [path.relative_to(folder).as_posix() for path in overlays.pictures.values()]
     report = report_of(measured, summary, overlays.pictures, files)
     moves = len(measured.clip.frames) > 1
-    viewer = embedded_viewer(motion, video=_small_video(source)) if moves else ""
-    (folder / "report.html").write_text(render_report(report, viewer), encoding="utf-8")
+    motion = _pieces(folder / "motion.json")
+    viewer = embedded_viewer(motion, video=_small_video(source)) if moves else ()
+    with (folder / "report.html").open("w", encoding="utf-8") as file:
+        file.writelines(render_report(report, viewer))
     return summary, [*files, "report.html"]
 
 
 def _write(path: Path, document: BaseModel, indent: int | None = None) -> None:
     path.write_text(document.model_dump_json(indent=indent), encoding="utf-8")
+
+
+def _pieces(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as file:
+        while piece := file.read(_CHARACTERS_AT_ONCE):
+            yield piece
 
 
 def _motion(measured: MeasuredClip, summary: Summary) -> Motion:

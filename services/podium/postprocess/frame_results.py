@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,7 +33,7 @@ class Clip:
     camera: CameraMotion | None  # None: no background was seen
 
 
-def merge(results: Sequence[Batch | PipelineResult], *, max_frames: int) -> Clip:
+def merge(results: Iterable[Batch | PipelineResult], *, max_frames: int) -> Clip:
     """Sort the batches and check that they belong together.
 
     Args:
@@ -44,9 +44,9 @@ def merge(results: Sequence[Batch | PipelineResult], *, max_frames: int) -> Clip
         InvalidInput: no results, different skeletons or sources, or malformed key points.
         TooLarge: too many frames, or persons on them.
     """
-    if not results:
-        raise InvalidInput("is empty; give at least one result of a pipeline", field="results")
     batches = [r if isinstance(r, Batch) else batch_of(r, r.frames) for r in results]
+    if not batches:
+        raise InvalidInput("is empty; give at least one result of a pipeline", field="results")
     batches.sort(key=_extent)
     seen = sum(len(tracklet.frame_index) for batch in batches for tracklet in batch.tracklets)
     if seen > MAX_PERSONS * max_frames:

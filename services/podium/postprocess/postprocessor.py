@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from podium.biomechanics.persons.trajectories import link
@@ -47,7 +48,7 @@ class Postprocessor:
     def process(
         self,
         source: Path,
-        results: Sequence[Batch | PipelineResult],
+        results: Iterable[Batch | PipelineResult],
         output: Path,
         options: PostprocessOptions,
         check: Callable[[], None] = lambda: None,
@@ -58,7 +59,7 @@ class Postprocessor:
 
         Args:
             source: The video or picture of the results.
-            results: Batches in any order.
+            results: Batches in any order; an iterator lets them go once they are joined.
             output: Folder to write to; created if it is missing.
             options: Options of the analysis and of the files.
             check: Called between steps and frames; ends the work by raising.
@@ -75,6 +76,7 @@ class Postprocessor:
         with checked_by(check):
             clip = merge(results, max_frames=self._max_frames)
             found = link(clip.tracklets, clip.frames)
+            clip = replace(clip, tracklets=())  # the trajectories hold the same numbers
         check()
         output.mkdir(parents=True, exist_ok=True)
         corrections = options.corrections or UNCORRECTED

@@ -210,7 +210,7 @@ def _curve_label(measure: Measure, group: Sequence[Measure]) -> str:
 
 def _without_jumps(measure: Measure) -> Float64:
     """The curve; an angle gets a gap where it wraps from one end of its range to the other."""
-    values = np.array([]) if measure.values is None else measure.values
+    values = np.array([] if measure.values is None else measure.values, float)
     if measure.unit != "deg":
         return values
     jump = np.append(False, np.abs(np.diff(values)) > 180)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import threading
+from collections import deque
 from concurrent.futures import CancelledError, Executor
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -86,12 +87,16 @@ class PostprocessService:
 
         def process(folder: Path) -> PostprocessResult:
             check()
-            data = results if isinstance(results, bytes) else results.path.read_bytes()
             with checked_by(check):
-                parsed = parse_results(data)
+                batches = deque(
+                    parse_results(
+                        results if isinstance(results, bytes) else results.path.read_bytes()
+                    )
+                )
+            each = (batches.popleft() for _ in range(len(batches)))
             try:
                 return self._postprocessor.process(
-                    source.path, parsed, folder, options, check, name=name
+                    source.path, each, folder, options, check, name=name
                 )
             finally:
                 give_back()

@@ -230,7 +230,7 @@ def _warnings_of_person(person: PersonSummary, analysis: Analysis) -> list[str]:
         )
     if person.turns:
         warnings.append(f"{name} turns round; angles follow the direction that they face.")
-    if person.frames_seen > 1 and not np.isfinite(analysis.motion.velocity).any():
+    if person.frames_seen > 1 and not np.isfinite(analysis.velocity).any():
         warnings.append(f"{name} is seen too briefly or too patchily for velocities.")
     return warnings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
@@ -72,14 +72,14 @@ class Report:
     files: Sequence[tuple[str, str]] = field(default=())  # name, what is in it
 
 
-def render_report(report: Report, viewer: str = "") -> str:
-    """The report as HTML; all texts are escaped.
+def render_report(report: Report, viewer: Iterable[str] = ()) -> Iterator[str]:
+    """The report as HTML, piece by piece, because that of a long clip is large; texts are escaped.
 
     Args:
         report: The contents; its plots are inserted unchanged.
-        viewer: HTML of the viewer, inserted unchanged; empty: no viewer.
+        viewer: HTML of the viewer in pieces, inserted unchanged; none: no viewer.
     """
-    return _template().render(report=report, viewer=viewer)
+    return _template().generate(report=report, viewer=viewer)
 
 
 @functools.cache

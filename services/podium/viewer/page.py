@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -109,25 +109,24 @@ def served_page(
     return html, policy
 
 
-def embedded_viewer(motion_json: str, *, video: bytes | None = None) -> str:
-    """The viewer as a part of a page that works from a file, without a network.
+def embedded_viewer(motion_json: Iterable[str], *, video: bytes | None = None) -> Iterator[str]:
+    """The viewer as a part of a page that works from a file, without a network, piece by piece.
 
     Args:
-        motion_json: Content of ``motion.json``.
+        motion_json: Content of ``motion.json``, in pieces.
         video: An MP4 to embed; ignored if it is larger than ``MAX_EMBEDDED_VIDEO_BYTES``.
     """
     names = {name: _data_url("text/javascript", text.encode()) for name, text in modules().items()}
     source = ""
     if video is not None and len(video) <= MAX_EMBEDDED_VIDEO_BYTES:
         source = _data_url("video/mp4", video)
-    return (
-        f"<style>{style()}</style>\n"
-        f'<script type="importmap">{_inline_json(json.dumps({"imports": names}))}</script>\n'
-        f'<script type="application/json" id="motion">{_inline_json(motion_json)}</script>\n'
-        f"<script>{_inline_script(plotly_js())}</script>\n"
-        f'<div class="viewer" id="viewer" data-video="{source}"></div>\n'
-        f'<script type="module">{_START}</script>\n'
-    )
+    yield f"<style>{style()}</style>\n"
+    yield f'<script type="importmap">{_inline_json(json.dumps({"imports": names}))}</script>\n'
+    yield '<script type="application/json" id="motion">'
+    yield from map(_inline_json, motion_json)
+    yield f"</script>\n<script>{_inline_script(plotly_js())}</script>\n"
+    yield f'<div class="viewer" id="viewer" data-video="{source}"></div>\n'
+    yield f'<script type="module">{_START}</script>\n'
 
 
 def _data_url(media_type: str, content: bytes) -> str:
@@ -135,7 +134,7 @@ def _data_url(media_type: str, content: bytes) -> str:
 
 
 def _inline_json(text: str) -> str:
-    """Escape JSON so that it cannot end its script element."""
+    """Escape a piece of JSON so that it cannot end its script element."""
     return text.replace("<", "\\u003c")
 
 

@@ -25,7 +25,7 @@ from podium.schemas.motion import (
     MotionSource,
 )
 from podium.skeletons import Skeleton
-from podium.types import Float64, Int64
+from podium.types import Floats, Int64
 
 _STEP_PX = 0.05
 _STEP_M = 0.0005
@@ -101,8 +101,10 @@ def _other(person: Trajectory, frames: Timeline) -> MotionPerson:
     )
 
 
-def _over_clip(values: Float64, rows: Int64, frames: Timeline) -> Float64:
+def _over_clip(values: Floats, rows: Int64, frames: Timeline) -> Floats:
     """Values (T, ...) of a trajectory on the rows of the clip; NaN before and after it."""
+    if len(values) == len(frames):
+        return values
     spread = np.full((len(frames), *values.shape[1:]), np.nan)
     spread[rows] = values
     return spread

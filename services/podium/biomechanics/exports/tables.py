@@ -35,7 +35,7 @@ from podium.biomechanics.events.moments import moments_of
 from podium.biomechanics.exports.cycle_table import CycleTable
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import Measured
-from podium.types import Bool, Float64
+from podium.types import Bool, Float64, Floats
 
 _HEAD = ("frame", "time_s", "person")
 _KEYPOINTS = (
@@ -43,7 +43,7 @@ _KEYPOINTS = (
     ("x_filtered_px", 3), ("y_filtered_px", 3),
     ("x_filtered_m", 4), ("y_filtered_m", 4), ("z_filtered_m", 4), ("filled", 0),
 )  # fmt: skip
-_ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = 64
 
 
 class Table(Protocol):
@@ -186,7 +186,7 @@ class _Block:
 
     name: str  # the cells between person and the numbers
     format: str  # of the numbers
-    columns: Sequence[Float64 | Bool]  # (T,) each
+    columns: Sequence[Floats | Bool]  # (T,) each
     factor: Float64 | float  # of each column, or of all
 
     def rows(self, part: slice) -> Float64:

@@ -18,6 +18,7 @@ from podium.biomechanics.fit.spread import variances
 from podium.biomechanics.fit.start import start
 from podium.biomechanics.fit.weights import Weights, liveliness
 from podium.biomechanics.fit.windows import fade, learning, pieces
+from podium.freed_memory import give_back
 from podium.types import Bool, Float64
 
 _FIRST_STEPS = 8
@@ -59,6 +60,7 @@ def fit_pieces(body: Body, seen: Observations, weights: Weights) -> Piece:
         total[part] += share
         steps = max(steps, piece.steps)
         converged.append(piece.converged)
+    give_back()  # a piece takes much more than it leaves
     good = bool(np.mean(converged) > 0.5)
     return Piece(values / total, shared, variance / total, standing, steps, good)
 

@@ -13,7 +13,7 @@ import numpy as np
 from podium.biomechanics.fit.beliefs import FLOOR, FOCAL, LENGTHS, PITCH
 from podium.biomechanics.fit.camera import pixels_of
 from podium.biomechanics.fit.contacts import CONTACT_POINTS, contacts
-from podium.biomechanics.fit.gates import bad_frames, without
+from podium.biomechanics.fit.gates import bad_frames, settling, without
 from podium.biomechanics.fit.kinematics import positions
 from podium.biomechanics.fit.legs import (
     exchange_legs,
@@ -108,7 +108,7 @@ def fit_body(
     seen = without_legs(body, seen, torn_legs(body, seen))
     torn = torn_points(body, seen)
     share = torn.sum() / max((seen.weight > 0).sum(), 1)
-    seen = without_some(seen, torn)
+    seen = settling(without_some(seen, torn))
     lifted = not seen.space_weight.any()
     if lifted:
         seen = _lift(body, seen, weights)

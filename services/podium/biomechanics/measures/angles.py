@@ -9,7 +9,7 @@ import numpy as np
 from podium.biomechanics.body.angles import Angle
 from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.fit.primary import Source
-from podium.biomechanics.measures.measure import Cell, Measure
+from podium.biomechanics.measures.measure import Cell, Measure, compact
 from podium.biomechanics.measures.registry import measured
 
 _PLOTTED = ("knee_flexion", "hip_flexion", "ankle_dorsiflexion", "elbow_flexion", "trunk")
@@ -84,7 +84,7 @@ def joint_and_segment_angles(movement: Movement) -> Iterator[Measure]:
             label=f"{label}, source",
             unit="",
             method="1: in the image plane; 2: of the fitted body; empty: there is no angle.",
-            samples=np.where(chosen.source == Source.NONE, np.nan, chosen.source),
+            samples=compact(np.where(chosen.source == Source.NONE, np.nan, chosen.source)),
             digits=0,
             shown="tables",
             cell=cell("angle_source"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.fit.result import REASONS, Why
-from podium.biomechanics.measures.measure import Cell, Measure
+from podium.biomechanics.measures.measure import Cell, Measure, compact
 from podium.biomechanics.measures.registry import measured
 
 _FIT = "Of an articulated body fitted to the key points of the whole clip."
@@ -61,7 +61,7 @@ def level_joints(movement: Movement) -> Iterator[Measure]:
                 label=f"{point.replace('_', ' ')}, {letter} in the level frame",
                 unit="m",
                 method=_LEVEL,
-                samples=np.where(usable, fit.positions_m[:, column, axis], np.nan),
+                samples=compact(np.where(usable, fit.positions_m[:, column, axis], np.nan)),
                 digits=4,
                 shown="tables",
                 cell=Cell(kind="level_joint", row=point, column=f"{letter}_level_m"),
@@ -80,7 +80,7 @@ def contacts(movement: Movement) -> Iterator[Measure]:
             label=f"{point.replace('_', ' ')} on the ground",
             unit="",
             method=_CONTACT,
-            samples=np.where(known, fit.contacts[:, column], np.nan),
+            samples=compact(np.where(known, fit.contacts[:, column], np.nan)),
             digits=0,
             shown="tables",
             cell=Cell(kind="level_joint", row=point, column="on_ground"),

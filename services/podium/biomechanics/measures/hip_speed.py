@@ -31,7 +31,7 @@ _TOO_SHORT = "seen too briefly or too patchily for velocities"
 def hip_speed(movement: Movement) -> Iterator[Measure]:
     """The speed over time, its peak and its mean, in m/s and px/s."""
     analysis = movement.analysis
-    velocity = analysis.skeleton.take(analysis.motion.velocity, "mid_hip")
+    velocity = analysis.skeleton.take(analysis.velocity, "mid_hip")
     speed = np.linalg.norm(velocity, axis=-1)
     m_per_px = analysis.scale.m_per_px
     for unit, factor, is_shown in (

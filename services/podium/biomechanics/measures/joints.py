@@ -8,9 +8,10 @@ import numpy as np
 
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.events.movement import Movement
-from podium.biomechanics.measures.measure import Cell, Measure, unknown
+from podium.biomechanics.measures.measure import Cell, Measure, compact, unknown
 from podium.biomechanics.measures.registry import measured
-from podium.types import Float64
+from podium.biomechanics.signals.kinematics import rate_of_change
+from podium.types import Floats
 
 _DERIVED_JOINTS = ("mid_hip", "neck")
 _QUANTITIES = (
@@ -55,7 +56,7 @@ def _cell(joint: str, quantity: str, unit: str) -> Cell:
     return Cell(kind="joint", row=joint, column=f"{quantity}_{suffix}")
 
 
-def _series(cell: Cell, label: str, unit: str, samples: Float64, factor: float = 1.0) -> Measure:
+def _series(cell: Cell, label: str, unit: str, samples: Floats, factor: float = 1.0) -> Measure:
     pixels = unit.startswith("px")
     known = pixels or bool(np.isfinite(samples).any())
     return Measure(
@@ -72,12 +73,13 @@ def _series(cell: Cell, label: str, unit: str, samples: Float64, factor: float =
     )
 
 
-def _kinematics(analysis: Analysis, joint: str) -> Iterator[Float64]:
-    """The ``_QUANTITIES`` in their order, (T,) each, pixels. Most are views of the analysis."""
+def _kinematics(analysis: Analysis, joint: str) -> Iterator[Floats]:
+    """The ``_QUANTITIES`` in their order, (T,) each, pixels. Some are views of the analysis."""
     take = analysis.skeleton.take
-    position = take(analysis.plane.positions, joint)
-    velocity = take(analysis.motion.velocity, joint)
-    acceleration = take(analysis.motion.acceleration, joint)
-    yield from position.T
-    for vectors in (velocity, acceleration):
-        yield from (*vectors.T, np.linalg.norm(vectors, axis=-1))
+    velocity = take(analysis.velocity, joint)
+    acceleration = rate_of_change(velocity, analysis.trajectory.time_s, analysis.breaks)
+    yield from take(analysis.plane.positions, joint).T
+    yield from velocity.T
+    yield compact(np.linalg.norm(velocity, axis=-1))
+    yield from compact(acceleration).T
+    yield compact(np.linalg.norm(acceleration, axis=-1))

@@ -9,7 +9,7 @@ import numpy as np
 from podium.biomechanics.body.centre_of_mass import centre_of_mass
 from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.measures.joints import NO_SCALE
-from podium.biomechanics.measures.measure import Cell, Measure
+from podium.biomechanics.measures.measure import Cell, Measure, unknown
 from podium.biomechanics.measures.registry import measured
 from podium.biomechanics.signals.kinematics import rate_of_change
 
@@ -40,13 +40,13 @@ def mass_centre(movement: Movement) -> Iterator[Measure]:
         for quantity, words, per, values in series:
             plane = "_plane" if unit == "m" and not per else ""
             column = f"{quantity}{plane}_{unit}{per.replace('/', '_')}"
-            known = values * (np.nan if factor is None else factor)
             yield Measure(
                 name=f"centre_of_mass_{column}",
                 label=f"Centre of mass, {words}",
                 unit=f"{unit}{per}",
                 method=_METHOD,
-                samples=known,
+                samples=unknown(values) if factor is None else values,
+                factor=factor or 1.0,
                 digits=digits,
                 reason=NO_SCALE if factor is None else _NO_JOINTS,
                 shown="tables",

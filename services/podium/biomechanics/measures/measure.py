@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from podium.types import Float64
+from podium.types import Bool, Float32, Float64, Floats
 
 Shown = Literal["first", "report", "tables"]
 """``first``: a headline number; ``report``: in the summary and the report; ``tables``: only in the
@@ -35,7 +35,7 @@ class Measure:
         unit: As printed; empty for pure numbers.
         method: Method, with the source of the formula.
         value: Value of a scalar measure; None: unknown.
-        samples: Samples of a series, (T,), one per frame of the trajectory; NaN: unknown.
+        samples: Floats of a series, (T,), one per frame of the trajectory; NaN: unknown.
         factor: ``values`` are the samples times this, so a signal in two units is kept once.
         sd: Standard uncertainty of the value, or of one sample of the series; None: not estimated.
         n: Number of samples, steps or repetitions behind the value.
@@ -52,7 +52,7 @@ class Measure:
     unit: str
     method: str
     value: float | None = None
-    samples: Float64 | None = None
+    samples: Floats | None = None
     factor: float = 1.0
     sd: float | None = None
     n: int | None = None
@@ -68,7 +68,7 @@ class Measure:
         return self.samples is not None
 
     @property
-    def values(self) -> Float64 | None:
+    def values(self) -> Floats | None:
         """Values of a series in its unit, (T,), calculated if there is a factor."""
         if self.samples is None or self.factor == 1.0:
             return self.samples
@@ -84,10 +84,15 @@ class Measure:
         """The known samples of a series, or the value of a scalar, if it is known."""
         values = self.values
         if values is not None:
-            return values[np.isfinite(values)]
+            return np.asarray(values[np.isfinite(values)], float)
         return np.array([] if self.value is None else [self.value])
 
 
-def unknown(samples: Float64) -> Float64:
+def compact(samples: Float64 | Bool) -> Float32:
+    """Floats with seven digits, which take half the memory: for series that are only printed."""
+    return samples.astype(np.float32)
+
+
+def unknown(samples: Floats) -> Float64:
     """NaNs (T,) in place of samples, which take no memory: all are the same one."""
     return np.broadcast_to(np.nan, samples.shape)

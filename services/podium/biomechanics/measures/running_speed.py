@@ -133,7 +133,7 @@ def _on_the_spot(analysis: Analysis) -> bool:
 def _feet_slide(analysis: Analysis) -> bool:
     """Whether feet on the ground move in the picture nearly as fast as past the hips."""
     take = analysis.skeleton.take
-    positions, velocity = analysis.plane.positions, analysis.motion.velocity
+    positions, velocity = analysis.plane.positions, analysis.velocity
     hips = take(velocity, "mid_hip")[:, 0]
     ratios = []
     for side in ("left", "right"):

@@ -131,11 +131,16 @@ class _Person:
         boxes = np.full((length, 4), np.nan)
         scores = np.full(length, np.nan)
         keypoints = np.full((length, joints, 3), np.nan)
-        keypoints_3d = np.full((length, joints, 3), np.nan)
+        in_3d = any(np.isfinite(tracklet.keypoints_3d).any() for tracklet in self.tracklets)
+        shape = (length, joints, 3)
+        # An array of one NaN takes no memory.
+        keypoints_3d = np.full(shape, np.nan) if in_3d else np.broadcast_to(np.nan, shape)
         for tracklet in reversed(self.tracklets):  # on a common frame the first tracklet wins
             rows = np.searchsorted(frames.frame_index, tracklet.frame_index) - start
             boxes[rows], scores[rows] = tracklet.boxes, tracklet.scores
-            keypoints[rows], keypoints_3d[rows] = tracklet.keypoints, tracklet.keypoints_3d
+            keypoints[rows] = tracklet.keypoints
+            if in_3d:
+                keypoints_3d[rows] = tracklet.keypoints_3d
         return Trajectory(
             person=number,
             frame_index=frames.frame_index[start:stop],

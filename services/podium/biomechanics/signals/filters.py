@@ -13,6 +13,9 @@ from podium.biomechanics.signals.timeline import rate_hz, runs
 from podium.schemas.postprocess import FilterMethod
 from podium.types import Bool, Float64
 
+_AT_ONCE = 16
+"""Columns, as a filter takes several times the memory of what it filters."""
+
 _LEAST_CUTOFF = 1e-5
 """Fraction of the rate. A filter for less has coefficients without digits, and a period is longer
 than 100,000 frames."""
@@ -65,12 +68,13 @@ def smooth(
         return values.copy(), valid
     smoothed = values.copy()
     filtered = np.zeros(values.shape, bool)
-    for rows, columns in runs(valid, breaks):
-        at = np.ix_(np.arange(rows.start, rows.stop), columns)
-        result = _smooth_run(values[at], time_s[rows], smoothing, unit)
-        if result is not None:
-            smoothed[at] = result
-            filtered[at] = True
+    for rows, together in runs(valid, breaks):
+        for columns in np.array_split(together, range(_AT_ONCE, len(together), _AT_ONCE)):
+            at = np.ix_(np.arange(rows.start, rows.stop), columns)
+            result = _smooth_run(values[at], time_s[rows], smoothing, unit)
+            if result is not None:
+                smoothed[at] = result
+                filtered[at] = True
     return smoothed, filtered
 
 

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from podium.biomechanics.signals.timeline import runs
 from podium.types import Bool, Float64
 
 
-@dataclass(frozen=True, slots=True)
-class Motion:
-    """Rates of change in the unit of the positions per second."""
-
-    velocity: Float64  # (T, J, D)
-    acceleration: Float64  # (T, J, D)
-
-
-def motion(positions: Float64, filtered: Bool, time_s: Float64, breaks: Bool) -> Motion:
-    """Differentiate positions (T, J, D) where they were filtered.
+def velocity(positions: Float64, filtered: Bool, time_s: Float64, breaks: Bool) -> Float64:
+    """Rates of change (T, J, D) of positions (T, J, D) per second, where they were filtered.
 
     Differentiation turns noise of one pixel into tens of pixels per second, so unfiltered
     positions get no velocity.
     """
     usable = np.where(filtered, positions, np.nan)
-    velocity = rate_of_change(usable.reshape(len(usable), -1), time_s, breaks)
-    acceleration = rate_of_change(velocity, time_s, breaks)
-    return Motion(velocity.reshape(positions.shape), acceleration.reshape(positions.shape))
+    return rate_of_change(usable.reshape(len(usable), -1), time_s, breaks).reshape(positions.shape)
 
 
 def rate_of_change(values: Float64, time_s: Float64, breaks: Bool) -> Float64:

@@ -37,8 +37,10 @@ def noisy(values: Float64, sd: Float64, repetition: int) -> Float64:
 
     The noise of a repetition is always the same, so that results are reproducible.
     """
-    random = np.random.default_rng(repetition)
-    return np.asarray(values + random.normal(0.0, 1.0, values.shape) * sd)
+    noise = np.random.default_rng(repetition).normal(0.0, 1.0, values.shape)
+    noise *= sd
+    noise += values
+    return noise
 
 
 def common_errors(count: int) -> Float64:
