@@ -151,7 +151,7 @@ def test_a_foot_that_jumps_away_for_a_frame_is_left_out():
 
 
 def test_the_first_frame_counts_less():
-    """Legs 6 % of the height off, apart from each other: 6 degrees if it counted like the others."""
+    """Legs 6 % of the height off, apart from each other: 6 degrees if it counted in full."""
     seen = walk(frames=40, fps=60.0, noise_px=1.0)
     for name in ("knee", "ankle", "heel", "foot_index"):
         for side, away_px in (("left", 25), ("right", -25)):
