@@ -141,10 +141,10 @@ def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
     true, _ = smooth(measured_px, time_s, breaks, analysis.smoothing.scaled(2))
     sd = jitters(measured_px)
     repeats = movement.gait_repeats
-    repeated = []
-    for number, gait in enumerate(repeats.gaits if repeats else ()):
-        again, _ = smooth(noisy(true, sd, number), time_s, breaks, analysis.smoothing)
-        repeated.append(means(again, gait))
+    repeated = [
+        means(smooth(noisy(true, sd, number), time_s, breaks, analysis.smoothing)[0], gait)
+        for number, gait in enumerate(repeats.gaits if repeats else ())
+    ]
     return deviation(repeated, means(true, movement.gait))
 
 
