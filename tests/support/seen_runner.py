@@ -3,6 +3,7 @@
 from itertools import product
 
 import numpy as np
+import scipy
 
 from podium.biomechanics.body.angles import ANGLES, angle_in_plane
 from podium.biomechanics.body.centre_of_mass import centre_of_mass
@@ -12,6 +13,8 @@ from podium.skeletons import HALPE26
 
 PX_PER_M = 200.0
 SIDES = ("left", "right")
+FEET = [n for n, name in enumerate(HALPE26.joints) if name.endswith(("_toe", "_heel"))]
+LASTS_S = 0.03
 _PARTS = {"big_toe": "foot_index", "small_toe": "foot_index"}
 _MIDDLES = {"mid_hip": "hip", "hip": "hip", "neck": "shoulder", "head": "ear"}
 _ANGLE = {angle.name: angle for angle in ANGLES}
@@ -32,12 +35,20 @@ def points_px(gait, time_s):
     return np.stack([at(joint) for joint in HALPE26.joints], axis=1)
 
 
-def seen_runner(gait, *, fps, noise_px, seconds, seed):
-    """A trajectory that begins anywhere in the stride, with white noise."""
+def seen_runner(gait, *, fps, noise_px, seconds, seed, lasting_px=0.0):
+    """A trajectory that begins anywhere in the stride, with white noise.
+
+    Errors of toes and heels last, as those of a pose model do: as white noise after a Gaussian
+    filter of 30 ms.
+    """
     random = np.random.default_rng(seed)
     time_s = np.arange(0, seconds, 1 / fps)
     pixels = points_px(gait, random.uniform(0, 1 / gait.stride_hz) + time_s)
     pixels += random.normal(0, noise_px, pixels.shape)
+    width = LASTS_S * fps
+    white = random.normal(0, 1, (len(time_s) + 100, len(FEET), 2))
+    smooth = scipy.ndimage.gaussian_filter1d(white, width, axis=0)[50:-50]
+    pixels[:, FEET] += lasting_px * np.sqrt(2 * np.sqrt(np.pi) * width) * smooth
     return Trajectory(
         person=0,
         frame_index=np.arange(len(time_s)),
@@ -49,9 +60,16 @@ def seen_runner(gait, *, fps, noise_px, seconds, seed):
     )
 
 
-def true_numbers(gait):
-    """Measure -> its true value, from the formulas of the gait and from dense true joints."""
-    stride_s, contact_s = 1 / gait.stride_hz, gait.duty / gait.stride_hz
+def true_numbers(gait, on_s=0.0, off_s=0.0, apart_m=0.0):
+    """Measure -> its true value, from the formulas of the gait and from dense true joints.
+
+    Args:
+        gait: The run.
+        on_s: How much later feet touch the ground than their toes stand still.
+        off_s: How much later they leave it than their toes move off.
+        apart_m: How much farther ahead the right toe is than its key point, and the left behind.
+    """
+    stride_s, contact_s = 1 / gait.stride_hz, gait.duty / gait.stride_hz + off_s - on_s
     step_s, flight_s = stride_s / 2, stride_s / 2 - contact_s
     force_bw = np.pi / 2 * (flight_s / contact_s + 1)
     sink_m = 9.81 * contact_s**2 * (force_bw / np.pi**2 - 1 / 8)
@@ -71,7 +89,7 @@ def true_numbers(gait):
         "contact_time_s": contact_s,
         "swing_time_s": stride_s - contact_s,
         "flight_time_s": flight_s,
-        "duty_factor": gait.duty,
+        "duty_factor": contact_s / stride_s,
         "vertical_oscillation_m": np.ptp(centre_of_mass(true, HALPE26)[:, 1]) / PX_PER_M,
         "peak_force_estimate_bw": force_bw,
         "vertical_stiffness_estimate_n_m_kg": force_bw * 9.81 / sink_m,
@@ -80,8 +98,11 @@ def true_numbers(gait):
         unit = "m" if "length" in name else "s"
         numbers |= {f"{side}_{name}_{unit}": numbers[f"{name}_{unit}"] for side in SIDES}
         numbers[f"{name}_symmetry_percent"] = 0.0
+    numbers["left_step_length_m"] -= 2 * apart_m
+    numbers["right_step_length_m"] += 2 * apart_m
+    numbers["step_length_symmetry_percent"] = 400 * apart_m / numbers["step_length_m"]
     at_contact = {
-        side: points_px(gait, np.array([k * stride_s / 2 - contact_s / 2]))
+        side: points_px(gait, np.array([(k - gait.duty) * stride_s / 2 + on_s]))
         for k, side in enumerate(SIDES)
     }
     for side, joint in product(SIDES, ("hip_flexion", "knee_flexion", "ankle_dorsiflexion")):

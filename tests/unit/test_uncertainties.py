@@ -1,7 +1,5 @@
 """Stated uncertainties: bands of 95 % hold the truth as often as they say, for each number."""
 
-import functools
-
 import numpy as np
 import pytest
 
@@ -19,6 +17,17 @@ GAITS = [
 ]
 PROPORTIONS_SD = 0.015
 """People of one height differ in the length from ankle to shoulder; as if the height were wrong."""
+EVENT_S = ((-0.006, 0.009), (0.001, 0.006))
+"""Mean and standard deviation over athletes of the time from where the toe stands still to the true
+contact, and from where it moves off to the true toe-off. The method finds them 6 ms before and 1 ms
+after, so it is right on average, and as often wrong as it was by force plates: 12 ms early to 17
+late, and 7 early to 19 late."""
+
+TOE_M = 0.01
+"""A pose model puts each toe so much beside its place, as on rendered clips."""
+
+SAME_IN_ALL = "knee_flexion_range_deg"
+"""What the filter takes from it is nearly the same in all runs: bands hold all of them or none."""
 
 
 @pytest.fixture
@@ -35,31 +44,37 @@ def one_fit_for_all(monkeypatch):
     monkeypatch.setattr(analysis, "fit_body", fit)
 
 
-@functools.cache
-def truth(gait):
-    return true_numbers(gait)
+def errors_over_sd(seed):
+    """Measure -> (value - truth) / sd of a run: 60 or 120 frames/s, 2.5 to 10 mm of white noise.
+
+    Errors of the feet that last are 7.5 to 12.5 mm more.
+    """
+    random = np.random.default_rng(5000 + seed)
+    gait = GAITS[random.integers(len(GAITS))]
+    on_s, off_s = (random.normal(mean, sd) for mean, sd in EVENT_S)
+    true = true_numbers(gait, on_s, off_s, random.normal(0, TOE_M))
+    person = seen_runner(
+        gait,
+        fps=(60, 120)[random.integers(2)],
+        noise_px=random.uniform(0.5, 2),
+        seconds=1.2,
+        seed=seed,
+        lasting_px=random.uniform(1.5, 2.5),
+    )
+    height_m = gait.height_m * random.normal(1, PROPORTIONS_SD)
+    athlete = measure(person, HALPE26, AnalysisOptions(athlete_height_m=height_m))
+    known = [
+        number for number in athlete.measures if number.name in true and number.value is not None
+    ]
+    return {number.name: (number.value - true[number.name]) / number.sd for number in known}
 
 
-def errors_over_sd(repetitions):
-    """Measure -> (value - truth) / sd of runs at 60 and 120 frames/s with 2.5 to 10 mm of noise."""
+def of_repetitions(count):
+    """Measure -> the errors of all repetitions that have it."""
     found = {}
-    for seed in range(repetitions):
-        random = np.random.default_rng(5000 + seed)
-        gait = GAITS[random.integers(len(GAITS))]
-        person = seen_runner(
-            gait,
-            fps=(60, 120)[random.integers(2)],
-            noise_px=random.uniform(0.5, 2),
-            seconds=1.2,
-            seed=seed,
-        )
-        height_m = gait.height_m * random.normal(1, PROPORTIONS_SD)
-        athlete = measure(person, HALPE26, AnalysisOptions(athlete_height_m=height_m))
-        for number in athlete.measures:
-            if number.name in truth(gait) and number.value is not None:
-                assert number.sd is not None, number.name
-                error = (number.value - truth(gait)[number.name]) / number.sd
-                found.setdefault(number.name, []).append(error)
+    for seed in range(count):
+        for name, error in errors_over_sd(seed).items():
+            found.setdefault(name, []).append(error)
     return {name: np.array(errors) for name, errors in found.items()}
 
 
@@ -69,8 +84,8 @@ def coverage(errors):
 
 def test_bands_hold_the_truth(one_fit_for_all):
     """A small part of the 500 below; bands that are half as wide as they should be fail."""
-    found = errors_over_sd(16)
-    assert set(found) == set(truth(GAITS[0]))
+    found = of_repetitions(16)
+    assert set(found) == set(true_numbers(GAITS[0]))
     for name, errors in found.items():
         assert len(errors) >= 12, name
         assert coverage(errors) >= 0.7, name
@@ -80,7 +95,9 @@ def test_bands_hold_the_truth(one_fit_for_all):
 
 @pytest.mark.slow
 def test_bands_of_every_number_hold_the_truth_of_500_repetitions(one_fit_for_all):
-    found = errors_over_sd(500)
+    found = of_repetitions(500)
     for name, errors in sorted(found.items()):
         print(f"| `{name}` | {coverage(errors):.3f} | {np.sqrt(np.mean(errors**2)):.2f} |")
-    assert all(coverage(errors) >= 0.9 for errors in found.values())
+    for name, errors in found.items():
+        assert coverage(errors) >= 0.9, name
+        assert coverage(errors) <= 0.99 or name.endswith(SAME_IN_ALL), name

@@ -17,12 +17,20 @@ from podium.biomechanics.fit.primary import Source
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import measured
 from podium.biomechanics.signals.filters import smooth
-from podium.biomechanics.signals.noise import deviation, jitters, noisy
+from podium.biomechanics.signals.noise import deviation, jitters, lasting, noisy
+from podium.biomechanics.signals.timeline import rate_hz
 from podium.skeletons import Skeleton
 from podium.types import Bool, Float64
 
 _BY_STRIDE = ("hip_flexion", "knee_flexion", "ankle_dorsiflexion")
 _AT_CONTACT = (*_BY_STRIDE, "shank")
+_FOOT = ("_toe", "_heel", "_foot_index")
+_FOOT_SD = 0.006
+"""Errors of toes and heels that last for some frames, in heights: 1 cm."""
+_MILDER = 3
+"""Cut-off of the filter of the true motion, in those of the filter: at twice, what kinks at contact
+lose counts too little."""
+
 _PLANE = "of the angle to read"
 
 
@@ -121,7 +129,9 @@ def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
     """Standard uncertainty of every number, from repetitions with noise.
 
     The result of a milder filter is taken as the true motion. Jitter of the unfiltered key points
-    is added to it, and it is filtered like the key points, so the loss by the filter counts, too.
+    is added to it, and errors of the feet that last, and it is filtered like the key points, so the
+    loss by the filter counts, too.
+    The moved contacts are taken as the true ones: at them the motion is as sharp as it is.
     """
     analysis = movement.analysis
     time_s, breaks = analysis.trajectory.time_s, analysis.breaks
@@ -138,14 +148,27 @@ def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
         return [_mean(values) for values in samples] or [float("nan")] * numbers
 
     numbers = sum(len(_statistics_of(series.angle)) for series in shown)
-    true, _ = smooth(measured_px, time_s, breaks, analysis.smoothing.scaled(2))
+    true, _ = smooth(measured_px, time_s, breaks, analysis.smoothing.scaled(_MILDER))
     sd = jitters(measured_px)
-    repeats = movement.gait_repeats
-    repeated = [
-        means(smooth(noisy(true, sd, number), time_s, breaks, analysis.smoothing)[0], gait)
-        for number, gait in enumerate(repeats.gaits if repeats else ())
+    columns = np.arange(measured_px.shape[1]).reshape(level.shape[1:])
+    joints = [n for n, name in enumerate(analysis.skeleton.joints) if name.endswith(_FOOT)]
+    feet = columns[joints].ravel()
+    foot_px = _FOOT_SD * analysis.trajectory.height_px
+
+    def shaken(number: int) -> Float64:
+        points = noisy(true, sd, number)
+        points[:, feet] += foot_px * lasting((len(true), len(feet)), rate_hz(time_s), number)
+        return smooth(points, time_s, breaks, analysis.smoothing)[0]
+
+    gaits = movement.gait_repeats.gaits if movement.gait_repeats else ()
+    errors = [
+        [found - right for found, right in zip(*pair, strict=True)]
+        for pair in (
+            (means(shaken(number), movement.gait), means(true, gait))
+            for number, gait in enumerate(gaits)
+        )
     ]
-    return deviation(repeated, means(true, movement.gait))
+    return deviation(errors, [0.0] * numbers)
 
 
 def _used(shown: Sequence[AngleSeries], skeleton: Skeleton) -> Bool:

@@ -13,6 +13,8 @@ _MAD_TO_SIGMA = 1.4826
 _ORDER = 5
 _GAIN = np.sqrt(252.0)  # of fifth differences: 1 + 25 + 100 + 100 + 25 + 1
 REPETITIONS = 24
+LASTS_S = 0.03
+"""Errors of a pose model last: as white noise does after a Gaussian filter of this width."""
 
 
 def jitter(values: Float64) -> float:
@@ -43,16 +45,29 @@ def noisy(values: Float64, sd: Float64, repetition: int) -> Float64:
     return noise
 
 
+def lasting(shape: tuple[int, int], rate_hz: float, repetition: int) -> Float64:
+    """Errors (T, C) with unit variance that last for some frames, alike at each call."""
+    width = LASTS_S * rate_hz
+    margin = int(np.ceil(4 * width))
+    random = np.random.default_rng((repetition, 1))
+    white = random.normal(0.0, 1.0, (shape[0] + 2 * margin, shape[1]))
+    smoothed = scipy.ndimage.gaussian_filter1d(white, width, axis=0)[margin : margin + shape[0]]
+    return np.asarray(smoothed * np.sqrt(2 * np.sqrt(np.pi) * width))
+
+
 def common_errors(count: int) -> Float64:
     """Errors common to all samples of a repetition: (REPETITIONS, count) with unit variance.
 
     Every column has the same quantiles of the normal distribution, in its own order, because few
-    random draws would not have the right spread.
+    random draws would not have the right spread. What columns have in common by chance is taken
+    out, so that differences of errors have the right spread, too.
     """
     random = np.random.default_rng(0)
     quantiles = scipy.special.ndtri((np.arange(REPETITIONS) + 0.5) / REPETITIONS)
     quantiles /= np.std(quantiles)
-    return np.stack([random.permutation(quantiles) for _ in range(count)], axis=1)
+    columns = np.stack([random.permutation(quantiles) for _ in range(count)], axis=1)
+    common = np.linalg.cholesky(columns.T @ columns / REPETITIONS)
+    return np.asarray(np.linalg.solve(common, columns.T).T)
 
 
 def spread(
