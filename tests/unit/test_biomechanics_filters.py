@@ -264,3 +264,10 @@ def test_the_ends_of_a_run_do_not_show_in_speeds(fps):
     speed = np.linalg.norm(np.gradient(smoothed, time_s, axis=0, edge_order=2), axis=1)
     inside = (time_s >= 0.08) & (time_s <= time_s[-1] - 0.08)
     assert np.abs(speed[inside] - 1000).max() < 5
+
+
+def test_a_spline_that_finds_no_noise_leaves_the_values_as_they_are():
+    time_s = 1e-6 * np.arange(8)  # a million frames a second
+    values = 6.0 * np.arange(8)[:, None]
+    smoothed, _ = smooth(values, time_s, unbroken(time_s), Smoothing("gcv_spline"))
+    np.testing.assert_array_equal(smoothed, values)

@@ -60,8 +60,15 @@ def _step(interval_s: float, power: float) -> tuple[Float64, Float64]:
 def gcv_spline(values: Float64, time_s: Float64) -> Float64:
     """Cubic smoothing spline by generalised cross-validation (Craven & Wahba 1978; Woltring 1986).
 
-    The smoothing of each column of (T, C) follows from its noise, which must be white.
+    The smoothing of each column of (T, C) follows from its noise, which must be white; a column in
+    which none is found stays as it is.
     """
-    spline = scipy.interpolate.make_smoothing_spline
     times = time_s / _SPLINE_UNIT_S
-    return np.stack([spline(times, column)(times) for column in values.T], axis=1)
+    return np.stack([_gcv_column(times, column) for column in values.T], axis=1)
+
+
+def _gcv_column(times: Float64, column: Float64) -> Float64:
+    try:
+        return np.asarray(scipy.interpolate.make_smoothing_spline(times, column)(times))
+    except ValueError:  # the criterion has no minimum
+        return column
