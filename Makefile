@@ -33,9 +33,9 @@ loadtest: setup-dev models ## Load test of services started here, or make loadte
 	@$(BIN)/python -m loadtest --profile "$(PROFILE)" $(if $(HOST),--host "$(HOST)") --workers $(WORKERS) $(FLAGS)
 
 ##@ Develop
-# Three files at a time for two processors, because tests wait for half of their time; what
-# measures load has the machine to itself.
-test: WORKERS ?= 3
+# A file at a time for each of two processors: with three, tests that wait for other processes fail.
+# What measures load has the machine to itself.
+test: WORKERS ?= 2
 test: setup-dev models ## Run all tests, against real services over real sockets
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not slow and not alone'
 	@$(BIN)/pytest -m 'alone and not slow' tests/faults

@@ -78,7 +78,7 @@ def test_tables_copy_no_series(tmp_path):
 
 
 def test_series_in_metres_share_the_memory_of_those_in_pixels():
-    """Of 16 series of a joint only the two lengths of vectors are new, once for both units."""
+    """Of 16 series of a joint accelerations and lengths of vectors are new, once for both units."""
 
     def kinematics(count):
         vectors = np.broadcast_to(2.0, (count, len(BLAZEPOSE33), 2))
@@ -86,7 +86,9 @@ def test_series_in_metres_share_the_memory_of_those_in_pixels():
             skeleton=BLAZEPOSE33,
             scale=SimpleNamespace(m_per_px=0.5),
             plane=SimpleNamespace(positions=vectors),
-            motion=SimpleNamespace(velocity=vectors, acceleration=vectors),
+            velocity=vectors,
+            trajectory=nobody(count),
+            breaks=np.zeros(count, bool),
         )
         series = list(joint_kinematics(SimpleNamespace(analysis=analysis)))
         x_px, x_m = (
