@@ -180,3 +180,53 @@ async def test_cancelling_a_call_closes_its_connection():
                 await connections.call("GET", server.origin, "/", {})
         async with asyncio.timeout(5):
             await server.ended.wait()
+
+
+async def asked(origin: str, connections: Connections) -> bytes:
+    answer = await connections.call("POST", origin, "/", {}, [b"part ", b"two"], asks_first=True)
+    return answer.body
+
+
+async def test_a_body_that_is_asked_for():
+    async def asks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert len(reader._buffer) == 0, "nothing but the head was sent"  # type: ignore[attr-defined]
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = await reader.readexactly(8)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n" + body)
+
+    async with listening(asks) as (server, connections):
+        for _ in range(2):
+            assert await asked(server.origin, connections) == b"part two"
+        assert server.connections == 1
+
+
+async def test_a_server_that_never_asks_gets_the_body_after_a_moment(monkeypatch):
+    monkeypatch.setattr("podium.serving.calling.connections._CONTINUE_S", 0.05)
+    async with listening(HELLO) as (server, connections):
+        assert await asked(server.origin, connections) == b"hello"
+        head, body = server.requests[-1]
+        assert b"\r\nexpect: 100-continue\r\n" in head
+        assert body == b"part two"
+
+
+async def test_an_answer_before_the_body_leaves_no_connection_that_waits_for_it():
+    async def refuses(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 429 Too Many\r\ncontent-length: 2\r\n\r\nno")
+
+    async with listening(refuses) as (server, connections):
+        for _ in range(2):
+            assert await asked(server.origin, connections) == b"no"
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize("asks", [False, True])
+async def test_work_that_was_not_asked_for_was_not_begun(asks):
+    async def leaves(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if asks:
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            await asyncio.sleep(0.05)
+        writer.transport.abort()
+
+    async with listening(leaves) as (server, connections):
+        with pytest.raises(AnswerLostError if asks else ConnectError):
+            await asked(server.origin, connections)

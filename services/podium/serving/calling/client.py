@@ -64,7 +64,7 @@ class OipClient:
     that two replicas were working on when they died is not sent to a third.
 
     A model whose run takes minutes should not run twice at the same time: where it is not
-    ``repeatable``, a call is retried only if no replica has begun it.
+    ``repeatable``, a call is retried only if no replica has begun it, so replicas ask for its body.
 
     Args:
         connections: To the replicas; shared by the stages.
@@ -256,7 +256,14 @@ class OipClient:
     ) -> HttpAnswer:
         try:
             async with asyncio.timeout(self._patience_s()):
-                answer = await self._connections.call(method, base, path, headers, body)
+                answer = await self._connections.call(
+                    method,
+                    base,
+                    path,
+                    headers,
+                    body,
+                    asks_first=bool(body and not self._repeatable),
+                )
         except TimeoutError:
             raise _NoAnswer(f"{self.stage}: no answer in time") from None
         except asyncio.CancelledError:

@@ -27,8 +27,12 @@ import httptools
 Part = bytes | memoryview
 
 
+_CONTINUE_S = 1.0
+"""How long to wait for ``100 Continue``, which not every server sends."""
+
+
 class ConnectError(Exception):
-    """There is no connection; nothing was sent."""
+    """There is no connection, or it ended before any of the body was sent."""
 
 
 class AnswerLostError(Exception):
@@ -77,6 +81,8 @@ class Connections:
         path: str,
         headers: Mapping[str, str],
         body: Sequence[Part] = (),
+        *,
+        asks_first: bool = False,
     ) -> HttpAnswer:
         """Send a request and read its answer; cancelling it closes the connection.
 
@@ -86,9 +92,12 @@ class Connections:
             path: Path and query.
             headers: All but ``host`` and ``content-length``, which are added.
             body: Parts, sent one after the other.
+            asks_first: Whether to wait with the body until the server asks for it (``Expect:
+                100-continue``, RFC 9110). A server that stops may close a connection on which a
+                request is just sent; the caller then knows that its work was not begun.
 
         Raises:
-            ConnectError: no connection, or not in time; nothing was sent.
+            ConnectError: no connection, or not in time; or it ended before the body was sent.
             AnswerLostError: the connection ended before the answer did.
         """
         if not self._open:
@@ -96,7 +105,7 @@ class Connections:
         connection = self._take(origin) or await self._connect(origin)
         self._busy.add(connection)
         try:
-            answer = await connection.exchange(method, path, headers, body)
+            answer = await connection.exchange(method, path, headers, body, asks_first)
         except BaseException:
             connection.close()
             raise
@@ -146,6 +155,7 @@ class _Connection(asyncio.Protocol):
         self._host = host
         self._transport: asyncio.Transport | None = None
         self._answered: asyncio.Future[HttpAnswer] | None = None
+        self._asked: asyncio.Future[None] | None = None  # while the body waits to be asked for
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._parser = httptools.HttpResponseParser(self)
@@ -163,19 +173,45 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     async def exchange(
-        self, method: str, path: str, headers: Mapping[str, str], body: Sequence[Part]
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Sequence[Part],
+        asks_first: bool,
     ) -> HttpAnswer:
         """Send one request and wait for its answer."""
         if self._transport is None:
-            raise AnswerLostError("the connection was closed")
+            raise (ConnectError if asks_first else AnswerLostError)("the connection was closed")
         answered: asyncio.Future[HttpAnswer] = asyncio.get_running_loop().create_future()
         self._answered = answered
         self._headers, self._body, self.reusable = {}, [], False
         lines = [f"{method} {path} HTTP/1.1", f"host: {self._host}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
+        if asks_first:
+            lines.append("expect: 100-continue")
         lines.append(f"content-length: {sum(map(len, body))}\r\n\r\n")
-        self._transport.writelines(["\r\n".join(lines).encode("latin-1"), *body])
+        head = "\r\n".join(lines).encode("latin-1")
+        if not asks_first:
+            self._transport.writelines([head, *body])
+        elif await self._is_asked(head, answered):
+            self._transport.writelines(body)
         return await answered
+
+    async def _is_asked(self, head: bytes, answered: asyncio.Future[HttpAnswer]) -> bool:
+        """Send the head; whether the body is to follow, which it is not after an answer."""
+        assert self._transport is not None  # noqa: S101 - see exchange
+        self._asked = asked = asyncio.get_running_loop().create_future()
+        self._transport.write(head)
+        try:
+            await asyncio.wait(
+                {asked, answered}, timeout=_CONTINUE_S, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            self._asked = None
+        if answered.done():
+            self.reusable = False  # the server may still expect the body
+        return not answered.done()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # TCP transports are
         self._transport = transport
@@ -199,6 +235,8 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() < 200 or self._answered is None:
+            if self._asked is not None and not self._asked.done():
+                self._asked.set_result(None)
             return  # an interim answer such as 100 Continue
         unsent = self._transport is not None and self._transport.get_write_buffer_size() > 0
         self.reusable = self._parser.should_keep_alive() and not unsent
@@ -213,4 +251,5 @@ class _Connection(asyncio.Protocol):
     def _fail(self, reason: str) -> None:
         self.close()
         if self._answered is not None and not self._answered.done():
-            self._answered.set_exception(AnswerLostError(reason))
+            unsent = self._asked is not None and not self._asked.done()
+            self._answered.set_exception((ConnectError if unsent else AnswerLostError)(reason))
