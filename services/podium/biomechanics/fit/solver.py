@@ -62,8 +62,10 @@ def solve(
         checkpoint()
         system = normal_equations(problem, coordinates, shared)
         while True:
-            trial, trial_shared = _moved(problem, coordinates, shared, *_step(system, damping))
-            trial_cost = problem.cost(trial, trial_shared)
+            step_of_all = _step(system, damping)
+            with np.errstate(over="ignore", invalid="ignore"):  # a step too far is not taken
+                trial, trial_shared = _moved(problem, coordinates, shared, *step_of_all)
+                trial_cost = problem.cost(trial, trial_shared)
             if trial_cost < cost:
                 break
             damping = max(damping, 1e-6) * 10
