@@ -38,7 +38,7 @@ loadtest: setup-dev models ## Load test of services started here, or make loadte
 test: WORKERS ?= 2
 test: setup-dev models ## Run all tests, against real services over real sockets
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not slow and not alone'
-	@$(BIN)/pytest -m 'alone and not slow' tests/faults
+	@$(BIN)/pytest -m 'alone and not slow' tests/faults tests/loadtest tests/viewer
 
 test-unit: WORKERS ?= 2
 test-unit: setup-dev models ## Run the unit tests, which start no process and no server

@@ -43,6 +43,7 @@ def slowed(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "stage",
     [

@@ -87,6 +87,7 @@ def test_bones_lie_on_the_key_points_of_the_frame_that_is_shown(shown) -> None:
             assert middle_of_bone(drawn, (knee + ankle) / 2, colour) <= 2
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("shown", ["plain", "variable rate"], indirect=True)
 def test_while_playing_the_frame_and_the_cursor_differ_by_one_at_most(shown) -> None:
     page, *_ = shown
