@@ -11,10 +11,10 @@ import boto3
 import numpy as np
 import pytest
 import yaml
-from moto.server import ThreadedMotoServer
 
 from tests.support.http_calls import post, post_json
 from tests.support.one_service import one_service
+from tests.support.s3_server import s3_server
 
 POSE = "blazepose-landmark"
 CROP = np.random.default_rng(7).integers(0, 256, (1, 256, 256, 3), np.uint8)
@@ -115,16 +115,13 @@ def small_disk(tmp_path, source):
 def bucket(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
-    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
-    client.create_bucket(Bucket="models")
-    monkeypatch.setenv("PODIUM_MODELS_S3_ENDPOINT", url)
-    monkeypatch.setenv("PODIUM_MODELS_S3_ALLOW_HTTP", "true")
-    yield client
-    client.close()
-    server.stop()
+    with s3_server() as url:
+        client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
+        client.create_bucket(Bucket="models")
+        monkeypatch.setenv("PODIUM_MODELS_S3_ENDPOINT", url)
+        monkeypatch.setenv("PODIUM_MODELS_S3_ALLOW_HTTP", "true")
+        yield client
+        client.close()
 
 
 def upload(bucket, source, version):

@@ -12,7 +12,6 @@ import boto3
 import numpy as np
 import pytest
 import uvicorn
-from moto.server import ThreadedMotoServer
 
 from podium.decode.app import create_app
 from podium.decode.settings import DecodeSettings
@@ -23,6 +22,7 @@ from podium.serving.calling.endpoints import StaticEndpoints
 from podium.stages.decode import DecodeClient
 from podium.storage.object_store import ObjectStoreSettings
 from podium.types import CropSpec, FrameHandle, FrameRange, Letterbox, Media
+from tests.support.s3_server import s3_server
 from tests.support.videos import HEIGHT, WIDTH, number_of, write_video
 
 WHOLE = (WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT, 0)
@@ -38,11 +38,7 @@ def video(tmp_path_factory) -> bytes:
 @pytest.fixture(scope="module")
 def bucket(video) -> Iterator[str]:
     """An S3 server with the video in it; gives its URL."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    with pytest.MonkeyPatch.context() as patch:
+    with s3_server() as url, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
@@ -50,7 +46,6 @@ def bucket(video) -> Iterator[str]:
         client.put_object(Bucket="clips", Key="in/clip.mp4", Body=video)
         client.close()
         yield url
-    server.stop()
 
 
 @pytest.fixture(scope="module")

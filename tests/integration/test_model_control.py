@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 import yaml
-from moto.server import ThreadedMotoServer
 from tritonclient.utils import InferenceServerException
 
 from podium.local.service_process import ServiceProcess
 from podium.local.stack import HOST, free_ports
 from tests.support.http_calls import post, post_json
 from tests.support.one_service import one_service
+from tests.support.s3_server import s3_server
 
 POSE = "blazepose-landmark"
 DETECTOR = "blazepose-detector"
@@ -311,17 +311,13 @@ def bucket(monkeypatch):
     """An empty bucket ``models`` of an S3 server; services find it by their environment."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    monkeypatch.setenv("PODIUM_MODELS_S3_ENDPOINT", url)
-    monkeypatch.setenv("PODIUM_MODELS_S3_ALLOW_HTTP", "true")
-    client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
-    client.create_bucket(Bucket="models")
-    yield client
-    client.close()
-    server.stop()
+    with s3_server() as url:
+        monkeypatch.setenv("PODIUM_MODELS_S3_ENDPOINT", url)
+        monkeypatch.setenv("PODIUM_MODELS_S3_ALLOW_HTTP", "true")
+        client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
+        client.create_bucket(Bucket="models")
+        yield client
+        client.close()
 
 
 def test_models_from_an_object_store(bucket, model_repository, tmp_path, noise):

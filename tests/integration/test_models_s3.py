@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from moto.server import ThreadedMotoServer
 
 from podium.cli import cli
 from podium.environment import read_group
@@ -28,17 +27,15 @@ from podium.storage import download
 from podium.storage.s3 import S3Connection
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.model_folders import DETECTOR
+from tests.support.s3_server import s3_server
 
 BYTES = 1_000_000
 
 
 @pytest.fixture(scope="module")
 def s3_url():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_server() as url:
+        yield url
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from pydantic import ValidationError
 
 from podium.environment import read_group
@@ -23,6 +22,7 @@ from podium.errors import Forbidden, InvalidInput, NotFound, Overloaded, TooLarg
 from podium.storage.object_cache import ObjectCache
 from podium.storage.object_store import ObjectStore
 from podium.storage.settings import ObjectStoreSettings
+from tests.support.s3_server import s3_server
 
 
 @pytest.fixture
@@ -280,11 +280,8 @@ def test_settings_come_from_the_environment(monkeypatch):
 
 @pytest.fixture(scope="module")
 def s3_url():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_server() as url:
+        yield url
 
 
 @pytest.fixture
