@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from types import MappingProxyType
 
 import aiohttp
@@ -150,20 +151,40 @@ async def test_a_run_that_may_go_on_is_not_repeated_where_that_is_said():
     assert model.calls == 1
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n"])
-async def test_a_run_whose_answer_was_lost_is_not_repeated_where_that_is_said(answer):
-    calls = []
+@asynccontextmanager
+async def losing(answer, *, asks):
+    """A server that reads a request, its body if it `asks` for it, and hangs up after `answer`."""
+    heads = []
 
     async def lose(reader, writer):
-        calls.append(await reader.readuntil(b"\r\n\r\n"))
+        head = await reader.readuntil(b"\r\n\r\n")
+        heads.append(head)
+        if asks:
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head)
+            assert length
+            await reader.readexactly(int(length[1]))
         writer.write(answer)
         writer.close()
 
     async with await asyncio.start_server(lose, "127.0.0.1", 0) as server:
         host, port = server.sockets[0].getsockname()
+        yield f"http://{host}:{port}", heads
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n"])
+async def test_a_run_whose_answer_was_lost_is_not_repeated_where_that_is_said(answer):
+    async with losing(answer, asks=True) as (url, heads):
         with pytest.raises(StageFailed):
-            await run_once(f"http://{host}:{port}")
-    assert len(calls) == 1
+            await run_once(url)
+    assert len(heads) == 1
+
+
+async def test_a_run_that_was_lost_before_its_body_was_asked_for_is_tried_again():
+    async with losing(b"", asks=False) as (url, heads):
+        with pytest.raises(Unavailable, match="test: does not answer"):
+            await run_once(url)
+    assert len(heads) > 1
 
 
 async def test_a_dead_replica_costs_nothing_but_a_retry():
