@@ -151,7 +151,7 @@ def test_hip_speed_of_a_rigid_runner_is_exact():
     assert found["hip_speed_mean_px_s"].value == pytest.approx(300, abs=0.1)
     assert found["hip_speed_peak_px_s"].value == pytest.approx(300, abs=0.5)  # at the ends
     assert found["hip_speed_mean_m_s"].value is None
-    assert "athlete_height_m" in found["hip_speed_mean_m_s"].reason
+    assert "the athlete's height" in found["hip_speed_mean_m_s"].reason
 
 
 def test_low_scores_bursts_of_absence_and_single_frames_do_not_break_the_analysis():

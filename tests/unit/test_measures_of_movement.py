@@ -118,7 +118,7 @@ def test_lengths_need_a_scale_and_times_do_not():
     found = measures(trajectory, athlete_height_m=None)
     assert found["cadence_steps_min"].value == pytest.approx(240, abs=2)
     assert found["step_length_m"].value is None
-    assert "athlete_height_m" in found["step_length_m"].reason
+    assert "the athlete's height" in found["step_length_m"].reason
 
 
 def test_no_event_is_surer_than_those_of_a_pose_model():

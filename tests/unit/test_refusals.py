@@ -11,6 +11,8 @@ from podium.skeletons import BLAZEPOSE33
 from tests.support.filmed_athlete import filmed
 from tests.support.finished_runs import finished_run
 
+OPTIONS = [name for name in PostprocessOptions.model_fields if "_" in name]
+"""What HTTP calls the options: a coach reads words instead."""
 STEPS = ("cadence_steps_min", "contact_time_s", "flight_time_s", "step_length_m")
 
 
@@ -23,6 +25,7 @@ def measures_of(folder, clip):
     for entry in athlete["measures"]:
         known = entry["n"] > 0 if entry["kind"] == "series" else entry["value"] is not None
         assert known == (not entry["reason"]), entry["name"]
+        assert not [name for name in OPTIONS if name in (entry["reason"] or "")], entry["reason"]
     return {entry["name"]: entry for entry in athlete["measures"]}
 
 

@@ -221,12 +221,12 @@ def _warnings_of_person(person: PersonSummary, analysis: Analysis) -> list[str]:
         warnings.append(
             f"{name}: the floor is tilted by {floor.tilt_deg:.1f} degrees in the picture (± "
             f"{1.96 * (floor.sd_deg or 0):.1f}). It is taken for a tilt of the camera: angles and "
-            "heights are as a level one sees them. If the ground slopes, give camera_tilt_deg 0."
+            "heights are as a level one sees them. If the ground slopes, give a camera tilt of 0."
         )
     if person.scale_source == "3d_landmarks":
         warnings.append(
             f"{name}: metres come from the size that the 3D model gives the athlete, which can be "
-            "wrong by 5 % and more; give athlete_height_m or known_distance for better ones."
+            "wrong by 5 % and more; give the athlete's height or a known distance for better ones."
         )
     if person.turns:
         warnings.append(f"{name} turns round; angles follow the direction that they face.")

@@ -29,7 +29,7 @@ _METHOD = (
     "Key point without outliers, short gaps filled, smoothed; central differences of second order."
 )
 _IN_METRES = _METHOD + " Times the scale; origin at the top left of the picture."
-NO_SCALE = "there is no scale: give athlete_height_m or known_distance, or use 3D key points"
+NO_SCALE = "there is no scale: give the athlete's height, a known distance or 3D key points"
 
 
 @measured(order=10)
