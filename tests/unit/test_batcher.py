@@ -173,7 +173,7 @@ async def test_an_idle_engine_takes_what_is_there_and_the_next_batch_fills(make)
 
 async def test_max_delay_lets_a_batch_fill(make):
     engine = Engine()
-    batcher = make(engine, max_batch=3, max_delay_ms=200)
+    batcher = make(engine, max_batch=3, max_delay_ms=1000)
     started = time.monotonic()
     tasks = []
     for i in range(3):
@@ -181,7 +181,7 @@ async def test_max_delay_lets_a_batch_fill(make):
         await asyncio.sleep(0.01)
     await asyncio.gather(*tasks)
     assert engine.batches == [[0, 1, 2]]
-    assert time.monotonic() - started < 0.19  # full before the delay was over
+    assert time.monotonic() - started < 0.9  # full before the delay was over
     await batcher.infer(rows(7))
     assert engine.batches[-1] == [7]  # and alone after it
 
@@ -258,19 +258,19 @@ async def test_a_full_queue_says_when_to_come_back(make):
     engine = Engine()
 
     def slow(inputs):
-        time.sleep(0.02)
+        time.sleep(0.1)
         return engine(inputs)
 
-    batcher = make(slow, max_batch=1, max_queue_rows=10)
+    batcher = make(slow, max_batch=1, max_queue_rows=3)
     await batcher.infer(rows(0))
-    tasks = [asyncio.create_task(batcher.infer(rows(i))) for i in range(11)]
+    tasks = [asyncio.create_task(batcher.infer(rows(i))) for i in range(4)]
     await asyncio.sleep(0)
     with pytest.raises(Overloaded) as caught:
-        await batcher.infer(rows(*range(5)))
-    assert caught.value.retry_after_s == pytest.approx(11 * 0.02, rel=0.7)
+        await batcher.infer(rows(*range(3)))
+    assert caught.value.retry_after_s == pytest.approx(4 * 0.1, rel=0.7)
     await asyncio.gather(*tasks)
-    with pytest.raises(TooLarge, match="x: 11 rows are more than the 10"):
-        await batcher.infer(rows(*range(11)))
+    with pytest.raises(TooLarge, match="x: 4 rows are more than the 3"):
+        await batcher.infer(rows(*range(4)))
 
 
 async def test_bytes_are_bounded_too(make):
