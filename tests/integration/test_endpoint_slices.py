@@ -11,12 +11,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from podium.errors import SetupError
-from podium.kubernetes import watch as watch_module
 from podium.kubernetes.api import KubernetesApi
 from podium.serving.calling.balancer import Balancer
 from podium.serving.calling.endpoint_slices import EndpointSliceEndpoints, pod_addresses
 from podium.serving.calling.endpoints import read_endpoints
-from tests.support.api_server import SLICES, ApiServer
+from tests.support.api_server import SLICES, ApiServer, served_to_here
 from tests.support.waiting import until
 
 LABELS = {"labels": {"kubernetes.io/service-name": "pose2d"}}
@@ -88,11 +87,7 @@ def test_pods_of_the_zone_come_first(pods, expected):
 
 @pytest.fixture
 async def server(monkeypatch, tmp_path) -> AsyncIterator[ApiServer]:
-    monkeypatch.setattr(watch_module, "_MIN_BACKOFF_S", 0.02)
-    monkeypatch.setattr(watch_module, "_MAX_BACKOFF_S", 0.1)
-    server = ApiServer()
-    async with server.run():
-        monkeypatch.setenv("KUBECONFIG", server.kubeconfig(tmp_path))
+    async with served_to_here(monkeypatch, tmp_path) as server:
         yield server
 
 

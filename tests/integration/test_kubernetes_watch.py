@@ -20,7 +20,7 @@ from podium.kubernetes.api import KubernetesApi
 from podium.kubernetes.credentials import require_cluster
 from podium.kubernetes.errors import ApiError
 from podium.kubernetes.watch import Watch
-from tests.support.api_server import PIPELINES, ApiServer
+from tests.support.api_server import PIPELINES, ApiServer, served_to_here
 from tests.support.certificates import Authority
 from tests.support.waiting import until
 
@@ -29,11 +29,7 @@ PATH = PIPELINES.replace("sport", "{namespace}")
 
 @pytest.fixture
 async def server(monkeypatch, tmp_path) -> AsyncIterator[ApiServer]:
-    monkeypatch.setattr(watch_module, "_MIN_BACKOFF_S", 0.02)
-    monkeypatch.setattr(watch_module, "_MAX_BACKOFF_S", 0.1)
-    server = ApiServer()
-    async with server.run():
-        monkeypatch.setenv("KUBECONFIG", server.kubeconfig(tmp_path))
+    async with served_to_here(monkeypatch, tmp_path) as server:
         yield server
 
 

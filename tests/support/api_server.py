@@ -12,8 +12,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from aiohttp import web
+
+from podium.kubernetes import watch as watch_module
 
 PIPELINES = "/apis/podium.dev/v1alpha1/namespaces/sport/pipelines"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/sport/endpointslices"
@@ -223,3 +226,14 @@ def _status(code: int, message: str) -> web.Response:
     return web.json_response(
         {"kind": "Status", "status": "Failure", "message": message, "code": code}, status=code
     )
+
+
+@asynccontextmanager
+async def served_to_here(monkeypatch: pytest.MonkeyPatch, folder: Path) -> AsyncIterator[ApiServer]:
+    """A server that this process finds by KUBECONFIG, and asks again soon after a failure."""
+    monkeypatch.setattr(watch_module, "_MIN_BACKOFF_S", 0.02)
+    monkeypatch.setattr(watch_module, "_MAX_BACKOFF_S", 0.1)
+    server = ApiServer()
+    async with server.run():
+        monkeypatch.setenv("KUBECONFIG", server.kubeconfig(folder))
+        yield server
