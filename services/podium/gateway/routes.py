@@ -20,7 +20,7 @@ from podium.schemas.postprocess import PostprocessOptions
 from podium.schemas.results import PipelineResult
 from podium.schemas.summary import PostprocessResult
 from podium.serving.http.bodies import parse_charged, read_body
-from podium.serving.http.raw_route import RawRoute
+from podium.serving.http.raw_route import MODEL, BytesResponse, RawRoute
 from podium.serving.observing.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.stages import Postprocess
 from podium.types import Media
@@ -155,7 +155,7 @@ def pipeline_route(pipelines: Pipelines) -> RawRoute:
 
     async def run_pipeline(request: Request) -> Response:
         pipeline = pipelines.get(request.path_params["name"])
-        request.state.podium_model = pipeline.name
+        request.scope[MODEL] = pipeline.name
         media, options = await _read(request)
         budget = budget_s({}, request.headers.get(ENVOY_TIMEOUT))
         if NDJSON in request.headers.get("accept", ""):
@@ -164,7 +164,7 @@ def pipeline_route(pipelines: Pipelines) -> RawRoute:
             return StreamingResponse(_following(head, lines), media_type=NDJSON)
         async with time_limit(budget, "gateway"):
             answer = await pipelines.run(pipeline, media, options)
-        return Response(answer.to_json(), media_type="application/json")
+        return BytesResponse(answer.to_json(), {"content-type": "application/json"})
 
     return RawRoute(
         "/v1/pipelines/{name}",

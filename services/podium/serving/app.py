@@ -21,7 +21,7 @@ from podium.serving.http.docs_page import documented_app
 from podium.serving.http.error_responses import ERROR_RESPONSES, answer_errors
 from podium.serving.http.head_and_http10 import HeadAndHttp10
 from podium.serving.http.health import health_router
-from podium.serving.http.raw_route import RawRoute
+from podium.serving.http.raw_route import RawRoute, RawRoutes
 from podium.serving.http.request_telemetry import QUIET_PATHS, RequestTelemetry
 from podium.serving.http.settings import ServiceSettings
 from podium.serving.observing.telemetry import Metrics
@@ -79,6 +79,11 @@ def create_service_app(
             yield
 
     admission = Admission(settings.max_requests, settings.max_in_flight_bytes)
+    if catalogue is not None:
+        # Imported here, because a service without models does without numpy, which takes 12 MB.
+        from podium.serving.oip.infer import infer_routes
+
+        raw_routes = [*infer_routes(service, catalogue), *raw_routes]
     app = documented_app(
         title=f"Podium {service}",
         summary=summary,
@@ -99,6 +104,8 @@ def create_service_app(
             Middleware(AdmissionControl, admission=admission, metrics=metrics, streamed=streamed),
             Middleware(CancelOnDisconnect),
             Middleware(HeadAndHttp10),
+            # The names of spans come from the framework's router.
+            *([] if tracing else [Middleware(RawRoutes, routes=raw_routes)]),
         ],
     )
     app.state.admission = admission
@@ -135,13 +142,10 @@ def _add_protocol(
     admission: Admission,
 ) -> None:
     """Add the routes of the Open Inference Protocol."""
-    # Imported here, because a service without models does without numpy, which takes 12 MB.
-    from podium.serving.oip.infer import infer_routes
     from podium.serving.oip.model_control import BuiltInModels
     from podium.serving.oip.routes import oip_router
     from podium.serving.oip.triton_extensions import triton_router
 
     control = control or BuiltInModels(catalogue)
-    app.router.routes[:0] = infer_routes(service, catalogue)
     app.include_router(triton_router(catalogue, control))
     app.include_router(oip_router(service, catalogue, control, admission))

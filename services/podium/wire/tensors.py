@@ -66,10 +66,10 @@ class TensorSpec:
 
 def datatype_of(array: NDArray[Any]) -> str:
     """The OIP name of an array's dtype. Raises InvalidInput for one that OIP lacks."""
-    try:
-        return _DATATYPES[array.dtype.newbyteorder("<")]
-    except KeyError:
-        raise InvalidInput(f"dtype {array.dtype} has no Open Inference datatype") from None
+    known = _DATATYPES.get(array.dtype) or _DATATYPES.get(array.dtype.newbyteorder("<"))
+    if known is None:
+        raise InvalidInput(f"dtype {array.dtype} has no Open Inference datatype")
+    return known
 
 
 def bytes_tensor(*elements: bytes | str) -> NDArray[Any]:

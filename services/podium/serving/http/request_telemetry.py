@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from podium.errors import RequestTimeout, TooLarge
 from podium.serving.http.bodies import NOTHING_STREAMED, declared_bytes, streamed_limit
 from podium.serving.http.error_responses import error_json
+from podium.serving.http.raw_route import MODEL
 from podium.serving.http.slow_clients import CLIENT, Client
 from podium.serving.observing.request_context import (
     REQUEST_ID,
@@ -110,7 +111,7 @@ class RequestTelemetry:
     def _report(self, scope: Scope, exchange: _Exchange, seconds: float) -> None:
         request = exchange.request
         # The route fills in the model; only known names become labels.
-        model = scope.get("state", {}).get("podium_model", "")
+        model = scope.get(MODEL, "")
         self.metrics.observe_request(model, exchange.status, seconds, exchange.received_bytes)
         level = logging.DEBUG if scope["path"].startswith(QUIET_PATHS) else logging.INFO
         if not _log.isEnabledFor(level):

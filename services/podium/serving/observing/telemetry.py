@@ -95,10 +95,12 @@ class Metrics:
 
     def batches(self, model: str) -> BatchMetrics:
         """The metrics of the batcher of one model."""
+        queue = _Queue()
+        self._queue_rows.labels(self._service, model).set_function(lambda: queue.rows)
+        self._queue_bytes.labels(self._service, model).set_function(lambda: queue.bytes)
         return BatchMetrics(
             rows=self._batch_rows.labels(self._service, model),
-            queue_rows=self._queue_rows.labels(self._service, model),
-            queue_bytes=self._queue_bytes.labels(self._service, model),
+            queue=queue,
             queue_s=self._phase_of(self._service, "queue"),
             preprocess_s=self._phase_of(self._service, "preprocess"),
             infer_s=self._phase_of(self._service, "infer"),
@@ -176,13 +178,20 @@ class Metrics:
         return Histogram(name, help_text, labels, buckets=_BUCKETS_S, registry=self.registry)
 
 
+@dataclass(slots=True)
+class _Queue:
+    """What waits now. Gauges ask for it when they are read: it changes twice for each request."""
+
+    rows: int = 0
+    bytes: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class BatchMetrics(BatchObserver):
     """Counts the events of a batcher, and adds its times to the requests."""
 
     rows: Histogram
-    queue_rows: Gauge
-    queue_bytes: Gauge
+    queue: _Queue
     queue_s: Histogram
     preprocess_s: Histogram
     infer_s: Histogram
@@ -193,8 +202,7 @@ class BatchMetrics(BatchObserver):
         self.reject(reason)
 
     def waiting(self, rows: int, size: int) -> None:
-        self.queue_rows.set(rows)
-        self.queue_bytes.set(size)
+        self.queue.rows, self.queue.bytes = rows, size
 
     def queued(self, request: RequestContext, seconds: float) -> None:
         self.queue_s.observe(seconds)

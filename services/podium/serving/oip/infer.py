@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from podium.serving.http.bodies import parse_charged, read_body
-from podium.serving.http.raw_route import RawRoute
+from podium.serving.http.raw_route import MODEL, BytesResponse, RawRoute
 from podium.serving.observing.deadline import ENVOY_TIMEOUT, budget_s, time_limit
 from podium.serving.oip.catalogue import Catalogue
 from podium.wire import (
@@ -109,7 +109,7 @@ def infer_routes(service: str, catalogue: Catalogue) -> list[RawRoute]:
     async def infer(request: Request) -> Response:
         entry = catalogue.get(request.path_params["name"], request.path_params.get("version"))
         model = entry.model
-        request.state.podium_model = model.name
+        request.scope[MODEL] = model.name
         body = await read_body(request)
         header_length = request.headers.get(HEADER_LENGTH)
         if header_length == "0":
@@ -123,7 +123,7 @@ def infer_routes(service: str, catalogue: Catalogue) -> list[RawRoute]:
             with entry.statistics.request():
                 result = await model.infer(asked)
         answer = write_response(model.name, model.version, asked, result)
-        return Response(answer.data, headers=answer.headers)
+        return BytesResponse(answer.data, answer.headers)
 
     return [
         RawRoute(
