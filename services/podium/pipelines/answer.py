@@ -55,6 +55,8 @@ class Answer:
     @staticmethod
     def join(parts: list[Answer]) -> Answer:
         """Join the answers of consecutive chunks of one request."""
+        if len(parts) == 1:
+            return parts[0]
         return replace(
             parts[0],
             frame_index=np.concatenate([p.frame_index for p in parts]),

@@ -25,6 +25,8 @@ class AthleteChoice:
 
     def of(self, persons: Persons) -> Persons:
         """Take the persons of the next frames; returns those to keep."""
+        if self._athlete == "all" and len(persons.scores) <= self._max_persons:
+            return persons
         if self._athlete == "all":
             return persons.rows(_largest(persons, self._max_persons))
         self._seen.append(persons)

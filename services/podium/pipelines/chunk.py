@@ -135,9 +135,8 @@ class ChunkWork:
     ) -> tuple[Int64, Persons, dict[int, str]]:
         """As ``follow.Cut``, but with the reason for each refused row."""
         crop = plan.models.pose.crop
-        nobody = Persons.nobody(plan.models.joint_count, in_3d=plan.pose.stage == "pose3d")
-        kept: list[Int64] = [np.zeros(0, np.int64)]
-        parts, failed = [nobody], dict[int, str]()
+        kept: list[Int64] = []
+        parts, failed = list[Persons](), dict[int, str]()
         shown = np.flatnonzero(batch.frame_ok[position])
         for part in slices(len(shown), crop.height * crop.width * 3):
             rows = shown[part]
@@ -153,6 +152,9 @@ class ChunkWork:
             kept.append(rows[of_part])
             parts.append(persons)
             failed |= {int(rows[row]): why for row, why in refused.items()}
+        if not parts:
+            nobody = Persons.nobody(plan.models.joint_count, in_3d=plan.pose.stage == "pose3d")
+            return np.zeros(0, np.int64), nobody, failed
         return np.concatenate(kept), Persons.concatenate(parts), failed
 
     async def _poses(

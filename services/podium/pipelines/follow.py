@@ -214,7 +214,8 @@ async def follow(
 def _showing_one_body_twice(seen: Sightings) -> Int64:
     """Frames in which two crops show one body."""
     doubled = []
-    for frame in np.unique(seen.position):
+    frames, counts = np.unique(seen.position, return_counts=True)
+    for frame in frames[counts > 1]:
         rows = np.flatnonzero(seen.position == frame)
         keypoints, boxes = seen.persons.keypoints[rows], seen.persons.boxes[rows]
         if np.triu(same_bodies(keypoints, boxes, SAME_BODY_OKS), 1).any():

@@ -53,6 +53,8 @@ class Persons:
     @staticmethod
     def concatenate(parts: list[Persons]) -> Persons:
         """Join the persons of consecutive chunks."""
+        if len(parts) == 1:
+            return parts[0]
         in_3d = [p.keypoints_3d for p in parts if p.keypoints_3d is not None]
         depths = [p.root_depth for p in parts if p.root_depth is not None]
         return Persons(

@@ -115,13 +115,13 @@ async def _detect(stages: Stages, model: str, images: UInt8) -> Detections:
             part = await stages.detection.detect(model, images[rows])
         except Unprocessable as error:  # the engine refuses all rows
             part = _nothing(dict.fromkeys(range(rows.stop - rows.start), error.message))
-        parts.append(
-            replace(
+        if rows.start:
+            part = replace(
                 part,
                 image_index=part.image_index + rows.start,
                 failed={row + rows.start: reason for row, reason in part.failed.items()},
             )
-        )
+        parts.append(part)
     return _join(parts)
 
 
@@ -154,6 +154,8 @@ def _tiles(batch: FrameBatch, found: Found, letterbox: Letterbox, step: Detectio
         large = np.zeros(len(batch.image_frame), np.float64)
         np.maximum.at(large, found.image_index[sure], found.rois[sure, 3])
         images = np.flatnonzero(large < _SMALL * long)
+    if not len(images):
+        return Found(images, np.zeros((0, 5), np.float32), np.zeros(0, np.float32))
     count = math.ceil(2 * long / short) - 1  # neighbours overlap by at least a half
     along = np.linspace(short / 2, long - short / 2, count)
     across = np.full(count, short / 2)
@@ -175,8 +177,8 @@ def _nothing(failed: FailedRows) -> Detections:
 
 def _join(parts: list[Detections]) -> Detections:
     """Detections of consecutive images."""
-    if not parts:
-        return _nothing({})
+    if len(parts) < 2:
+        return parts[0] if parts else _nothing({})
     rois = [p.rois for p in parts if p.rois is not None]
     return Detections(
         np.concatenate([p.boxes for p in parts]),
@@ -226,6 +228,9 @@ def _of_different_hips(found: Found) -> Int64:
     kept: list[int] = []
     for row in np.argsort(-found.scores, kind="stable").tolist():
         others = [k for k in kept if found.image_index[k] == found.image_index[row]]
+        if not others:
+            kept.append(row)
+            continue
         here, there = found.rois[row], found.rois[others]
         apart = np.linalg.norm(there[:, :2] - here[:2], axis=1)
         side = (there[:, 3] + here[3]) / 2

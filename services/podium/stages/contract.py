@@ -57,10 +57,10 @@ class Tensor:
         datatype, sizes = _parts(self.form)
         if array.dtype != DTYPES[datatype] or array.ndim != len(sizes):
             return False
-        return all(
-            have == (known.setdefault(want, have) if isinstance(want, str) else want)
-            for want, have in zip(sizes, array.shape, strict=True)
-        )
+        for want, have in zip(sizes, array.shape, strict=True):
+            if have != (known.setdefault(want, have) if isinstance(want, str) else want):
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)

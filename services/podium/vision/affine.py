@@ -64,9 +64,11 @@ def check_rois(rois: Float32) -> None:
 
 def roi_transforms(rois: Float32, height: int, width: int) -> NDArray[np.float64]:
     """Transforms (M, 2, 3) from crop pixels to frame pixels for ``rois`` (M, 5)."""
-    centre, size, rotation = np.split(rois.astype(np.float64), [2, 4], axis=1)
-    cos, sin = np.cos(rotation[:, 0]), np.sin(rotation[:, 0])
-    turn = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], 1)  # (M, 2, 2)
-    linear = turn * (size / (width, height))[:, None, :]
-    shift = centre - np.einsum("mij,mj->mi", turn, size / 2)
-    return np.concatenate([linear, shift[:, :, None]], axis=2)
+    x, y, w, h, rotation = rois.T.astype(np.float64)
+    cos, sin = np.cos(rotation), np.sin(rotation)
+    transforms = np.empty((len(rois), 2, 3))
+    transforms[:, 0, 0], transforms[:, 0, 1] = cos * (w / width), -sin * (h / height)
+    transforms[:, 1, 0], transforms[:, 1, 1] = sin * (w / width), cos * (h / height)
+    transforms[:, 0, 2] = x - (cos * (w / 2) - sin * (h / 2))
+    transforms[:, 1, 2] = y - (sin * (w / 2) + cos * (h / 2))
+    return transforms

@@ -33,7 +33,7 @@ def from_blob(
             f"holds {len(blob)} bytes, its shape {list(shape)} wants {count * dtype.itemsize}",
             field=name,
         )
-    if dtype == np.bool_:  # any other byte would make an invalid numpy boolean
+    if dtype.kind == "b":  # any other byte would make an invalid numpy boolean
         flags: NDArray[np.bool_] = np.frombuffer(blob, np.uint8).reshape(shape) != 0
         return flags
     return np.frombuffer(blob, dtype).reshape(shape)

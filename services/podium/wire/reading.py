@@ -25,6 +25,7 @@ MAX_HEADER_BYTES = 256 << 20
 MAX_ELEMENTS = 1 << 48
 """Limit of the product of the sizes that are not 0; numpy makes no larger array, even empty."""
 MAX_TENSORS = 256
+_SCALARS = (str, int, float, bool)
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
 
@@ -143,7 +144,7 @@ def _parameters(holder: dict[str, Any]) -> dict[str, Parameter]:
         raise InvalidInput("must be an object", field="parameters")
     check_keys(parameters, field="parameters")
     for key, value in parameters.items():
-        if not isinstance(value, str | int | float | bool):
+        if not isinstance(value, _SCALARS):
             raise InvalidInput("must be a string, a number or a boolean", field=f"parameters.{key}")
     return dict(parameters)
 
@@ -197,11 +198,13 @@ def _dtype(tensor: dict[str, Any], name: str) -> np.dtype[Any]:
 
 def _shape(tensor: dict[str, Any], name: str) -> tuple[int, ...]:
     shape = tensor.get("shape")
-    valid = isinstance(shape, list) and all(
-        isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape
-    )
-    if not valid or not isinstance(shape, list) or len(shape) > MAX_RANK:
+    if not isinstance(shape, list) or len(shape) > MAX_RANK:
         raise InvalidInput("shape must be a list of non-negative whole numbers", field=name)
-    if math.prod(n or 1 for n in shape) >= MAX_ELEMENTS:
+    elements = 1
+    for n in shape:
+        if type(n) is not int or n < 0:  # a boolean is an int, too
+            raise InvalidInput("shape must be a list of non-negative whole numbers", field=name)
+        elements *= n or 1
+    if elements >= MAX_ELEMENTS:
         raise InvalidInput(f"shape {shape} is beyond any tensor", field=name)
     return tuple(shape)

@@ -70,6 +70,8 @@ class Balancer:
         addresses = self.endpoints.addresses()
         if not addresses:
             raise Unavailable(f"{self._stage}: no replica is known")
+        if len(addresses) == 1 and len(self._replicas) == 1 and addresses[0] in self._replicas:
+            return self._replicas[addresses[0]]
         for gone in self._replicas.keys() - set(addresses):
             del self._replicas[gone]
         replicas = [self._replicas.setdefault(a, Replica(a)) for a in addresses]
