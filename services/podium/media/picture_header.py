@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from itertools import islice
 
 from podium.errors import TooLarge, Unprocessable
 
@@ -95,7 +96,7 @@ MOST_SCANS = 100
 each."""
 
 _SCAN = 0xDA
-_SCAN_BYTES = b"\xff\xda"
+_SCAN_BYTES = re.compile(rb"\xff\xda")
 _NEXT = re.compile(rb"\xff+([^\xff])", re.DOTALL)
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 
@@ -106,8 +107,10 @@ def check_scans(data: bytes, *, field: str) -> None:
     Raises:
         TooLarge: more than ``MOST_SCANS`` scans, or more than ``MOST_CHUNKS`` segments.
     """
-    if not data.startswith(_JPEG) or data.count(_SCAN_BYTES) <= MOST_SCANS:
-        return  # nearly all pictures: scan markers are at most as many as these bytes
+    # Nearly all pictures: scan markers are at most as many as these bytes.
+    at_most = sum(1 for _ in islice(_SCAN_BYTES.finditer(data), MOST_SCANS + 1))
+    if not data.startswith(_JPEG) or at_most <= MOST_SCANS:
+        return
     at, scans = 2, 0
     for _ in range(MOST_CHUNKS):
         if not (found := _MARKER.search(data, at)):
