@@ -8,7 +8,7 @@ between two sets is a look-up by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -78,6 +78,10 @@ class Skeleton:
 
     def __len__(self) -> int:
         return len(self.joints)
+
+    def part(self, columns: Iterable[int]) -> Skeleton:
+        """Only the joints of some columns, in that order, without edges."""
+        return Skeleton(self.name, tuple(self.joints[column] for column in columns), ())
 
     def has(self, joint: str) -> bool:
         """Whether ``take`` can give this joint, directly or derived."""

@@ -245,7 +245,7 @@ def _series(
         fitted = fit.angles.of(angle.name)
         steady = np.where(chosen.source == Source.PICTURE, steady, chosen.degrees)
     else:
-        chosen, fitted = _in_picture(in_plane), np.full_like(in_plane, np.nan)
+        chosen, fitted = _in_picture(in_plane), _nowhere(in_plane)
     changes = np.append(False, np.diff(chosen.source) != 0)
     return AngleSeries(
         angle=angle,
@@ -259,4 +259,9 @@ def _series(
 def _in_picture(degrees: Float64) -> Primary:
     """An angle that exists only in the picture."""
     source = np.where(np.isfinite(degrees), Source.PICTURE, Source.NONE).astype(np.uint8)
-    return Primary(degrees, np.full_like(degrees, np.nan), source, "")
+    return Primary(degrees, _nowhere(degrees), source, "")
+
+
+def _nowhere(like: Float64) -> Float64:
+    """NaN in the shape of another array; takes no memory."""
+    return np.broadcast_to(np.nan, like.shape)

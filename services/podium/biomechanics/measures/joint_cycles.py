@@ -135,14 +135,15 @@ def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
     """
     analysis = movement.analysis
     time_s, breaks = analysis.trajectory.time_s, analysis.breaks
-    level = np.where(_used(shown, analysis.skeleton)[:, None], analysis.level.measured, np.nan)
+    used = _used(shown, analysis.skeleton)
+    level = analysis.tilt.levelled(analysis.plane.measured[:, used])
+    skeleton = analysis.skeleton.part(np.flatnonzero(used).tolist())
     measured_px = level.reshape(len(time_s), -1)
 
     def means(positions: Float64, gait: Gait | str) -> list[float]:
         points = positions.reshape(level.shape)
         degrees = [
-            angle_in_plane(series.angle, points, analysis.facing, analysis.skeleton)
-            for series in shown
+            angle_in_plane(series.angle, points, analysis.facing, skeleton) for series in shown
         ]
         samples = _samples(shown, degrees, analysis, gait)
         return [_mean(values) for values in samples] or [float("nan")] * numbers
@@ -151,7 +152,7 @@ def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
     true, _ = smooth(measured_px, time_s, breaks, analysis.smoothing.scaled(_MILDER))
     sd = jitters(measured_px)
     columns = np.arange(measured_px.shape[1]).reshape(level.shape[1:])
-    joints = [n for n, name in enumerate(analysis.skeleton.joints) if name.endswith(_FOOT)]
+    joints = [n for n, name in enumerate(skeleton.joints) if name.endswith(_FOOT)]
     feet = columns[joints].ravel()
     foot_px = _FOOT_SD * analysis.trajectory.height_px
 
@@ -172,7 +173,7 @@ def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
 
 
 def _used(shown: Sequence[AngleSeries], skeleton: Skeleton) -> Bool:
-    """The key points (J,) that the angles depend on; the others need no repetitions."""
+    """The key points (J,) that the angles depend on; the others are not repeated."""
     used = np.zeros(len(skeleton), bool)
     for series in shown:
         for joint in series.angle.points:
