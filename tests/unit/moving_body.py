@@ -74,3 +74,29 @@ def see(values, time_s, skeleton=BLAZEPOSE33, noise_px=0.0):
     hips = [skeleton.index[f"{side}_hip"] for side in ("left", "right")]
     landmarks -= landmarks[:, hips].mean(axis=1, keepdims=True)
     return Seen(keypoints, scores, landmarks, time_s, values, skeleton)
+
+
+def squat(*, frames=45, fps=30.0, yaw_deg=30.0, noise_px=0.0):
+    """A squat on both feet, which stay flat where they are; heels are seen 2 cm too high."""
+    time_s = np.arange(frames) / fps
+    down = (1 - np.cos(2 * np.pi * time_s / time_s[-1])) / 2
+    values = np.zeros((frames, len(BODY.coordinates)))
+
+    def put(name, degrees):
+        values[:, BODY.index[name]] = np.radians(degrees)
+
+    put("pelvis_yaw", np.full(frames, yaw_deg))
+    put("pelvis_tilt", -25 * down)
+    put("lumbar_extension", -10 * down)
+    for side in ("right", "left"):
+        put(f"{side}_hip_flexion", 5 + 60 * down)
+        put(f"{side}_knee_flexion", 10 + 65 * down)
+        put(f"{side}_ankle_dorsiflexion", 5 + 30 * down)
+        put(f"{side}_elbow_flexion", np.full(frames, 40.0))
+    values[:, :3] = (0.0, -0.3, -4.0)
+    ankle = positions(BODY, values, LENGTHS_M)[:, BODY.point_index["right_ankle"]]
+    values[:, :3] -= ankle - ankle[0]
+    seen = see(values, time_s, noise_px=noise_px)
+    heels = [seen.skeleton.index[f"{side}_heel"] for side in ("right", "left")]
+    seen.keypoints[:, heels, 1] -= 0.02 * FOCAL_PX / 4
+    return seen

@@ -75,7 +75,8 @@ def fixture_problem():
     )
     standing = np.zeros((6, len(CONTACT_POINTS)), bool)
     standing[1:5, :3] = True
-    return Problem(BODY, observed, standing, WEIGHTS), seen.values
+    flat = np.arange(6) > 2
+    return Problem(BODY, observed, standing, WEIGHTS, flat=flat), seen.values
 
 
 def test_gradient_is_that_of_the_cost(problem):

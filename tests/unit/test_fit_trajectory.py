@@ -8,7 +8,7 @@ from podium.biomechanics.fit.result import Why
 from podium.biomechanics.fit.trajectory import fit_body
 from podium.errors import InvalidInput
 from podium.skeletons import BLAZEPOSE33, COCO17
-from tests.unit.moving_body import FOCAL_PX, SIZE, walk
+from tests.unit.moving_body import FOCAL_PX, SIZE, squat, walk
 
 JOINTS = [
     f"{side}_{joint}"
@@ -169,6 +169,15 @@ def test_noise_degrades_smoothly():
     assert np.isfinite(fitted.angles.degrees).all()
     assert rms_deg(fitted, seen) < 15
     assert any("jump away" in note for note in fitted.notes)
+
+
+def test_standing_feet_are_flat():
+    """Whatever the line from heel to toe says, which is 6 degrees off."""
+    seen = squat(yaw_deg=0.0)
+    fitted = fit(seen)
+    assert fitted.converged
+    assert fitted.contacts.all()
+    assert rms_deg(fitted, seen, [f"{side}_ankle_dorsiflexion" for side in ("left", "right")]) < 1
 
 
 def test_missing_feet():

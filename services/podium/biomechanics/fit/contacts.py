@@ -19,6 +19,8 @@ WINDOW_S = 0.1
 """Speed is the slope of a line through a window of this length; a slow window stands throughout."""
 _LEAST_FRAMES = 3
 FLOATING_M = 0.08
+PLANTED_S = 0.25
+"""Who stands has both feet flat on the ground for this long. Runners and walkers have not."""
 
 
 def contacts(body: Body, seen: Observations) -> Bool:
@@ -54,6 +56,13 @@ def _slope(pixels: Float64, known: Bool, seen: Observations, half: int) -> Float
         for axis in pixels.T
     ]
     return np.where(inside, np.hypot(*slopes), np.inf)
+
+
+def planted(standing: Bool, time_s: Float64) -> Bool:
+    """Frames (T,) of contacts (T, C) on which the athlete stands on the soles of both feet."""
+    flat = np.asarray(standing.all(axis=1))
+    frames = min(max(round(PLANTED_S * rate_hz(time_s)), 1), len(flat))
+    return np.asarray(scipy.ndimage.binary_opening(flat, np.ones(frames, bool)))
 
 
 def above_floor(standing: Bool, heights_m: Float64) -> Bool:

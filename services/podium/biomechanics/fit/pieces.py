@@ -8,7 +8,7 @@ import numpy as np
 
 from podium.biomechanics.fit.beliefs import FLOOR, FOCAL, LENGTHS, PITCH, Columns
 from podium.biomechanics.fit.camera import pixels_of
-from podium.biomechanics.fit.contacts import CONTACT_POINTS, above_floor, contacts
+from podium.biomechanics.fit.contacts import CONTACT_POINTS, above_floor, contacts, planted
 from podium.biomechanics.fit.kinematics import positions
 from podium.biomechanics.fit.model import Body
 from podium.biomechanics.fit.observations import Observations, along_rays, without_points
@@ -99,6 +99,24 @@ def fit_piece(
         body, turned, standing, weights, liveliness=lively, free=free, shared_free=held
     )
     second = solve(problem, first.coordinates, first.shared)
+    flat = planted(standing, seen.time_s)
+    if flat.any():  # in the step before, level soles would make the way to the minimum longer
+        problem = Problem(
+            body,
+            turned,
+            standing,
+            weights,
+            flat=flat,
+            liveliness=lively,
+            free=free,
+            shared_free=held,
+        )
+        third = solve(problem, second.coordinates, second.shared)
+        second = replace(
+            third,
+            steps=second.steps + third.steps,
+            converged=second.converged and third.converged,
+        )
     values = second.coordinates
     variance = np.zeros_like(values)
     if sure:

@@ -4,7 +4,8 @@ Unknowns are the coordinates (T, N) and those shared by the whole clip (S,), see
 
 - picture: projected points minus key points (robust, pseudo-Huber);
 - space: landmarks, rotated and scaled, minus points, both relative to the mid-hip;
-- floor: height of standing points above the floor, and their velocity (robust);
+- floor: height of standing points above the floor, of heel over ball where both feet stand flat,
+  and velocity of standing points (robust);
 - smoothness: second differences of the coordinates over true times;
 - beliefs: priors and limits of joint angles, of lengths and of the camera.
 """
@@ -109,6 +110,7 @@ class Problem:
         seen: The observations.
         standing: (T, C) contact points that stand on the ground.
         weights: Standard deviations of all terms.
+        flat: (T,) frames on which the soles of both feet are level; None: none is known.
         liveliness: Speed of the motion relative to walking.
         free: Free coordinates; None: all.
         shared_free: Free shared unknowns; None: all.
@@ -121,6 +123,7 @@ class Problem:
         standing: Bool,
         weights: Weights,
         *,
+        flat: Bool | None = None,
         liveliness: float = 1.0,
         free: Columns | None = None,
         shared_free: Columns | None = None,
@@ -139,7 +142,10 @@ class Problem:
         scale = weights.image * seen.height_px[:, None]
         self._image = (np.sqrt(seen.weight) / scale)[:, self._used]
         self._space = (seen.space_weight[..., None] / space_sd(body, weights))[:, self._used]
-        self._standing = standing / weights.floor_m
+        self._heights, self._over_floor = _floor_rows()
+        flat = np.zeros(len(seen), bool) if flat is None else flat
+        soles = flat[:, None] / np.full(len(SIDES), weights.sole_m)
+        self._standing = np.concatenate([standing / weights.floor_m, soles], axis=1)
         moves = slides(seen, standing, weights)
         self._pairs = np.flatnonzero(moves.any(axis=1))
         self._slides = moves[self._pairs]
@@ -153,7 +159,7 @@ class Problem:
         total = _robust_sum(np.sum(off**2, axis=-1), robust)
         space = (self._landmarks(shared)[0] - self._around_hips(points)) * self._space
         total += float(np.sum(space**2))
-        level = (points[:, self._feet, 1] - shared[FLOOR]) * self._standing
+        level = self._off_floor(points, shared) * self._standing
         total += _robust_sum(level**2, robust)
         total += _robust_sum(np.sum(self._slide(points) ** 2, axis=-1), robust)
         total += float(np.sum(self.smooth.residual(coordinates) ** 2))
@@ -176,7 +182,7 @@ class Problem:
     def rows(self, coordinates: Float64, shared: Float64) -> tuple[Rows, Pairs]:
         """Residuals of picture, space and floor with derivatives, robust weights applied."""
         at = pose(self.body, coordinates, np.exp(shared[LENGTHS:]), self.free)
-        seen, standing = 2 * len(self._used), len(self._feet)
+        seen, standing = 2 * len(self._used), len(self._heights)
         deep = 3 * len(self._used)
         width = len(self.free)
         joined = np.empty((len(at.points), seen + deep + standing, self._columns))
@@ -237,13 +243,18 @@ class Problem:
         _weighted(self._space, (by_coordinate, by_shared[..., self.shared_free], off), rows)
 
     def _on_floor(self, at: Pose, shared: Float64, rows: Float64) -> None:
-        off = at.points[:, self._feet, 1] - shared[FLOOR]
+        off = self._off_floor(at.points, shared)
         weight = self._standing * _robust((off * self._standing) ** 2, self.weights.robust)
         by_shared = np.zeros((*off.shape, len(shared)))
-        by_shared[..., FLOOR] = -1.0
-        by_shared[..., LENGTHS:] = at.by_length[:, self._feet, 1]
-        by_coordinate = at.by_coordinate[:, self._feet, 1]
+        by_shared[..., FLOOR] = -self._over_floor
+        by_shared[..., LENGTHS:] = self._heights @ at.by_length[:, self._feet, 1]
+        by_coordinate = self._heights @ at.by_coordinate[:, self._feet, 1]
         _weighted(weight, (by_coordinate, by_shared[..., self.shared_free], off), rows)
+
+    def _off_floor(self, points: Float64, shared: Float64) -> Float64:
+        """Heights (T, C) of the contact points over the floor, then of heels over balls (T, 2)."""
+        heights = points[:, self._feet, 1] @ self._heights.T
+        return np.asarray(heights - shared[FLOOR] * self._over_floor)
 
     def _slide(self, points: Float64) -> Float64:
         """Weighted velocities (K, C, 3) of points that stand on two consecutive frames."""
@@ -264,6 +275,14 @@ class Problem:
         parts = (-by[first], by[second], by_shared[..., self.shared_free], moved)
         _weighted(self._slides[..., None] * robust, parts, joined)
         return Pairs(first, joined, width)
+
+
+def _floor_rows() -> tuple[Float64, Float64]:
+    """Heights of the floor term, from those of the contact points; and which are over the floor."""
+    points = np.eye(len(CONTACT_POINTS))
+    at = CONTACT_POINTS.index
+    soles = [points[at(f"{side}_heel")] - points[at(f"{side}_ball")] for side in SIDES]
+    return np.array([*points, *soles]), np.repeat([1.0, 0.0], [len(points), len(soles)])
 
 
 def _weighted(weight: Float64, parts: tuple[Float64, ...], rows: Float64) -> None:

@@ -32,6 +32,7 @@ class Weights:
     liveliness: tuple[float, float] = (0.7, 5.0)
     contact_m_s: float = 0.1
     floor_m: float = 0.02
+    sole_m: float = 0.003  # heel over ball of a flat foot; 1 degree
     lumbar_share: float = 0.3
     limit_deg: float = 2.0
     pitch_deg: float = 3.0

@@ -23,7 +23,10 @@ _CHOSEN = (
     "Pose2Sim, Pagnon, Domalain & Reveret 2021); none from the front or the rear. The column of "
     "the source says which."
 )
-_FITTED = "Of an articulated body fitted to the key points of the whole clip; none where unusable."
+_FITTED = (
+    "Of an articulated body fitted to the key points of the whole clip; soles are level where both "
+    "feet stand flat; none where unusable."
+)
 
 
 @measured(order=20)
