@@ -55,7 +55,7 @@ def test_outliers_are_those_of_the_whole_clip():
 
 
 def test_tables_copy_no_series(tmp_path):
-    names = [(f"joint{row}", f"column{column}") for row in range(10) for column in range(10)]
+    names = [(f"joint{row}", f"column{column}") for row in range(5) for column in range(10)]
 
     def write(count):
         series = [
