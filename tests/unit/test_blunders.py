@@ -6,7 +6,8 @@ import pytest
 from podium.biomechanics.signals.blunders import LONGEST_S, blunders
 from podium.lab.athlete.posture import Gait
 from podium.skeletons import HALPE26
-from tests.support.seen_runner import PX_PER_M, SIDES, seen_runner
+from tests.support.seen_athlete import PX_PER_M, SIDES
+from tests.support.seen_runner import seen_runner
 
 SPRINTER = Gait(9.5, 2.2)
 RATES = [24, 30, 60, 120, 240]

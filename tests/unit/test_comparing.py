@@ -43,6 +43,11 @@ def test_the_band_of_a_single_cycle_has_no_width_and_the_other_counts():
     assert Comparison(single, curve(first - 0.2), repeats=True).apart == 1
 
 
+def test_single_cycles_are_not_said_to_be_apart():
+    first = np.sin(np.linspace(0, 2 * np.pi, 101))
+    assert Comparison(curve(first, n=1), curve(first + 1, n=1), repeats=True).apart is None
+
+
 def test_a_clip_does_not_repeat():
     early, late = (np.eye(101)[at] for at in (10, 80))
     assert Comparison(curve(early), curve(late), repeats=False).peak_shift_percent == 70

@@ -174,6 +174,34 @@ def test_a_toe_that_seems_to_sink_through_the_stance_has_landed_at_its_begin():
         assert contact.on_s == pytest.approx(on, abs=1.5 / 60)
 
 
+def heel_first(feet, truth, land_deg):
+    """The feet with heels that land as the toes did, and toes that follow after 0.05 s."""
+    foot_m = 0.144 * truth.height_m
+    heels, toes = {}, {}
+    for side, shift in (("left", 0.0), ("right", 0.5)):
+        phase = (feet.time_s * truth.stride_hz + truth.duty / 2 + shift) % 1
+        rolls = np.clip(1 - phase / truth.stride_hz / 0.05, 0, 1) ** 2
+        swings = np.clip((phase - truth.duty) / (1 - truth.duty) * 2 - 1, 0, 1)
+        up = foot_m * np.sin(np.radians(land_deg)) * np.maximum(rolls, swings**2 * (3 - 2 * swings))
+        heels[side] = feet.toes[side] - [foot_m, 0]
+        toes[side] = feet.toes[side] + np.stack([np.zeros_like(up), up], axis=1)
+    return replace(feet, heels=heels, toes=toes)
+
+
+@pytest.mark.parametrize("fps", [60, 120])
+@pytest.mark.parametrize("land_deg", [0, 15, 25])
+def test_who_lands_on_the_heel_touches_the_ground_with_it(fps, land_deg):
+    truth, feet = rendered(fps, 5.0, 2.0, noise_m=0.003)
+    gait = find_gait(heel_first(feet, truth, land_deg))
+    assert land_deg == 15 or gait.heel_first == (land_deg > 15)
+    assert len(gait.contacts) >= 9
+    for contact in gait.contacts:
+        shift = 0.0 if contact.side == "left" else 0.5
+        cycle = np.round(contact.on_s * 2.0 + shift)
+        on = (cycle - shift - truth.duty / 2) / 2.0
+        assert contact.on_s == pytest.approx(on, abs=1.5 / fps)
+
+
 def test_no_contact_is_shorter_than_that_of_any_runner():
     """The clip begins within a stance: its first frames make no contact of a hundredth second."""
     _, feet = rendered(60, 7.0, 2.3, noise_m=0.003)
@@ -362,6 +390,12 @@ def test_centre_of_mass_of_a_known_pose():
     x, height = centre_of_mass(points, BLAZEPOSE33)[0]
     assert x == 0
     assert height / 1.75 == pytest.approx(0.56, abs=0.015)  # standing adults: 55 to 57 %
+    points[0, BLAZEPOSE33.index["left_index"]] = (
+        np.nan
+    )  # a hand behind the trunk: 0.6 % of the mass
+    np.testing.assert_allclose(centre_of_mass(points, BLAZEPOSE33)[0], [0, height], atol=1e-3)
+    points[0, BLAZEPOSE33.index["left_elbow"]] = np.nan
+    assert np.isnan(centre_of_mass(points, BLAZEPOSE33)).all()
 
 
 def test_centre_of_mass_explains_the_force_under_a_runner(shared_data):

@@ -1,12 +1,14 @@
 """Measures of whole movements: the bundled clip against its truth, refusals, uncertainties."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from podium.biomechanics.analysis import AnalysisOptions
 from podium.biomechanics.exports.tables import open_tables
+from podium.biomechanics.measures.gait import gait as gait_measures
 from podium.biomechanics.measures.registry import dictionary, measure
 from podium.biomechanics.signals.filters import Smoothing
 from podium.lab.athlete.gait import run
@@ -98,7 +100,9 @@ def test_a_run_at_24_frames_a_second_has_no_contacts():
 
 def test_from_the_front_there_are_no_steps():
     _, trajectory = filmed(view="front")
-    assert gait_reasons(measures(trajectory)) == "the athlete is not seen from the side"
+    found = measures(trajectory)
+    assert {m.name for m in found.values() if m.value is None and m.n is not None} == set()
+    assert gait_reasons(found) == "the athlete is not seen from the side"
 
 
 def test_five_frames_are_too_few():
@@ -111,6 +115,25 @@ def test_one_foot_out_of_the_picture():
     for part in ("heel", "foot_index"):
         trajectory.keypoints[:, BLAZEPOSE33.index[f"left_{part}"], 2] = 0.0
     assert "hips and feet are seen together" in gait_reasons(measures(trajectory))
+
+
+def test_strides_before_a_hidden_arm_have_an_oscillation():
+    true, trajectory = filmed()
+    elbow = BLAZEPOSE33.index["left_elbow"]
+    trajectory.keypoints[trajectory.time_s > 1.4, elbow, 2] = 0.0
+    options = AnalysisOptions(athlete_height_m=true.height_m)
+    movement = measure(trajectory, BLAZEPOSE33, options).movement
+    found = {m.name: m for m in gait_measures(movement)}
+    part = found["vertical_oscillation_m"]
+    assert 1 <= part.n < found["stride_time_s"].n
+    assert part.value == pytest.approx(0.040, abs=0.002)  # of all strides
+    hidden = replace(movement.feet, mass_centre=np.full_like(movement.feet.hips, np.nan))
+    none = {m.name: m for m in gait_measures(replace(movement, feet=hidden))}[
+        "vertical_oscillation_m"
+    ]
+    assert none.value is None
+    assert none.n is None
+    assert none.reason == "a part of the body is not seen throughout a stride"
 
 
 def test_lengths_need_a_scale_and_times_do_not():

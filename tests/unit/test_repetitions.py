@@ -59,6 +59,10 @@ def test_squats_are_counted_with_depth_and_tempo(analysis):
     movement = Movement(bending(analysis, knees, knees + 4), "still", "still", "still", "still")
     numbers = {m.name: m for m in knee_bends(movement)}
     assert numbers["knee_bends"].value == 5
+    assert {m.name for m in numbers.values() if m.shown == "first"} == {
+        "knee_bends",
+        "knee_bend_depth_deg",
+    }
     depth = numbers["knee_bend_depth_deg"]
     assert depth.value == pytest.approx(102, abs=0.1)
     assert depth.sd == pytest.approx(7, abs=0.1)  # more repetitions do not make an angle right

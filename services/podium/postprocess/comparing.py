@@ -54,11 +54,13 @@ class Comparison:
         return (shift + 50) % 100 - 50 if self.repeats else shift
 
     @property
-    def apart(self) -> float:
+    def apart(self) -> float | None:
         """Share of the cycle on which the bands of one standard deviation do not touch.
 
-        The band of a single cycle has no width.
+        The band of a single cycle has no width; None: neither run has a second cycle.
         """
+        if self.first.n < 2 and self.second.n < 2:
+            return None
         reach = np.nan_to_num(self.first.sd_deg) + np.nan_to_num(self.second.sd_deg)
         return float(np.mean(np.abs(self.difference_deg) > reach))
 
@@ -161,7 +163,7 @@ def _report(names: tuple[str, str], compared: Sequence[Comparison], by: By) -> R
         notes=[
             "RMSE: of the difference of the means over 101 points. Peak shift: how much later in "
             "the cycle B is highest. Apart: where the bands of one standard deviation over the "
-            "cycles do not touch; without a second cycle a band has no width.",
+            "cycles do not touch; a single cycle has no band.",
             "What the pose model gets wrong alike in both clips cancels only where athlete, view "
             "and camera are alike.",
         ],
@@ -175,7 +177,7 @@ def _numbers(each: Comparison) -> list[NumberRow]:
         ("RMSE", f"{each.rmse_deg:.1f} deg"),
         ("peak, B less A", f"{each.second.mean_deg.max() - each.first.mean_deg.max():+.1f} deg"),
         ("peak shift", f"{each.peak_shift_percent:+d} % of the cycle"),
-        ("apart", f"{each.apart:.0%} of the cycle"),
+        ("apart", "one cycle each" if each.apart is None else f"{each.apart:.0%} of the cycle"),
     )
     return [NumberRow(f"{label}, {name}", value, "", n, "", "") for name, value in values]
 

@@ -7,7 +7,8 @@ early, toe-off 2 to 15 ms late (60 Hz, public OpenSim trial).
 Running: the vertical acceleration of the toe has a peak when the ground stops the foot and one when
 the foot is pulled off (after Handsaker et al. 2016). The second peak is late, and the time at which
 the toe has gained 0.4 m/s upwards is early; toe-off is the middle of both. Compared with force
-plates: contact 5 and 17 ms late, toe-off -7 and 19 ms (150 Hz, public run of BMClab).
+plates: contact 5 and 17 ms late, toe-off -7 and 19 ms (150 Hz, public run of BMClab). Who lands on
+the heel touches the ground with it first: then contact is that peak of the heel.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -49,6 +50,9 @@ _RUN_CUTOFF_HZ = 15.0
 _MAX_STANCE_S = 1.5
 _LEAST_SWING_S = 0.2  # runners swing a leg for 0.3 s and more, also the fastest ones
 _LEAST_RUN_CONTACT_S = 0.06  # the fastest sprinters stand for 0.08 s and more
+_MOST_ROLL_S = 0.1  # from heel to toe
+_HEEL_FIRST_S = 0.02
+"""Heel and toe of a flat foot land within 0.015 s: by noise, and as the knee bends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Gait:
     treadmill: bool
     contacts: tuple[Contact, ...]
     corrected: bool = False  # whether contacts were corrected by hand
+    heel_first: bool = False  # whether contacts of a run are those of the heels
 
 
 def find_gait(feet: Feet) -> Gait | str:
@@ -92,16 +97,17 @@ def find_gait(feet: Feet) -> Gait | str:
             f"{rate:.0f} frames/s are too few for the contacts of a {kind}: "
             f"film at {least_hz:.0f} or more"
         )
-    contacts = [
-        contact for side in SIDES for contact in (running if kind == "run" else walking)(feet, side)
-    ]
+    if kind == "run":
+        contacts, heel_first = running(feet)
+    else:
+        contacts, heel_first = walking(feet, "left") + walking(feet, "right"), False
     ordered = tuple(sorted(contacts, key=lambda contact: contact.on_s))
     if kind == "run":
         ordered = _with_flight(ordered)
     if len(ordered) < 2:
         return "fewer than two contacts of the feet were found"
     over_belt = _speed_m_s(ordered, feet, forward) if treadmill else float(travelled)
-    return Gait(kind, over_belt, treadmill, ordered)
+    return Gait(kind, over_belt, treadmill, ordered, heel_first=heel_first)
 
 
 def _move_together(forward: dict[str, Float64]) -> bool:
@@ -142,38 +148,91 @@ def walking(feet: Feet, side: str) -> list[Contact]:
     return contacts
 
 
-def running(feet: Feet, side: str) -> list[Contact]:
-    """The contacts of one foot in running; incomplete ones at the ends are left out.
+def running(feet: Feet) -> tuple[list[Contact], bool]:
+    """The contacts of both feet in running, and whether they are those of the heels.
+
+    Incomplete ones at the ends are left out. If the heels land first as a rule, all contacts are
+    theirs, so that feet do not differ by the rule.
+    """
+    contacts = [contact for side in SIDES for contact in _of_toe(feet, side)]
+    heels_s = {side: _landings_s(_Falling.of(feet, feet.heels[side])) for side in SIDES}
+    on_heel = [_on_heel_s(contact, heels_s[contact.side]) for contact in contacts]
+    earlier_s = [c.on_s - on_s for c, on_s in zip(contacts, on_heel, strict=True)]
+    if not contacts or np.median(earlier_s) < _HEEL_FIRST_S:
+        return contacts, False
+    return [replace(c, on_s=on_s) for c, on_s in zip(contacts, on_heel, strict=True)], True
+
+
+def _on_heel_s(contact: Contact, heels_s: Float64) -> float:
+    """When the heel landed before this contact of the toe; that of the toe if it did not."""
+    before = heels_s[(heels_s > contact.on_s - _MOST_ROLL_S) & (heels_s < contact.on_s)]
+    return float(before[-1]) if len(before) else contact.on_s
+
+
+def _of_toe(feet: Feet, side: str) -> list[Contact]:
+    """The contacts of one toe.
 
     One that is shorter than any runner's has its begin or its end in the wrong place.
     """
     time_s = feet.time_s
-    up = low_pass(feet.toes[side][:, 1], feet.rate_hz, _RUN_CUTOFF_HZ)
-    speed = np.gradient(up, time_s)
-    acceleration = np.gradient(speed, time_s)
-    floor = float(np.percentile(up, _FLOOR_PERCENTILE))
-    moving = _MOVING_M_S * feet.stature_m / 1.75
+    toe = _Falling.of(feet, feet.toes[side])
     contacts = []
-    for start, stop in _stances(up - floor, time_s, feet.stature_m):
-        falls = speed[start:stop] < -moving
-        landed = start + (int(np.argmin(falls)) if not falls.all() else len(falls) - 1)
-        on = start + int(np.argmax(acceleration[start : landed + 1]))
-        rising_s = rising_time_s(speed, time_s, moving, start=on, stop=min(stop + 2, len(up)))
+    for start, stop in toe.stances():
+        on = toe.landing(start, stop)
+        until = min(stop + 2, len(time_s))
+        rising_s = rising_time_s(toe.speed, time_s, toe.moving_m_s, start=on, stop=until)
         off_s = float("nan")
         if np.isfinite(rising_s):
             after = int(np.searchsorted(time_s, rising_s)) - 1
-            pulled = after + int(np.argmax(acceleration[after : max(stop, after + 2)]))
-            off_s = (peak_time_s(acceleration, time_s, pulled) + rising_s) / 2
-        on_s = peak_time_s(acceleration, time_s, on)
+            pulled = after + int(np.argmax(toe.acceleration[after : max(stop, after + 2)]))
+            off_s = (peak_time_s(toe.acceleration, time_s, pulled) + rising_s) / 2
+        on_s = peak_time_s(toe.acceleration, time_s, on)
         if not off_s - on_s < _LEAST_RUN_CONTACT_S:
             contacts.append(Contact(side, on_s, off_s))
     return contacts
 
 
-def _stances(height: Float64, time_s: Float64, stature_m: float) -> Iterator[tuple[int, int]]:
-    """The first row of each stance of one foot, and the row after its last.
+def _landings_s(point: _Falling) -> Float64:
+    rows = [point.landing(*stance) for stance in point.stances()]
+    return np.array([peak_time_s(point.acceleration, point.time_s, row) for row in rows])
 
-    Noise may lift the toe for some frames in the middle of a stance: what follows too soon for a
+
+@dataclass(frozen=True, slots=True)
+class _Falling:
+    """How a point of the foot falls to the ground, (T,) each."""
+
+    time_s: Float64
+    above_m: Float64  # the ground, which is where the point is lowest
+    speed: Float64  # m/s, upwards
+    acceleration: Float64
+    stature_m: float
+
+    @classmethod
+    def of(cls, feet: Feet, track: Float64) -> _Falling:
+        up = low_pass(track[:, 1], feet.rate_hz, _RUN_CUTOFF_HZ)
+        speed = np.gradient(up, feet.time_s)
+        ground = np.percentile(up, _FLOOR_PERCENTILE)
+        acceleration = np.gradient(speed, feet.time_s)
+        return cls(feet.time_s, up - ground, speed, acceleration, feet.stature_m)
+
+    @property
+    def moving_m_s(self) -> float:
+        return _MOVING_M_S * self.stature_m / 1.75
+
+    def stances(self) -> Iterator[tuple[int, int]]:
+        return _stances(self.above_m, self.time_s, self.stature_m)
+
+    def landing(self, start: int, stop: int) -> int:
+        """The row in which the ground stops the fall."""
+        falls = self.speed[start:stop] < -self.moving_m_s
+        landed = start + (int(np.argmin(falls)) if not falls.all() else len(falls) - 1)
+        return start + int(np.argmax(self.acceleration[start : landed + 1]))
+
+
+def _stances(height: Float64, time_s: Float64, stature_m: float) -> Iterator[tuple[int, int]]:
+    """The first row of each stance of a point of the foot, and the row after its last.
+
+    Noise may lift it for some frames in the middle of a stance: what follows too soon for a
     swing belongs to it.
     """
     near = height < _NEAR_GROUND * stature_m

@@ -8,7 +8,7 @@ import numpy as np
 
 from podium.biomechanics.events.bends import Bend, bends_of
 from podium.biomechanics.events.movement import Movement
-from podium.biomechanics.measures.measure import Measure
+from podium.biomechanics.measures.measure import Measure, Shown
 from podium.biomechanics.measures.registry import measured
 
 _METHOD = "Both knees bend by 40 degrees and more together"
@@ -30,7 +30,9 @@ def knee_bends(movement: Movement) -> Iterator[Measure]:
     if isinstance(bends, str) or not bends or not isinstance(movement.gait, str):
         reason = bends if isinstance(bends, str) else "the knees do not bend deeply together"
         for name, label, unit, method in _NUMBERS:
-            yield Measure(name=name, label=label, unit=unit, method=method, reason=reason)
+            yield Measure(
+                name=name, label=label, unit=unit, method=method, reason=reason, shown=_shown(name)
+            )
         return
     for (name, label, unit, method), samples in zip(_NUMBERS, _samples(bends), strict=True):
         n = len(samples)
@@ -47,7 +49,12 @@ def knee_bends(movement: Movement) -> Iterator[Measure]:
             sd=sd if np.isfinite(sd) and not counted else None,
             n=n,
             digits=0 if counted else 1 if unit == "deg" else 2,
+            shown=_shown(name),
         )
+
+
+def _shown(name: str) -> Shown:
+    return "first" if name in ("knee_bends", "knee_bend_depth_deg") else "report"
 
 
 def _samples(bends: tuple[Bend, ...]) -> list[list[float]]:

@@ -20,6 +20,7 @@ from podium.biomechanics.measures.measure import Measure, Shown
 from podium.biomechanics.measures.registry import measured
 from podium.biomechanics.signals.noise import deviation
 from podium.biomechanics.signals.peaks import low_pass
+from podium.biomechanics.signals.timeline import runs
 from podium.types import Float64
 
 _OSCILLATION_HZ = {"walk": 6.0, "run": 12.0}
@@ -28,6 +29,8 @@ _OSCILLATION_HZ = {"walk": 6.0, "run": 12.0}
 _NO_FOCAL = (
     f"{NOT_SIDEWAYS}: ways towards the camera need its focal length; give the camera's intrinsics"
 )
+
+_TOO_FEW = "too few contacts were found"
 
 _CONTACTS = {
     "walk": "Contacts by Zeni et al. 2008",
@@ -112,10 +115,12 @@ def _stiffness(seen: Observed) -> Float64:
 
 def _oscillation_m(seen: Observed) -> Float64:
     """Range of the height of the centre of mass in every stride."""
-    if seen.feet.mass_centre is None:
-        return np.zeros(0)
     feet, rate = seen.feet, seen.feet.rate_hz
-    up = low_pass(seen.feet.mass_centre[:, 1], rate, _OSCILLATION_HZ[seen.gait.kind])
+    if feet.mass_centre is None:
+        return np.zeros(0)
+    up = feet.mass_centre[:, 1].copy()
+    for rows, _ in runs(np.isfinite(up)[:, None], np.zeros(len(up), bool)):
+        up[rows] = low_pass(up[rows], rate, _OSCILLATION_HZ[seen.gait.kind])
     starts = [contact.on_s for contact in seen.gait.contacts]
     strides = [up[feet.rows(a, b)] for a, b in zip(starts, starts[2:], strict=False)]
     return np.array([np.ptp(stride) for stride in strides if len(stride)])
@@ -226,7 +231,7 @@ def gait(movement: Movement) -> Iterator[Measure]:
         samples = _samples(quantity, found)
         lacking = _lacking(quantity, found, scale)
         if lacking or not len(samples):
-            yield _missing(quantity, lacking or "too few contacts were found")
+            yield _missing(quantity, lacking or _TOO_FEW)
         else:
             value = _mean(quantity, samples)
             scaling = value * found.feet.length_sd if quantity.is_metric else 0.0
@@ -254,12 +259,17 @@ def _lacking(quantity: Quantity, seen: Observed, scale: Scale) -> str:
         return _NO_FOCAL
     if quantity.needs == "centre of mass" and feet.mass_centre is None:
         return f"{NOT_SIDEWAYS}, and the fitted body has no head"
+    if quantity.needs == "centre of mass" and not len(_samples(quantity, seen)):
+        return "a part of the body is not seen throughout a stride" if seen.strides else _TOO_FEW
     return ""
 
 
 def _contacts(seen: Observed) -> str:
     body = " of the fitted body" if seen.feet.forward == "body" else ""
-    return _CONTACTS[seen.gait.kind] + body + ", corrected by hand" * seen.gait.corrected
+    contacts = _CONTACTS[seen.gait.kind]
+    if seen.gait.heel_first:
+        contacts = contacts.replace("the toe", "the heel")
+    return contacts + body + ", corrected by hand" * seen.gait.corrected
 
 
 def _missing(quantity: Quantity, reason: str) -> Measure:

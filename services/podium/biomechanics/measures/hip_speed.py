@@ -62,18 +62,19 @@ def hip_speed(movement: Movement) -> Iterator[Measure]:
     )
     for (name, word, statistic), bias, sd_px_s in zip(statistics, biases, noise, strict=True):
         px_s = float(statistic(known)) - bias if len(known) else None
+        empty = _TOO_SHORT if px_s is None else reason_m
         method = f"{_METHOD}; {word.lower()} over the frames that are not at an end{_LESS_NOISE}."
         yield Measure(
             name=f"hip_speed_{name}_m_s",
             label=f"{word} speed of the hips",
             unit="m/s",
             method=method,
-            value=None if px_s is None or m_per_px is None or reason_m else px_s * m_per_px,
+            value=None if empty or px_s is None or m_per_px is None else px_s * m_per_px,
             sd=None
-            if sd_px_s is None or px_s is None or reason_m
+            if empty or sd_px_s is None or px_s is None
             else _metric_sd(px_s, sd_px_s, analysis),
-            n=len(known),
-            reason=_TOO_SHORT if px_s is None else reason_m,
+            n=None if empty else len(known),
+            reason=empty,
             digits=2,
         )
         yield Measure(
@@ -83,7 +84,7 @@ def hip_speed(movement: Movement) -> Iterator[Measure]:
             method=method,
             value=px_s,
             sd=None if px_s is None else sd_px_s,
-            n=len(known),
+            n=None if px_s is None else len(known),
             reason=_TOO_SHORT if px_s is None else "",
             digits=0,
         )

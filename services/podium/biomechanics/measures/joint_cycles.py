@@ -13,6 +13,7 @@ from podium.biomechanics.body.angles import Angle, angle_in_plane
 from podium.biomechanics.events.find_feet import NOT_SIDEWAYS
 from podium.biomechanics.events.gait import Contact, Gait
 from podium.biomechanics.events.movement import Movement
+from podium.biomechanics.events.repeats import FOOT_SD
 from podium.biomechanics.fit.primary import Source
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import measured
@@ -25,8 +26,6 @@ from podium.types import Bool, Float64
 _BY_STRIDE = ("hip_flexion", "knee_flexion", "ankle_dorsiflexion")
 _AT_CONTACT = (*_BY_STRIDE, "shank")
 _FOOT = ("_toe", "_heel", "_foot_index")
-_FOOT_SD = 0.006
-"""Errors of toes and heels that last for some frames, in heights: 1 cm."""
 _MILDER = 3
 """Cut-off of the filter of the true motion, in those of the filter: at twice, what kinks at contact
 lose counts too little."""
@@ -154,7 +153,7 @@ def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
     columns = np.arange(measured_px.shape[1]).reshape(level.shape[1:])
     joints = [n for n, name in enumerate(skeleton.joints) if name.endswith(_FOOT)]
     feet = columns[joints].ravel()
-    foot_px = _FOOT_SD * analysis.trajectory.height_px
+    foot_px = FOOT_SD * analysis.trajectory.height_px
 
     def shaken(number: int) -> Float64:
         points = noisy(true, sd, number)

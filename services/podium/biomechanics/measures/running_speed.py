@@ -13,9 +13,9 @@ from podium.biomechanics.events.movement import Movement
 from podium.biomechanics.measures.joints import NO_SCALE
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import measured
-from podium.biomechanics.signals.noise import jitter
+from podium.biomechanics.signals.noise import REPETITIONS, jitter, noisy
 from podium.biomechanics.signals.timeline import rate_hz
-from podium.types import Bool, Float64
+from podium.types import Bool, Float64, Int64
 
 OBLIQUE = "not seen from the side: a part of the way is towards the camera or away from it"
 
@@ -61,7 +61,8 @@ def running_speed(movement: Movement) -> Iterator[Measure]:
         label="Speed",
         unit="m/s",
         method="Horizontal speed of the middle of the hips by least squares over 0.5 s, the "
-        "fastest of the clip.",
+        "fastest of the clip, less what the noise of the key points adds to it (Efron & "
+        "Tibshirani 1993).",
         value=value,
         sd=sd,
         n=None if value is None or found is None else found.frames,
@@ -80,29 +81,65 @@ class _Fastest:
     frames: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """All half seconds in which the hips are seen without a hole, of K frames."""
+
+    time_s: Float64  # (K,)
+    first: Int64  # (W,) of the K frames
+    end: Int64  # (W,) after the last one
+
+    def slopes(self, places: Float64) -> Float64:
+        """Slopes (W,) of places (K,) over time, by least squares."""
+        n = self.end - self.first
+        mean_s, mean = self._sum(self.time_s) / n, self._sum(places) / n
+        square = self._sum(self.time_s**2) / n - mean_s**2
+        return np.asarray((self._sum(self.time_s * places) / n - mean_s * mean) / square)
+
+    def _sum(self, values: Float64) -> Float64:
+        edges = np.stack([self.first, self.end], axis=1).ravel()
+        return np.asarray(np.add.reduceat(np.append(values, 0.0), edges)[::2])
+
+
+def _windows(time_s: Float64) -> _Windows:
+    rate = max(rate_hz(time_s), 1e-9)
+    first = np.arange(0, len(time_s), max(int(_WINDOW_S * rate / _MOST_STARTS), 1))
+    last = np.searchsorted(time_s, time_s[first] + _WINDOW_S - 1e-6)
+    first, last = first[last < len(time_s)], last[last < len(time_s)]
+    holes = np.append(0, np.cumsum(np.diff(time_s) > _LONGEST_HOLE_S + 1.5 / rate))
+    whole = holes[last] == holes[first] if len(first) else np.zeros(0, bool)
+    return _Windows(time_s, first[whole], last[whole] + 1)
+
+
 def _fastest(analysis: Analysis) -> _Fastest | None:
+    """The speed of the fastest window, less what noise adds to the fastest of several."""
     level = analysis.plane.levelled(analysis.floor)
     hips = analysis.skeleton.take(level.positions, "mid_hip")[:, 0]
     raw = analysis.skeleton.take(level.measured, "mid_hip")[:, 0]
-    noise_px = float(np.nan_to_num(jitter(raw)))
-    time_s = analysis.trajectory.time_s
     known = np.isfinite(hips)
-    at, x = time_s[known], hips[known]
-    rate = max(rate_hz(time_s), 1e-9)
-    fastest = None
-    for first in range(0, len(at), max(int(_WINDOW_S * rate / _MOST_STARTS), 1)):
-        stop = int(np.searchsorted(at, at[first] + _WINDOW_S - 1e-6))
-        if stop >= len(at):
-            break
-        window, places = at[first : stop + 1], x[first : stop + 1]
-        if np.diff(window).max() > _LONGEST_HOLE_S + 1.5 / rate:
-            continue
-        around = window - window.mean()
-        square = float((around**2).sum())
-        speed = abs(float((around * places).sum() / square))
-        if fastest is None or speed > fastest.px_s:
-            fastest = _Fastest(speed, noise_px / np.sqrt(square), len(window))
-    return fastest
+    windows = _windows(analysis.trajectory.time_s[known])
+    if not len(windows.first):
+        return None
+    slopes = windows.slopes(hips[known])
+    slopes *= np.sign(slopes[np.argmax(np.abs(slopes))])
+    at = int(np.argmax(slopes))
+    sd = np.array([np.nan_to_num(jitter(raw))])
+    still = np.zeros((int(known.sum()), 1))
+    noise = np.stack([windows.slopes(noisy(still, sd, n)[:, 0]) for n in range(REPETITIONS)])
+    true = _without_noise(slopes, float(noise.var()))
+    excess = (true + noise).max(axis=1) - true.max()
+    return _Fastest(
+        px_s=float(slopes[at] - excess.mean()),
+        sd_px_s=float(np.sqrt(np.mean(excess**2))),
+        frames=int(windows.end[at] - windows.first[at]),
+    )
+
+
+def _without_noise(slopes: Float64, variance: float) -> Float64:
+    """Slopes that differ by what noise does not explain, as for the estimate of James & Stein."""
+    own = float(slopes.var())
+    share = np.sqrt(max(0.0, 1 - variance / own)) if own > 0 else 0.0
+    return np.asarray(slopes.mean() + share * (slopes - slopes.mean()))
 
 
 def _why_not(analysis: Analysis) -> str:
