@@ -36,9 +36,12 @@ def send(peer: socket.socket, message: Message) -> None:
     body = write_request(message.tensors, message.parameters)
     whole = sum(len(part) for part in body.parts)
     head = _LENGTHS.pack(int(body.headers.get(HEADER_LENGTH, whole)), whole)
-    socket.send_fds(peer, [head], list(message.descriptors))
-    for part in body.parts:
-        peer.sendall(part)
+    # Usually all at once, so that the receiver is not woken up for a part of it.
+    sent = socket.send_fds(peer, [head, *body.parts], list(message.descriptors))
+    for part in (head, *body.parts):
+        if sent < len(part):
+            peer.sendall(memoryview(part)[sent:])
+        sent = max(0, sent - len(part))
 
 
 def receive(peer: socket.socket) -> Message:
