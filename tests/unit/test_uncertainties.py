@@ -6,6 +6,7 @@ import pytest
 from podium.biomechanics import analysis
 from podium.biomechanics.analysis import AnalysisOptions
 from podium.biomechanics.fit.trajectory import fit_body
+from podium.biomechanics.measures.gait import OSCILLATION_SD
 from podium.biomechanics.measures.registry import measure
 from podium.lab.athlete.posture import Gait
 from podium.skeletons import HALPE26
@@ -63,6 +64,7 @@ def errors_over_sd(seed):
     )
     height_m = gait.height_m * random.normal(1, PROPORTIONS_SD)
     athlete = measure(person, HALPE26, AnalysisOptions(athlete_height_m=height_m))
+    true["vertical_oscillation_m"] += random.normal(0, OSCILLATION_SD) * gait.height_m
     known = [
         number for number in athlete.measures if number.name in true and number.value is not None
     ]

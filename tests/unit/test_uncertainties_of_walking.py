@@ -7,6 +7,7 @@ from podium.biomechanics import analysis
 from podium.biomechanics.analysis import AnalysisOptions
 from podium.biomechanics.body.scale import HEIGHT_SD
 from podium.biomechanics.fit.trajectory import fit_body
+from podium.biomechanics.measures.gait import OSCILLATION_SD
 from podium.biomechanics.measures.registry import measure
 from podium.skeletons import HALPE26
 from tests.support.seen_walker import seen_walker, true_contacts, true_numbers, true_times
@@ -76,6 +77,7 @@ def errors_over_sd(seed):
     contacts = athlete.movement.gait.contacts
     true = true_numbers(walk, common_s[0], apart_m)
     true |= true_times(*true_contacts(walk, contacts, random, common_s, OWN_S))
+    true["vertical_oscillation_m"] += random.normal(0, OSCILLATION_SD) * walk.height_m
     known = [
         number for number in athlete.measures if number.name in true and number.value is not None
     ]
