@@ -142,6 +142,13 @@ def test_facing_without_feet_uses_the_nose():
     assert set(facing(frames, np.arange(20) / 30, COCO17)) == {-1.0}
 
 
+def test_facing_uses_the_nose_while_no_foot_is_seen():
+    frames = np.repeat(pose() * [-1, 1], 20, axis=0)
+    feet = [n for n, joint in enumerate(BLAZEPOSE33.joints) if "foot" in joint or "heel" in joint]
+    frames[:, feet] = np.nan
+    assert set(facing(frames, np.arange(20) / 30, BLAZEPOSE33)) == {-1.0}
+
+
 def test_facing_without_heels_uses_the_ankles():
     frames = np.full((20, len(MUCO21), 2), np.nan)
     for side in ("left", "right"):

@@ -18,9 +18,9 @@ def facing(positions: Float64, time_s: Float64, skeleton: Skeleton) -> Float64:
     """+1 where the athlete faces right in the picture, -1 where left.
 
     Every frame votes with the direction of the feet (heel or ankle to toe, both feet summed), or,
-    without feet, of the nose from the neck. The first direction is the majority of all votes. It
-    changes only where the votes around a frame clearly agree on the other direction, so a single
-    bad frame, or a swinging foot, cannot flip the angles.
+    where no foot is seen, of the nose from the neck. The first direction is the majority of all
+    votes. It changes only where the votes around a frame clearly agree on the other direction, so a
+    single bad frame, or a swinging foot, cannot flip the angles.
 
     Args:
         positions: (T, J, 2) pixels.
@@ -43,17 +43,22 @@ def facing(positions: Float64, time_s: Float64, skeleton: Skeleton) -> Float64:
 
 
 _AHEAD = (("big_toe", "heel"), ("big_toe", "ankle"))
-"""Pairs of points along a foot, tip first; the first pair that the skeleton has is used."""
+"""Pairs of points along a foot, tip first; the first pair that is seen is used."""
 
 
 def _direction(positions: Float64, skeleton: Skeleton) -> Float64:
     pairs = [[(f"{side}_{tip}", f"{side}_{base}") for side in ("left", "right")]
              for tip, base in _AHEAD]  # fmt: skip
+    direction, unknown = np.zeros(len(positions)), np.ones(len(positions), bool)
     for pair in (*pairs, [("nose", "neck")]):
         if all(skeleton.has(joint) for points in pair for joint in points):
-            ahead = [
-                skeleton.take(positions, tip)[:, 0] - skeleton.take(positions, base)[:, 0]
-                for tip, base in pair
-            ]
-            return np.asarray(np.nan_to_num(np.stack(ahead)).sum(axis=0))
-    return np.zeros(len(positions))
+            ahead = np.stack(
+                [
+                    skeleton.take(positions, tip)[:, 0] - skeleton.take(positions, base)[:, 0]
+                    for tip, base in pair
+                ]
+            )
+            seen = unknown & np.isfinite(ahead).any(axis=0)
+            direction[seen] = np.nan_to_num(ahead[:, seen]).sum(axis=0)
+            unknown &= ~seen
+    return direction

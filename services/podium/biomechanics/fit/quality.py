@@ -47,11 +47,11 @@ SYSTEMATIC_DEG = {
 }
 """Standard deviations in a side view, of the near and the far side of the body, and the one that is
 added (in squares) at 60 degrees from it. Bands of 95 % with these hold about 97 % of the samples of
-the clips on which they were set (eight, and two more between 15 and 30 degrees for the shoulder), as
-clips that were left out held a little less. The last two angles have no ground truth."""
+the clips on which they were set (eight, and two more between 15 and 30 degrees for the shoulder),
+as clips that were left out held a little less. The last two angles have no ground truth."""
 GROWS_TO_DEG = {"shoulder_flexion": 15.0}
-"""View up to which the error grows, if not up to the last. From about here on the depth of the elbow
-decides about the shoulder, which the picture does not show."""
+"""View up to which the error grows, if not up to the last. From about here on the depth of the
+elbow decides about the shoulder, which the picture does not show."""
 
 
 def degrees_of(body: Body, values: Float64) -> Float64:
