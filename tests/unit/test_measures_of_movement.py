@@ -99,10 +99,18 @@ def test_a_run_at_24_frames_a_second_has_no_contacts():
 
 
 def test_from_the_front_there_are_no_steps():
-    _, trajectory = filmed(view="front")
-    found = measures(trajectory)
-    assert {m.name for m in found.values() if m.value is None and m.n is not None} == set()
+    true, trajectory = filmed(view="front")
+    options = AnalysisOptions(athlete_height_m=true.height_m)
+    athlete = measure(trajectory, BLAZEPOSE33, options)
+    found = {m.name: m for m in athlete.measures}
+    numbers = [m for m in athlete.measures if not m.is_series]
+    assert {m.name for m in numbers if m.value is None and m.n is not None} == set()
     assert gait_reasons(found) == "the athlete is not seen from the side"
+    knee = found["left_knee_flexion_deg"]
+    assert not len(knee.known)
+    for name in ("deg_s", "sd_deg", "source", "fit_deg"):  # empty for the reason of the angle
+        assert found[f"left_knee_flexion_{name}"].reason == knee.reason
+    assert "front" in knee.reason
 
 
 def test_five_frames_are_too_few():

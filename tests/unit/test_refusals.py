@@ -80,6 +80,11 @@ def test_it_is_empty_with_a_reason(clip, reasons, tmp_path):
         for name in names:
             assert found[name]["value"] is None, name
             assert reason in (found[name]["reason"] or ""), name
+    summary = json.loads((tmp_path / "run" / "summary.json").read_bytes())
+    said = [text for text in summary["warnings"] if "no steps and contacts" in text]
+    why = next(reason for reason, names in reasons.items() if set(STEPS) <= set(names))
+    assert len(said) == (why != "not seen from the side")  # of that knees are warned of
+    assert all(why in text for text in said)
     if "not seen for longer" in reasons:
         assert found["right_knee_flexion_deg"]["n"] > 10
 

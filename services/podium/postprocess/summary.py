@@ -9,6 +9,8 @@ import numpy as np
 import podium
 from podium.biomechanics.analysis import Analysis
 from podium.biomechanics.body.scale import ASSUMPTION
+from podium.biomechanics.events.find_feet import NOT_SIDEWAYS
+from podium.biomechanics.events.gait import NO_GAIT
 from podium.biomechanics.fit.primary import Source
 from podium.biomechanics.measures.measure import Measure
 from podium.biomechanics.measures.registry import Measured
@@ -208,7 +210,16 @@ def _warnings(summary: Summary, persons: Sequence[Measured], clip: Clip) -> list
         warnings.append(MOVING_CAMERA + ("" if clip.camera.can_be_removed else LOST_CAMERA))
     for person, measured in zip(summary.persons, persons, strict=True):
         warnings += _warnings_of_person(person, measured.analysis)
+        warnings += _missing_steps(person, measured)
     return [*warnings, *clip.degraded]
+
+
+def _missing_steps(person: PersonSummary, measured: Measured) -> list[str]:
+    """Why somebody who moves has no steps, if another clip would show them."""
+    gait = measured.movement.gait
+    if not isinstance(gait, str) or gait == NO_GAIT or gait.startswith(NOT_SIDEWAYS):
+        return []
+    return [f"Person {person.person}: no steps and contacts: {gait}."]
 
 
 def _warnings_of_person(person: PersonSummary, analysis: Analysis) -> list[str]:

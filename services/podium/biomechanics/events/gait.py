@@ -30,6 +30,7 @@ from podium.biomechanics.signals.peaks import (
 )
 from podium.types import Float64
 
+NO_GAIT = "the athlete neither walks nor runs"
 G_M_S2 = 9.81
 RUN_FROM_FROUDE = 0.5
 """Froude number, speed^2 / (g leg length), at which walking changes to running (Alexander 1989)."""
@@ -85,7 +86,7 @@ def find_gait(feet: Feet) -> Gait | str:
     )
     speed = -float(np.percentile(backward_m_s, 10))
     if speed < MIN_SPEED_M_S or _move_together(forward):
-        return "the athlete neither walks nor runs"
+        return NO_GAIT
     travelled = (feet.hips[-1, 0] - feet.hips[0, 0]) / (feet.time_s[-1] - feet.time_s[0])
     treadmill = bool(abs(travelled) < TREADMILL_SHARE * speed)
     kind: Literal["walk", "run"] = (
