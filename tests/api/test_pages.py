@@ -33,3 +33,10 @@ def test_without_a_key_there_is_nothing(api: ApiWorld) -> None:
                 assert answer.status_code == 401, (method, path)
                 assert answer.json()["code"] == "unauthorized"
                 assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_names_that_no_file_can_have_are_not_found(api: ApiWorld) -> None:
+    for name in ("x" * 2000, "../browser.py", "%00", "a/" * 2000, "no.js"):
+        answer = requests.get(f"{api.url}/dashboard/{name}", timeout=60)
+        assert answer.status_code == 404, name
+    assert requests.get(f"{api.url}/dashboard/main.js", timeout=60).status_code == 200

@@ -45,7 +45,7 @@ def campaign(check: Callable[[Random], None], few: int = 300) -> None:
     assert resident_bytes() - held < MOST_GROWTH_BYTES
 
 
-def resident_bytes() -> int:
-    """Memory of this process."""
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+def resident_bytes(process: int | str = "self") -> int:
+    """Memory of a process, of this one where none is given."""
+    pages = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * resource.getpagesize()

@@ -117,6 +117,25 @@ def too_much(path: Path) -> Path:
     return path
 
 
+def nameless(path: Path) -> Path:
+    write(path, ("a", b"x"))
+    data = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 26), (b"PK\x01\x02", 28)):
+        struct.pack_into("<HH", data, data.index(signature) + offset, 0, 1)  # its extra field now
+    path.write_bytes(bytes(data))
+    return path
+
+
+def elsewhere(path: Path) -> Path:
+    """An entry that begins before the file does: the directory is said to come later."""
+    write(path, ("a.mp4", b"x"))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"PK\x05\x06") + 16
+    struct.pack_into("<L", data, at, data.index(b"PK\x01\x02") + 1)
+    path.write_bytes(bytes(data))
+    return path
+
+
 HOSTILE: list[tuple[Callable[[Path], Path], str]] = [
     (bomb, "compressed more than 100 times"),
     (many, "60 entries; at most 50"),
@@ -129,6 +148,8 @@ HOSTILE: list[tuple[Callable[[Path], Path], str]] = [
     (encrypted, "is encrypted"),
     (nested, "an archive in the archive"),
     (overlapping, "shares its bytes"),
+    (nameless, "is an entry without a name"),
+    (elsewhere, "is said to begin outside of the archive"),
     (huge_directory, "a directory of 67108864 bytes"),
     (too_much, "unpacks to 3774873600 bytes"),
 ]

@@ -160,3 +160,6 @@ def test_a_folder_reads_no_other_addresses(tmp_path: Path) -> None:
     for address in ("s3://bucket/x", "http://h/x", "file://other/x"):
         with pytest.raises(Forbidden), objects.local(address):
             pass
+    for name in ("x" * 3000, "%00", "nothing"):
+        with pytest.raises(NotFound), objects.local(f"file:///{name}"):
+            pass

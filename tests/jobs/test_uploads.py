@@ -89,6 +89,30 @@ def test_parts_are_sent_again_one_by_one(world: World, objects: FolderObjects) -
         objects.receive_part(*parts_of(begun.parts[0].url or ""), [b"late"])
 
 
+def test_a_part_that_is_sent_again_while_parts_are_joined_is_a_conflict(
+    objects: FolderObjects,
+) -> None:
+    key = "projects/1/uploads/9"
+    upload = objects.begin_parts(key)
+
+    def send(data: bytes) -> None:
+        url = objects.part_url(key, upload, 1, max_bytes=9, seconds=60)
+        objects.receive_part(*parts_of(url), [data])
+
+    send(b"old")
+    there = objects.parts(key, upload)
+    send(b"new")
+    with pytest.raises(Conflict, match="part 1 has just been sent again"):
+        objects.join_parts(key, upload, there)
+    [folder] = (objects.root / ".parts").glob("*/*")
+    (folder / "00002-gone").symlink_to("nowhere")  # as a part that is replaced meanwhile
+    assert [part.number for part in objects.parts(key, upload)] == [1]
+    objects.join_parts(key, upload, objects.parts(key, upload))
+    assert b"".join(objects.read(key)) == b"new"
+    with pytest.raises(NotFound):
+        objects.parts(key, upload)
+
+
 def test_an_aborted_upload_leaves_nothing(world: World, objects: FolderObjects) -> None:
     wanted = UploadCreate(upload_name="x.mp4", size_bytes=10, parts=True)
     begun = uploads.begin(world.env, world.principal, wanted)

@@ -157,3 +157,9 @@ def test_variances_are_the_diagonal_of_the_inverse(frames):
     )
     expected = np.diag(scipy.linalg.inv(matrix)).reshape(frames, width)
     np.testing.assert_allclose(variances(band, width), expected, rtol=1e-6)
+
+
+def test_a_singular_matrix_has_no_variances():
+    band = np.full((3, 2), 1e28)  # each block is [[1e28, 1e28], [1e28, 1e28]]
+    assert np.isnan(variances(band, 1)).all()
+    assert np.isnan(variances(np.full((3, 6), 1e28), 1)).all()

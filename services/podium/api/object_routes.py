@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import anyio
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
-from podium.api.streaming.body import in_thread
+from podium.api.streaming.body import heard, in_thread
 from podium.api.streaming.form import MAX_FIELDS_BYTES, StreamedForm
 from podium.jobs.folder_objects import FolderObjects
 from podium.jobs.uploads import MAX_FORM_BYTES
@@ -19,6 +20,8 @@ from podium.jobs.uploads import MAX_FORM_BYTES
 PREFIX = "/v1/objects/"
 STREAMED: Mapping[str, int] = {PREFIX: MAX_FORM_BYTES + 2 * MAX_FIELDS_BYTES}
 """The largest bodies; each address allows less."""
+MOST_BODIES = 64
+"""Bodies that are written at the same time, in threads of their own; others wait."""
 
 _AS_A_FILE = {
     "cache-control": "private, no-store",
@@ -32,25 +35,33 @@ def object_router(objects: FolderObjects) -> APIRouter:
     """The routes for a folder; they are not on the OpenAPI page."""
     router = APIRouter(prefix=PREFIX.rstrip("/"), include_in_schema=False)
 
+    threads = anyio.CapacityLimiter(MOST_BODIES)
+
     @router.post("/{key:path}")
     async def receive(request: Request, key: str) -> Response:
-        content_type = request.headers.get("content-type", "")
+        form = StreamedForm(request.headers.get("content-type", ""))
+        stream = request.stream()
+        async with heard(stream):
+            await form.read_fields(stream)
+            objects.check_form(key, form.fields)
 
         def keep(pieces: Iterator[bytes]) -> None:
-            form = StreamedForm(pieces, content_type)
-            objects.receive(key, form.fields, form.content())
+            objects.receive(key, form.fields, form.content(pieces))
 
-        await in_thread(request.stream(), keep)
+        await in_thread(stream, keep, threads)
         return Response(status_code=204)
 
     @router.put("/{key:path}")
     async def receive_part(request: Request, key: str) -> Response:
         query = dict(request.query_params)
+        stream = request.stream()
+        async with heard(stream):
+            objects.check_part(key, query)
 
         def keep(pieces: Iterator[bytes]) -> str:
             return objects.receive_part(key, query, pieces)
 
-        digest = await in_thread(request.stream(), keep)
+        digest = await in_thread(stream, keep, threads)
         return Response(headers={"etag": f'"{digest}"'})
 
     @router.get("/{key:path}")

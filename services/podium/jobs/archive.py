@@ -85,7 +85,7 @@ class Archive:
         self._file = _Careful(path, limits.directory_bytes)
         try:
             self._zip = zipfile.ZipFile(self._file)
-            self.entries = _checked(self._zip.infolist(), limits)
+            self.entries = _checked(self._zip.infolist(), limits, path.stat().st_size)
             for entry in self.entries:
                 _check_head(entry, self._head(entry))
         except _DAMAGE as error:
@@ -132,11 +132,18 @@ def is_archive(path: Path) -> bool:
         return file.read(max(map(len, SIGNATURES))).startswith(SIGNATURES)
 
 
-def _checked(infos: Sequence[zipfile.ZipInfo], limits: ArchiveLimits) -> tuple[Entry, ...]:
+def _checked(
+    infos: Sequence[zipfile.ZipInfo], limits: ArchiveLimits, size_bytes: int
+) -> tuple[Entry, ...]:
     if len(infos) > limits.entries:
         raise TooLarge(
             f"has {len(infos)} entries; at most {limits.entries} are taken", field="upload"
         )
+    for info in infos:
+        if not info.filename:
+            raise _refused(info, "is an entry without a name")
+        if not 0 <= info.header_offset < size_bytes:
+            raise _refused(info, "is said to begin outside of the archive")
     files = [info for info in infos if not info.is_dir()]
     total = sum(info.file_size for info in files)
     if total > limits.total_bytes:

@@ -6,11 +6,11 @@ import hashlib
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from podium.errors import Forbidden, InvalidInput, NotFound, TooLarge
+from podium.errors import Conflict, Forbidden, InvalidInput, NotFound, TooLarge
 from podium.jobs.objects import CHUNK_BYTES, Content, Form, Part, Stored, checked
 from podium.jobs.signing import Signer
 
@@ -73,8 +73,12 @@ class FolderObjects:
         if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
             raise Forbidden("uri: only file: addresses are read here")
         path = Path(unquote(parts.path))
-        if not path.is_file():
-            raise NotFound(f"uri: there is no file {address}")
+        try:
+            is_there = path.is_file()
+        except OSError:  # no file can have such a name
+            is_there = False
+        if not is_there:
+            raise NotFound(f"uri: there is no file {address[:200]}")
         yield path
 
     def copy(self, key: str, target: str) -> None:
@@ -116,21 +120,25 @@ class FolderObjects:
         return self._signer.url("part", checked(key), seconds=seconds, **allowed)
 
     def parts(self, key: str, upload: str) -> list[Part]:
-        folder = self._parts_folder(key, upload)
-        if not folder.is_dir():
-            raise NotFound("there is no such upload in parts")
-        return [
-            Part(int(number), path.stat().st_size, etag)
-            for path in sorted(folder.iterdir())
-            for number, _, etag in [path.name.partition("-")]
-        ]
+        with _upload_there():
+            paths = sorted(self._parts_folder(key, upload).iterdir())
+        found = []
+        for path in paths:
+            number, _, etag = path.name.partition("-")
+            with suppress(FileNotFoundError):  # another one has just come in its place
+                found.append(Part(int(number), path.stat().st_size, etag))
+        return found
 
     def join_parts(self, key: str, upload: str, parts: list[Part]) -> None:
         folder = self._parts_folder(key, upload)
 
         def pieces() -> Iterator[bytes]:
             for part in parts:
-                with (folder / _part_name(part.number, part.etag)).open("rb") as file:
+                try:
+                    file = (folder / _part_name(part.number, part.etag)).open("rb")
+                except FileNotFoundError:
+                    raise Conflict(f"part {part.number} has just been sent again") from None
+                with file:
                     while piece := file.read(CHUNK_BYTES):
                         yield piece
 
@@ -142,10 +150,18 @@ class FolderObjects:
 
     # Called by the api service for requests to signed addresses.
 
+    def check_form(self, key: str, fields: dict[str, str]) -> dict[str, str]:
+        """What the fields of a form allow. Raises Forbidden."""
+        return self._signer.check("upload", checked(key), fields)
+
     def receive(self, key: str, fields: dict[str, str], content: Iterable[bytes]) -> None:
         """Store the file of a form. Raises Forbidden or TooLarge."""
-        allowed = self._signer.check("upload", checked(key), fields)
+        allowed = self.check_form(key, fields)
         self.put(key, _at_most(int(allowed["max_bytes"]), content))
+
+    def check_part(self, key: str, query: dict[str, str]) -> dict[str, str]:
+        """What a signed address of a part allows. Raises Forbidden."""
+        return self._signer.check("part", checked(key), query)
 
     def receive_part(self, key: str, query: dict[str, str], content: Iterable[bytes]) -> str:
         """Store a part, replacing an earlier one; returns its ETag.
@@ -154,7 +170,7 @@ class FolderObjects:
             Forbidden, TooLarge: the signed address does not allow this.
             NotFound: the upload has ended.
         """
-        allowed = self._signer.check("part", checked(key), query)
+        allowed = self.check_part(key, query)
         folder = self._parts_folder(key, allowed["upload"])
         digest = hashlib.sha256()
         partial = self._partial / secrets.token_hex(16)

@@ -1,15 +1,15 @@
-"""Passes a request body in pieces to a function in a thread."""
+"""Passes a request body in pieces to a function in a thread, and reads on if it is refused."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
-from fastapi.concurrency import run_in_threadpool
+import anyio
 
-from podium.errors import RequestTimeout
+from podium.errors import PodiumError, RequestTimeout
 
 T = TypeVar("T")
 
@@ -19,12 +19,34 @@ _DISCARD_S = 10.0
 """How long the rest of a refused body is read, so that a client that sends first sees why."""
 
 
-async def in_thread(stream: AsyncIterator[bytes], work: Callable[[Iterator[bytes]], T]) -> T:
+@asynccontextmanager
+async def heard(stream: AsyncIterator[bytes]) -> AsyncIterator[None]:
+    """Reads on for a while when the block refuses a body, so that its client hears why.
+
+    Args:
+        stream: The body.
+    """
+    try:
+        yield
+    except PodiumError:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DISCARD_S):
+                async for _ in stream:
+                    pass
+        raise
+
+
+async def in_thread(
+    stream: AsyncIterator[bytes],
+    work: Callable[[Iterator[bytes]], T],
+    threads: anyio.CapacityLimiter,
+) -> T:
     """Run a function on the pieces of a body in a thread while it arrives; holds a few MB.
 
     Args:
         stream: The body.
         work: Reads the pieces, all or some.
+        threads: How many there may be. They wait for clients, so others must not need them.
 
     Raises:
         Exception: raised by ``work`` or by reading the body.
@@ -38,7 +60,7 @@ async def in_thread(stream: AsyncIterator[bytes], work: Callable[[Iterator[bytes
                 raise piece
             yield piece
 
-    worker = asyncio.ensure_future(run_in_threadpool(work, pieces()))
+    worker = asyncio.ensure_future(anyio.to_thread.run_sync(work, pieces(), limiter=threads))
     feeder = asyncio.create_task(_feed(stream, queue, worker))
     try:
         result = await asyncio.shield(worker)

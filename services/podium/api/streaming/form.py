@@ -5,7 +5,7 @@ As in forms for S3, the fields come first and the file last. python-multipart pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -21,21 +21,21 @@ class StreamedForm:
     """The fields of a form, and then its file.
 
     Args:
-        pieces: The body.
         content_type: The header, which has the boundary.
 
+    Attributes:
+        fields: The fields before the file, once they are read.
+
     Raises:
-        InvalidInput: it is not such a form, or has no file.
-        TooLarge: the fields before the file are too long.
+        InvalidInput: it is not the type of a form.
     """
 
-    def __init__(self, pieces: Iterator[bytes], content_type: str) -> None:
+    def __init__(self, content_type: str) -> None:
         kind, options = parse_options_header(content_type)
         boundary = options.get(b"boundary", b"")
         if kind != b"multipart/form-data" or not boundary:
             raise InvalidInput("must be multipart/form-data with a boundary", field="content-type")
         self.fields: dict[str, str] = {}
-        self._pieces = pieces
         self._header: list[bytes] = [b"", b""]
         self._name = ""
         self._value: list[bytes] = []
@@ -56,25 +56,34 @@ class StreamedForm:
                 "on_end": self._finish,
             },
         )
-        while self._name != FILE:
-            if not self._read():
-                raise InvalidInput("is missing: the file at the end of the form", field=FILE)
 
-    def content(self) -> Iterator[bytes]:
-        """The bytes of the file in pieces; can be read once."""
-        more = True
-        while more:
-            pieces, self._file = self._file, []
-            yield from pieces
-            more = self._read()
-        yield from self._file
+    async def read_fields(self, body: AsyncIterator[bytes]) -> None:
+        """Read the body as far as the beginning of the file.
+
+        Raises:
+            InvalidInput: it is not such a form, or has no file.
+            TooLarge: the fields before the file are too long.
+        """
+        async for piece in body:
+            self._parse(piece)
+            if self._name == FILE:
+                return
+        raise InvalidInput("is missing: the file at the end of the form", field=FILE)
+
+    def content(self, rest: Iterator[bytes]) -> Iterator[bytes]:
+        """The bytes of the file in pieces, of which ``rest`` of the body has most."""
+        yield from self._taken()
+        for piece in rest:
+            self._parse(piece)
+            yield from self._taken()
         if not self._is_complete:
             raise InvalidInput("ends before the last part of the form does", field="body")
 
-    def _read(self) -> bool:
-        piece = next(self._pieces, None)
-        if piece is None:
-            return False
+    def _taken(self) -> list[bytes]:
+        pieces, self._file = self._file, []
+        return pieces
+
+    def _parse(self, piece: bytes) -> None:
         # What begins like the end of a part costs the parser a microsecond.
         self._delimiters += piece.count(self._delimiter)
         if self._delimiters > _MAX_FIELDS + 2:
@@ -83,7 +92,6 @@ class StreamedForm:
             self._parser.write(piece)
         except FormParserError as error:
             raise InvalidInput(f"is no form ({error})"[:200], field="body") from None
-        return True
 
     def _begin(self) -> None:
         if self._name == FILE:

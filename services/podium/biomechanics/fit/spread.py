@@ -12,7 +12,10 @@ from podium.types import Float64
 
 
 def variances(band: Float64, width: int) -> Float64:
-    """Variances (T, N) from the lower band (2 N + 1, T N) of a normal matrix with N = ``width``."""
+    """Variances (T, N) from the lower band (2 N + 1, T N) of a normal matrix with N = ``width``.
+
+    NaN where the matrix is singular.
+    """
     frames = band.shape[1] // width
     pairs = (frames + 1) // 2
     size = 2 * width
@@ -29,10 +32,10 @@ def variances(band: Float64, width: int) -> Float64:
     upper = np.triu_indices(size, 1)
     diagonal[:, upper[0], upper[1]] = diagonal[:, upper[1], upper[0]]
     inverse = np.zeros_like(diagonal)
-    inverse[0] = np.linalg.inv(diagonal[0])
+    inverse[0] = _inverse(diagonal[0])
     for i in range(1, pairs):
         reduced = diagonal[i] - below[i - 1] @ inverse[i - 1] @ below[i - 1].T
-        inverse[i] = np.linalg.inv(reduced)
+        inverse[i] = _inverse(reduced)
     full = inverse[-1]
     result = np.zeros((pairs, size))
     result[-1] = np.diag(full)
@@ -41,3 +44,10 @@ def variances(band: Float64, width: int) -> Float64:
         full = inverse[i] + gain @ full @ gain.T
         result[i] = np.diag(full)
     return result.reshape(-1, width)[:frames]
+
+
+def _inverse(block: Float64) -> Float64:
+    try:
+        return np.asarray(np.linalg.inv(block), np.float64)
+    except np.linalg.LinAlgError:  # its numbers are at the ends of their range
+        return np.full_like(block, np.nan)

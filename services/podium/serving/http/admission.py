@@ -110,8 +110,8 @@ class AdmissionControl:
         app: Answers the admitted requests.
         admission: What is in flight.
         metrics: Where refusals are counted.
-        streamed: Prefixes of paths whose bodies are never held as a whole; their bytes do not
-            count.
+        streamed: Prefixes of paths whose bodies are never held as a whole; neither they nor their
+            bytes count.
     """
 
     def __init__(
@@ -142,27 +142,31 @@ class AdmissionControl:
             await response(scope, receive, send)
             return
 
-        await _Admitted(self.admission, self.metrics, size, chunked=is_held and not length).run(
-            self.app, scope, receive, send
-        )
+        await _Admitted(
+            self.admission, self.metrics, size, chunked=is_held and not length, streamed=not is_held
+        ).run(self.app, scope, receive, send)
 
 
 class _Admitted:
     """A request that was taken on; while it waits for its client it does not count as work."""
 
-    def __init__(self, admission: Admission, metrics: Metrics, size: int, *, chunked: bool) -> None:
+    def __init__(
+        self, admission: Admission, metrics: Metrics, size: int, *, chunked: bool, streamed: bool
+    ) -> None:
         self._admission = admission
         self._metrics = metrics
         self._size = size
         self._chunked = chunked
-        self._body_comes = chunked or size > 0
+        self._streamed = streamed  # waits for its client to the end, as it is written meanwhile
+        self._body_comes = chunked or streamed or size > 0
 
     async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         async def counted_receive() -> Message:
             message = await receive()
             if self._chunked:
                 self._charge(len(message.get("body", b"")))
-            if self._body_comes and not message.get("more_body", False):
+            more = message.get("more_body", False) or self._streamed
+            if self._body_comes and not more:
                 self._body_is_there()
             return message
 
