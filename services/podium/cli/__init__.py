@@ -110,13 +110,8 @@ def cli(verbose: bool) -> None:
     """  # noqa: D301 - \b is Click's mark for text that keeps its lines
 
 
-_GC_THRESHOLD = 20_000
-"""High, as in services: reference counting frees nearly all, and looking took 4 % of a run."""
-
-
 def main() -> NoReturn:
     """Run the command line; errors that Podium raises on purpose become one red line."""
-    gc.set_threshold(_GC_THRESHOLD)
     atexit.register(gc.freeze)  # else all objects are looked through at the end: 0.6 CPU-s of a run
     # SIGTERM ends a command like Ctrl-C. Both also work in the background of a shell script,
     # where SIGINT is ignored at the start.
