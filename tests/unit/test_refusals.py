@@ -36,6 +36,13 @@ def without_left_foot(clip):
     return clip
 
 
+def with_feet_below_the_picture(clip):
+    """The pose model guesses them, and is as sure as of all else."""
+    _, trajectory = clip
+    trajectory.keypoints[..., 1] += 250
+    return clip
+
+
 @pytest.mark.parametrize(
     ("clip", "reasons"),
     [
@@ -71,8 +78,12 @@ def without_left_foot(clip):
                 "not seen for longer": ["left_ankle_dorsiflexion_deg"],
             },
         ),
+        (
+            lambda: with_feet_below_the_picture(filmed(seconds=1)),
+            {"hips and feet are seen together": STEPS},
+        ),
     ],
-    ids=["24 frames/s", "front", "5 frames", "one foot"],
+    ids=["24 frames/s", "front", "5 frames", "one foot", "feet below"],
 )
 def test_it_is_empty_with_a_reason(clip, reasons, tmp_path):
     found = measures_of(tmp_path, clip())

@@ -137,11 +137,14 @@ def analyse(
 ) -> Analysis:
     """Correct exchanged sides, reject outliers, fill short gaps, smooth, fit the body, and so on.
 
-    Only smoothed positions are differentiated (see ``kinematics.velocity``).
+    Key points outside of the picture count as not seen. Only smoothed positions are differentiated
+    (see ``kinematics.velocity``).
 
     Raises:
         InvalidInput: a correction by hand names a key point that the trajectory does not have.
     """
+    if options.frame_size is not None:
+        trajectory = trajectory.within(options.frame_size)
     trajectory, exchanges = undo_exchanges(trajectory, skeleton)
     trajectory, by_hand = corrected_keypoints(trajectory, skeleton, corrections)
     time_s = trajectory.time_s

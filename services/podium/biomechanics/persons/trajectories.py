@@ -10,7 +10,7 @@ as in SORT (Bewley et al. 2016).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -71,6 +71,16 @@ class Trajectory:
     def height_px(self) -> float:
         """Median height of the box."""
         return float(np.nanmedian(self.boxes[:, 3] - self.boxes[:, 1]))
+
+    def within(self, size_px: tuple[int, int]) -> Trajectory:
+        """The trajectory as the picture shows it: what lies outside of it has the score 0.
+
+        There a pose model guesses, and may be as sure of it as of what it sees.
+        """
+        outside = (self.keypoints[..., :2] < 0) | (self.keypoints[..., :2] > size_px)
+        keypoints = self.keypoints.copy()
+        keypoints[outside.any(axis=-1), 2] = 0.0
+        return replace(self, keypoints=keypoints)
 
 
 def link(tracklets: Iterable[Tracklet], frames: Timeline) -> list[Trajectory]:
