@@ -77,9 +77,12 @@ class Trajectory:
 
         There a pose model guesses, and may be as sure of it as of what it sees.
         """
-        outside = (self.keypoints[..., :2] < 0) | (self.keypoints[..., :2] > size_px)
+        places = self.keypoints[..., :2]
+        outside = ((places < 0) | (places > size_px)).any(axis=-1)
+        if not outside.any():
+            return self
         keypoints = self.keypoints.copy()
-        keypoints[outside.any(axis=-1), 2] = 0.0
+        keypoints[outside, 2] = 0.0
         return replace(self, keypoints=keypoints)
 
 
