@@ -32,10 +32,6 @@ S = TypeVar("S", bound=ServiceSettings)
 _GC_THRESHOLD = 20_000
 """High, because a request makes hundreds of objects, and reference counting frees nearly all."""
 
-_TURN_S = 0.0005
-"""How long a thread may keep the interpreter while others wait for it. Decoders and engines let go
-of it for each call into them, and a busy event loop then kept it from them for up to 5 ms."""
-
 ABANDON_S = 3.0
 """How long threads may work after the last answer, such as on requests that were given up."""
 
@@ -64,7 +60,6 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
     gc.collect()
     gc.freeze()  # the collector skips objects that live as long as the process
     gc.set_threshold(_GC_THRESHOLD)
-    sys.setswitchinterval(_TURN_S)
     limit = SlowClientLimit(settings.slow_client_s, settings.slow_client_bytes_per_s)
     protocol = functools.partial(ServiceProtocol, slow_client_limit=limit)
     config = uvicorn.Config(
