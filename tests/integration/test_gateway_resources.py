@@ -22,10 +22,9 @@ from podium.gateway.kubernetes import status as status_module
 from podium.gateway.kubernetes.crd import _structural, as_yaml, custom_resource_definition
 from podium.gateway.kubernetes.pipelines import PipelineResources
 from podium.gateway.settings import GatewaySettings
-from podium.kubernetes import watch as watch_module
 from podium.kubernetes.api import KubernetesApi
 from podium.pipelines.spec import SHIPPED, PipelineSpec, load_pipelines
-from tests.support.api_server import LEASES, PIPELINES, ApiServer
+from tests.support.api_server import LEASES, PIPELINES, ApiServer, served_to_here
 from tests.support.service_thread import serving
 from tests.support.waiting import until
 
@@ -41,12 +40,8 @@ def spec(**detection):
 
 @pytest.fixture
 async def server(monkeypatch, tmp_path) -> AsyncIterator[ApiServer]:
-    monkeypatch.setattr(watch_module, "_MIN_BACKOFF_S", 0.02)
-    monkeypatch.setattr(watch_module, "_MAX_BACKOFF_S", 0.1)
     monkeypatch.setattr(status_module, "_TICK_S", 0.05)
-    server = ApiServer()
-    async with server.run():
-        monkeypatch.setenv("KUBECONFIG", server.kubeconfig(tmp_path))
+    async with served_to_here(monkeypatch, tmp_path) as server:
         yield server
 
 
