@@ -17,6 +17,7 @@ from podium.biomechanics.measures.jump import jump
 from podium.biomechanics.measures.rebounds import rebounds
 from podium.biomechanics.measures.sprint import MASS_KG, sprint
 from podium.skeletons import BLAZEPOSE33
+from tests.support.band_coverage import coverage
 from tests.support.filmed_athlete import filmed
 
 G_M_S2 = 9.81
@@ -136,10 +137,6 @@ def errors_over_sd(move, analysis, repetitions):
                 found.setdefault(number.name, []).append(error)
     assert set(found) == set(truth)
     return {name: np.array(errors) for name, errors in found.items()}
-
-
-def coverage(errors):
-    return float(np.mean(np.abs(errors) <= 1.96))
 
 
 @pytest.mark.parametrize("move", [hopping, sprinting])

@@ -10,6 +10,15 @@ from podium.biomechanics.fit.trajectory import fit_body
 from podium.biomechanics.measures.gait import OSCILLATION_SD
 from podium.biomechanics.measures.registry import measure
 from podium.skeletons import HALPE26
+from tests.support.band_coverage import (
+    TOE_M,
+    assert_bands_hold,
+    coverage,
+    errors_over_sd,
+    fit_once,
+    of_repetitions,
+    print_table,
+)
 from tests.support.seen_walker import seen_walker, true_contacts, true_numbers, true_times
 from tests.support.walking_body import Walk
 
@@ -28,22 +37,10 @@ COMMON_S, OWN_S = (0.022, 0.008), (0.005, 0.003)
 they are, over athletes and over the events of one. Zeni's method was 17 to 28 ms early and 5 to 7
 ms late by force plates; published means go from 40 ms early to 40 ms late."""
 
-TOE_M = 0.01
-"""A pose model puts each toe so much beside its place, as on rendered clips."""
-
 
 @pytest.fixture
 def one_fit_for_all(monkeypatch):
-    """The fitted body is the same for every repetition: side views read no angle of it."""
-    fits = {}
-
-    def fit(points, scores, time_s, *args, **options):
-        key = (len(time_s), float(time_s[-1]))
-        if key not in fits:
-            fits[key] = fit_body(points, scores, time_s, *args, **options)
-        return fits[key]
-
-    monkeypatch.setattr(analysis, "fit_body", fit)
+    fit_once(monkeypatch)
 
 
 @pytest.fixture
@@ -56,7 +53,7 @@ def no_fit(monkeypatch):
     monkeypatch.setattr(analysis, "fit_body", fit)
 
 
-def errors_over_sd(seed):
+def simulated(seed):
     """Measure -> (value - truth) / sd of a walk: 30 to 120 frames/s, 2.5 to 10 mm of white noise.
 
     Errors of the feet that last are 7.5 to 12.5 mm more. The scale errs as much as is stated.
@@ -78,40 +75,19 @@ def errors_over_sd(seed):
     true = true_numbers(walk, common_s[0], apart_m)
     true |= true_times(*true_contacts(walk, contacts, random, common_s, OWN_S))
     true["vertical_oscillation_m"] += random.normal(0, OSCILLATION_SD) * walk.height_m
-    known = [
-        number for number in athlete.measures if number.name in true and number.value is not None
-    ]
-    return {number.name: (number.value - true[number.name]) / number.sd for number in known}
-
-
-def of_repetitions(count):
-    """Measure -> the errors of all repetitions that have it."""
-    found = {}
-    for seed in range(count):
-        for name, error in errors_over_sd(seed).items():
-            found.setdefault(name, []).append(error)
-    return {name: np.array(errors) for name, errors in found.items()}
-
-
-def coverage(errors):
-    return float(np.mean(np.abs(errors) <= 1.96))
+    return errors_over_sd(athlete, true)
 
 
 def test_bands_hold_the_truth(no_fit):
     """A small part of the 500 below; bands that are half as wide as they should be fail."""
-    found = of_repetitions(8)
+    found = of_repetitions(simulated, 8)
     assert len(found) == 45
-    for name, errors in found.items():
-        assert len(errors) == 8, name
-        assert coverage(errors) >= 0.7, name
-        assert np.max(np.abs(errors)) > 0.25, name
-    assert 0.9 <= np.mean([coverage(errors) for errors in found.values()]) <= 0.995
+    assert_bands_hold(found, at_least=8)
 
 
 @pytest.mark.slow
 def test_bands_of_every_number_hold_the_truth_of_500_repetitions(one_fit_for_all):
-    found = of_repetitions(500)
-    for name, errors in sorted(found.items()):
-        print(f"| `{name}` | {coverage(errors):.3f} | {np.sqrt(np.mean(errors**2)):.2f} |")
+    found = of_repetitions(simulated, 500)
+    print_table(found)
     for name, errors in found.items():
         assert 0.9 <= coverage(errors) <= 0.99, name
