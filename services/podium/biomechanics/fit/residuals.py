@@ -163,7 +163,7 @@ class Problem:
         total += _robust_sum(level**2, robust)
         total += _robust_sum(np.sum(self._slide(points) ** 2, axis=-1), robust)
         total += float(np.sum(self.smooth.residual(coordinates) ** 2))
-        total += float(np.sum((coordinates @ self.prior_rows.T - self.prior_values) ** 2))
+        total += float(np.sum(self.off_priors(coordinates) ** 2))
         total += float(np.sum(self.beyond_limits(coordinates)[0] ** 2))
         away = shared - self.shared_mean
         total += float(np.sum((away / self.shared_sd) ** 2) + (self.size_row @ away) ** 2)
@@ -194,6 +194,11 @@ class Problem:
     @property
     def _columns(self) -> int:
         return len(self.free) + len(self.shared_free) + 1
+
+    def off_priors(self, coordinates: Float64) -> Float64:
+        """Residuals (T, L) of the priors of the coordinates."""
+        product = np.einsum("tn,ln->tl", coordinates, self.prior_rows)  # starts no threads of BLAS
+        return np.asarray(product - self.prior_values)
 
     def beyond_limits(self, coordinates: Float64) -> tuple[Float64, Float64]:
         """Weighted excess of coordinates over their limits, and the weights; (T, N) each."""

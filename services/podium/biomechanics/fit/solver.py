@@ -11,11 +11,12 @@ long.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import scipy
 
-from podium.biomechanics.fit.beliefs import FOCAL
+from podium.biomechanics.fit.beliefs import FOCAL, Columns
 from podium.biomechanics.fit.residuals import Problem
 from podium.biomechanics.signals.checkpoints import checkpoint
 from podium.types import Float64
@@ -37,11 +38,16 @@ DEPTH = 2
 class System:
     """Normal equations; ``band[k, i]`` is element (i + k, i) of the matrix of the coordinates."""
 
-    band: Float64  # (2 N + 1, T N)
+    band: Float64  # (2 N + 1, T N), column by column in memory, as LAPACK has it
     border: Float64  # (T N, S)
     corner: Float64  # (S, S)
     gradient: Float64  # (T N,)
     shared_gradient: Float64  # (S,)
+
+    @property
+    def width(self) -> int:
+        """N."""
+        return (len(self.band) - 1) // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,7 @@ def _moved(
 def normal_equations(problem: Problem, coordinates: Float64, shared: Float64) -> System:
     """Gauss-Newton's normal equations at a point."""
     frames, width = len(coordinates), len(problem.free)
-    band = np.zeros((2 * width + 1, frames, width))
+    columns = np.zeros((frames, width, 2 * width + 1))  # of the band
     blocks = np.zeros((frames, width, width))
     border = np.zeros((frames, width, len(problem.shared_free)))
     gradient = np.zeros((frames, width))
@@ -126,23 +132,23 @@ def normal_equations(problem: Problem, coordinates: Float64, shared: Float64) ->
         shared_gradient += product[:, 2 * width : -1, -1].sum(axis=0)
         for column in range(width):
             low = width - column
-            band[low : low + width, at, column] += product[:, two, column].T
+            columns[at, column, low : low + width] += product[:, two, column]
 
     prior = problem.prior_rows[:, problem.free]
     blocks = blocks + prior.T @ prior
-    gradient += (coordinates @ problem.prior_rows.T - problem.prior_values) @ prior
+    gradient += np.einsum("tl,ln->tn", problem.off_priors(coordinates), prior)
     over, slope = problem.beyond_limits(coordinates)
     at = np.arange(width)
     blocks[:, at, at] += slope[:, problem.free] ** 2
     gradient += (over * slope)[:, problem.free]
     for column in range(width):
-        band[: width - column, :, column] += blocks[:, column:, column].T
-    _add_smoothness(problem, coordinates, band, gradient)
+        columns[:, column, : width - column] += blocks[:, column:, column]
+    _add_smoothness(problem, coordinates, columns, gradient)
 
     off = shared - problem.shared_mean
     size, moving = problem.size_row, problem.shared_free
     system = System(
-        band.reshape(2 * width + 1, frames * width),
+        columns.reshape(frames * width, -1).T,
         border.reshape(frames * width, -1),
         corner + (np.diag(problem.shared_sd**-2.0) + np.outer(size, size))[np.ix_(moving, moving)],
         gradient.reshape(-1),
@@ -152,7 +158,10 @@ def normal_equations(problem: Problem, coordinates: Float64, shared: Float64) ->
 
 
 def _squares(rows: Float64) -> Float64:
-    """Each (R, C) of (T, R, C), transposed, times itself."""
+    """Each (R, C) of (T, R, C), transposed, times itself.
+
+    Products of few frames, as those of many would start the threads of BLAS.
+    """
     return np.asarray(np.swapaxes(rows, 1, 2) @ rows)
 
 
@@ -162,52 +171,74 @@ def _with_lever(problem: Problem, system: System, coordinates: Float64) -> Syste
     depth = np.flatnonzero(problem.free == DEPTH)
     if not len(column) or not len(depth):
         return system
-    lever = np.zeros((len(coordinates), len(problem.free)))
-    lever[:, depth[0]] = coordinates[:, DEPTH]
-    along = lever.reshape(-1)
-    width = len(system.band) - 1
-    pushed = scipy.linalg.blas.dsbmv(width, 1.0, np.asfortranarray(system.band), along, lower=1)
+    at = depth[0] + system.width * np.arange(len(coordinates))
+    along = coordinates[:, DEPTH]
+    pushed = _times(system.band, at, along)
     border, corner = system.border.copy(), system.corner.copy()
     gradient = system.shared_gradient.copy()
-    coupling = along @ system.border
+    coupling = along @ system.border[at]
     corner[column[0], :] += coupling
     corner[:, column[0]] += coupling
-    corner[column[0], column[0]] += along @ pushed
+    corner[column[0], column[0]] += along @ pushed[at]
     border[:, column[0]] += pushed
-    gradient[column[0]] += along @ system.gradient
+    gradient[column[0]] += along @ system.gradient[at]
     return System(system.band, border, corner, system.gradient, gradient)
 
 
+def _times(band: Float64, at: Columns, values: Float64) -> Float64:
+    """The symmetric matrix of a lower band, times a vector of these values and zeros elsewhere."""
+    size, far = band.shape[1], np.arange(len(band))
+    below, above = at[:, None] + far, at[:, None] - far[1:]
+    low, high = below < size, above >= 0
+    by_column = band[:, at].T * values[:, None]
+    by_row = band[far[1:], np.maximum(above, 0)] * values[:, None]
+    product = np.bincount(below[low], by_column[low], size)
+    product += np.bincount(above[high], by_row[high], size)
+    return np.asarray(product, np.float64)
+
+
 def _add_smoothness(
-    problem: Problem, coordinates: Float64, band: Float64, gradient: Float64
+    problem: Problem, coordinates: Float64, columns: Float64, gradient: Float64
 ) -> None:
     smooth, width = problem.smooth.columns(problem.free), len(problem.free)
     residual = smooth.residual(coordinates[:, problem.free])
     gradient += smooth.at * residual
     gradient[:-1] += (smooth.before * residual)[1:]
     gradient[1:] += (smooth.after * residual)[:-1]
-    band[0] += smooth.at**2
-    band[0, :-1] += smooth.before[1:] ** 2
-    band[0, 1:] += smooth.after[:-1] ** 2
-    band[width, :-1] += (smooth.before * smooth.at)[1:] + (smooth.at * smooth.after)[:-1]
-    band[2 * width, :-2] += (smooth.before * smooth.after)[1:-1]
-
-
-def factor(system: System, damping: float) -> tuple[Float64, Float64]:
-    """Cholesky factor of the damped band, and the solved border."""
-    band = system.band.copy()
-    band[0] *= 1 + damping
-    band[0] += 1e-9
-    low = scipy.linalg.cholesky_banded(band, lower=True, overwrite_ab=True, check_finite=False)
-    solved = scipy.linalg.cho_solve_banded((low, True), system.border, check_finite=False)
-    return low, solved
+    columns[..., 0] += smooth.at**2
+    columns[:-1, :, 0] += smooth.before[1:] ** 2
+    columns[1:, :, 0] += smooth.after[:-1] ** 2
+    one = (smooth.before * smooth.at)[1:] + (smooth.at * smooth.after)[:-1]
+    columns[:-1, :, width] += one
+    columns[:-2, :, 2 * width] += (smooth.before * smooth.after)[1:-1]
 
 
 def _step(system: System, damping: float) -> tuple[Float64, Float64]:
-    low, solved = factor(system, damping)
-    plain = scipy.linalg.cho_solve_banded((low, True), system.gradient, check_finite=False)
+    """Solve the damped equations: moves of the coordinates (T N,) and of the shared unknowns (S,).
+
+    With the Cholesky factor L of the band, only L is solved for the border, and its transpose for
+    one column.
+    """
+    low = _factor(system, damping)
+    half = _solved(low, np.column_stack([system.border, system.gradient]))
+    product = _squares(half.reshape(-1, system.width, half.shape[1])).sum(axis=0)
     corner = system.corner + np.diag(damping * np.diag(system.corner))
-    schur = corner - system.border.T @ solved
-    right = system.shared_gradient - system.border.T @ plain
-    shared = np.asarray(-np.linalg.solve(schur, right), np.float64)
-    return -plain - solved @ shared, shared
+    right = system.shared_gradient - product[:-1, -1]
+    shared = np.asarray(-np.linalg.solve(corner - product[:-1, :-1], right), np.float64)
+    return -_solved(low, half @ np.append(shared, 1.0), "T"), shared
+
+
+def _factor(system: System, damping: float) -> Float64:
+    """The lower Cholesky factor of the damped band."""
+    band = system.band.copy(order="F")
+    band[0] *= 1 + damping
+    band[0] += 1e-9
+    return np.asarray(
+        scipy.linalg.cholesky_banded(band, lower=True, overwrite_ab=True, check_finite=False)
+    )
+
+
+def _solved(low: Float64, right: Float64, transposed: Literal["N", "T"] = "N") -> Float64:
+    """The solution of a banded lower triangular system, or of its transpose."""
+    solved, _ = scipy.linalg.lapack.dtbtrs(low, right, uplo="L", trans=transposed)
+    return np.asarray(solved)
