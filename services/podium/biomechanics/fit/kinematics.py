@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ class Pose:
 def positions(body: Body, coordinates: Float64, lengths_m: Float64) -> Float64:
     """Positions of the points (T, P, 3) for coordinates (T, N) and lengths (K,) in metres."""
     parts = [
-        _Chain(body, coordinates[row : row + _ROWS_AT_ONCE], lengths_m).points
+        _frames_first(_Chain(body, coordinates[row : row + _ROWS_AT_ONCE], lengths_m).points)
         for row in range(0, max(len(coordinates), 1), _ROWS_AT_ONCE)
     ]
     return np.concatenate(parts)
@@ -45,72 +45,102 @@ def pose(
     """
     chain = _Chain(body, coordinates, lengths_m)
     columns = np.arange(coordinates.shape[1]) if free is None else free
-    by_coordinate = _by_coordinate(body, chain.points, chain.axes, chain.anchors, columns)
-    return Pose(chain.points, by_coordinate, chain.by_length)
+    return Pose(
+        _frames_first(chain.points),
+        _frames_first(_by_coordinate(body, chain, columns)),
+        _frames_first(chain.by_length()),
+    )
+
+
+def _frames_first(values: Float64) -> Float64:
+    """Values (..., T) as (T, ...)."""
+    return np.ascontiguousarray(np.moveaxis(values, -1, 0))
 
 
 class _Chain:
-    """Places the segments in order, from the pelvis outwards."""
+    """Places the segments in order, from the pelvis outwards.
+
+    Frames are the last axis of all arrays, so that NumPy calculates with long rows: each operation
+    here is one of vectors (3, T).
+
+    Attributes:
+        axes: (N, 3, T) of the hinges.
+        anchors: (N, 3, T) places of the hinges.
+        points: (P, 3, T).
+    """
 
     def __init__(self, body: Body, coordinates: Float64, lengths_m: Float64) -> None:
-        frames = len(coordinates)
-        turns: dict[str, Float64] = {}
-        grown: dict[str, Float64] = {}  # (T, 3, K) offset of the origin by each length
-        self.axes = np.zeros((frames, len(body.coordinates), 3))
-        self.anchors = np.zeros((frames, len(body.coordinates), 3))
-        root = coordinates[:, :3]
+        self._body, self._lengths_m = body, lengths_m
+        angles = np.ascontiguousarray(coordinates.T)
+        cos, sin = np.cos(angles), np.sin(angles)
+        self.axes = np.zeros((len(angles), 3, len(coordinates)))
+        self.anchors = np.zeros_like(self.axes)
+        level = list(np.repeat(np.eye(3)[..., None], len(coordinates), axis=-1))
+        placed: dict[str, _Placed] = {}
         for segment in body.segments:
             if segment.parent is None:
-                turn = np.broadcast_to(np.eye(3), (frames, 3, 3)).copy()
-                reach = np.zeros((frames, 3, len(body.lengths)))
+                at = _Placed(angles[:3], level, {})
             else:
-                turn = turns[segment.parent].copy()
-                reach = grown[segment.parent] + _arms(body, segment.place, turn, lengths_m)
-            origin = root + reach.sum(axis=-1)
+                at = self._attached(placed[segment.parent], segment.place)
+            axes = list(at.axes)
             for hinge in segment.hinges:
                 column = body.index[hinge.name]
-                self.axes[:, column] = hinge.sign * turn[:, :, hinge.axis]
-                self.anchors[:, column] = origin
-                _rotate(turn, hinge.axis, hinge.sign * coordinates[:, column])
-            turns[segment.name], grown[segment.name] = turn, reach
-        reaches = [
-            grown[point.segment] + _arms(body, point.place, turns[point.segment], lengths_m)
-            for point in body.points
-        ]
-        self.by_length = np.stack(reaches, axis=1)
-        self.points: Float64 = root[:, None] + self.by_length.sum(axis=-1)
+                self.axes[column] = hinge.sign * axes[hinge.axis]
+                self.anchors[column] = at.origin
+                first, second = (hinge.axis + 1) % 3, (hinge.axis + 2) % 3
+                c, s, a, b = cos[column], hinge.sign * sin[column], axes[first], axes[second]
+                axes[first], axes[second] = c * a + s * b, c * b - s * a
+            placed[segment.name] = replace(at, axes=axes)
+        self._points = [self._attached(placed[p.segment], p.place) for p in body.points]
+        self.points: Float64 = np.stack([point.origin for point in self._points])
+
+    def _attached(self, at: _Placed, place: Places) -> _Placed:
+        """What is fixed to a segment at a place; it has the segment's axes."""
+        origin, grown = at.origin, dict(at.grown)
+        for name, direction in place:
+            column = self._body.length_index[name]
+            arm = self._lengths_m[column] * _along(direction, at.axes)
+            origin = origin + arm
+            grown[column] = grown[column] + arm if column in grown else arm
+        return _Placed(origin, at.axes, grown)
+
+    def by_length(self) -> Float64:
+        """Derivatives (P, 3, K, T) of the points by the logarithms of the lengths."""
+        points, axes, frames = self.points.shape
+        result = np.zeros((points, axes, len(self._lengths_m), frames))
+        for row, point in enumerate(self._points):
+            for column, offset in point.grown.items():
+                result[row, :, column] = offset
+        return result
 
 
-def _arms(body: Body, place: Places, turn: Float64, lengths_m: Float64) -> Float64:
-    """Offsets (T, 3, K) by each length, in the level frame."""
-    arms = np.zeros((len(turn), 3, len(body.lengths)))
-    for name, direction in place:
-        column = body.length_index[name]
-        arms[:, :, column] += lengths_m[column] * (turn @ np.array(direction))
-    return arms
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A segment or a point."""
+
+    origin: Float64  # (3, T)
+    axes: list[Float64]  # three unit vectors (3, T)
+    grown: dict[int, Float64]  # length -> the part (3, T) of the origin that it makes
 
 
-def _rotate(turn: Float64, axis: int, angle: Float64) -> None:
-    """Rotate the frames (T, 3, 3) about one of their own axes, in place."""
-    first, second = (axis + 1) % 3, (axis + 2) % 3
-    cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    a, b = turn[:, :, first].copy(), turn[:, :, second].copy()
-    turn[:, :, first] = cos * a + sin * b
-    turn[:, :, second] = cos * b - sin * a
+def _along(direction: tuple[float, float, float], axes: list[Float64]) -> Float64:
+    """The direction (3, T) in the level frame; most directions have one part."""
+    first, *others = [part * axis for part, axis in zip(direction, axes, strict=True) if part]
+    return sum(others, first)
 
 
-def _by_coordinate(
-    body: Body, points: Float64, axes: Float64, anchors: Float64, free: NDArray[np.intp]
-) -> Float64:
+def _by_coordinate(body: Body, chain: _Chain, free: NDArray[np.intp]) -> Float64:
+    """Derivatives (P, 3, N, T) of the points by the free coordinates."""
     rows, columns = body.moved
     known = np.isin(columns, free)
     rows, columns = rows[known], columns[known]
     at = np.searchsorted(free, columns)
-    axis = axes[:, columns]
-    arm = points[:, rows] - anchors[:, columns]
-    result = np.zeros((*points.shape, len(free)))
+    axis = chain.axes[columns]
+    arm = chain.points[rows] - chain.anchors[columns]
+    points, axes, frames = chain.points.shape
+    result = np.zeros((points, axes, len(free), frames))
     for k in range(3):
         i, j = (k + 1) % 3, (k + 2) % 3
-        result[:, :, k, free == k] = 1.0
-        result[:, rows, k, at] = axis[..., i] * arm[..., j] - axis[..., j] * arm[..., i]
+        result[:, k, free == k] = 1.0
+        result[rows, k, at] = axis[:, i] * arm[:, j] - axis[:, j] * arm[:, i]
     return result
