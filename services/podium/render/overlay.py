@@ -1,7 +1,7 @@
 """Draws skeletons, boxes and captions onto frames.
 
 All strokes of one look are one call of OpenCV. It lets go of the interpreter's lock in every call,
-and must wait for it again behind the thread that measures the clip.
+and may have to wait for it again behind the thread that measures the clip.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SUBPIXEL_BITS = 4
 
 _Lines = tuple[tuple[Rgb, Int64], ...]
-"""A colour, and the joints (N, 2) at both ends of each line that has it."""
+"""A colour, and the joints (N, 2) at both ends of each line that has it, or (N, 1) of each disc."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +38,47 @@ class DrawnPerson:
 
 
 @dataclass(frozen=True, slots=True)
+class _Strokes:
+    """Lines of one look, drawn together."""
+
+    colour: Rgb
+    width: float
+    least: int  # thickness where the picture is small
+    points: Float64  # (N, 2, 2) ends of lines, with round caps, or (N, 1, 2) middles of discs
+
+
+@dataclass(frozen=True, slots=True)
 class _Canvas:
     """Pixels to draw on, which may be coarser than the picture."""
 
     pixels: UInt8  # (H, W) or (H, W, C)
     scale: float  # size of the pixels / size of the picture
+    edges: int  # OpenCV's type of lines
     values: Callable[[Rgb], Sequence[float]]  # what a colour is in these pixels
 
     def at(self, points: Float64) -> Int32:
-        """Points (N, 2) of the picture, in OpenCV's fixed-point numbers."""
+        """Points (..., 2) of the picture, in OpenCV's fixed-point numbers."""
         own = (points + 0.5) * self.scale - 0.5
         return np.asarray(np.round(own * 2**_SUBPIXEL_BITS), np.int32)
 
     def thickness(self, width: float, least: int = 1) -> int:
         return max(round(width * self.scale), least if self.scale == 1 else 1)
 
-    def strokes(self, ends: Int32, colour: Rgb, thickness: int) -> None:
-        """Lines (N, 2, 2) with round ends; one from a point to itself is a disc."""
-        if len(ends):
-            values = self.values(colour)
-            cv2.polylines(
-                self.pixels, [*ends], False, values, thickness, cv2.LINE_AA, _SUBPIXEL_BITS
-            )
+    def draw(self, strokes: _Strokes) -> None:
+        values = self.values(strokes.colour)
+        thickness = self.thickness(strokes.width, strokes.least)
+        lines, is_closed = [*self.at(strokes.points)], strokes.points.shape[1] == 1
+        # A closed line of one point is a disc; an open one from a point to itself would be two.
+        cv2.polylines(self.pixels, lines, is_closed, values, thickness, self.edges, _SUBPIXEL_BITS)
+
+    def write(self, text: str, baseline: tuple[int, int], unit: float) -> None:
+        at = (round(baseline[0] * self.scale), round(baseline[1] * self.scale))
+        size = 0.7 * unit * self.scale
+        rim, core = self.values(_RIM), self.values(SIDE_RGB["centre"])
+        for values, weight in ((rim, 4), (core, 1.6)):
+            if weight == 4 or rim != core:  # both are grey, so their chroma is one
+                thickness = self.thickness(round(weight * unit))
+                cv2.putText(self.pixels, text, at, _FONT, size, values, thickness, self.edges)
 
 
 def draw(picture: Picture, persons: Sequence[DrawnPerson], caption: str) -> None:
@@ -70,21 +89,27 @@ def draw(picture: Picture, persons: Sequence[DrawnPerson], caption: str) -> None
     """
     height, width = picture.shape[:2]
     unit = max(min(height, width) / 720, 0.4)
+    skeletons = [_skeleton(person, unit, (width, height)) for person in persons]
     for canvas in _canvases(picture):
-        for person in persons:
+        for person, strokes in zip(persons, skeletons, strict=True):
             _draw_box(canvas, person, unit, (width, height))
-            _draw_skeleton(canvas, person, unit, (width, height))
-        _text(canvas, caption, (round(14 * unit), round(30 * unit)), unit)
+            for each in strokes:
+                canvas.draw(each)
+        canvas.write(caption, (round(14 * unit), round(30 * unit)), unit)
 
 
 def _canvases(picture: Picture) -> list[_Canvas]:
     """One for RGB; luma and chroma one after the other."""
     if not isinstance(picture, Yuv):
-        return [_Canvas(picture, 1, lambda rgb: rgb)]
-    of_rgb = picture.colours.of_rgb
+        return [_Canvas(picture, 1, cv2.LINE_AA, lambda rgb: rgb)]
+
+    def of_rgb(rgb: Rgb) -> list[int]:
+        return [round(value) for value in picture.colours.of_rgb(rgb)]
+
     return [
-        _Canvas(picture.luma, 1, lambda rgb: of_rgb(rgb)[:1]),
-        _Canvas(picture.chroma, 0.5, lambda rgb: of_rgb(rgb)[1:]),
+        _Canvas(picture.luma, 1, cv2.LINE_AA, lambda rgb: of_rgb(rgb)[:1]),
+        # Smooth edges of colour would take three times as long, and the eye sees those of luma.
+        _Canvas(picture.chroma, 0.5, cv2.LINE_8, lambda rgb: of_rgb(rgb)[1:]),
     ]
 
 
@@ -95,49 +120,39 @@ def _draw_box(canvas: _Canvas, person: DrawnPerson, unit: float, size: tuple[int
     first, last = canvas.at(box.reshape(2, 2))
     values = canvas.values(SIDE_RGB["centre"])
     thickness = canvas.thickness(max(round(2 * unit), 1))
-    cv2.rectangle(canvas.pixels, first, last, values, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+    cv2.rectangle(canvas.pixels, first, last, values, thickness, canvas.edges, _SUBPIXEL_BITS)
     x1, y1 = box[:2].astype(int).tolist()
     baseline = y1 - round(8 * unit) if y1 > 60 * unit else y1 + round(26 * unit)
-    _text(canvas, person.label, (x1, baseline), unit)
+    canvas.write(person.label, (x1, baseline), unit)
 
 
-def _draw_skeleton(
-    canvas: _Canvas, person: DrawnPerson, unit: float, size: tuple[int, int]
-) -> None:
+def _skeleton(person: DrawnPerson, unit: float, size: tuple[int, int]) -> list[_Strokes]:
+    """What is drawn of the key points, in order."""
     width, height = size
-    skeleton, points = person.skeleton, person.keypoints
+    points = person.keypoints
     inside = np.abs(points - [width / 2, height / 2]) < 4 * max(width, height)  # False for NaN
     shown = np.asarray(inside.all(axis=1))
-    at = canvas.at(np.where(shown[:, None], points, 0.0))
-    bones, joints = _by_side(skeleton)
-    for lines, rim, core in ((bones, 6, 3), (joints, 11, 8)):
-        seen = [(colour, ends[shown[ends].all(axis=1)]) for colour, ends in lines]
-        every = at[np.concatenate([ends for _, ends in seen])]
-        canvas.strokes(every, _RIM, canvas.thickness(rim * unit, 2))
-        for colour, ends in seen:
-            canvas.strokes(at[ends], colour, canvas.thickness(core * unit))
+    strokes: list[_Strokes] = []
+    for lines, rim, core in zip(_by_side(person.skeleton), (6, 11), (3, 8), strict=True):
+        seen = [(colour, points[ends[shown[ends].all(axis=1)]]) for colour, ends in lines]
+        every = np.concatenate([ends for _, ends in seen])
+        strokes.append(_Strokes(_RIM, rim * unit, 2, every))
+        strokes += [_Strokes(colour, core * unit, 1, ends) for colour, ends in seen]
     rings = np.flatnonzero(shown & person.filled)
-    canvas.strokes(at[np.column_stack([rings, rings])], _RIM, canvas.thickness(4 * unit))
+    strokes.append(_Strokes(_RIM, 4 * unit, 1, points[rings, None]))
+    return [each for each in strokes if len(each.points)]
 
 
 @lru_cache(16)
 def _by_side(skeleton: Skeleton) -> tuple[_Lines, _Lines]:
     """The bones and the joints of a skeleton, by the colour of their side."""
-    joints = [(joint, joint) for joint in range(len(skeleton))]
-    return _in_colours(skeleton, skeleton.edges), _in_colours(skeleton, joints)
+    joints = np.arange(len(skeleton), dtype=np.int64)[:, None]
+    edges = np.array(skeleton.edges, np.int64).reshape(-1, 2)
+    return _in_colours(skeleton, edges), _in_colours(skeleton, joints)
 
 
-def _in_colours(skeleton: Skeleton, lines: Sequence[tuple[int, int]]) -> _Lines:
-    sides = [side_of(skeleton.joints[a], skeleton.joints[b]) for a, b in lines]
-    ends = np.array(lines, np.int64).reshape(-1, 2)
+def _in_colours(skeleton: Skeleton, ends: Int64) -> _Lines:
+    sides = [side_of(*(skeleton.joints[joint] for joint in line)) for line in ends.tolist()]
     return tuple(
         (colour, ends[[each == side for each in sides]]) for side, colour in SIDE_RGB.items()
     )
-
-
-def _text(canvas: _Canvas, text: str, baseline: tuple[int, int], unit: float) -> None:
-    at = (round(baseline[0] * canvas.scale), round(baseline[1] * canvas.scale))
-    size = 0.7 * unit * canvas.scale
-    for colour, weight in ((_RIM, 4), (SIDE_RGB["centre"], 1.6)):
-        values, thickness = canvas.values(colour), canvas.thickness(round(weight * unit))
-        cv2.putText(canvas.pixels, text, at, _FONT, size, values, thickness, cv2.LINE_AA)
