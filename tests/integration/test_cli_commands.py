@@ -56,6 +56,23 @@ def test_help_loads_no_service() -> None:
     )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the threads in /proc")
+def test_matrix_products_have_no_threads_that_wait_in_loops() -> None:
+    code = """if True:
+        import os, podium.cli
+        def command(**_):
+            import numpy, scipy.linalg
+            print(len(os.listdir("/proc/self/task")))
+        podium.cli.cli.main = command
+        podium.cli.main()
+    """
+    own = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=own
+    )
+    assert done.stdout == "1\n"
+
+
 def test_help_names_every_kind_of_object() -> None:
     assert list(OBJECTS.items()) == sections()
 

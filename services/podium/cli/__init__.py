@@ -6,6 +6,7 @@ import atexit
 import gc
 import importlib
 import io
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -112,6 +113,8 @@ def cli(verbose: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line; errors that Podium raises on purpose become one red line."""
+    # Idle threads of NumPy's matrix products wait in loops for more; here these are small.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     atexit.register(gc.freeze)  # else all objects are looked through at the end: 0.6 CPU-s of a run
     # SIGTERM ends a command like Ctrl-C. Both also work in the background of a shell script,
     # where SIGINT is ignored at the start.
