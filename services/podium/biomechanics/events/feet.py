@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ Forward = Literal["picture", "body", "unknown"]
 one; unknown: only up is of use."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Feet:
     """Tracks of T frames without gaps; forward is the direction that the athlete faces."""
 
@@ -35,7 +36,7 @@ class Feet:
     forward: Forward = "picture"
     length_sd: float = 0.0  # relative standard uncertainty of lengths, common to all
 
-    @property
+    @cached_property
     def rate_hz(self) -> float:
         """Frames per second."""
         return rate_hz(self.time_s)

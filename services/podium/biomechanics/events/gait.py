@@ -81,10 +81,8 @@ def find_gait(feet: Feet) -> Gait | str:
     """Find the contacts; or return the reason why there are none."""
     forward = {side: feet.toes[side][:, 0] - feet.hips[:, 0] for side in SIDES}
     rate = feet.rate_hz
-    backward_m_s = np.concatenate(
-        [np.gradient(low_pass(f, rate, _WALK_CUTOFF_HZ), feet.time_s) for f in forward.values()]
-    )
-    speed = -float(np.percentile(backward_m_s, 10))
+    both = low_pass(np.stack([*forward.values()], axis=1), rate, _WALK_CUTOFF_HZ)
+    speed = -float(np.percentile(np.gradient(both, feet.time_s, axis=0), 10))
     if speed < MIN_SPEED_M_S or _move_together(forward):
         return NO_GAIT
     travelled = (feet.hips[-1, 0] - feet.hips[0, 0]) / (feet.time_s[-1] - feet.time_s[0])
@@ -125,9 +123,14 @@ def _speed_m_s(contacts: tuple[Contact, ...], feet: Feet, forward: dict[str, Flo
         third_s = (end_s - contact.on_s) / 3
         rows = feet.rows(contact.on_s + third_s, end_s - third_s)
         if rows.stop - rows.start > 1:
-            slope = np.polyfit(feet.time_s[rows], forward[contact.side][rows], 1)[0]
-            speeds.append(-float(slope))
+            speeds.append(-_slope(feet.time_s[rows], forward[contact.side][rows]))
     return float(np.median(speeds)) if speeds else float("nan")
+
+
+def _slope(time_s: Float64, values: Float64) -> float:
+    """The slope of the line through values (T,) with the least squares."""
+    off_s = time_s - time_s.mean()
+    return float(off_s @ values / (off_s @ off_s))
 
 
 def walking(feet: Feet, side: str) -> list[Contact]:
@@ -155,8 +158,9 @@ def running(feet: Feet) -> tuple[list[Contact], bool]:
     Incomplete ones at the ends are left out. If the heels land first as a rule, all contacts are
     theirs, so that feet do not differ by the rule.
     """
-    contacts = [contact for side in SIDES for contact in _of_toe(feet, side)]
-    heels_s = {side: _landings_s(_Falling.of(feet, feet.heels[side])) for side in SIDES}
+    toes, heels = _falling(feet)
+    contacts = [contact for side in SIDES for contact in _of_toe(toes[side], side)]
+    heels_s = {side: _landings_s(heels[side]) for side in SIDES}
     on_heel = [_on_heel_s(contact, heels_s[contact.side]) for contact in contacts]
     earlier_s = [c.on_s - on_s for c, on_s in zip(contacts, on_heel, strict=True)]
     if not contacts or np.median(earlier_s) < _HEEL_FIRST_S:
@@ -170,13 +174,12 @@ def _on_heel_s(contact: Contact, heels_s: Float64) -> float:
     return float(before[-1]) if len(before) else contact.on_s
 
 
-def _of_toe(feet: Feet, side: str) -> list[Contact]:
+def _of_toe(toe: _Falling, side: str) -> list[Contact]:
     """The contacts of one toe.
 
     One that is shorter than any runner's has its begin or its end in the wrong place.
     """
-    time_s = feet.time_s
-    toe = _Falling.of(feet, feet.toes[side])
+    time_s = toe.time_s
     contacts = []
     for start, stop in toe.stances():
         on = toe.landing(start, stop)
@@ -208,14 +211,6 @@ class _Falling:
     acceleration: Float64
     stature_m: float
 
-    @classmethod
-    def of(cls, feet: Feet, track: Float64) -> _Falling:
-        up = low_pass(track[:, 1], feet.rate_hz, _RUN_CUTOFF_HZ)
-        speed = np.gradient(up, feet.time_s)
-        ground = np.percentile(up, _FLOOR_PERCENTILE)
-        acceleration = np.gradient(speed, feet.time_s)
-        return cls(feet.time_s, up - ground, speed, acceleration, feet.stature_m)
-
     @property
     def moving_m_s(self) -> float:
         return _MOVING_M_S * self.stature_m / 1.75
@@ -228,6 +223,20 @@ class _Falling:
         falls = self.speed[start:stop] < -self.moving_m_s
         landed = start + (int(np.argmin(falls)) if not falls.all() else len(falls) - 1)
         return start + int(np.argmax(self.acceleration[start : landed + 1]))
+
+
+def _falling(feet: Feet) -> tuple[dict[str, _Falling], dict[str, _Falling]]:
+    """Toes and heels by side; all tracks are filtered at once."""
+    tracks = [points[side][:, 1] for points in (feet.toes, feet.heels) for side in SIDES]
+    up = low_pass(np.stack(tracks, axis=1), feet.rate_hz, _RUN_CUTOFF_HZ)
+    speed = np.gradient(up, feet.time_s, axis=0)
+    acceleration = np.gradient(speed, feet.time_s, axis=0)
+    above_m = up - np.percentile(up, _FLOOR_PERCENTILE, axis=0)
+    left, right, left_heel, right_heel = (
+        _Falling(feet.time_s, *parts, feet.stature_m)
+        for parts in zip(above_m.T, speed.T, acceleration.T, strict=True)
+    )
+    return {"left": left, "right": right}, {"left": left_heel, "right": right_heel}
 
 
 def _stances(height: Float64, time_s: Float64, stature_m: float) -> Iterator[tuple[int, int]]:

@@ -48,7 +48,7 @@ class Stride:
 
 def steps_of(gait: Gait, feet: Feet) -> list[Step]:
     """The steps between contacts of alternating feet."""
-    places = {contact: _place_m(contact, gait, feet) for contact in gait.contacts}
+    places = _places_m(gait, feet)
     steps = []
     for before, after in pairwise(gait.contacts):
         time_s = after.on_s - before.on_s
@@ -60,6 +60,7 @@ def steps_of(gait: Gait, feet: Feet) -> list[Step]:
 
 def strides_of(gait: Gait, feet: Feet) -> list[Stride]:
     """The strides between contacts of one foot with one contact of the other in between."""
+    places = _places_m(gait, feet)
     strides = []
     for first, other, last in zip(
         gait.contacts, gait.contacts[1:], gait.contacts[2:], strict=False
@@ -67,15 +68,20 @@ def strides_of(gait: Gait, feet: Feet) -> list[Stride]:
         time_s = last.on_s - first.on_s
         alternate = first.side == last.side != other.side
         if alternate and 2 * MIN_STEP_S <= time_s <= 2 * MAX_STEP_S:
-            travelled = _place_m(last, gait, feet) - _place_m(first, gait, feet)
-            length_m = gait.speed_m_s * time_s if gait.treadmill else travelled
+            length_m = gait.speed_m_s * time_s if gait.treadmill else places[last] - places[first]
             swing_s = last.on_s - first.off_s
             strides.append(Stride(first.side, time_s, length_m, first.off_s - first.on_s, swing_s))
     return strides
 
 
+def _places_m(gait: Gait, feet: Feet) -> dict[Contact, float]:
+    """Forward position of the toe during each contact; none on a treadmill."""
+    if gait.treadmill:
+        return {}
+    return {contact: _place_m(contact, gait, feet) for contact in gait.contacts}
+
+
 def _place_m(contact: Contact, gait: Gait, feet: Feet) -> float:
-    """Forward position of the toe during a contact."""
     end_s = contact.off_s if np.isfinite(contact.off_s) else contact.on_s + 0.1
     middle_s = (contact.on_s + end_s) / 2
     late_s = middle_s if gait.kind == "run" else contact.on_s + 0.7 * (end_s - contact.on_s)

@@ -139,11 +139,11 @@ def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
     skeleton = analysis.skeleton.part(np.flatnonzero(used).tolist())
     measured_px = level.reshape(len(time_s), -1)
 
-    def means(positions: Float64, gait: Gait | str) -> list[float]:
+    def degrees(positions: Float64) -> list[Float64]:
         points = positions.reshape(level.shape)
-        degrees = [
-            angle_in_plane(series.angle, points, analysis.facing, skeleton) for series in shown
-        ]
+        return [angle_in_plane(series.angle, points, analysis.facing, skeleton) for series in shown]
+
+    def means(degrees: Sequence[Float64], gait: Gait | str) -> list[float]:
         samples = _samples(shown, degrees, analysis, gait)
         return [_mean(values) for values in samples] or [float("nan")] * numbers
 
@@ -161,10 +161,11 @@ def _uncertainty(shown: Sequence[AngleSeries], movement: Movement) -> Float64:
         return smooth(points, time_s, breaks, analysis.smoothing)[0]
 
     gaits = movement.gait_repeats.gaits if movement.gait_repeats else ()
+    true_degrees = degrees(true)
     errors = [
         [found - right for found, right in zip(*pair, strict=True)]
         for pair in (
-            (means(shaken(number), movement.gait), means(true, gait))
+            (means(degrees(shaken(number)), movement.gait), means(true_degrees, gait))
             for number, gait in enumerate(gaits)
         )
     ]
