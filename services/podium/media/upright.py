@@ -49,11 +49,12 @@ def to_yuv(frame: VideoFrame, size: tuple[int, int]) -> Yuv:
             transfer=int(frame.color_trc),
             is_full_range=frame.format.name == "yuvj420p" or frame.color_range == ColorRange.JPEG,
         )
-    luma, *chroma = (_upright(_plane(frame, number), matrix) for number in range(3))
+    luma, blue, red = (_upright(_plane(frame, number), matrix) for number in range(3))
     yuv = Yuv(np.empty((len(luma) // 2 * 3, luma.shape[1]), np.uint8), colours)
     yuv.luma[...] = luma
-    for number, plane in enumerate(chroma):
-        yuv.chroma[..., number] = plane
+    pairs = yuv.chroma.view("<u2")[..., 0]  # faster than every second byte, twice
+    np.multiply(red, 256, out=pairs, dtype=np.uint16)
+    pairs += blue
     return yuv
 
 

@@ -45,9 +45,12 @@ class VideoWriter:
         self._last = -1
 
     def write(self, picture: Picture, time_s: float) -> None:
-        """Append a picture; an odd side of RGB is padded by repeating its last line."""
+        """Append a picture, which is not to be drawn on after that: its memory may be encoded later.
+
+        An odd side of RGB is padded by repeating its last line.
+        """
         frame, colours = (
-            (VideoFrame.from_ndarray(picture.planes, format="nv12"), picture.colours)
+            (VideoFrame.from_numpy_buffer(picture.planes, format="nv12"), picture.colours)
             if isinstance(picture, Yuv)
             else (_of_rgb(picture), _RGB_COLOURS)
         )
