@@ -27,9 +27,10 @@ import psutil
 from loadtest.jobs_client import Api, clip
 from loadtest.process_tree import cpu_s, memory_mb
 from podium.api.prepare import prepare
+from podium.freed_memory import ALLOCATOR
 from podium.jobs.settings import JobsSettings, open_environment
 from podium.local.service_process import ServiceProcess, ready
-from podium.local.stack import ALLOCATOR, HOST, free_ports
+from podium.local.stack import HOST, free_ports
 from podium.schemas.measures import DataPoints
 from podium.schemas.results import SourceResult
 from podium.schemas.summary import AppliedOptions, FrameCounts, Summary

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from podium.freed_memory import ALLOCATOR
 from podium.local.service_process import ServiceProcess, ready
-from podium.local.stack import ALLOCATOR, HOST, free_ports
+from podium.local.stack import HOST, free_ports
 
 
 @contextmanager

@@ -295,8 +295,10 @@ def _placement(
     run: VideoRun, gateway: str | None, services: bool, shows_logs: bool, console: Console
 ) -> Iterator[AbstractAsyncContextManager[Placement]]:
     if gateway is None and not services:
+        from podium.freed_memory import keep_freed
         from podium.local.files_here import files_beside
 
+        keep_freed()  # decoded frames of several megabytes come and go
         with files_beside(run) as files:
             from podium.local.run_here import in_process
 

@@ -14,6 +14,7 @@ from typing import Self
 
 from podium.environment import check_names, variables
 from podium.errors import SetupError, Unavailable
+from podium.freed_memory import ALLOCATOR
 from podium.local.model_folder import default_models, require_models
 from podium.local.service_process import LogSink, ServiceProcess
 from podium.local.settings import JOB_SERVICES, SERVICES, settings_of
@@ -24,14 +25,6 @@ HOST = "127.0.0.1"
 FIRST_PORT = 8000
 FREE_PORTS = range(20_000, 32_000)
 """Below the ports that systems use for outgoing connections."""
-ALLOCATOR = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
-}
-"""Settings of glibc's malloc: threads share free memory, and up to 1 GiB of freed pages is kept, so
-that frames up to 1080p reuse them (fresh pages cost 1 ms per MB). docs/operations/processes.md has
-the same settings for containers."""
 KEY_SETTINGS = ("PODIUM_API_KEYS", "PODIUM_GATEWAY_API_KEYS")
 READY_TIMEOUT_S = 120.0
 KILL_TIMEOUT_S = 10.0

@@ -45,7 +45,7 @@ class VideoWriter:
         self._last = -1
 
     def write(self, picture: Picture, time_s: float) -> None:
-        """Append a picture, which is not to be drawn on after that: its memory may be encoded later.
+        """Append a picture; it is not to be changed then, as its memory may be encoded later.
 
         An odd side of RGB is padded by repeating its last line.
         """
