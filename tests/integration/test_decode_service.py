@@ -116,6 +116,45 @@ async def test_crops_come_from_the_frames_they_name(decoder, video):
     assert not black["images"].any()
 
 
+async def crop_by_row(decoder, handles, frame_index, **parameters):
+    rois = np.array([WHOLE] * len(frame_index), np.float32).reshape(-1, 5)
+    inputs = {"frame_index": np.array(frame_index, np.int64), "rois": rois}
+    parameters = {"height": HEIGHT, "width": WIDTH} | parameters
+    handle = {"handle": bytes_tensor(*handles)} if handles is not None else {}
+    return (await CropModel(decoder).infer(InferRequest(inputs | handle, parameters))).outputs
+
+
+async def test_one_call_crops_frames_of_several_decode_calls(decoder, video):
+    early, late = [
+        (await decode(decoder, video.read_bytes(), start=start, count=4)).parameters["handle"]
+        for start in (0, 20)
+    ]
+    handles, order = [early, late, late, early], [2, 20, 23, 0]
+    out = await crop_by_row(decoder, handles, order)
+    assert [number_of(image) for image in out["images"]] == order
+    assert out["transforms"].shape == (4, 2, 3)
+    with pytest.raises(FramesGone):  # nothing is released, as the call fails
+        await crop_by_row(decoder, [early, "gone"], [0, 0], release=True)
+    out = await crop_by_row(decoder, [early, late], [1, 21], release=True)
+    assert [number_of(image) for image in out["images"]] == [1, 21]
+    for handle in (early, late):
+        with pytest.raises(FramesGone):
+            await crop(decoder, handle, [0], [WHOLE])
+
+
+@pytest.mark.parametrize(
+    ("handles", "parameters", "message"),
+    [
+        (["a"], {}, "handle: has 1 rows, but rois has 2"),
+        (["a", "b"], {"handle": "a"}, "handle: give exactly one"),
+        (None, {}, "handle: give exactly one"),
+    ],
+)
+async def test_handles_by_row_fit_the_regions(decoder, handles, parameters, message):
+    with pytest.raises(InvalidInput, match=message):
+        await crop_by_row(decoder, handles, [0, 0], **parameters)
+
+
 async def test_released_frames_are_gone_and_a_second_release_is_no_mistake(decoder, video):
     handle = (await decode(decoder, video.read_bytes(), count=2)).parameters["handle"]
     for _ in range(2):
@@ -209,7 +248,7 @@ async def test_wrong_crop_inputs_are_named(decoder, video):
         await crop(decoder, handle, [0] * 100, [WHOLE] * 100, height=100, width=100)
     with pytest.raises(FramesGone):
         await crop(decoder, "not-a-handle", [0], [WHOLE])
-    with pytest.raises(InvalidInput, match="handle: is missing"):
+    with pytest.raises(InvalidInput, match="height: is missing"):
         await CropModel(decoder).infer(
             InferRequest(
                 {"frame_index": np.zeros(0, np.int64), "rois": np.zeros((0, 5), np.float32)}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
+import re
+from concurrent.futures import ThreadPoolExecutor
 
 import av
 import cv2
@@ -139,3 +142,26 @@ async def test_calls_look_as_they_do_over_http():
     with pytest.raises(DeadlineExceeded, match="decode: the time budget has run out"):
         await here.infer("slow@1", {})
     assert (await here.metadata("slow"))["versions"] == ["1"]
+
+
+def test_joined_calls_change_no_answer(stack, clip):
+    """Twelve requests for different frames at once, and each frame alone."""
+    urls = {stage: stack.urls[stage] for stage in STAGES}
+    environment = {
+        "PODIUM_GATEWAY_JOIN_MS": "1000",
+        **{f"PODIUM_GATEWAY_{stage.upper()}_URL": url for stage, url in urls.items()},
+    }
+    data, frames = clip.read_bytes(), range(5, 41, 3)
+
+    def frame(url, number):
+        return answer(url, "pose-3d", data, start=number, count=1)
+
+    with one_service("gateway", environment) as process:
+        with ThreadPoolExecutor(len(frames)) as threads:
+            together = list(threads.map(functools.partial(frame, process.url), frames))
+        text = requests.get(f"{process.url}/metrics", timeout=10).text
+    assert together == [frame(stack.gateway_url, number) for number in frames]
+    assert all(found["frames"][0]["persons"] for status, found in together)
+    for stage in ("decode", "detection", "pose3d"):
+        [joined] = re.findall(rf'podium_stage_joined_calls_total{{stage="{stage}"}} (\S+)', text)
+        assert float(joined) >= 2

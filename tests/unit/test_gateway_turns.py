@@ -8,12 +8,14 @@ from podium.errors import StageFailed
 from podium.gateway.pipelines import Pipelines
 from podium.gateway.settings import GatewaySettings
 from podium.pipelines.spec import SHIPPED, PipelineRequest, load_pipelines
+from podium.serving.calling.joined_calls import Company
 from podium.serving.observing.telemetry import Metrics
 from podium.stages import Stages
 from podium.stages.detection import DetectorFacts
 from podium.types import Media
 
-REQUESTS = 12
+REQUESTS = 16
+URIS = [str(number) for number in range(REQUESTS)]
 MAX_CHUNKS = 3
 
 
@@ -26,6 +28,8 @@ class Decode:
     """Notes who is in at the same time, then fails: a turn must end however the work ends."""
 
     def __init__(self) -> None:
+        self.company = Company()
+        self.most_company = 0
         self.inside = 0
         self.most = 0
         self.order: list[str | None] = []
@@ -34,25 +38,41 @@ class Decode:
         self.order.append(media.uri)
         self.inside += 1
         self.most = max(self.most, self.inside)
+        self.most_company = max(self.most_company, self.company.size)
         await asyncio.sleep(0.001)
         self.inside -= 1
         raise StageFailed("decode: broken")
 
 
-async def test_chunks_take_turns():
-    decode, models = Decode(), Models()
-    known = load_pipelines([SHIPPED])
+async def run_all(decode: Decode, **options: int) -> None:
+    """Run all requests at once, for addresses that are numbers."""
+    models, known = Models(), load_pipelines([SHIPPED])
     pipelines = Pipelines(
         known,
         Stages(decode, models, models, models, None),
         GatewaySettings(max_chunks=MAX_CHUNKS),
         Metrics("gateway"),
+        decode.company,
     )
-    uris = [str(number) for number in range(REQUESTS)]
+    request = PipelineRequest(**options)
     outcomes = await asyncio.gather(
-        *(pipelines.run(known["pose-3d"], Media(uri=uri), PipelineRequest()) for uri in uris),
+        *(pipelines.run(known["pose-3d"], Media(uri=uri), request) for uri in URIS),
         return_exceptions=True,
     )
     assert all(isinstance(outcome, StageFailed) for outcome in outcomes)
+    assert decode.order == URIS
+
+
+async def test_chunks_take_turns():
+    decode = Decode()
+    await run_all(decode)
     assert decode.most == MAX_CHUNKS
-    assert decode.order == uris
+    assert decode.most_company == 0
+
+
+async def test_single_frames_take_turns_of_their_own_and_count_as_company():
+    decode = Decode()
+    await run_all(decode, count=1)
+    assert decode.most == 4 * MAX_CHUNKS
+    assert decode.most_company >= decode.most
+    assert decode.company.size == 0

@@ -149,26 +149,50 @@ class Decoder:
             InvalidInput: a frame is not in the batch or a region is not valid.
             TooLarge: the crops are larger than one answer may be.
         """
-        if len(rois) != len(frame_index):
-            raise InvalidInput(
-                f"has {len(rois)} rows, but frame_index has {len(frame_index)}", field="rois"
-            )
-        self._check_bytes(len(rois), spec.height, spec.width, field="rois")
-        kept = self._store.get(frames.handle)
+        return await self.crop_each([frames], frame_index, rois, spec, release=release)
+
+    async def crop_each(
+        self,
+        frames: Sequence[FrameHandle],
+        frame_index: Int64,
+        rois: Float32,
+        spec: CropSpec,
+        *,
+        release: bool = False,
+    ) -> Crops:
+        """Cut regions out of frames of several ``decode`` calls.
+
+        Args:
+            frames: The handle for each of the M rows, or one for all.
+            frame_index: (M,) frame of each region.
+            rois: (M, 5) as for ``crop``.
+            spec: Size and border of the crops.
+            release: Release the frames of all handles, unless the call fails.
+
+        Raises:
+            FramesGone, InvalidInput, TooLarge: as ``crop``.
+        """
+        rows = len(frame_index)
+        if len(rois) != rows:
+            raise InvalidInput(f"has {len(rois)} rows, but frame_index has {rows}", field="rois")
+        self._check_bytes(rows, spec.height, spec.width, field="rois")
+        kept = {each.handle: self._store.get(each.handle) for each in frames}
+        of_row = [kept[each.handle] for each in frames] * (rows if len(frames) == 1 else 1)
         ordinals = frame_index.tolist()
-        for row, ordinal in enumerate(ordinals):
-            if ordinal not in kept:
+        for row, (ordinal, of_call) in enumerate(zip(ordinals, of_row, strict=True)):
+            if ordinal not in of_call:
                 raise InvalidInput(
                     f"row {row} is frame {ordinal}, which was not decoded with this handle",
                     field="frame_index",
                 )
-        pixels = [kept[ordinal] for ordinal in ordinals]
-        if len(rois) * spec.height * spec.width <= _FEW_PIXELS:
+        pixels = [of_call[ordinal] for ordinal, of_call in zip(ordinals, of_row, strict=True)]
+        if rows * spec.height * spec.width <= _FEW_PIXELS:
             crops = self._cropping.run_here(crop, pixels, rois, spec)
         else:
             crops = await in_thread(self._cropping, crop, pixels, rois, spec)
         if release:
-            self.release(frames)
+            for each in {each.handle: each for each in frames}.values():
+                self.release(each)
         return crops
 
     def release(self, frames: FrameHandle) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -24,15 +25,16 @@ from podium.serving.calling.client import OipClient
 from podium.serving.calling.connections import Connections
 from podium.serving.calling.endpoint_slices import EndpointSliceEndpoints
 from podium.serving.calling.endpoints import Endpoints, read_endpoints
+from podium.serving.calling.joined_calls import Company, JoinedCalls
 from podium.serving.hosting.here import HERE, Here
 from podium.serving.http.key_schemes import describe_keys
 from podium.serving.http.keys import KeyFile, RequireApiKey
-from podium.serving.observing.telemetry import Metrics
+from podium.serving.observing.telemetry import CallMetrics, Metrics
 from podium.serving.oip.catalogue import Catalogue
 from podium.stages import Stages
 from podium.stages.contract import ModelServer
 from podium.stages.decode import DecodeClient
-from podium.stages.detection import DetectionClient
+from podium.stages.detection import DETECT, DetectionClient
 from podium.stages.pose import Pose2DClient, Pose3DClient
 from podium.stages.postprocess import PostprocessClient
 
@@ -69,8 +71,12 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         for stage, url in urls.items()
         if url != HERE
     }
+    company = Company()
     servers: dict[str, ModelServer] = {
-        **clients,
+        **{
+            stage: _joining(stage, client, company, metrics.calls(stage), settings.join_ms / 1e3)
+            for stage, client in clients.items()
+        },
         **{
             stage: Here(
                 stage, each.catalogue, metrics.calls(stage), timeout_s=settings.timeout_s(stage)
@@ -85,7 +91,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         pose3d=Pose3DClient(servers["pose3d"]),
         postprocess=PostprocessClient(servers["postprocess"]),
     )
-    pipelines = Pipelines(shipped_and(settings.pipelines), stages, settings, metrics)
+    pipelines = Pipelines(shipped_and(settings.pipelines), stages, settings, metrics, company)
 
     catalogue = Catalogue()
     for pipeline in pipelines.all():
@@ -125,6 +131,18 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     if settings.api_keys is not None:
         describe_keys(app)
     return app
+
+
+def _joining(
+    stage: str, client: OipClient, company: Company, metrics: CallMetrics, longest_s: float
+) -> ModelServer:
+    """The client of a stage; its calls for single pictures are joined."""
+    if longest_s <= 0 or stage == "postprocess":
+        return client
+    joined = functools.partial(JoinedCalls, client, company, metrics, longest_s=longest_s)
+    if stage == "decode":
+        return joined(models={"crop"}, by_row=("handle",))
+    return joined(row_index=DETECT.row_index if stage == "detection" else None)
 
 
 def _resources(

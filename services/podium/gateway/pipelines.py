@@ -8,11 +8,13 @@ from contextlib import aclosing
 
 from podium.errors import InvalidInput, NotFound, PodiumError
 from podium.gateway.settings import GatewaySettings
+from podium.media.picture_header import is_picture
 from podium.pipelines.answer import OUTPUTS, OUTPUTS_3D, Answer
 from podium.pipelines.plan import make_plans
 from podium.pipelines.ranges import PipelineLimits
-from podium.pipelines.run import PipelineRun
+from podium.pipelines.run import PipelineRun, Turns
 from podium.pipelines.spec import Pipeline, PipelineRequest
+from podium.serving.calling.joined_calls import Company
 from podium.serving.observing.deadline import time_limit
 from podium.serving.observing.request_context import current_request
 from podium.serving.observing.telemetry import Metrics
@@ -24,6 +26,12 @@ from podium.wire import InferRequest, InferResult, Parameter
 from podium.wire.parameters import read_parameters
 
 _CHECK_S = 2.0
+
+_PICTURES_PER_CHUNK = 4
+"""Requests for one frame in the stages for each chunk that may be there, of up to 32 frames."""
+
+_HEAD_BYTES = 12
+"""Bytes that tell pictures from video."""
 
 
 class Pipelines:
@@ -39,13 +47,16 @@ class Pipelines:
         stages: Stages,
         settings: GatewaySettings,
         metrics: Metrics,
+        company: Company,
     ) -> None:
         self._of_files = dict(pipelines)
         self._pipelines = self._of_files
         self._stages = stages
         self._settings = settings
         self._metrics = metrics
+        self._company = company
         self._turns = asyncio.Semaphore(settings.max_chunks)
+        self._turns_of_pictures = asyncio.Semaphore(_PICTURES_PER_CHUNK * settings.max_chunks)
 
     def all(self) -> list[Pipeline]:
         """Every pipeline, by name."""
@@ -78,7 +89,12 @@ class Pipelines:
 
     async def run(self, pipeline: Pipeline, media: Media, request: PipelineRequest) -> Answer:
         """Run a pipeline over a range of frames. Raises PodiumError."""
-        answer = await self._run(pipeline, media, request).answer()
+        if _is_one_frame(media, request):
+            with self._company.one_more():
+                run = self._run(pipeline, media, request, self._turns_of_pictures)
+                answer = await run.answer()
+        else:
+            answer = await self._run(pipeline, media, request, self._turns).answer()
         self._count(answer)
         return answer
 
@@ -86,22 +102,27 @@ class Pipelines:
         self, pipeline: Pipeline, media: Media, request: PipelineRequest
     ) -> AsyncGenerator[Answer, None]:
         """Run a pipeline; answers in pieces of consecutive frames. Raises PodiumError."""
-        async with aclosing(self._run(pipeline, media, request).stream()) as answers:
+        run = self._run(pipeline, media, request, self._turns)
+        async with aclosing(run.stream()) as answers:
             async for answer in answers:
                 self._count(answer)
                 yield answer
 
-    def _run(self, pipeline: Pipeline, media: Media, request: PipelineRequest) -> PipelineRun:
+    def _run(
+        self, pipeline: Pipeline, media: Media, request: PipelineRequest, turns: Turns
+    ) -> PipelineRun:
         limits = PipelineLimits(
             self._settings.chunk_frames, self._settings.max_frames, self._settings.overlap
         )
-        return PipelineRun(
-            self._stages, pipeline, media, request, limits, self._turns, _QueueTime()
-        )
+        return PipelineRun(self._stages, pipeline, media, request, limits, turns, _QueueTime())
 
     def _count(self, answer: Answer) -> None:
         for status in answer.status:
             self._metrics.count_frame(answer.pipeline, status)
+
+
+def _is_one_frame(media: Media, request: PipelineRequest) -> bool:
+    return request.count == 1 or (media.data is not None and is_picture(media.data[:_HEAD_BYTES]))
 
 
 class _QueueTime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Protocol
@@ -87,7 +87,11 @@ DECODE = Call(
 )
 CROP = Call(
     "decode",
-    inputs=(Tensor("frame_index", "INT64[M]"), Tensor("rois", "FP32[M,5]")),
+    inputs=(
+        Tensor("frame_index", "INT64[M]"),
+        Tensor("rois", "FP32[M,5]"),
+        Tensor("handle", "BYTES[M]", optional=True),
+    ),
     outputs=(Tensor("images", "UINT8[M,H,W,3]"), Tensor("transforms", "FP32[M,2,3]")),
 )
 RELEASE = Call("decode", inputs=(), outputs=())
@@ -199,18 +203,42 @@ class DecodeModel(_Model):
         return InferResult(DECODE.tensors_of(batch), facts)
 
 
+class CropsOfSeveral(Decode, Protocol):
+    """``Decode`` whose crops may come from frames of several ``decode`` calls."""
+
+    async def crop_each(
+        self,
+        frames: Sequence[FrameHandle],  # (M,), or one for all
+        frame_index: Int64,  # (M,)
+        rois: Float32,  # (M, 5) as in ``crop``
+        spec: CropSpec,
+        *,
+        release: bool = False,
+    ) -> Crops:
+        """As ``crop``; frames are released only if the whole call succeeds."""
+        ...
+
+
 class CropModel(_Model):
-    """The model ``crop``: cuts regions out of frames that a ``decode`` call kept."""
+    """The model ``crop``: cuts regions out of frames that ``decode`` calls kept.
+
+    Args:
+        decode: Answers the call.
+    """
 
     name = "crop"
     inputs = CROP.input_specs()
     outputs = CROP.output_specs()
 
+    def __init__(self, decode: CropsOfSeveral) -> None:
+        super().__init__(decode)
+        self._crop_each = decode.crop_each
+
     async def infer(self, request: InferRequest) -> InferResult:
         """Crop. Raises what ``Decode.crop`` raises."""
         asked = read_parameters(CropParameters, request.parameters)
-        crops = await self._decode.crop(
-            FrameHandle(asked.handle, "", 0),
+        crops = await self._crop_each(
+            _handles(asked, request.inputs),
             request.inputs["frame_index"],
             request.inputs["rois"],
             asked.spec,
@@ -231,6 +259,19 @@ class ReleaseModel(_Model):
         asked = read_parameters(ReleaseParameters, request.parameters)
         self._decode.release(FrameHandle(asked.handle, "", 0))
         return InferResult({})
+
+
+def _handles(asked: CropParameters, inputs: Tensors) -> list[FrameHandle]:
+    """The handles of each row, or one for all. Raises InvalidInput."""
+    if (asked.handle is None) == ("handle" not in inputs):
+        raise InvalidInput("give exactly one of the parameter and the input", field="handle")
+    if asked.handle is not None:
+        return [FrameHandle(asked.handle, "", 0)]
+    handles = inputs["handle"]
+    if len(handles) != len(inputs["rois"]):
+        rows = len(inputs["rois"])
+        raise InvalidInput(f"has {len(handles)} rows, but rois has {rows}", field="handle")
+    return [FrameHandle(each.decode("ascii", "replace"), "", 0) for each in handles.tolist()]
 
 
 def _source_parameters(source: SourceFacts) -> dict[str, Parameter]:

@@ -79,8 +79,9 @@ class DecodeParameters(_Parameters):
 class CropParameters(_Parameters):
     """The frames to cut crops from, and the shape of the crops."""
 
-    handle: str
-    """Handle from the answer to ``decode``."""
+    handle: str | None = None
+    """Handle from the answer to ``decode``; left out where the input of this name has one for each
+    row."""
     height: Pixels
     """Height of the crops."""
     width: Pixels

@@ -102,6 +102,7 @@ class OipClient:
         *,
         address: str | None = None,
         call: str | None = None,
+        attempts: int = _MAX_ATTEMPTS,
     ) -> InferResult:
         """Run a model.
 
@@ -112,6 +113,7 @@ class OipClient:
             address: Base URL of the only replica that can answer; then only 429 is retried.
                 None: any replica.
             call: Name in metrics and timings, for a stage with several models; None: the stage.
+            attempts: Most attempts.
 
         Raises:
             Unprocessable: two replicas died while they worked on the request.
@@ -133,7 +135,7 @@ class OipClient:
 
         started = time.perf_counter()
         try:
-            return await self._with_retries(attempt, rows, address, self._repeatable)
+            return await self._with_retries(attempt, rows, address, self._repeatable, attempts)
         finally:
             seconds = time.perf_counter() - started
             self._metrics.observe_call(name, seconds)
@@ -166,6 +168,7 @@ class OipClient:
         rows: int,
         only: str | None = None,
         repeatable: bool = True,
+        attempts: int = _MAX_ATTEMPTS,
     ) -> T:
         """Call replicas until one answers, within deadline and budget."""
         self._budget.first_attempt()
@@ -178,7 +181,8 @@ class OipClient:
                     answer = await call(replica.address)
                 except _RETRYABLE as error:
                     self._judge(replica, error, started)
-                    pause_s = self._pause_s(error, attempt, only, repeatable)
+                    is_last = attempt == attempts
+                    pause_s = self._pause_s(error, attempt, only, repeatable, is_last)
                     losses += await self._has_died(replica, error)
                     if losses == _MOST_LOSSES:
                         raise Unprocessable(
@@ -205,7 +209,7 @@ class OipClient:
         raise AssertionError("unreachable")
 
     def _pause_s(
-        self, error: PodiumError, attempt: int, only: str | None, repeatable: bool
+        self, error: PodiumError, attempt: int, only: str | None, repeatable: bool, is_last: bool
     ) -> float:
         """The pause before the next attempt; raises the error where there must be none."""
         if not repeatable:
@@ -217,7 +221,7 @@ class OipClient:
         told_s = error.retry_after_s if isinstance(error, Overloaded) else 0.0
         pause_s = backoff_s(attempt, first_s=_BACKOFF_S, longest_s=_MAX_BACKOFF_S, told_s=told_s)
         curable = only is None or isinstance(error, Overloaded)
-        if not curable or attempt == _MAX_ATTEMPTS or pause_s >= remaining_s():
+        if not curable or is_last or pause_s >= remaining_s():
             raise error
         if not (isinstance(error, _ConnectionLost) or self._budget.may_retry()):
             raise error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.errors import PodiumError, Unprocessable
+from podium.wire import Tensors
+from podium.wire.rows import join_rows, take_rows
 
-Tensors = Mapping[str, NDArray[Any]]
 Run = Callable[[Tensors], dict[str, NDArray[Any]]]
 
 
@@ -84,13 +85,7 @@ class Slice(Generic[Rows]):
 
 def join(batch: Sequence[Slice[Rows]]) -> Tensors:
     """The inputs of a batch: the rows of its slices, concatenated."""
-    if len(batch) == 1:
-        part = batch[0]
-        return {name: array[part.start : part.stop] for name, array in part.of.inputs.items()}
-    return {
-        name: np.concatenate([part.of.inputs[name][part.start : part.stop] for part in batch])
-        for name in batch[0].of.inputs
-    }
+    return join_rows([take_rows(p.of.inputs, p.start, p.stop, None) for p in batch])
 
 
 Piece = tuple[int, int, dict[str, NDArray[Any]] | str]
@@ -133,21 +128,10 @@ def deal_out(batch: Sequence[Slice[Rows]], pieces: Sequence[Piece]) -> None:
                 part.of.failed[row] = outputs
             else:
                 index = part.of.row_index
-                own = outputs if whole else _rows(outputs, low - first, high - first, index)
+                own = outputs if whole else take_rows(outputs, low - first, high - first, index)
                 part.of.add(row, own)
         part.of.finished += len(part)
         offset = end
-
-
-def _rows(
-    outputs: dict[str, NDArray[Any]], start: int, stop: int, row_index: str | None
-) -> dict[str, NDArray[Any]]:
-    if row_index is None:
-        return {name: array[start:stop] for name, array in outputs.items()}
-    of = outputs[row_index]
-    rows = np.flatnonzero((of >= start) & (of < stop))
-    own = {name: array[rows] for name, array in outputs.items()}
-    return own | {row_index: own[row_index] - start}
 
 
 def _placed(name: str, parts: list[tuple[int, dict[str, NDArray[Any]]]], rows: int) -> NDArray[Any]:

@@ -22,7 +22,6 @@ from podium.serving.hosting.batch_rows import (
     RequestRows,
     Run,
     Slice,
-    Tensors,
     deal_out,
     join,
     run_or_halve,
@@ -33,6 +32,7 @@ from podium.serving.observing.batches import BatchObserver, Execution
 from podium.serving.observing.in_thread import in_thread
 from podium.serving.observing.request_context import RequestContext, current_request
 from podium.serving.oip.batching import BatchLimits
+from podium.wire import Tensors
 
 
 @dataclass(eq=False, slots=True, kw_only=True)

@@ -32,7 +32,9 @@ CLIENT_CLOSED = 499
 """Nginx's status for a client that disconnects before the answer; it appears only in logs."""
 
 _log = logging.getLogger("podium.request")
-_SAFE_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
+_ID = r"[\w.:/+=-]{1,128}"
+_SAFE_ID = re.compile(f"{_ID}(~{_ID}){{0,15}}", re.ASCII)
+"""One id; calls that are made for several requests have the ids of all."""
 QUIET_PATHS = ("/v2/health/", "/metrics")
 """Asked every few seconds: logged only at level debug, and not traced."""
 _DISCARD_S = 10.0

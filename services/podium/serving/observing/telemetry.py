@@ -66,6 +66,11 @@ class Metrics:
         self._retries = self._counter(
             "podium_stage_retries_total", "Calls of a stage that were tried again.", "stage"
         )
+        self._joined = self._counter(
+            "podium_stage_joined_calls_total",
+            "Calls of a stage that were made in one with those of other requests.",
+            "stage",
+        )
         self._ejections = self._counter(
             "podium_stage_ejections_total", "Times that a failing replica was left alone.", "stage"
         )
@@ -112,6 +117,7 @@ class Metrics:
         """The metrics of the client of one stage."""
         return CallMetrics(
             retries=self._retries.labels(stage),
+            joined=self._joined.labels(stage),
             ejections=self._ejections.labels(stage),
             replicas=self._replicas.labels(stage),
             received_bytes=self.received_bytes,
@@ -223,6 +229,7 @@ class CallMetrics:
     """Metrics of the client of a stage."""
 
     retries: Counter
+    joined: Counter
     ejections: Counter
     replicas: Gauge
     received_bytes: Counter

@@ -1,0 +1,299 @@
+"""Small calls of concurrent requests become one call, and nobody notices."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import numpy as np
+import pytest
+
+from podium.errors import DeadlineExceeded, Unavailable, Unprocessable
+from podium.serving.calling.joined_calls import Company, JoinedCalls
+from podium.serving.observing.deadline import time_limit
+from podium.serving.observing.request_context import (
+    RequestContext,
+    current_request,
+    enter_request,
+    leave_request,
+)
+from podium.serving.observing.telemetry import Metrics
+from podium.stages.detection import DETECT
+from podium.stages.models import failed_parameters
+from podium.wire import InferResult
+
+IN_WORK = 16
+"""Requests in work: a quarter of them are joined."""
+
+LONG_S = 60.0
+"""A wait for others that no test outlives."""
+
+
+class Service:
+    """Answers a call with twice its rows; refuses rows of 13, and fails where one is 99."""
+
+    stage = "pose2d"
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, list[int], dict[str, object]]] = []
+        self.ids: list[str] = []
+        self.waits = asyncio.Event()
+        self.waits.set()
+        self.began, self.ended = asyncio.Event(), asyncio.Event()
+
+    async def infer(self, model, inputs, parameters=None, *, address=None, call=None, attempts=5):
+        values = inputs["x"][:, 0].tolist()
+        handles = [h.decode() for h in inputs["handle"]] if "handle" in inputs else None
+        about = {"address": address, "call": call, "attempts": attempts, "handles": handles}
+        self.calls.append((model, values, about | {"parameters": dict(parameters or {})}))
+        self.began.set()
+        try:
+            await self.waits.wait()
+            await asyncio.sleep(0.001)
+        finally:
+            self.ended.set()
+        if 99 in values:
+            raise Unavailable("pose2d: broke")
+        self.ids.append(current_request().request_id)
+        current_request().add_transfer(0.5)
+        refused = {row: "is 13" for row, value in enumerate(values) if value == 13}
+        if len(refused) == len(values):
+            raise Unprocessable("row 0: the engine refuses it (is 13)")
+        return InferResult({"y": 2 * inputs["x"]}, failed_parameters(refused))
+
+    async def metadata(self, model):
+        return {"name": model}
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def company() -> Company:
+    company = Company()
+    company.size = IN_WORK
+    return company
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics("gateway")
+
+
+def joining(service, company, metrics, *, longest_s=LONG_S, **options) -> JoinedCalls:
+    return JoinedCalls(service, company, metrics.calls("pose2d"), longest_s=longest_s, **options)
+
+
+def rows(*values: int):
+    return {"x": np.array(values, np.int64)[:, None]}
+
+
+async def ask(joined: JoinedCalls, *values: int, **options) -> list[int]:
+    answer = await joined.infer("m", rows(*values), **options)
+    assert answer.parameters == {}
+    return answer.outputs["y"][:, 0].tolist()
+
+
+def values_of(service: Service) -> list[list[int]]:
+    return [values for _, values, _ in service.calls]
+
+
+async def test_a_quarter_of_those_in_work_share_a_call_and_get_their_own_rows(
+    service, company, metrics
+):
+    joined = joining(service, company, metrics)
+    answers = await asyncio.gather(*(ask(joined, n, n + 100) for n in range(8)))
+    assert answers == [[2 * n, 2 * n + 200] for n in range(8)]
+    assert values_of(service) == [
+        [0, 100, 1, 101, 2, 102, 3, 103],
+        [4, 104, 5, 105, 6, 106, 7, 107],
+    ]
+    assert {about["attempts"] for _, _, about in service.calls} == {1}
+    counted = metrics.registry.get_sample_value(
+        "podium_stage_joined_calls_total", {"stage": "pose2d"}
+    )
+    assert counted == 8
+
+
+async def test_few_requests_never_wait(service, company, metrics):
+    company.size = 7
+    joined = joining(service, company, metrics)
+    assert await asyncio.gather(*(ask(joined, n) for n in range(7))) == [[2 * n] for n in range(7)]
+    assert values_of(service) == [[n] for n in range(7)]
+
+
+async def test_who_waits_in_vain_goes_on(service, company, metrics):
+    joined = joining(service, company, metrics, longest_s=0.02)
+    assert await asyncio.gather(ask(joined, 1), ask(joined, 2)) == [[2], [4]]
+    assert await ask(joined, 3) == [6]
+    assert values_of(service) == [[1, 2], [3]]
+    assert service.calls[1][2]["attempts"] == 5  # by itself, with all retries
+
+
+async def test_different_calls_are_not_joined(service, company, metrics):
+    company.size = 8  # pairs
+    joined = joining(service, company, metrics)
+    wide = {"x": np.zeros((1, 2), np.int64)}
+    await asyncio.gather(
+        ask(joined, 1),
+        ask(joined, 2, parameters={"p": 1}),
+        ask(joined, 3, address="http://replica:1"),
+        joined.infer("m", wide),
+        joined.infer("other", rows(4)),
+        ask(joined, 5),
+        ask(joined, 6, parameters={"p": 1}),
+        ask(joined, 7, address="http://replica:1"),
+        joined.infer("m", wide),
+        joined.infer("other", rows(8)),
+    )
+    assert values_of(service) == [[1, 5], [2, 6], [3, 7], [0, 0], [4, 8]]
+    assert service.calls[1][2]["parameters"] == {"p": 1}
+    assert service.calls[2][2]["address"] == "http://replica:1"
+
+
+@pytest.mark.parametrize("large", [rows(*range(5)), {"x": np.zeros((1, 1 << 20), np.int64)}])
+async def test_large_calls_are_not_joined(service, company, metrics, large):
+    joined = joining(service, company, metrics)
+    await asyncio.gather(*(joined.infer("m", large) for _ in range(4)))
+    assert len(service.calls) == 4
+
+
+async def test_only_the_named_models_are_joined(service, company, metrics):
+    joined = joining(service, company, metrics, models={"crop"})
+    await asyncio.gather(*(ask(joined, n) for n in range(4)))
+    assert len(service.calls) == 4
+
+
+async def test_parameters_by_row_become_an_input(service, company, metrics):
+    company.size = 8
+    joined = joining(service, company, metrics, by_row=("handle",))
+    parameters = [{"handle": name, "height": 8} for name in "ab"]
+    await asyncio.gather(
+        ask(joined, 1, 2, parameters=parameters[0]), ask(joined, 3, parameters=parameters[1])
+    )
+    [(_, values, about)] = service.calls
+    assert values == [1, 2, 3]
+    assert about["handles"] == ["a", "a", "b"]
+    assert about["parameters"] == {"height": 8}
+    await joining(service, Company(), metrics, by_row=("handle",)).infer(
+        "m", rows(4), parameters[0]
+    )
+    assert service.calls[1][2]["parameters"] == parameters[0]
+
+
+async def test_rows_of_outputs_that_name_their_input_row(company, metrics):
+    class Detector(Service):
+        async def infer(self, model, inputs, parameters=None, **_):
+            count = inputs["x"][:, 0]  # so many boxes on each image
+            index = np.repeat(np.arange(len(count)), count)
+            return InferResult({"scores": np.arange(len(index)), "image_index": index})
+
+    company.size = 12
+    joined = joining(Detector(), company, metrics, row_index=DETECT.row_index)
+    found = await asyncio.gather(*(joined.infer("m", rows(*n)) for n in ((2, 1), (0,), (3,))))
+    assert [f.outputs["image_index"].tolist() for f in found] == [[0, 0, 1], [], [0, 0, 0]]
+    assert [f.outputs["scores"].tolist() for f in found] == [[0, 1, 2], [], [3, 4, 5]]
+
+
+async def test_only_who_is_at_fault_sees_the_error(service, company, metrics):
+    joined = joining(service, company, metrics)
+    outcomes = await asyncio.gather(
+        ask(joined, 1), ask(joined, 99), ask(joined, 3), ask(joined, 4), return_exceptions=True
+    )
+    assert [outcomes[0], *outcomes[2:]] == [[2], [6], [8]]
+    assert isinstance(outcomes[1], Unavailable)
+    assert values_of(service) == [[1, 99, 3, 4], [1], [99], [3], [4]]
+
+
+async def test_refused_rows_are_asked_for_again_by_those_who_sent_them(service, company, metrics):
+    joined = joining(service, company, metrics)
+    outcomes = await asyncio.gather(
+        ask(joined, 1), ask(joined, 13), joined.infer("m", rows(3, 13)), ask(joined, 4),
+        return_exceptions=True,
+    )  # fmt: skip
+    assert [outcomes[0], outcomes[3]] == [[2], [8]]
+    assert isinstance(outcomes[1], Unprocessable)
+    assert outcomes[2].parameters == failed_parameters({1: "is 13"})
+    assert values_of(service) == [[1, 13, 3, 13, 4], [13], [3, 13]]
+
+
+async def test_who_leaves_takes_nobody_along(service, company, metrics):
+    joined = joining(service, company, metrics)
+    leaves_early = asyncio.create_task(ask(joined, 0))
+    await asyncio.sleep(0)
+    leaves_early.cancel()
+    service.waits.clear()
+    others = [asyncio.create_task(ask(joined, n)) for n in (1, 2, 3, 4)]
+    await service.began.wait()
+    others[0].cancel()
+    await asyncio.sleep(0)
+    service.waits.set()
+    answers = await asyncio.gather(leaves_early, *others, return_exceptions=True)
+    assert answers[2:] == [[4], [6], [8]]
+    assert all(isinstance(answer, asyncio.CancelledError) for answer in answers[:2])
+    assert values_of(service) == [[1, 2, 3, 4]]  # the first had left before the call was made
+
+
+async def test_a_call_for_nobody_ends(service, company, metrics):
+    joined = joining(service, company, metrics)
+    service.waits.clear()
+    all_leave = [asyncio.create_task(ask(joined, n)) for n in range(4)]
+    await service.began.wait()
+    for task in all_leave:
+        task.cancel()
+    await asyncio.gather(*all_leave, return_exceptions=True)
+    await service.ended.wait()
+    assert len(service.calls) == 1
+
+
+async def test_the_error_of_a_deadline_names_the_stage(service, company, metrics):
+    joined = joining(service, company, metrics)
+    started = time.monotonic()
+    with pytest.raises(DeadlineExceeded, match="pose2d: no answer in time"):
+        async with time_limit(0.02, "gateway"):
+            await ask(joined, 1)
+    assert time.monotonic() - started < LONG_S / 2
+    assert service.calls == []
+
+
+async def test_a_joined_call_has_the_time_of_the_most_patient(service, company, metrics):
+    company.size = 8
+    joined = joining(service, company, metrics)
+    service.waits.clear()
+
+    async def hurried() -> list[int]:
+        async with time_limit(0.05, "gateway"):
+            return await ask(joined, 1)
+
+    patient = asyncio.create_task(ask(joined, 2))
+    await asyncio.sleep(0)
+    with pytest.raises(DeadlineExceeded):
+        await hurried()
+    service.waits.set()
+    assert await patient == [4]
+    assert values_of(service) == [[2, 1]]
+
+
+async def test_the_request_knows_its_calls_and_traces_show_them(service, company, metrics):
+    joined = joining(service, company, metrics)
+    seen = []
+
+    async def with_context(request: RequestContext, value: int) -> None:
+        token = enter_request(request)
+        try:
+            assert await ask(joined, value) == [2 * value]
+        finally:
+            leave_request(token)
+        seen.append(request)
+
+    plain = [RequestContext(f"id{n}") for n in range(4)]
+    await asyncio.gather(*(with_context(each, n) for n, each in enumerate(plain)))
+    assert values_of(service) == [[0, 1, 2, 3]]
+    assert service.ids == ["id0~id1~id2~id3"]
+    assert all(each.calls == {"pose2d": 1} for each in seen)
+    assert all(each.phases["transfer"] == 0.5 and each.phases["pose2d"] > 0 for each in seen)
+    traced = RequestContext("id", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    await with_context(traced, 5)
+    assert values_of(service)[1:] == [[5]]
