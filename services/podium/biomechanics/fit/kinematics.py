@@ -58,14 +58,14 @@ def _frames_first(values: Float64) -> Float64:
 
 
 class _Chain:
-    """Places the segments in order, from the pelvis outwards.
+    """Places the segments that carry points, from the pelvis outwards.
 
     Frames are the last axis of all arrays, so that NumPy calculates with long rows: each operation
     here is one of vectors (3, T).
 
     Attributes:
-        axes: (N, 3, T) of the hinges.
-        anchors: (N, 3, T) places of the hinges.
+        axes: (N, 3, T) of the hinges; 0 if they move no point.
+        anchors: (N, 3, T) places of the hinges; 0 if they move no point.
         points: (P, 3, T).
     """
 
@@ -77,7 +77,7 @@ class _Chain:
         self.anchors = np.zeros_like(self.axes)
         level = list(np.repeat(np.eye(3)[..., None], len(coordinates), axis=-1))
         placed: dict[str, _Placed] = {}
-        for segment in body.segments:
+        for segment in body.carriers:
             if segment.parent is None:
                 at = _Placed(angles[:3], level, {})
             else:

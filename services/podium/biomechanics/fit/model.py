@@ -8,8 +8,8 @@ The pelvis first rotates about the vertical (yaw), which has no singularity for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -92,6 +92,22 @@ class Body:
         return np.array(
             [i for n, i in self.point_index.items() if any(a in n for a in names)], np.intp
         )
+
+    @cached_property
+    def carriers(self) -> tuple[Segment, ...]:
+        """The segments with a point on them or beyond them."""
+        parents = {segment.name: segment.parent for segment in self.segments}
+        names: set[str] = set()
+        for point in self.points:
+            name: str | None = point.segment
+            while name is not None and name not in names:
+                names.add(name)
+                name = parents[name]
+        return tuple(segment for segment in self.segments if segment.name in names)
+
+    def with_points(self, names: Iterable[str]) -> Body:
+        """The body with only these points, in this order, and with all coordinates."""
+        return replace(self, points=tuple(self.points[self.point_index[name]] for name in names))
 
     @cached_property
     def moved(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

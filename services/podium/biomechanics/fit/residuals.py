@@ -128,7 +128,7 @@ class Problem:
         free: Columns | None = None,
         shared_free: Columns | None = None,
     ) -> None:
-        self.body, self.seen, self.weights = body, seen, weights
+        self.weights = weights
         self.shared_mean, self.shared_sd = usual_shared(body, seen, weights)
         self.free = np.arange(len(body.coordinates)) if free is None else free
         self.shared_free = np.arange(len(self.shared_mean)) if shared_free is None else shared_free
@@ -136,28 +136,39 @@ class Problem:
         self.smooth = second_differences(body, seen, weights, liveliness)
         self.prior_rows, self.prior_values = priors(body, weights)
         self.limits = limits(body)
-        self._hips = [body.point_index[f"{side}_hip"] for side in SIDES]
-        self._feet = [body.point_index[name] for name in CONTACT_POINTS]
-        self._used = np.flatnonzero(seen.weight.any(axis=0))
+        used = np.flatnonzero(seen.weight.any(axis=0))
         scale = weights.image * seen.height_px[:, None]
-        self._image = (np.sqrt(seen.weight) / scale)[:, self._used]
-        self._space = (seen.space_weight[..., None] / space_sd(body, weights))[:, self._used]
-        self._heights, self._over_floor = _floor_rows()
+        self._image = (np.sqrt(seen.weight) / scale)[:, used]
+        self._space = (seen.space_weight[..., None] / space_sd(body, weights))[:, used]
+        self._pixels, self._landmarks = seen.pixels[:, used], seen.space[:, used]
         flat = np.zeros(len(seen), bool) if flat is None else flat
         soles = flat[:, None] / np.full(len(SIDES), weights.sole_m)
         self._standing = np.concatenate([standing / weights.floor_m, soles], axis=1)
+        self._heights, self._over_floor = _floor_rows()
         moves = slides(seen, standing, weights)
+        feet = CONTACT_POINTS
+        if not self._standing.any():  # as in the fit of the arms: there are no such terms
+            feet = ()
+            self._heights, self._over_floor = self._heights[:0, :0], self._over_floor[:0]
+            self._standing, moves = self._standing[:, :0], moves[:, :0]
         self._pairs = np.flatnonzero(moves.any(axis=1))
         self._slides = moves[self._pairs]
+        hips = tuple(f"{side}_hip" for side in SIDES)
+        names = dict.fromkeys((*(body.points[i].name for i in used), *hips, *feet))
+        self._body = body.with_points(names)  # the observed ones come first
+        self._used = slice(len(used))
+        self._hips, self._feet = (
+            [self._body.point_index[name] for name in group] for group in (hips, feet)
+        )
 
     def cost(self, coordinates: Float64, shared: Float64) -> float:
         """Half of the robust sum of squares."""
         robust = self.weights.robust
-        points = positions(self.body, coordinates, np.exp(shared[LENGTHS:]))
+        points = positions(self._body, coordinates, np.exp(shared[LENGTHS:]))
         shots = pixels_of(points[:, self._used], np.exp(shared[FOCAL]), shared[PITCH])
-        off = (shots - self.seen.pixels[:, self._used]) * self._image[..., None]
+        off = (shots - self._pixels) * self._image[..., None]
         total = _robust_sum(np.sum(off**2, axis=-1), robust)
-        space = (self._landmarks(shared)[0] - self._around_hips(points)) * self._space
+        space = (self._turned(shared)[0] - self._around_hips(points)) * self._space
         total += float(np.sum(space**2))
         level = self._off_floor(points, shared) * self._standing
         total += _robust_sum(level**2, robust)
@@ -172,8 +183,8 @@ class Problem:
     def part(self, frames: slice) -> Problem:
         """The rows of some consecutive frames."""
         part = copy.copy(self)
-        part.seen = self.seen.rows(frames)
         part._image, part._space = self._image[frames], self._space[frames]
+        part._pixels, part._landmarks = self._pixels[frames], self._landmarks[frames]
         part._standing = self._standing[frames]
         pairs = slice(*np.searchsorted(self._pairs, [frames.start, frames.stop - 1]).tolist())
         part._pairs, part._slides = self._pairs[pairs] - frames.start, self._slides[pairs]
@@ -181,9 +192,9 @@ class Problem:
 
     def rows(self, coordinates: Float64, shared: Float64) -> tuple[Rows, Pairs]:
         """Residuals of picture, space and floor with derivatives, robust weights applied."""
-        at = pose(self.body, coordinates, np.exp(shared[LENGTHS:]), self.free)
-        seen, standing = 2 * len(self._used), len(self._heights)
-        deep = 3 * len(self._used)
+        at = pose(self._body, coordinates, np.exp(shared[LENGTHS:]), self.free)
+        seen, standing = 2 * self._pixels.shape[1], len(self._heights)
+        deep = 3 * self._pixels.shape[1]
         width = len(self.free)
         joined = np.empty((len(at.points), seen + deep + standing, self._columns))
         self._in_picture(at, shared, joined[:, :seen])
@@ -210,7 +221,7 @@ class Problem:
     def _in_picture(self, at: Pose, shared: Float64, rows: Float64) -> None:
         used = self._used
         shots = project(at.points[:, used], np.exp(shared[FOCAL]), shared[PITCH])
-        off = shots.pixels - self.seen.pixels[:, used]
+        off = shots.pixels - self._pixels
         squares = np.sum((off * self._image[..., None]) ** 2, axis=-1)
         weight = (self._image * _robust(squares, self.weights.robust))[..., None]
         by_shared = np.zeros((*off.shape, len(shared)))
@@ -220,23 +231,24 @@ class Problem:
         by_coordinate = shots.by_point @ at.by_coordinate[:, used]
         _weighted(weight, (by_coordinate, by_shared[..., self.shared_free], off), rows)
 
-    def _landmarks(self, shared: Float64) -> tuple[Float64, Float64]:
+    def _turned(self, shared: Float64) -> tuple[Float64, Float64]:
         """The landmarks, rotated and scaled, and their derivative by the pitch."""
         cos, sin = np.cos(shared[SPACE_PITCH]), np.sin(shared[SPACE_PITCH])
         pitch = np.array([[1.0, 0.0, 0.0], [0.0, cos, -sin], [0.0, sin, cos]])
         by_pitch = np.array([[0.0, 0.0, 0.0], [0.0, -sin, -cos], [0.0, cos, -sin]])
         cos, sin = np.cos(shared[SPACE_YAW]), np.sin(shared[SPACE_YAW])
         yaw = np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
-        space = np.exp(shared[SPACE_SCALE]) * self.seen.space[:, self._used]
+        space = np.exp(shared[SPACE_SCALE]) * self._landmarks
         return space @ (yaw @ pitch).T, space @ (yaw @ by_pitch).T
 
     def _around_hips(self, values: Float64) -> Float64:
         """Values (T, P, ...) of the used points, minus those of the mid-hip."""
-        middle = values[:, self._hips].mean(axis=1, keepdims=True)
+        right, left = self._hips
+        middle = (values[:, right, None] + values[:, left, None]) / 2
         return np.asarray(values[:, self._used] - middle)
 
     def _in_space(self, at: Pose, shared: Float64, rows: Float64) -> None:
-        turned, pitched = self._landmarks(shared)
+        turned, pitched = self._turned(shared)
         by_shared = np.zeros((*turned.shape, len(shared)))
         by_shared[..., SPACE_PITCH] = pitched
         by_shared[..., 0, SPACE_YAW] = turned[..., 2]
