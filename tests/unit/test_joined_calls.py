@@ -33,6 +33,7 @@ class Service:
     """Answers a call with twice its rows; refuses rows of 13, and fails where one is 99."""
 
     stage = "pose2d"
+    replicas = 1
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, list[int], dict[str, object]]] = []
@@ -122,6 +123,16 @@ async def test_few_requests_never_wait(service, company, metrics):
     joined = joining(service, company, metrics)
     assert await asyncio.gather(*(ask(joined, n) for n in range(7))) == [[2 * n] for n in range(7)]
     assert values_of(service) == [[n] for n in range(7)]
+
+
+async def test_every_replica_keeps_its_work(service, company, metrics):
+    service.replicas = 2
+    joined = joining(service, company, metrics)
+    await asyncio.gather(*(ask(joined, n) for n in range(4)))
+    assert values_of(service) == [[0, 1], [2, 3]]
+    service.replicas = 3  # 16 requests are five for each: nobody waits
+    await asyncio.gather(*(ask(joined, n) for n in range(4)))
+    assert values_of(service)[2:] == [[0], [1], [2], [3]]
 
 
 async def test_who_waits_in_vain_goes_on(service, company, metrics):

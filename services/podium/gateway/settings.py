@@ -74,8 +74,8 @@ class GatewaySettings(ServiceSettings):
 
     join_ms: float = Field(default=25, ge=0, le=1000)
     """Longest wait of a stage call for a single picture for those of other requests, to be made in
-    one with them; it waits only while at least eight such requests are in work. 0: every request
-    makes its own calls."""
+    one with them; it waits only while at least eight such requests are in work for each replica of
+    the stage. 0: every request makes its own calls."""
 
     max_requests: int = Field(default=64, gt=0)
     """Requests worked on at the same time; beyond, they are answered with 429."""

@@ -89,10 +89,15 @@ class OipClient:
         self._timeout_s = timeout_s
         self._repeatable = repeatable
         self._metrics = metrics or Metrics("client").calls(stage)
-        self._metrics.watch_replicas(lambda: len(endpoints.addresses()))
         self.stage = stage
         self.balancer = Balancer(stage, endpoints)
+        self._metrics.watch_replicas(lambda: self.replicas)
         self._budget = RetryBudget()
+
+    @property
+    def replicas(self) -> int:
+        """How many replicas are known."""
+        return len(self.balancer.endpoints.addresses())
 
     async def infer(
         self,

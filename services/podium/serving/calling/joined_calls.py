@@ -28,7 +28,8 @@ _FEW_BYTES = 2 << 20
 """Larger calls are not joined: what a call costs by itself is little beside its rows."""
 
 _MOST_CALLS = 8
-_SHARE = 4
+_CALLS_EACH = 4
+"""Calls for each replica that all requests in work make together, where each makes one."""
 
 
 class Company:
@@ -83,8 +84,9 @@ class JoinedCalls:
 
     A call costs the gateway and the service about 2 CPU-ms besides its rows, a fifth of the work
     on a JPEG of 720p. So a small call waits for others until a quarter of the requests in work
-    have come as far: by Little's law at most a quarter of the time that each of them takes, and
-    no time at all where fewer than eight are in work.
+    have come as far: by Little's law at most a quarter of the time that each of them takes. With
+    several replicas there are as many times more calls, so that all have work. Nobody waits where
+    fewer than eight requests are in work for each replica.
 
     The rows of the answer are dealt out. A call whose rows are refused, and every call of those
     that failed together, is made again by itself, with all retries: nobody sees the errors of
@@ -144,7 +146,8 @@ class JoinedCalls:
 
     def _wanted(self) -> int:
         """How many calls to join."""
-        return min(_MOST_CALLS, self._company.size // _SHARE)
+        calls = _CALLS_EACH * max(1, self._client.replicas)
+        return min(_MOST_CALLS, self._company.size // calls)
 
     def _is_small(self, model: str, inputs: Tensors) -> bool:
         return (
