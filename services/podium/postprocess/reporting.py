@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -67,12 +68,16 @@ def report_of(
     if len(order) > MAX_PERSONS:
         notes.insert(0, f"The {MAX_PERSONS} persons seen longest are shown; the tables have all.")
     chosen = np.linspace(0, len(pictures) - 1, min(MAX_FRAMES, len(pictures))).round().astype(int)
-    items = list(pictures.items())
+    items = [list(pictures.items())[i] for i in chosen]
+    with ThreadPoolExecutor(thread_name_prefix="thumbnails") as executor:
+        thumbnails = executor.map(_thumbnail, [path for _, path in items])  # beside the plots
+        persons = [_person(athlete, person) for athlete, person in order[:MAX_PERSONS]]
+        frames = [(f"frame {i}", jpeg) for (i, _), jpeg in zip(items, thumbnails, strict=True)]
     return Report(
         title=f"Motion report: {measured.name}",
         facts=_facts(measured.clip, summary),
-        persons=[_person(athlete, person) for athlete, person in order[:MAX_PERSONS]],
-        frames=[(f"frame {items[i][0]}", _thumbnail(items[i][1])) for i in chosen],
+        persons=persons,
+        frames=frames,
         warnings=summary.warnings,
         notes=notes,
         files=[

@@ -170,14 +170,17 @@ def stick_3d(skeleton: Skeleton, poses: Float64, labels: Sequence[str]) -> str:
 
 def _sticks(skeleton: Skeleton, points: Float64) -> list[str]:
     """The bones between the known points of (J, 2) pixels."""
+    places = points.tolist()
+    known = np.asarray(np.isfinite(points).all(axis=1))
     return [
-        svg.stroke(
-            points[[a, b]],
+        svg.segment(
+            places[a],
+            places[b],
             SIDE_ON_WHITE[side_of(skeleton.joints[a], skeleton.joints[b])],
             width=1.8,
         )
         for a, b in skeleton.edges
-        if np.isfinite(points[[a, b]]).all()
+        if known[a] and known[b]
     ]
 
 

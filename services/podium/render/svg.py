@@ -91,9 +91,19 @@ def stroke(points: Float64, colour: str, *, dashed: bool = False, width: float =
     for run in _runs(finite):
         x_y = " ".join(f"{x:.1f} {y:.1f}" for x, y in points[run].tolist())
         parts.append(f"M{x_y}" if run.stop - run.start > 1 else f"M{x_y}h0.01")
+    return _path("".join(parts), colour, dashed=dashed, width=width)
+
+
+def segment(a: Sequence[float], b: Sequence[float], colour: str, *, width: float = 1.6) -> str:
+    """A straight piece of a curve."""
+    way = f"M{a[0]:.1f} {a[1]:.1f} {b[0]:.1f} {b[1]:.1f}"
+    return _path(way, colour, dashed=False, width=width)
+
+
+def _path(way: str, colour: str, *, dashed: bool, width: float) -> str:
     dash = ' stroke-dasharray="5 3"' if dashed else ""
     return (
-        f'<path d="{"".join(parts)}" fill="none" stroke="{colour}" stroke-width="{width:g}" '
+        f'<path d="{way}" fill="none" stroke="{colour}" stroke-width="{width:g}" '
         f'stroke-linejoin="round" stroke-linecap="round"{dash}/>'
     )
 
