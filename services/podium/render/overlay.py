@@ -53,13 +53,17 @@ class _Canvas:
 
     pixels: UInt8  # (H, W) or (H, W, C)
     scale: float  # size of the pixels / size of the picture
-    edges: int  # OpenCV's type of lines
+    is_smooth: bool  # whether edges are
     values: Callable[[Rgb], Sequence[float]]  # what a colour is in these pixels
 
     def at(self, points: Float64) -> Int32:
         """Points (..., 2) of the picture, in OpenCV's fixed-point numbers."""
         own = (points + 0.5) * self.scale - 0.5
         return np.asarray(np.round(own * 2**_SUBPIXEL_BITS), np.int32)
+
+    def edges_of(self, colour: Rgb) -> int:
+        """OpenCV's type of lines; smooth ones take three times as long, rims do without."""
+        return cv2.LINE_AA if self.is_smooth and colour != _RIM else cv2.LINE_8
 
     def thickness(self, width: float, least: int = 1) -> int:
         return max(round(width * self.scale), least if self.scale == 1 else 1)
@@ -69,16 +73,16 @@ class _Canvas:
         thickness = self.thickness(strokes.width, strokes.least)
         lines, is_closed = [*self.at(strokes.points)], strokes.points.shape[1] == 1
         # A closed line of one point is a disc; an open one from a point to itself would be two.
-        cv2.polylines(self.pixels, lines, is_closed, values, thickness, self.edges, _SUBPIXEL_BITS)
+        edges = self.edges_of(strokes.colour)
+        cv2.polylines(self.pixels, lines, is_closed, values, thickness, edges, _SUBPIXEL_BITS)
 
     def write(self, text: str, baseline: tuple[int, int], unit: float) -> None:
         at = (round(baseline[0] * self.scale), round(baseline[1] * self.scale))
         size = 0.7 * unit * self.scale
-        rim, core = self.values(_RIM), self.values(SIDE_RGB["centre"])
-        for values, weight in ((rim, 4), (core, 1.6)):
-            if weight == 4 or rim != core:  # both are grey, so their chroma is one
-                thickness = self.thickness(round(weight * unit))
-                cv2.putText(self.pixels, text, at, _FONT, size, values, thickness, self.edges)
+        for colour, weight in ((_RIM, 4), (SIDE_RGB["centre"], 1.6)):
+            values, thickness = self.values(colour), self.thickness(round(weight * unit))
+            edges = self.edges_of(colour)
+            cv2.putText(self.pixels, text, at, _FONT, size, values, thickness, edges)
 
 
 def draw(picture: Picture, persons: Sequence[DrawnPerson], caption: str) -> None:
@@ -99,17 +103,16 @@ def draw(picture: Picture, persons: Sequence[DrawnPerson], caption: str) -> None
 
 
 def _canvases(picture: Picture) -> list[_Canvas]:
-    """One for RGB; luma and chroma one after the other."""
+    """One for RGB; luma and chroma one after the other. The eye sees the edges of luma alone."""
     if not isinstance(picture, Yuv):
-        return [_Canvas(picture, 1, cv2.LINE_AA, lambda rgb: rgb)]
+        return [_Canvas(picture, 1, True, lambda rgb: rgb)]
 
     def of_rgb(rgb: Rgb) -> list[int]:
         return [round(value) for value in picture.colours.of_rgb(rgb)]
 
     return [
-        _Canvas(picture.luma, 1, cv2.LINE_AA, lambda rgb: of_rgb(rgb)[:1]),
-        # Smooth edges of colour would take three times as long, and the eye sees those of luma.
-        _Canvas(picture.chroma, 0.5, cv2.LINE_8, lambda rgb: of_rgb(rgb)[1:]),
+        _Canvas(picture.luma, 1, True, lambda rgb: of_rgb(rgb)[:1]),
+        _Canvas(picture.chroma, 0.5, False, lambda rgb: of_rgb(rgb)[1:]),
     ]
 
 
@@ -120,7 +123,8 @@ def _draw_box(canvas: _Canvas, person: DrawnPerson, unit: float, size: tuple[int
     first, last = canvas.at(box.reshape(2, 2))
     values = canvas.values(SIDE_RGB["centre"])
     thickness = canvas.thickness(max(round(2 * unit), 1))
-    cv2.rectangle(canvas.pixels, first, last, values, thickness, canvas.edges, _SUBPIXEL_BITS)
+    edges = canvas.edges_of(SIDE_RGB["centre"])
+    cv2.rectangle(canvas.pixels, first, last, values, thickness, edges, _SUBPIXEL_BITS)
     x1, y1 = box[:2].astype(int).tolist()
     baseline = y1 - round(8 * unit) if y1 > 60 * unit else y1 + round(26 * unit)
     canvas.write(person.label, (x1, baseline), unit)
