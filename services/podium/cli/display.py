@@ -29,6 +29,7 @@ class FrameBar:
             MofNCompleteColumn(),
             TextColumn("{task.fields[speed]}", style="cyan"),
             console=console,
+            refresh_per_second=4,
         )
         self._task = self._progress.add_task("frames", total=None, speed="")
 

@@ -49,6 +49,10 @@ def files_here(run: VideoRun, *, forks: bool = False) -> Iterator[Postprocess]:
 
 @contextmanager
 def _forked(run: VideoRun) -> Iterator[Postprocess]:
+    import cv2  # noqa: F401 - imported once, for both processes
+
+    import podium.storage.object_store  # noqa: F401
+
     asked, asks = Pipe(duplex=False)
     form = TypeAdapter(PostprocessResult)
     with Forked(partial(_answer_once, run, asked, asks), form) as process:
