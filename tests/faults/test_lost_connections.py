@@ -12,7 +12,9 @@ from podium.errors import DeadlineExceeded, Unprocessable
 from podium.serving.calling.client import OipClient
 from podium.serving.calling.connections import Connections
 from podium.serving.calling.endpoints import StaticEndpoints
+from podium.serving.calling.joined_calls import Company, JoinedCalls
 from podium.serving.observing.deadline import time_limit
+from podium.serving.observing.telemetry import Metrics
 from podium.wire import InferRequest, InferResult, read_request, write_response
 from tests.support.waiting import until
 
@@ -92,7 +94,7 @@ async def two_replicas():
         await replica.stop()
 
 
-async def ask(client: OipClient, number: float, address: str | None = None) -> float:
+async def ask(client: OipClient | JoinedCalls, number: float, address: str | None = None) -> float:
     result = await client.infer("m", {"x": np.full(1, number, np.float32)}, address=address)
     return float(result.outputs["x"][0])
 
@@ -120,6 +122,23 @@ async def test_a_request_that_kills_is_not_passed_on_to_every_replica():
             await ask(client, 13)
         assert sum(replica.dead for replica in replicas) == 2
         assert [await ask(client, number) for number in range(10)] == list(range(10))
+    for replica in replicas:
+        await replica.stop()
+
+
+async def test_a_request_that_kills_among_others_kills_no_more():
+    replicas = [Replica() for _ in range(5)]
+    urls = [await replica.start() for replica in replicas]
+    for replica in replicas:
+        replica.dies_of = 13.0
+    async with Connections() as pool:
+        client = OipClient(pool, "pose2d", StaticEndpoints(urls))
+        company = Company()
+        company.size = 40  # eight for each replica: two calls are joined
+        joined = JoinedCalls(client, company, Metrics("gateway").calls("pose2d"), longest_s=60)
+        outcomes = await asyncio.gather(ask(joined, 13), ask(joined, 1), return_exceptions=True)
+        assert isinstance(outcomes[0], Unprocessable)
+        assert sum(replica.dead for replica in replicas) == 2
     for replica in replicas:
         await replica.stop()
 

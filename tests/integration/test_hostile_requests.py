@@ -126,7 +126,22 @@ def test_headers(door, infer, header, body):
 
 
 @pytest.mark.parametrize(
-    "given", ["a b", 'x"; y', "a,b", "\xff", "x" * 129, "a\tb", "<script>", "", "%0d%0aa: b"]
+    "given",
+    [
+        "a b",
+        'x"; y',
+        "a,b",
+        "\xff",
+        "x" * 129,
+        "a\tb",
+        "<script>",
+        "",
+        "%0d%0aa: b",
+        "a~",
+        "~a",
+        "a~~b",
+        "~".join("abcdefghi"),
+    ],
 )
 def test_ids_of_callers_are_not_echoed_unless_they_are_plain(door, given):
     status, headers, _ = door.ask("GET", "/v2", x_request_id=given, traceparent=given)

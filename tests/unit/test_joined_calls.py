@@ -8,7 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from podium.errors import DeadlineExceeded, Unavailable, Unprocessable
+from podium.errors import DeadlineExceeded, InvalidInput, Unavailable, Unprocessable
+from podium.serving.calling import joined_calls
 from podium.serving.calling.joined_calls import Company, JoinedCalls
 from podium.serving.observing.deadline import time_limit
 from podium.serving.observing.request_context import (
@@ -42,10 +43,16 @@ class Service:
         self.waits.set()
         self.began, self.ended = asyncio.Event(), asyncio.Event()
 
-    async def infer(self, model, inputs, parameters=None, *, address=None, call=None, attempts=5):
+    async def infer(self, model, inputs, parameters=None, *, address=None, call=None, attempts):
         values = inputs["x"][:, 0].tolist()
         handles = [h.decode() for h in inputs["handle"]] if "handle" in inputs else None
-        about = {"address": address, "call": call, "attempts": attempts, "handles": handles}
+        about = {
+            "address": address,
+            "call": call,
+            "attempts": attempts.most,
+            "avoids": attempts.tried.copy(),
+            "handles": handles,
+        }
         self.calls.append((model, values, about | {"parameters": dict(parameters or {})}))
         self.began.set()
         try:
@@ -54,6 +61,7 @@ class Service:
         finally:
             self.ended.set()
         if 99 in values:
+            attempts.tried.add("http://broke:1")
             raise Unavailable("pose2d: broke")
         self.ids.append(current_request().request_id)
         current_request().add_transfer(0.5)
@@ -216,6 +224,7 @@ async def test_only_who_is_at_fault_sees_the_error(service, company, metrics):
     assert [outcomes[0], *outcomes[2:]] == [[2], [6], [8]]
     assert isinstance(outcomes[1], Unavailable)
     assert values_of(service) == [[1, 99, 3, 4], [1], [99], [3], [4]]
+    assert [about["avoids"] for _, _, about in service.calls] == [set(), *4 * [{"http://broke:1"}]]
 
 
 async def test_refused_rows_are_asked_for_again_by_those_who_sent_them(service, company, metrics):
@@ -228,6 +237,90 @@ async def test_refused_rows_are_asked_for_again_by_those_who_sent_them(service, 
     assert isinstance(outcomes[1], Unprocessable)
     assert outcomes[2].parameters == failed_parameters({1: "is 13"})
     assert values_of(service) == [[1, 13, 3, 13, 4], [13], [3, 13]]
+
+
+async def test_calls_that_cannot_be_put_together_are_made_alone(
+    service, company, metrics, monkeypatch
+):
+    def fails(_parts):
+        raise MemoryError
+
+    monkeypatch.setattr(joined_calls, "join_rows", fails)
+    joined = joining(service, company, metrics)
+    async with asyncio.timeout(LONG_S):
+        assert await asyncio.gather(*(ask(joined, n) for n in range(4))) == [[0], [2], [4], [6]]
+    assert values_of(service) == [[0], [1], [2], [3]]
+
+
+ROWS_OF_OTHERS = {
+    "one too few": lambda x: {"y": x[1:]},
+    "one too many": lambda x: {"y": np.concatenate([x[:1], x])},
+    "not of rows": lambda x: {"y": x, "threshold": np.float32(0.5)},
+    "of the whole batch": lambda x: {"y": x, "threshold": np.zeros(1)},
+    "without the index": lambda x: {"y": x},
+    "with a wrong index": lambda x: {"y": x, "image_index": np.arange(len(x)) + 1},
+}
+
+
+@pytest.mark.parametrize("outputs", ROWS_OF_OTHERS.values(), ids=ROWS_OF_OTHERS)
+async def test_answers_that_do_not_fit_are_dealt_out_to_nobody(
+    company, metrics, outputs, request, caplog
+):
+    class Odd(Service):
+        async def infer(self, model, inputs, parameters=None, **_):
+            self.calls.append((model, inputs["x"][:, 0].tolist(), {}))
+            return InferResult(outputs(inputs["x"]) if len(inputs["x"]) > 1 else {"y": inputs["x"]})
+
+    odd = Odd()
+    index = "image_index" if "index" in request.node.callspec.id else None
+    joined = joining(odd, company, metrics, row_index=index)
+    answers = await asyncio.gather(*(ask(joined, n) for n in range(4)))
+    assert answers == [[n] for n in range(4)]
+    assert values_of(odd) == [[0, 1, 2, 3], [0], [1], [2], [3]]
+    assert not caplog.records
+
+
+class TakesFewRows(Service):
+    """Refuses more than ``most`` rows, as a Triton server by its ``max_batch_size``."""
+
+    most = 1
+
+    async def infer(self, model, inputs, parameters=None, **options):
+        if len(inputs["x"]) > self.most:
+            self.calls.append((model, inputs["x"][:, 0].tolist(), {}))
+            raise InvalidInput("batch is too large")
+        return await super().infer(model, inputs, parameters, **options)
+
+
+async def test_a_service_that_takes_no_joined_calls_is_seldom_asked_for_them(company, metrics):
+    service = TakesFewRows()
+    joined = joining(service, company, metrics, longest_s=0.01)
+    for _ in range(50):
+        assert await asyncio.gather(*(ask(joined, n) for n in range(4))) == [[0], [2], [4], [6]]
+    joined_ones = [values for values in values_of(service) if len(values) > 1]
+    assert len(service.calls) - len(joined_ones) == 200
+    assert len(joined_ones) <= 8
+    company.size = 8  # pairs
+    service.most = 8  # the model was swapped
+    for _ in range(50):
+        await asyncio.gather(*(ask(joined, n) for n in range(2)))
+    assert values_of(service)[-10:] == 10 * [[0, 1]]
+
+
+async def test_who_waits_in_vain_seldom_waits_again(service, company, metrics, monkeypatch):
+    waits = []
+    loop = asyncio.get_running_loop()
+    call_later = loop.call_later
+
+    def counting(delay, *args, **options):
+        waits.append(delay)
+        return call_later(delay, *args, **options)
+
+    monkeypatch.setattr(loop, "call_later", counting)
+    joined = joining(service, company, metrics, longest_s=0.002)
+    for _ in range(100):  # one at a time, while others in work are busy elsewhere
+        assert await ask(joined, 1) == [2]
+    assert waits.count(0.002) <= 8
 
 
 async def test_who_leaves_takes_nobody_along(service, company, metrics):
@@ -257,6 +350,25 @@ async def test_a_call_for_nobody_ends(service, company, metrics):
     await asyncio.gather(*all_leave, return_exceptions=True)
     await service.ended.wait()
     assert len(service.calls) == 1
+
+
+async def test_the_wait_for_a_joined_call_that_failed_is_in_the_time_of_the_stage(
+    service, company, metrics
+):
+    company.size = 8
+    joined = joining(service, company, metrics)
+    request = RequestContext("id")
+
+    async def in_context() -> None:
+        token = enter_request(request)
+        try:
+            await ask(joined, 1)
+        finally:
+            leave_request(token)
+
+    await asyncio.gather(in_context(), ask(joined, 99), return_exceptions=True)
+    assert values_of(service) == [[1, 99], [1], [99]]
+    assert request.phases["pose2d"] > 0
 
 
 async def test_the_error_of_a_deadline_names_the_stage(service, company, metrics):
@@ -305,6 +417,9 @@ async def test_the_request_knows_its_calls_and_traces_show_them(service, company
     assert service.ids == ["id0~id1~id2~id3"]
     assert all(each.calls == {"pose2d": 1} for each in seen)
     assert all(each.phases["transfer"] == 0.5 and each.phases["pose2d"] > 0 for each in seen)
+    long = "~".join(["a" * 128] * 8)
+    await asyncio.gather(*(with_context(RequestContext(long), n) for n in range(4)))
+    assert service.ids[1] == "~".join(["a" * 128] * 4)
     traced = RequestContext("id", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     await with_context(traced, 5)
-    assert values_of(service)[1:] == [[5]]
+    assert values_of(service)[2:] == [[5]]

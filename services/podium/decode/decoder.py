@@ -176,7 +176,8 @@ class Decoder:
         if len(rois) != rows:
             raise InvalidInput(f"has {len(rois)} rows, but frame_index has {rows}", field="rois")
         self._check_bytes(rows, spec.height, spec.width, field="rois")
-        kept = {each.handle: self._store.get(each.handle) for each in frames}
+        handles = dict.fromkeys(each.handle for each in frames)
+        kept = {handle: self._store.get(handle) for handle in handles}
         of_row = [kept[each.handle] for each in frames] * (rows if len(frames) == 1 else 1)
         ordinals = frame_index.tolist()
         for row, (ordinal, of_call) in enumerate(zip(ordinals, of_row, strict=True)):
@@ -191,8 +192,8 @@ class Decoder:
         else:
             crops = await in_thread(self._cropping, crop, pixels, rois, spec)
         if release:
-            for each in {each.handle: each for each in frames}.values():
-                self.release(each)
+            for handle in handles:
+                self._store.drop(handle)
         return crops
 
     def release(self, frames: FrameHandle) -> None:

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 
 from podium.gateway.here import host_here
 from podium.gateway.kubernetes.pipelines import PipelineResources
-from podium.gateway.pipelines import Pipelines, pipeline_entry
+from podium.gateway.pipelines import PICTURES_PER_CHUNK, Pipelines, pipeline_entry
 from podium.gateway.routes import pipeline_route, pipeline_router
 from podium.gateway.settings import GatewaySettings
 from podium.kubernetes.api import KubernetesApi
@@ -71,27 +71,26 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
         for stage, url in urls.items()
         if url != HERE
     }
-    company = Company()
-    servers: dict[str, ModelServer] = {
-        **{
-            stage: _joining(stage, client, company, metrics.calls(stage), settings.join_ms / 1e3)
-            for stage, client in clients.items()
-        },
-        **{
-            stage: Here(
-                stage, each.catalogue, metrics.calls(stage), timeout_s=settings.timeout_s(stage)
-            )
-            for stage, each in hosted.items()
-        },
+    company = Company(PICTURES_PER_CHUNK * settings.max_chunks)
+    here = {
+        stage: Here(
+            stage, each.catalogue, metrics.calls(stage), timeout_s=settings.timeout_s(stage)
+        )
+        for stage, each in hosted.items()
     }
-    stages = Stages(
-        decode=DecodeClient(servers["decode"]),
-        detection=DetectionClient(servers["detection"]),
-        pose2d=Pose2DClient(servers["pose2d"]),
-        pose3d=Pose3DClient(servers["pose3d"]),
-        postprocess=PostprocessClient(servers["postprocess"]),
+    joining = {
+        stage: _joining(stage, client, company, metrics.calls(stage), settings.join_ms / 1e3)
+        for stage, client in clients.items()
+    }
+    stages = _stages({**clients, **here})
+    pipelines = Pipelines(
+        shipped_and(settings.pipelines),
+        stages,
+        settings,
+        metrics,
+        stages_of_pictures=_stages({**joining, **here}),
+        company=company,
     )
-    pipelines = Pipelines(shipped_and(settings.pipelines), stages, settings, metrics, company)
 
     catalogue = Catalogue()
     for pipeline in pipelines.all():
@@ -133,10 +132,20 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     return app
 
 
+def _stages(servers: Mapping[str, ModelServer]) -> Stages:
+    return Stages(
+        decode=DecodeClient(servers["decode"]),
+        detection=DetectionClient(servers["detection"]),
+        pose2d=Pose2DClient(servers["pose2d"]),
+        pose3d=Pose3DClient(servers["pose3d"]),
+        postprocess=PostprocessClient(servers["postprocess"]),
+    )
+
+
 def _joining(
     stage: str, client: OipClient, company: Company, metrics: CallMetrics, longest_s: float
 ) -> ModelServer:
-    """The client of a stage; its calls for single pictures are joined."""
+    """The client of a stage for single pictures, whose small calls are joined."""
     if longest_s <= 0 or stage == "postprocess":
         return client
     joined = functools.partial(JoinedCalls, client, company, metrics, longest_s=longest_s)

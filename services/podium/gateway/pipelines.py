@@ -27,7 +27,7 @@ from podium.wire.parameters import read_parameters
 
 _CHECK_S = 2.0
 
-_PICTURES_PER_CHUNK = 4
+PICTURES_PER_CHUNK = 4
 """Requests for one frame in the stages for each chunk that may be there, of up to 32 frames."""
 
 _HEAD_BYTES = 12
@@ -39,6 +39,14 @@ class Pipelines:
 
     Pipelines of files exist from the start. Custom resources come and go, and replace a file's
     pipeline of the same name.
+
+    Args:
+        pipelines: Those of files.
+        stages: Run them on video.
+        settings: Limits.
+        metrics: Where to count.
+        stages_of_pictures: Run them on single frames; calls may be joined.
+        company: Turns of single frames.
     """
 
     def __init__(
@@ -47,16 +55,18 @@ class Pipelines:
         stages: Stages,
         settings: GatewaySettings,
         metrics: Metrics,
+        *,
+        stages_of_pictures: Stages,
         company: Company,
     ) -> None:
         self._of_files = dict(pipelines)
         self._pipelines = self._of_files
         self._stages = stages
+        self._stages_of_pictures = stages_of_pictures
         self._settings = settings
         self._metrics = metrics
         self._company = company
         self._turns = asyncio.Semaphore(settings.max_chunks)
-        self._turns_of_pictures = asyncio.Semaphore(_PICTURES_PER_CHUNK * settings.max_chunks)
 
     def all(self) -> list[Pipeline]:
         """Every pipeline, by name."""
@@ -90,11 +100,10 @@ class Pipelines:
     async def run(self, pipeline: Pipeline, media: Media, request: PipelineRequest) -> Answer:
         """Run a pipeline over a range of frames. Raises PodiumError."""
         if _is_one_frame(media, request):
-            with self._company.one_more():
-                run = self._run(pipeline, media, request, self._turns_of_pictures)
-                answer = await run.answer()
+            run = self._run(pipeline, media, request, self._stages_of_pictures, self._company)
         else:
-            answer = await self._run(pipeline, media, request, self._turns).answer()
+            run = self._run(pipeline, media, request, self._stages, self._turns)
+        answer = await run.answer()
         self._count(answer)
         return answer
 
@@ -102,19 +111,24 @@ class Pipelines:
         self, pipeline: Pipeline, media: Media, request: PipelineRequest
     ) -> AsyncGenerator[Answer, None]:
         """Run a pipeline; answers in pieces of consecutive frames. Raises PodiumError."""
-        run = self._run(pipeline, media, request, self._turns)
+        run = self._run(pipeline, media, request, self._stages, self._turns)
         async with aclosing(run.stream()) as answers:
             async for answer in answers:
                 self._count(answer)
                 yield answer
 
     def _run(
-        self, pipeline: Pipeline, media: Media, request: PipelineRequest, turns: Turns
+        self,
+        pipeline: Pipeline,
+        media: Media,
+        request: PipelineRequest,
+        stages: Stages,
+        turns: Turns,
     ) -> PipelineRun:
         limits = PipelineLimits(
             self._settings.chunk_frames, self._settings.max_frames, self._settings.overlap
         )
-        return PipelineRun(self._stages, pipeline, media, request, limits, turns, _QueueTime())
+        return PipelineRun(stages, pipeline, media, request, limits, turns, _QueueTime())
 
     def _count(self, answer: Answer) -> None:
         for status in answer.status:

@@ -7,6 +7,7 @@ import itertools
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import orjson
@@ -53,6 +54,22 @@ _MOST_LOSSES = 2
 suspected: sent on, it could kill all replicas."""
 _BACKOFF_S = 0.05
 _MAX_BACKOFF_S = 2.0
+
+
+@dataclass(slots=True)
+class Attempts:
+    """The attempts so far for some rows, over all calls that these rows were part of."""
+
+    most: int = _MAX_ATTEMPTS
+    """Most attempts of one call."""
+    tried: set[str] = field(default_factory=set)
+    """Addresses of replicas that failed."""
+    losses: int = 0
+    """Replicas that died while they may have been at work on it."""
+
+    def go_on(self) -> Attempts:
+        """For the next call, which has all its attempts."""
+        return Attempts(tried=self.tried.copy(), losses=self.losses)
 
 
 class OipClient:
@@ -107,7 +124,7 @@ class OipClient:
         *,
         address: str | None = None,
         call: str | None = None,
-        attempts: int = _MAX_ATTEMPTS,
+        attempts: Attempts | None = None,
     ) -> InferResult:
         """Run a model.
 
@@ -118,7 +135,7 @@ class OipClient:
             address: Base URL of the only replica that can answer; then only 429 is retried.
                 None: any replica.
             call: Name in metrics and timings, for a stage with several models; None: the stage.
-            attempts: Most attempts.
+            attempts: Those of earlier calls with these rows; the attempts of this one are added.
 
         Raises:
             Unprocessable: two replicas died while they worked on the request.
@@ -173,28 +190,28 @@ class OipClient:
         rows: int,
         only: str | None = None,
         repeatable: bool = True,
-        attempts: int = _MAX_ATTEMPTS,
+        attempts: Attempts | None = None,
     ) -> T:
         """Call replicas until one answers, within deadline and budget."""
+        attempts = attempts or Attempts()
         self._budget.first_attempt()
-        tried: set[str] = set()
-        losses = 0  # of replicas that died while they may have been at work
         for attempt in itertools.count(1):
-            with self.balancer.pick(rows, avoid=tried, only=only) as replica:
+            with self.balancer.pick(rows, avoid=attempts.tried, only=only) as replica:
                 started = time.monotonic()
                 try:
                     answer = await call(replica.address)
                 except _RETRYABLE as error:
                     self._judge(replica, error, started)
-                    is_last = attempt == attempts
-                    pause_s = self._pause_s(error, attempt, only, repeatable, is_last)
-                    losses += await self._has_died(replica, error)
-                    if losses == _MOST_LOSSES:
+                    attempts.tried.add(replica.address)
+                    if repeatable and only is None:
+                        attempts.losses += await self._has_died(replica, error)
+                    if attempts.losses >= _MOST_LOSSES:
                         raise Unprocessable(
-                            f"{self.stage}: {losses} replicas were lost while they worked on this "
-                            "request, so it is not passed on to another one"
+                            f"{self.stage}: {attempts.losses} replicas were lost while they worked "
+                            "on this request, so it is not passed on to another one"
                         ) from None
-                    tried.add(replica.address)
+                    is_last = attempt == attempts.most
+                    pause_s = self._pause_s(error, attempt, only, repeatable, is_last)
                     self._metrics.retries.inc()
                     failed = error
                 except PodiumError:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
+import sys
 import time
-from collections.abc import Collection, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from podium.errors import DeadlineExceeded, PodiumError
-from podium.serving.calling.client import OipClient
+from podium.serving.calling.client import Attempts, OipClient
 from podium.serving.observing.deadline import deadline, remaining_s, time_limit
 from podium.serving.observing.request_context import (
     RequestContext,
@@ -23,6 +26,8 @@ from podium.stages.models import read_failed
 from podium.wire import InferResult, Parameter, Tensors, bytes_tensor
 from podium.wire.rows import join_rows, take_rows
 
+_log = logging.getLogger("podium.calls")
+
 _FEW_ROWS = 4
 _FEW_BYTES = 2 << 20
 """Larger calls are not joined: what a call costs by itself is little beside its rows."""
@@ -31,21 +36,28 @@ _MOST_CALLS = 8
 _CALLS_EACH = 4
 """Calls for each replica that all requests in work make together, where each makes one."""
 
+_LONGEST_REST = 64
+"""Most calls in a row that do not wait for others after joining has failed or was in vain."""
+
 
 class Company:
-    """Counts the requests in work that make small calls."""
+    """Turns of the requests that make small calls, and how many have theirs (``size``).
 
-    def __init__(self) -> None:
+    Args:
+        most: Most turns at the same time; others wait, in order.
+    """
+
+    def __init__(self, most: int = sys.maxsize) -> None:
+        self._turns = asyncio.Semaphore(most)
         self.size = 0
 
-    @contextmanager
-    def one_more(self) -> Iterator[None]:
-        """Count a request while the block runs."""
+    async def __aenter__(self) -> None:
+        await self._turns.acquire()
         self.size += 1
-        try:
-            yield
-        finally:
-            self.size -= 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self.size -= 1
+        self._turns.release()
 
 
 @dataclass(eq=False, slots=True)
@@ -57,7 +69,7 @@ class _Small:
     parameters: Mapping[str, Parameter]
     request: RequestContext
     deadline: float
-    done: asyncio.Future[InferResult | None]  # None: it has to be made by itself
+    done: asyncio.Future[InferResult | Attempts]  # Attempts: it has to be made by itself
 
 
 @dataclass(eq=False, slots=True)
@@ -79,6 +91,18 @@ class _Call:
     tensors: tuple[tuple[str, Any, tuple[int, ...]], ...]
 
 
+@dataclass(slots=True)
+class _Rest:
+    """Calls of a model that do not wait for others."""
+
+    length: int = 0
+    left: int = 0
+
+    def again(self) -> None:
+        """Rest twice as long as the last time."""
+        self.length = self.left = min(2 * self.length or 1, _LONGEST_REST)
+
+
 class JoinedCalls:
     """A client of a service that joins small calls of concurrent requests.
 
@@ -90,7 +114,10 @@ class JoinedCalls:
 
     The rows of the answer are dealt out. A call whose rows are refused, and every call of those
     that failed together, is made again by itself, with all retries: nobody sees the errors of
-    others. Traced requests make their own calls, so that their traces show them.
+    others. After a joined call that gave nobody an answer (the service is overloaded, or does not
+    take so many rows), and after a wait in vain, the next call of the model is made by itself; then
+    the next 2, 4, up to 64, until joining succeeds. Traced requests make their own calls, so that
+    their traces show them.
 
     Args:
         client: Makes the calls.
@@ -120,7 +147,8 @@ class JoinedCalls:
         self._row_index = row_index
         self._models = models
         self._by_row = by_row
-        self._groups: dict[Hashable, _Group] = {}
+        self._groups: dict[_Call, _Group] = {}
+        self._rests: dict[str, _Rest] = {}
         self._sent: set[asyncio.Task[None]] = set()  # event loops keep only weak references
 
     async def metadata(self, model: str) -> dict[str, Any]:
@@ -137,12 +165,14 @@ class JoinedCalls:
         call: str | None = None,
     ) -> InferResult:
         """Run a model, together with others or alone. Raises as ``OipClient.infer``."""
-        answer = None
-        if self._wanted() > 1 and self._is_small(model, inputs):
+        answer: InferResult | Attempts = Attempts()
+        if self._wanted() > 1 and self._is_small(model, inputs) and not self._rests_now(model):
             answer = await self._among_others(model, inputs, parameters or {}, address, call)
-        if answer is None:
-            return await self._client.infer(model, inputs, parameters, address=address, call=call)
-        return answer
+        if isinstance(answer, InferResult):
+            return answer
+        return await self._client.infer(
+            model, inputs, parameters, address=address, call=call, attempts=answer.go_on()
+        )
 
     def _wanted(self) -> int:
         """How many calls to join."""
@@ -157,6 +187,20 @@ class JoinedCalls:
             and sum(array.nbytes for array in inputs.values()) <= _FEW_BYTES
         )
 
+    def _rests_now(self, model: str) -> bool:
+        rest = self._rests.get(model)
+        if rest is None or rest.left == 0:
+            return False
+        rest.left -= 1
+        return True
+
+    def _note(self, model: str, *, pays: bool) -> None:
+        """Note whether it paid to wait for others."""
+        if pays:
+            self._rests.pop(model, None)
+        else:
+            self._rests.setdefault(model, _Rest()).again()
+
     async def _among_others(
         self,
         model: str,
@@ -164,8 +208,8 @@ class JoinedCalls:
         parameters: Mapping[str, Parameter],
         address: str | None,
         call: str | None,
-    ) -> InferResult | None:
-        """The answer to a call that was joined with others; None: make it alone."""
+    ) -> InferResult | Attempts:
+        """The answer to a call that was joined with others, or the attempts to get one."""
         started = time.perf_counter()
         loop = asyncio.get_running_loop()
         request = current_request()
@@ -191,8 +235,11 @@ class JoinedCalls:
             if remaining_s() > 0:
                 raise
             raise DeadlineExceeded(f"{self._client.stage}: no answer in time") from None
-        if answer is not None:
-            request.add_call(call or self._client.stage, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        if isinstance(answer, InferResult):
+            request.add_call(call or self._client.stage, seconds)
+        else:  # the call that follows is the one to count
+            request.add(call or self._client.stage, seconds)
         return answer
 
     def _send(self, common: _Call) -> None:
@@ -203,7 +250,8 @@ class JoinedCalls:
         calls = [small for small in group.waiting if not small.done.done()]
         group.waiting.clear()
         if len(calls) == 1:
-            calls[0].done.set_result(None)
+            self._note(common.model, pays=False)
+            calls[0].done.set_result(Attempts())
         elif calls:
             task = asyncio.get_running_loop().create_task(
                 self._call(common, calls), context=contextvars.Context()
@@ -220,14 +268,18 @@ class JoinedCalls:
 
     async def _call(self, common: _Call, calls: list[_Small]) -> None:
         """Make one call of several, and deal its answer out."""
-        request = RequestContext("~".join(small.request.request_id for small in calls))
+        # A caller may have given an id of several.
+        ids = (small.request.request_id.partition("~")[0] for small in calls)
+        request = RequestContext("~".join(ids))
         enter_request(request)
-        inputs = join_rows([small.inputs for small in calls]) | {
-            name: bytes_tensor(*(str(s.parameters[name]) for s in calls for _ in range(s.rows)))
-            for name in self._by_row
-        }
+        attempts = Attempts(most=1)
         latest = max(small.deadline for small in calls)
+        pays = False
         try:
+            inputs = join_rows([small.inputs for small in calls]) | {
+                name: bytes_tensor(*(str(s.parameters[name]) for s in calls for _ in range(s.rows)))
+                for name in self._by_row
+            }
             async with time_limit(latest - time.monotonic(), self._client.stage):
                 answer = await self._client.infer(
                     common.model,
@@ -235,19 +287,25 @@ class JoinedCalls:
                     dict(common.parameters),
                     address=common.address,
                     call=common.call,
-                    attempts=1,
+                    attempts=attempts,
                 )
-            self._deal_out(answer, calls, request)
+            pays = self._deal_out(answer, calls, request)
         except PodiumError:
             pass  # each learns what became of it by its own call
+        except Exception:  # a fault in this code, which must not leave them waiting
+            _log.exception("%s: calls could not be joined", self._client.stage)
         finally:
+            self._note(common.model, pays=pays)
             for small in calls:
                 if not small.done.done():
-                    small.done.set_result(None)
+                    small.done.set_result(attempts)
 
-    def _deal_out(self, answer: InferResult, calls: list[_Small], request: RequestContext) -> None:
+    def _deal_out(self, answer: InferResult, calls: list[_Small], request: RequestContext) -> bool:
+        """Give every call its rows, unless one of them is refused; returns whether any got them."""
+        if not self._fits(answer.outputs, sum(small.rows for small in calls)):
+            return False
         failed = read_failed(answer.parameters, self._client.stage)
-        start = 0
+        start = dealt = 0
         for small in calls:
             stop = start + small.rows
             if not small.done.done() and not any(start <= row < stop for row in failed):
@@ -255,7 +313,18 @@ class JoinedCalls:
                 own = take_rows(answer.outputs, start, stop, self._row_index)
                 small.done.set_result(InferResult(own))
                 self._metrics.joined.inc()
+                dealt += 1
             start = stop
+        return dealt > 0
+
+    def _fits(self, outputs: Tensors, rows: int) -> bool:
+        """Whether the outputs can be dealt out as those of ``rows`` input rows."""
+        if self._row_index is not None:
+            index = outputs.get(self._row_index)
+            if index is None or index.ndim != 1 or np.any((index < 0) | (index >= rows)):
+                return False
+            rows = len(index)
+        return all(array.ndim > 0 and len(array) == rows for array in outputs.values())
 
 
 def _rows(inputs: Tensors) -> int:

@@ -33,8 +33,8 @@ CLIENT_CLOSED = 499
 
 _log = logging.getLogger("podium.request")
 _ID = r"[\w.:/+=-]{1,128}"
-_SAFE_ID = re.compile(f"{_ID}(~{_ID}){{0,15}}", re.ASCII)
-"""One id; calls that are made for several requests have the ids of all."""
+_SAFE_ID = re.compile(f"{_ID}(~{_ID}){{0,7}}", re.ASCII)
+"""One id; calls that are made for several requests have the ids of all, up to eight."""
 QUIET_PATHS = ("/v2/health/", "/metrics")
 """Asked every few seconds: logged only at level debug, and not traced."""
 _DISCARD_S = 10.0
