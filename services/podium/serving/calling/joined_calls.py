@@ -95,12 +95,13 @@ class _Call:
 class _Rest:
     """Calls of a model that do not wait for others."""
 
-    length: int = 0
     left: int = 0
+    following: int = 0
 
-    def again(self) -> None:
-        """Rest twice as long as the last time."""
-        self.length = self.left = min(2 * self.length or 1, _LONGEST_REST)
+    def begin(self) -> None:
+        """Begin a rest; the first is empty, for chance, and each is longer than the last one."""
+        self.left = self.following
+        self.following = min(2 * self.following or 1, _LONGEST_REST)
 
 
 class JoinedCalls:
@@ -114,10 +115,10 @@ class JoinedCalls:
 
     The rows of the answer are dealt out. A call whose rows are refused, and every call of those
     that failed together, is made again by itself, with all retries: nobody sees the errors of
-    others. After a joined call that gave nobody an answer (the service is overloaded, or does not
-    take so many rows), and after a wait in vain, the next call of the model is made by itself; then
-    the next 2, 4, up to 64, until joining succeeds. Traced requests make their own calls, so that
-    their traces show them.
+    others. Where a second joined call of a model gives nobody an answer (the service is overloaded,
+    or does not take so many rows), or a second wait is in vain, the next call is made by itself;
+    then the next 2, 4, up to 64, until joining succeeds. Traced requests make their own calls, so
+    that their traces show them.
 
     Args:
         client: Makes the calls.
@@ -199,7 +200,7 @@ class JoinedCalls:
         if pays:
             self._rests.pop(model, None)
         else:
-            self._rests.setdefault(model, _Rest()).again()
+            self._rests.setdefault(model, _Rest()).begin()
 
     async def _among_others(
         self,
