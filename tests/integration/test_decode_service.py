@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import time
 
 import av
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from podium.decode import decoder as decoder_module
 from podium.decode.decoder import Decoder
 from podium.decode.settings import DecodeSettings
 from podium.errors import (
@@ -114,6 +116,21 @@ async def test_crops_come_from_the_frames_they_name(decoder, video):
     black = await crop(decoder, handle, [10], [(-50, 5, 20, 20, 0)])
     assert replicated["images"].any()
     assert not black["images"].any()
+
+
+async def test_many_crops_are_not_cut_in_the_event_loop(decoder, video, monkeypatch):
+    threads = []
+
+    def noting(*args):
+        threads.append(threading.current_thread())
+        return cut(*args)
+
+    cut = decoder_module.crop
+    monkeypatch.setattr(decoder_module, "crop", noting)
+    handle = (await decode(decoder, video.read_bytes(), count=1)).parameters["handle"]
+    for rows in (1, 1000):  # of the same number of pixels
+        await crop(decoder, handle, [0] * rows, [WHOLE] * rows, height=1, width=1000 // rows)
+    assert [thread is threading.main_thread() for thread in threads] == [True, False]
 
 
 async def crop_by_row(decoder, handles, frame_index, **parameters):

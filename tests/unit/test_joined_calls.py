@@ -225,6 +225,8 @@ async def test_only_who_is_at_fault_sees_the_error(service, company, metrics):
     assert isinstance(outcomes[1], Unavailable)
     assert values_of(service) == [[1, 99, 3, 4], [1], [99], [3], [4]]
     assert [about["avoids"] for _, _, about in service.calls] == [set(), *4 * [{"http://broke:1"}]]
+    counted = metrics.registry.get_sample_value("podium_stage_retries_total", {"stage": "pose2d"})
+    assert counted == 4
 
 
 async def test_refused_rows_are_asked_for_again_by_those_who_sent_them(service, company, metrics):

@@ -61,7 +61,7 @@ class Company:
 
 
 @dataclass(eq=False, slots=True)
-class _Small:
+class _SmallCall:
     """A call that waits for others."""
 
     inputs: Tensors
@@ -76,12 +76,12 @@ class _Small:
 class _Group:
     """Calls that can be joined."""
 
-    waiting: list[_Small] = field(default_factory=list)
+    waiting: list[_SmallCall] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class _Common:
     """What calls must have in common to be joined."""
 
     model: str
@@ -148,7 +148,7 @@ class JoinedCalls:
         self._row_index = row_index
         self._models = models
         self._by_row = by_row
-        self._groups: dict[_Call, _Group] = {}
+        self._groups: dict[_Common, _Group] = {}
         self._rests: dict[str, _Rest] = {}
         self._sent: set[asyncio.Task[None]] = set()  # event loops keep only weak references
 
@@ -214,8 +214,10 @@ class JoinedCalls:
         started = time.perf_counter()
         loop = asyncio.get_running_loop()
         request = current_request()
-        small = _Small(inputs, _rows(inputs), parameters, request, deadline(), loop.create_future())
-        common = _Call(
+        small = _SmallCall(
+            inputs, _rows(inputs), parameters, request, deadline(), loop.create_future()
+        )
+        common = _Common(
             model,
             call,
             address,
@@ -243,7 +245,7 @@ class JoinedCalls:
             request.add(call or self._client.stage, seconds)
         return answer
 
-    def _send(self, common: _Call) -> None:
+    def _send(self, common: _Common) -> None:
         """Make the calls of a group, for those that still wait."""
         group = self._groups.pop(common)
         if group.timer is not None:
@@ -267,7 +269,7 @@ class JoinedCalls:
             for small in calls:
                 small.done.add_done_callback(end_if_all_are_gone)
 
-    async def _call(self, common: _Call, calls: list[_Small]) -> None:
+    async def _call(self, common: _Common, calls: list[_SmallCall]) -> None:
         """Make one call of several, and deal its answer out."""
         # A caller may have given an id of several.
         ids = (small.request.request_id.partition("~")[0] for small in calls)
@@ -299,9 +301,12 @@ class JoinedCalls:
             self._note(common.model, pays=pays)
             for small in calls:
                 if not small.done.done():
+                    self._metrics.retries.inc()
                     small.done.set_result(attempts)
 
-    def _deal_out(self, answer: InferResult, calls: list[_Small], request: RequestContext) -> bool:
+    def _deal_out(
+        self, answer: InferResult, calls: list[_SmallCall], request: RequestContext
+    ) -> bool:
         """Give every call its rows, unless one of them is refused; returns whether any got them."""
         if not self._fits(answer.outputs, sum(small.rows for small in calls)):
             return False
