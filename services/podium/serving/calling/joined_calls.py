@@ -109,9 +109,9 @@ class JoinedCalls:
 
     A call costs the gateway and the service about 2 CPU-ms besides its rows, a fifth of the work
     on a JPEG of 720p. So a small call waits for others until a quarter of the requests in work
-    have come as far: by Little's law at most a quarter of the time that each of them takes. With
-    several replicas there are as many times more calls, so that all have work. Nobody waits where
-    fewer than eight requests are in work for each replica.
+    have come as far: by Little's law a quarter of the mean time that a request takes, and never
+    longer than ``longest_s``. With several replicas, calls are joined only so far that each has
+    work: nobody waits where fewer than eight requests are in work for each replica.
 
     The rows of the answer are dealt out. A call whose rows are refused, and every call of those
     that failed together, is made again by itself, with all retries: nobody sees the errors of
@@ -122,7 +122,7 @@ class JoinedCalls:
 
     Args:
         client: Makes the calls.
-        company: How many requests in work make small calls.
+        company: Tells how many requests in work make small calls.
         longest_s: Longest wait for others.
         metrics: Where to count.
         row_index: See ``take_rows``.
