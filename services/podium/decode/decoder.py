@@ -178,8 +178,8 @@ class Decoder:
         if len(rois) != rows:
             raise InvalidInput(f"has {len(rois)} rows, but frame_index has {rows}", field="rois")
         self._check_bytes(rows, spec.height, spec.width, field="rois")
-        handles = dict.fromkeys(each.handle for each in frames)
-        kept = {handle: self._store.get(handle) for handle in handles}
+        calls = {each.handle: each for each in frames}
+        kept = {handle: self._store.get(handle) for handle in calls}
         of_row = [kept[each.handle] for each in frames] * (rows if len(frames) == 1 else 1)
         ordinals = frame_index.tolist()
         for row, (ordinal, of_call) in enumerate(zip(ordinals, of_row, strict=True)):
@@ -194,8 +194,8 @@ class Decoder:
         else:
             crops = await in_thread(self._cropping, crop, pixels, rois, spec)
         if release:
-            for handle in handles:
-                self._store.drop(handle)
+            for each in calls.values():
+                self.release(each)
         return crops
 
     def release(self, frames: FrameHandle) -> None:
