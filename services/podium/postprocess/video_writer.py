@@ -73,6 +73,8 @@ class VideoWriter:
         stream.pix_fmt = "nv12"
         stream.time_base = stream.codec_context.time_base = self._time_base
         context = stream.codec_context
+        # The next frame is drawn meanwhile. Threads by slices, the default, would be waited for.
+        context.thread_type, context.thread_count = "FRAME", 2
         context.colorspace, context.color_primaries = colours.matrix, colours.primaries
         context.color_trc = colours.transfer
         context.color_range = ColorRange.JPEG if colours.is_full_range else ColorRange.MPEG
