@@ -130,7 +130,7 @@ async def _podium(clip: Path) -> tuple[int, int]:
             stages,
             shipped_and(None)["pose-3d"],
             Media(uri=clip.as_uri()),
-            PipelineRequest(athlete="largest"),
+            PipelineRequest(athlete="all"),  # a repeated clip shows one person each time
             PipelineLimits(max_frames=1 << 20),
         ).answer()
     document = json.loads(answer.to_json())
