@@ -24,13 +24,13 @@ CALLS = 200
 class Replica:
     """An OIP server in a few lines that can die, hold its answers, or refuse."""
 
-    def __init__(self) -> None:
+    def __init__(self, dies_of: float | None = None) -> None:
         self.waiting: list[asyncio.StreamWriter] = []
         self.held = asyncio.Event()
         self.held.set()
         self.refusals = 0
         self.answered = 0
-        self.dies_of: float | None = None
+        self.dies_of = dies_of
         self.dead = False
         self._server: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -85,8 +85,8 @@ class Replica:
 
 
 @asynccontextmanager
-async def two_replicas():
-    replicas = [Replica(), Replica()]
+async def some_replicas(count: int = 2, dies_of: float | None = None):
+    replicas = [Replica(dies_of) for _ in range(count)]
     urls = [await replica.start() for replica in replicas]
     async with Connections() as pool:
         yield replicas, urls, OipClient(pool, "pose2d", StaticEndpoints(urls))
@@ -100,7 +100,7 @@ async def ask(client: OipClient | JoinedCalls, number: float, address: str | Non
 
 
 async def test_however_many_calls_a_dying_replica_has_none_is_lost():
-    async with two_replicas() as (replicas, _, client):
+    async with some_replicas() as (replicas, _, client):
         for replica in replicas:
             replica.held.clear()
         calls = [asyncio.create_task(ask(client, number)) for number in range(CALLS)]
@@ -112,46 +112,32 @@ async def test_however_many_calls_a_dying_replica_has_none_is_lost():
 
 
 async def test_a_request_that_kills_is_not_passed_on_to_every_replica():
-    replicas = [Replica() for _ in range(5)]
-    urls = [await replica.start() for replica in replicas]
-    for replica in replicas:
-        replica.dies_of = 13.0
-    async with Connections() as pool:
-        client = OipClient(pool, "pose2d", StaticEndpoints(urls))
+    async with some_replicas(5, dies_of=13.0) as (replicas, _, client):
         with pytest.raises(Unprocessable, match="2 replicas were lost while they worked on this"):
             await ask(client, 13)
         assert sum(replica.dead for replica in replicas) == 2
         assert [await ask(client, number) for number in range(10)] == list(range(10))
-    for replica in replicas:
-        await replica.stop()
 
 
 async def test_a_request_that_kills_among_others_kills_no_more():
-    replicas = [Replica() for _ in range(5)]
-    urls = [await replica.start() for replica in replicas]
-    for replica in replicas:
-        replica.dies_of = 13.0
-    async with Connections() as pool:
-        client = OipClient(pool, "pose2d", StaticEndpoints(urls))
+    async with some_replicas(5, dies_of=13.0) as (replicas, _, client):
         company = Company()
         company.size = 40  # eight for each replica: two calls are joined
         joined = JoinedCalls(client, company, Metrics("gateway").calls("pose2d"), longest_s=60)
         outcomes = await asyncio.gather(ask(joined, 13), ask(joined, 1), return_exceptions=True)
         assert isinstance(outcomes[0], Unprocessable)
         assert sum(replica.dead for replica in replicas) == 2
-    for replica in replicas:
-        await replica.stop()
 
 
 async def test_a_call_that_only_one_replica_can_answer_waits_while_that_one_is_full():
-    async with two_replicas() as (replicas, urls, client):
+    async with some_replicas() as (replicas, urls, client):
         replicas[1].refusals = 2
         assert await ask(client, 7, address=urls[1]) == 7
         assert (replicas[0].answered, replicas[1].answered) == (0, 1)
 
 
 async def test_short_budgets_do_not_make_healthy_replicas_look_hung():
-    async with two_replicas() as (replicas, urls, client):
+    async with some_replicas() as (replicas, urls, client):
         for replica in replicas:
             replica.held.clear()
         for number in range(6):
