@@ -22,6 +22,7 @@ from podium.serving.observing.telemetry import Metrics
 from podium.stages.detection import DETECT
 from podium.stages.models import failed_parameters
 from podium.wire import InferResult
+from podium.wire.rows import row_index_of
 
 IN_WORK = 16
 """Requests in work: a quarter of them are joined."""
@@ -210,7 +211,7 @@ async def test_rows_of_outputs_that_name_their_input_row(company, metrics):
             return InferResult({"scores": np.arange(len(index)), "image_index": index})
 
     company.size = 12
-    joined = joining(Detector(), company, metrics, row_index=DETECT.row_index)
+    joined = joining(Detector(), company, metrics, row_index=row_index_of(DETECT.output_specs()))
     found = await asyncio.gather(*(joined.infer("m", rows(*n)) for n in ((2, 1), (0,), (3,))))
     assert [f.outputs["image_index"].tolist() for f in found] == [[0, 0, 1], [], [0, 0, 0]]
     assert [f.outputs["scores"].tolist() for f in found] == [[0, 1, 2], [], [3, 4, 5]]

@@ -37,6 +37,7 @@ from podium.stages.decode import DecodeClient
 from podium.stages.detection import DETECT, DetectionClient
 from podium.stages.pose import Pose2DClient, Pose3DClient
 from podium.stages.postprocess import PostprocessClient
+from podium.wire.rows import row_index_of
 
 _log = logging.getLogger("podium.gateway")
 
@@ -151,7 +152,7 @@ def _joining(
     joined = functools.partial(JoinedCalls, client, company, metrics, longest_s=longest_s)
     if stage == "decode":
         return joined(models={"crop"}, by_row=("handle",))
-    return joined(row_index=DETECT.row_index if stage == "detection" else None)
+    return joined(row_index=row_index_of(DETECT.output_specs()) if stage == "detection" else None)
 
 
 def _resources(

@@ -10,9 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from podium.containment.settings import CodecsSettings
 from podium.decode.decoder import Decoder
 from podium.decode.settings import DecodeSettings
@@ -28,7 +25,8 @@ from podium.stages import Stages
 from podium.stages.detection import DetectionClient
 from podium.stages.pose import Pose2DClient, Pose3DClient
 from podium.storage.settings import ObjectStoreSettings
-from podium.wire import InferResult, Parameter, Tensors, TensorSpec
+from podium.wire import InferResult, Parameter, Tensors
+from podium.wire.rows import join_outputs, row_index_of
 from podium.wire.tensors import check_tensors
 
 _DAY_S = 86_400
@@ -72,7 +70,8 @@ class LocalModels:
         pieces = [{name: array[n : n + _ROWS] for name, array in inputs.items()} for n in starts]
         loop = asyncio.get_running_loop()
         runs = [loop.run_in_executor(self._threads, adapter, piece) for piece in pieces]
-        return InferResult(_joined(await asyncio.gather(*runs), starts, adapter.outputs))
+        parts = zip(starts, await asyncio.gather(*runs), strict=True)
+        return InferResult(join_outputs([*parts], row_index_of(adapter.outputs)))
 
     async def metadata(self, model: str) -> dict[str, Any]:
         """The part of a model's metadata that pipelines read. Raises NotFound."""
@@ -90,24 +89,6 @@ class LocalModels:
                 stored.manifest, stored.verified_weights(), self._task, OnnxRuntimeSession
             )
         return self._adapters[model]
-
-
-def _joined(
-    parts: Sequence[Mapping[str, NDArray[Any]]],
-    starts: Sequence[int],
-    outputs: Sequence[TensorSpec],
-) -> dict[str, NDArray[Any]]:
-    """The outputs of consecutive rows, of which each part begins at one of ``starts``."""
-    index = {spec.name for spec in outputs if spec.is_row_index}
-    return {
-        name: np.concatenate(
-            [
-                part[name] + start if name in index else part[name]
-                for part, start in zip(parts, starts, strict=True)
-            ]
-        )
-        for name in parts[0]
-    }
 
 
 class _NoPostprocess:

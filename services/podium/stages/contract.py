@@ -77,11 +77,6 @@ class Call:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
-    @property
-    def row_index(self) -> str | None:
-        """Name of the output that holds the input row of each of its rows; None: there is none."""
-        return next((tensor.name for tensor in self.outputs if tensor.is_row_index), None)
-
     def input_specs(self, *by_model: str, **known: int) -> tuple[TensorSpec, ...]:
         """The inputs in a model's metadata.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from podium.errors import PodiumError, Unprocessable
 from podium.wire import Tensors
-from podium.wire.rows import join_rows, take_rows
+from podium.wire.rows import join_outputs, join_rows, take_rows
 
 Run = Callable[[Tensors], dict[str, NDArray[Any]]]
 
@@ -56,15 +56,12 @@ class RequestRows:
             row, reason = next(iter(self.failed.items()))
             raise Unprocessable(f"row {row}: the engine refuses it ({reason})")
         parts = sorted(self._parts, key=lambda part: part[0])
-        names = list(parts[0][1])
         if len(parts) == 1 and not self.failed:
             outputs = parts[0][1]
         elif self.row_index is None:
-            outputs = {name: _placed(name, parts, self.count) for name in names}
+            outputs = {name: _placed(name, parts, self.count) for name in parts[0][1]}
         else:
-            for first, part in parts:
-                part[self.row_index] = part[self.row_index] + first
-            outputs = {name: np.concatenate([part[name] for _, part in parts]) for name in names}
+            outputs = join_outputs(parts, self.row_index)
         return BatchResult(outputs, dict(sorted(self.failed.items())))
 
 

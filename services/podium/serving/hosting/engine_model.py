@@ -22,6 +22,7 @@ from podium.serving.oip.catalogue import Entry
 from podium.serving.oip.model_stats import ModelStatistics
 from podium.stages.models import failed_parameters
 from podium.wire import InferRequest, InferResult, Parameter, Tensors, TensorSpec
+from podium.wire.rows import row_index_of
 
 _log = logging.getLogger("podium.models")
 
@@ -121,7 +122,7 @@ class EngineModelLoader:
             limits=self._limits,
             stage=self._task,
             observer=BatchObservers(self._metrics.batches(manifest.name), statistics),
-            row_index=next((spec.name for spec in adapter.outputs if spec.is_row_index), None),
+            row_index=row_index_of(adapter.outputs),
         )
         return Entry(EngineModel(manifest, adapter, batcher), statistics, self._limits)
 
