@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from sqlalchemy.orm import Session
 
 from podium.errors import Conflict, Forbidden, NotFound, Unprocessable
 from podium.jobs import housekeeping, uploads
@@ -21,6 +22,7 @@ from podium.jobs.results import results
 from podium.jobs.sql import catalogue, gauges, jobs, submission, views
 from podium.jobs.sql.database import Database
 from podium.jobs.sql.job_update import update_job
+from podium.jobs.sql.schema.work_tables import FrameBatch
 from podium.schemas import objects as schemas
 from podium.schemas.jobs import JobCreate, JobUpdate
 from podium.schemas.objects import UploadCreate
@@ -323,3 +325,36 @@ def test_gauges_count_what_has_not_ended(world: World, video: Path) -> None:
     )
     told = read()
     assert (told.waiting, list(told.oldest_s)) == ({"high-priority": 3}, ["high-priority"])
+
+
+def test_the_recent_rate_counts_the_time_in_which_there_was_work(world: World, video: Path) -> None:
+    """Batches that end together have a rate, too, and idle time between jobs does not lower it."""
+    now = world.env.now()
+
+    def rate() -> float | None:
+        return world.env.database.read(
+            world.principal, lambda s: gauges.frames_per_s(s, world.principal.project_id or 0, now)
+        )
+
+    def ended(made: float, *batches_ended: float) -> None:
+        """A job of 10, 10 and 5 frames, with the minutes since its batches were made and ended."""
+        job_id = world.submit(video)
+        for _ in range(2):
+            reconcile(world.env, job_id)
+
+        def write(session: Session) -> None:
+            for batch, minutes in zip(world.batches(job_id), batches_ended, strict=True):
+                row = session.get_one(FrameBatch, batch.id)
+                row.frame_batch_status = "succeeded"
+                row.created_at = now - timedelta(minutes=made)
+                row.updated_at = now - timedelta(minutes=minutes)
+
+        world.env.database.write(SYSTEM, write)
+
+    assert rate() is None
+    ended(2.0, 1.0, 1.0, 1.0)
+    assert rate() == pytest.approx(25 / 60)
+    ended(1.5, 0.5, 0.5, 0.5)  # half of it at the same time as the first
+    assert rate() == pytest.approx(50 / 90)
+    ended(20.0, 16.0, 14.5, 14.5)  # only the last quarter of an hour counts
+    assert rate() == pytest.approx(65 / 120)

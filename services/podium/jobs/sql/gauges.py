@@ -65,21 +65,30 @@ def gauges(by: Reads, now: datetime) -> Gauges:
 
 
 def frames_per_s(session: Session, project_id: int, now: datetime) -> float | None:
-    """Frames per second of a project in the last minutes; None if nothing has ended."""
-    frames, first, last = session.execute(
+    """Frames per second of a project in the last minutes; None if nothing has ended.
+
+    Only the time counts in which a job had frame batches that ended then: from when the first was
+    made, or the beginning of these minutes, until the last ended.
+    """
+    since = now - timedelta(seconds=_LATE_S)
+    rows = session.execute(
         select(
             func.sum(FrameBatch.frame_count),
-            func.min(FrameBatch.updated_at),
+            func.min(FrameBatch.created_at),
             func.max(FrameBatch.updated_at),
-        ).where(
+        )
+        .where(
             FrameBatch.frame_batch_status == "succeeded",
             FrameBatch.project_id == project_id,
-            FrameBatch.updated_at > now - timedelta(seconds=_LATE_S),
+            FrameBatch.updated_at > since,
         )
-    ).one()
-    if frames is None or last <= first:
-        return None
-    return float(frames) / float((last - first).total_seconds())
+        .group_by(FrameBatch.job_id)
+    ).all()
+    busy_s, until = 0.0, since
+    for _, first, last in sorted(rows, key=lambda row: row[1]):
+        busy_s += max(0.0, (last - max(first, until)).total_seconds())
+        until = max(until, last)
+    return float(sum(row[0] for row in rows)) / busy_s if busy_s else None
 
 
 def waiting_of(session: Session, project_id: int, priority: str) -> int:
