@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from podium.errors import Unavailable
 from podium.jobs.principal import SYSTEM
 from podium.jobs.sql import events, jobs, leases, submission
 from podium.jobs.sql.database import Database
+from podium.jobs.sql.schema.work_tables import Job
 from tests.support.fake_gateway import FakeGateway, fake_gateway
 from tests.support.job_world import World, make_world
 from tests.support.videos import write_video
+from tests.support.waiting import blocking_until
 
 
 @pytest.fixture
@@ -125,9 +128,7 @@ def test_a_cancel_stops_new_work_at_once_and_keeps_what_is_there(
     gateway.delay_s = 0.3
     job_id = world.submit(write_video(tmp_path / "long.mp4", 400))
     with world.controller(workers=2):
-        until = time.monotonic() + 30
-        while len(gateway.calls) < 4 and time.monotonic() < until:
-            time.sleep(0.02)
+        blocking_until(lambda: len(gateway.calls) >= 4)
         state = world.env.database.write(
             world.principal, lambda s: submission.cancel(s, job_id, world.env.now())
         )
@@ -147,10 +148,15 @@ def test_a_cancel_stops_new_work_at_once_and_keeps_what_is_there(
 
 def test_a_job_that_nothing_moves_expires(world: World, video: Path, gateway: FakeGateway) -> None:
     gateway.fails = lambda body, _: (503, "no replica answers")
-    short = world.with_timing(job_deadline_s=8.0)  # its batches are made by then
-    job_id = short.submit(video)
-    with short.controller():
-        job = short.wait(job_id)
+    job_id = world.submit(video)
+
+    def is_late(session: Session) -> None:
+        session.execute(update(Job).where(Job.id == job_id).values(deadline_at=world.env.now()))
+
+    with world.controller():
+        blocking_until(lambda: len({call["start"] for call in gateway.calls}) == 5)
+        world.env.database.write(SYSTEM, is_late)
+        job = world.wait(job_id)
     assert (job.job_status, job.error_code) == ("expired", "expired")
     assert {batch.frame_batch_status for batch in world.batches(job_id)} == {"canceled"}
 
@@ -159,7 +165,6 @@ def test_two_controllers_never_work_on_one_batch_at_once(
     world: World, tmp_path: Path, gateway: FakeGateway
 ) -> None:
     gateway.delay_s = 0.02
-    world = world.with_timing(lease_s=60.0)  # a slow machine is no dead controller
     job_ids = [world.submit(write_video(tmp_path / f"{n}.mp4", 200)) for n in range(2)]
     with world.controller(workers=3), world.controller(workers=3):
         for job_id in job_ids:
@@ -196,10 +201,9 @@ def test_a_row_that_cannot_be_written_keeps_no_other_from_it(
     monkeypatch.setattr(leases, "fail", broken)
     gateway.fails = lambda body, _: (400, "no") if body.get("start") == 20 else None
     job_id = world.submit(video)
+
+    def states() -> list[str]:
+        return [batch.frame_batch_status for batch in world.batches(job_id)]
+
     with world.controller(workers=5):
-        until = time.monotonic() + 60
-        states: list[str] = []
-        while states.count("succeeded") < 4 and time.monotonic() < until:
-            states = [batch.frame_batch_status for batch in world.batches(job_id)]
-            time.sleep(0.02)
-    assert states.count("succeeded") == 4
+        blocking_until(lambda: states().count("succeeded") == 4)

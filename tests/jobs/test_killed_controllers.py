@@ -17,7 +17,7 @@ from podium.jobs.sql import events
 from podium.jobs.sql.database import Database
 from podium.schemas.states import TERMINAL
 from tests.support.fake_gateway import fake_gateway
-from tests.support.job_world import make_world, zipped
+from tests.support.job_world import WHERE_WORKERS_DIE, make_world, zipped
 from tests.support.videos import write_video
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def test_every_job_ends_once_whenever_controllers_are_killed(
     chance = random.Random(20261129)  # noqa: S311 - repeatable, no secret
     with fake_gateway() as gateway:
         gateway.delay_s = 0.1
-        world = make_world(database, tmp_path, gateway.url)
+        world = make_world(database, tmp_path, gateway.url, WHERE_WORKERS_DIE)
         video = write_video(tmp_path / "v.mp4", 120).read_bytes()
         both = zipped(tmp_path / "two.zip", {"a.mp4": video, "b.mp4": video, "c.txt": b"note"})
         jobs = [world.submit(both) for _ in range(4)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -23,12 +25,14 @@ from podium.jobs.sql import catalogue, gauges, jobs, submission, views
 from podium.jobs.sql.database import Database
 from podium.jobs.sql.job_update import update_job
 from podium.jobs.sql.schema.work_tables import FrameBatch
+from podium.local.stack import free_ports
 from podium.schemas import objects as schemas
 from podium.schemas.jobs import JobCreate, JobUpdate
 from podium.schemas.objects import UploadCreate
 from tests.support.fake_gateway import FakeGateway, fake_gateway
 from tests.support.job_world import World, make_world, zipped
 from tests.support.videos import write_video
+from tests.support.waiting import blocking_until
 
 
 @pytest.fixture
@@ -97,14 +101,19 @@ def test_parameters_come_from_the_set_the_athlete_and_the_job(
 def test_an_outage_of_the_gateway_is_waited_for(
     sqlite: Database, tmp_path: Path, video: Path
 ) -> None:
-    with fake_gateway() as gone:
-        port = int(gone.url.rpartition(":")[2])
+    port = free_ports()["gateway"]  # it stays free meanwhile
     world = make_world(sqlite, tmp_path, f"http://127.0.0.1:{port}")
+    log: list[dict[str, Any]] = []
+    world = replace(world, env=replace(world.env, log=SimpleNamespace(write=log.append)))
     job_id = world.submit(video)
+
+    def rounds() -> int:
+        """How often each of the three frame batches was tried in vain."""
+        tries = Counter(r["frame_batch_id"] for r in list(log) if r["action"] == "consume")
+        return min(tries.values()) if len(tries) == 3 else 0
+
     with world.controller():
-        until = world.env.now() + timedelta(seconds=6)
-        while world.env.now() < until:
-            assert world.job(job_id).job_status != "failed"
+        blocking_until(lambda: rounds() > world.env.timing.steps["consume"].tries)
         assert world.job(job_id).job_status == "processing"
         with fake_gateway(port):
             assert world.wait(job_id).job_status == "succeeded"

@@ -12,16 +12,16 @@ from podium.jobs.folder_objects import FolderObjects
 from podium.jobs.gateway import HttpTiers
 from podium.jobs.signing import Signer
 from podium.jobs.sql.database import Database
-from tests.support.job_world import QUICK
+from tests.support.job_world import WHERE_WORKERS_DIE
 
 
 def main(database_url: str, folder: str, gateway_url: str) -> None:
     env = Environment(
         database=Database(database_url),
         objects=FolderObjects(Path(folder), Signer(b"s" * 32, "http://127.0.0.1/v1/objects")),
-        tiers=HttpTiers(QUICK),
+        tiers=HttpTiers(WHERE_WORKERS_DIE),
         gateway_url=gateway_url,
-        timing=QUICK,
+        timing=WHERE_WORKERS_DIE,
     )
     print("ready", flush=True)
     Controller(env, workers=3).run(threading.Event())

@@ -34,12 +34,13 @@ from podium.schemas.states import TERMINAL
 
 QUICK = Timing(
     steps={name: Step(step.timeout_s, step.tries, 0.05, 1.5, 0.5) for name, step in STEPS.items()},
-    lease_s=4.0,
+    lease_s=60.0,  # a slow machine is no dead worker
     call_backoff_s=0.02,
     call_longest_backoff_s=1.0,
     check_every_s=0.1,
     batch_frames=10,
 )
+WHERE_WORKERS_DIE = replace(QUICK, lease_s=4.0)
 
 
 @dataclass

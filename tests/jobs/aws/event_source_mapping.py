@@ -119,16 +119,20 @@ class EventSourceMapping:
             self._stop.wait(10 * _IDLE_S)
 
     def _read(self, shard: str) -> None:
-        lanes: list[queue.Queue[Record | None]] = [queue.Queue(1000) for _ in range(self._lanes)]
+        lanes: list[queue.Queue[list[Record] | None]] = [
+            queue.Queue(100) for _ in range(self._lanes)
+        ]
         workers = [self._begin(self._work, shard, lane) for lane in lanes]
         position: Any = None
         while not self._stop.is_set():
             records, position = self._source.read(shard, position)
+            own: list[list[Record]] = [[] for _ in lanes]
             for record in records:
-                lane = lanes[zlib.crc32(record.partition_key.encode()) % self._lanes]
-                while not self._stop.is_set():
+                own[zlib.crc32(record.partition_key.encode()) % self._lanes].append(record)
+            for lane, part in zip(lanes, own, strict=True):
+                while part and not self._stop.is_set():
                     with suppress(queue.Full):
-                        lane.put(record, timeout=_IDLE_S)
+                        lane.put(part, timeout=_IDLE_S)
                         break
             if position is None:
                 break
@@ -140,18 +144,17 @@ class EventSourceMapping:
             worker.join()
         self._done.add(shard)
 
-    def _work(self, shard: str, lane: queue.Queue[Record | None]) -> None:
-        open_ = True
-        while open_ and not self._stop.is_set():
-            batch: list[Record] = []
-            with suppress(queue.Empty):
-                while len(batch) < self._batch_size:
-                    record = lane.get(timeout=0 if batch else _IDLE_S)
-                    if record is None:
-                        open_ = False
-                        break
-                    batch.append(record)
-            if batch:
+    def _work(self, shard: str, lane: queue.Queue[list[Record] | None]) -> None:
+        """Deliver what comes into a lane; what was read at once is cut into batches at once."""
+        while not self._stop.is_set():
+            try:
+                part = lane.get(timeout=_IDLE_S)
+            except queue.Empty:
+                continue
+            if part is None:
+                return
+            while part and not self._stop.is_set():
+                batch, part = part[: self._batch_size], part[self._batch_size :]
                 self._deliver(shard, batch)
 
     def _deliver(self, shard: str, batch: list[Record]) -> None:

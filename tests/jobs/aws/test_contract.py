@@ -25,8 +25,9 @@ from podium.jobs.sql.database import Database
 from tests.jobs.aws import lambdas
 from tests.jobs.aws.state_machine import REGION, LambdaClient, ended, state_machine
 from tests.support.fake_gateway import FakeGateway, fake_gateway
-from tests.support.job_world import World, make_world, zipped
+from tests.support.job_world import WHERE_WORKERS_DIE, World, make_world, zipped
 from tests.support.videos import write_video
+from tests.support.waiting import blocking_until
 
 
 class Caller(Protocol):
@@ -62,6 +63,8 @@ class ByController:
         twice: bool = False,
         deaths: bool = False,
     ) -> None:
+        if deaths:
+            world = world.with_timing(lease_s=WHERE_WORKERS_DIE.lease_s)
         with world.controller(workers=2, **({"steps": 1} if deaths else {})) as first:
             if deaths:  # it holds a lease and says nothing more
                 time.sleep(0.3)
@@ -269,10 +272,7 @@ def test_cancel(world: World, caller: Caller, gateway: FakeGateway, tmp_path: Pa
     job_id = world.submit(write_video(tmp_path / "long.mp4", 300))
 
     def cancel() -> None:
-        until = time.monotonic() + 60
-        while len(gateway.calls) < 3:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        blocking_until(lambda: len(gateway.calls) >= 3)
         world.env.database.write(
             world.principal, lambda s: submission.cancel(s, job_id, world.env.now())
         )
