@@ -267,6 +267,18 @@ def test_truncated_files_give_the_frames_that_exist(tmp_path, suffix, share):
         assert not decoded.source.complete
 
 
+def test_a_file_that_ends_anywhere_in_a_packet_has_the_frames_that_it_declares(tmp_path):
+    faststart = {"movflags": "faststart"}
+    path = write_video(tmp_path / "clip.mp4", 60, container_options=faststart, **X264)
+    data = path.read_bytes()
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    for packet in packets[24:32]:
+        for rest in (0, 1, 4, 5, 6, 8, 12, packet.size - 1):
+            decoded = decode(data[: packet.pos + rest], 0, 1)
+            assert decoded.source.frame_count == 60, (packet.pos, rest)
+
+
 def test_a_range_of_missing_frames_alone_is_answered(tmp_path):
     faststart = {"movflags": "faststart"}
     path = write_video(tmp_path / "clip.mp4", 60, container_options=faststart, **X264)

@@ -89,7 +89,9 @@ def scan(source: Source, container: InputContainer, stream: VideoStream) -> Vide
     time_s = (spread_ticks - spread_ticks[0]) * float(stream.time_base or 0)
 
     declared = len(stream.index_entries) if "mp4" in format_name else len(pts)
-    missing = round(max(0, declared - len(pts)) * len(shown_order) / len(pts))
+    # A last packet that is cut off before its picture begins shows nothing, but would.
+    whole = len(pts) - (seen.is_damaged[-1] and seen.shows[-1] == Shown.NOTHING)
+    missing = round(max(0, declared - whole) * len(shown_order) / whole)
     declared_s = (container.duration or 0) / av.time_base
     ends_early = "matroska" in format_name and seen.end_s + _SLACK_S < declared_s
     return VideoIndex(
