@@ -24,6 +24,7 @@ from podium.media.containers import HEAD_BYTES, Source
 from podium.media.video import VideoReader
 from podium.yuv import Yuv
 from tests.support.videos import number_of, write_video
+from tests.support.waiting import blocking_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 
@@ -167,6 +168,15 @@ def test_frames_stay_as_they_are_while_somebody_has_them(codecs, clips):
     assert [number_of(frame.pixels) for frame in kept] == list(range(8))
 
 
+def test_one_process_fills_as_many_frames_as_are_kept():
+    image = np.arange(40 * 30 * 3, dtype=np.uint8).reshape(40, 30, 3)
+    data = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+    with ContainedCodecs(memory_bytes=1 << 30, idle=1) as codecs:
+        kept = [codecs.picture(data, "media", go_on).pixels for _ in range(150)]
+        assert len(workers(codecs)) == 1
+    assert all(np.array_equal(pixels, image) for pixels in kept)
+
+
 def test_a_process_that_dies_takes_one_request_with_it(codecs, clips, slow_picture):
     failed: list[Exception] = []
 
@@ -199,11 +209,14 @@ def _busiest(codecs: ContainedCodecs, before: set[int]) -> int:
         return time.clock_gettime((~pid << 3) | 2)
 
     start = {pid: used(pid) for pid in before}
-    while True:
-        for pid in workers(codecs):
-            if used(pid) - start.get(pid, 0) > 0.2:
-                return pid
-        time.sleep(0.01)
+    found: list[int] = []
+
+    def one_has_begun() -> bool:
+        found.extend(pid for pid in workers(codecs) if used(pid) - start.get(pid, 0) > 0.2)
+        return bool(found)
+
+    blocking_until(one_has_begun)
+    return found[0]
 
 
 def test_a_file_that_takes_too_long_is_refused(codecs, slow_picture, monkeypatch):
@@ -284,10 +297,7 @@ def test_the_processes_end_with_the_one_that_uses_them(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         pids = [int(pid) for pid in process.stdout.readline().split()]
         process.kill()
-    deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    blocking_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
 
 def test_a_worker_at_work_leaves_nothing_open_when_the_codecs_close():
@@ -436,9 +446,6 @@ def test_the_nursery_rests_without_media_and_comes_back(clips: dict[str, Path]) 
         for _ in range(2):
             with reader(with_rest) as videos:
                 assert videos.index(source).frame_count == COUNT
-            until = time.monotonic() + 60
-            while set(children(os.getpid())) - set(before) and time.monotonic() < until:
-                time.sleep(0.01)
-            assert not set(children(os.getpid())) - set(before)
+            blocking_until(lambda: not set(children(os.getpid())) - set(before))
     finally:
         with_rest.close()

@@ -14,7 +14,6 @@ from podium.containment.syscalls import filter_program
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _SECCOMP_MODE_FILTER = 2
 _CLONE_NEWNET = 0x40000000
-_MOST_FILES = 64
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -36,10 +35,10 @@ def leave_network() -> None:
 def lock_up(memory_bytes: int) -> None:
     """Restrict this process for good.
 
-    From now on it can have at most 64 files open, write to none, leave no core dump and gain no
-    privileges. It ends with its parent, and the kernel ends it first if memory runs out. Where
-    Linux can filter system calls, it cannot open files, use the network, start programs or signal
-    other processes.
+    From now on it can write to no file, leave no core dump and gain no privileges. It ends with its
+    parent, and the kernel ends it first if memory runs out. Where Linux can filter system calls, it
+    cannot open files, use the network, start programs or signal other processes. Those that it is
+    sent may be as many as the system allows: one for each block of frames that is kept.
 
     Args:
         memory_bytes: Address space that it may take in addition to what it has.
@@ -50,7 +49,8 @@ def lock_up(memory_bytes: int) -> None:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     limit = pages * resource.getpagesize() + memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_MOST_FILES, _MOST_FILES))
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
