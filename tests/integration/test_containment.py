@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 
 from podium.containment import codecs as contained
+from podium.containment import workers as containment_workers
 from podium.containment.codecs import ContainedCodecs
+from podium.containment.shared_memory import SharedMemory
 from podium.containment.syscalls import filter_program
 from podium.errors import TooLarge, Unprocessable
 from podium.media.codecs import CodecsHere, go_on
@@ -272,6 +274,41 @@ def test_frames_that_nobody_has_leave_little_memory(clips):
         assert _shared_bytes(codecs) > 300 << 20
         del many, pixels
         assert _shared_bytes(codecs) <= 128 << 20
+
+
+def test_a_worker_that_is_replaced_leaves_its_memory_to_the_next(monkeypatch):
+    monkeypatch.setattr(containment_workers, "_MOST_MEDIA", 1)
+    data = big_picture(600)
+    with ContainedCodecs(memory_bytes=1 << 30, idle=1) as fresh:
+        kept = fresh.picture(data, "media", go_on).pixels
+        assert not workers(fresh)
+        before = kept.copy()
+        dropped = fresh.picture(data, "media", go_on).pixels  # by another process
+        np.testing.assert_array_equal(dropped, before)
+        np.testing.assert_array_equal(kept, before)
+        shared = _shared_bytes(fresh)
+        del dropped
+        for _ in range(5):
+            np.testing.assert_array_equal(fresh.picture(data, "media", go_on).pixels, before)
+        assert _shared_bytes(fresh) == shared
+        assert len(fresh._workers._memories) == 1
+
+
+def test_no_worker_sees_what_others_left_in_memory():
+    memory = SharedMemory()
+    for _ in range(2):
+        block, content = memory.take(1000)
+        block.is_known = True
+        content[:] = 7
+    memory.hand_over()  # while the second block is in use
+    del content
+    blocks = [memory.take(1000) for _ in range(2)]
+    assert {block.number for block, _ in blocks} == {0, 1}
+    assert not any(block.is_known or content.any() for block, content in blocks)
+    memory.hand_over()
+    del blocks
+    memory.close()
+    assert memory.dropped() == []  # the new worker knew none of them
 
 
 def _shared_bytes(codecs: ContainedCodecs) -> int:

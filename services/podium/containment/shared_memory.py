@@ -29,16 +29,21 @@ class Block:
     number: int
     descriptor: int
     memory: mmap.mmap
-    is_known: bool = False  # to the worker
+    worker: int  # number of the one that it is for
+    is_known: bool = False  # to that worker
 
 
 class SharedMemory:
-    """The blocks of one worker. A block is free once all arrays in it have gone."""
+    """The blocks of a worker and its successors. A block is free once all arrays in it have gone.
+
+    No worker sees what others have left in a block.
+    """
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
         self._free: list[Block] = []  # the one used last is the last
         self._dropped: list[int] = []
+        self._worker = 0
         self._is_open = True
         self._lock = threading.RLock()  # arrays may go at any time, also while it is held
 
@@ -49,10 +54,19 @@ class SharedMemory:
             block = fitting[-1] if fitting else None
             if block is not None:
                 self._free.remove(block)
-        block = block or _made(next(self._numbers), size)
+        block = block or _made(next(self._numbers), size, self._worker)
         content = np.frombuffer(block.memory, np.uint8)
+        if block.worker != self._worker:
+            content.fill(0)
+            block.worker, block.is_known = self._worker, False
         weakref.finalize(content, self._give_back, block).atexit = False
         return block, content
+
+    def hand_over(self) -> None:
+        """From now on the blocks are for another worker; the one before has ended."""
+        with self._lock:
+            self._worker += 1
+            self._dropped.clear()
 
     def dropped(self) -> list[int]:
         """Numbers of blocks that the worker may forget; each is said once."""
@@ -78,14 +92,14 @@ class SharedMemory:
             held -= len(block.memory)
             block.memory.madvise(mmap.MADV_REMOVE)  # the worker has it mapped, too
             os.close(block.descriptor)
-            if block.is_known:
+            if block.is_known and block.worker == self._worker:
                 self._dropped.append(block.number)
 
 
-def _made(number: int, size: int) -> Block:
+def _made(number: int, size: int, worker: int) -> Block:
     descriptor = os.memfd_create("frames", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(descriptor, size)
     # A worker that made it shorter would crash whoever reads it.
     seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
-    return Block(number, descriptor, mmap.mmap(descriptor, size))
+    return Block(number, descriptor, mmap.mmap(descriptor, size), worker)

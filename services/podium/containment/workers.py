@@ -16,6 +16,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from podium.containment.messages import Message, receive, send
 from podium.containment.shared_memory import SharedMemory
 from podium.errors import BY_STATUS, InvalidInput, Unavailable, Unprocessable
 from podium.media.codecs import Check
+
+T = TypeVar("T")
 
 _LOOK_S = 0.05
 """How often a caller that waits checks whether its answer is still wanted."""
@@ -46,14 +49,16 @@ _log = logging.getLogger("podium.containment")
 class Worker:
     """One process; used by one thread at a time. Made by ``Workers``."""
 
-    def __init__(self, workers: Workers, pid: int, peer: socket.socket) -> None:
+    def __init__(
+        self, workers: Workers, pid: int, peer: socket.socket, memory: SharedMemory | None = None
+    ) -> None:
         self._workers = workers
         self._peer = peer
         self._ready = select.poll()
         self._ready.register(peer, select.POLLIN)
         self._budget_s = 0.0
         self.pid = pid
-        self.memory = SharedMemory()
+        self.memory = memory or SharedMemory()
         self.media = 0
         self.is_usable = True
 
@@ -103,9 +108,18 @@ class Worker:
 
     def end(self, *, has_hung_up: bool = False) -> int:
         """End the process. Returns the signal that had ended it before, or 0."""
+        self.memory.close()
+        return self._end(has_hung_up=has_hung_up)
+
+    def hand_over(self) -> SharedMemory:
+        """End the process; its successor may use its memory."""
+        self._end()
+        self.memory.hand_over()
+        return self.memory
+
+    def _end(self, *, has_hung_up: bool = False) -> int:
         self.is_usable = False
         self._peer.close()
-        self.memory.close()
         return self._workers.end(self.pid, has_hung_up=has_hung_up)
 
     def _limit_cpu(self, budget_s: float) -> None:
@@ -148,6 +162,7 @@ class Workers:
         self._memory_bytes = memory_bytes
         self._most_idle = idle
         self._idle: list[Worker] = []
+        self._memories: list[SharedMemory] = []  # of replaced workers, for their successors
         self._lock = threading.Lock()
         self._nursery: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -165,8 +180,11 @@ class Workers:
         """End all workers, also those at work."""
         with self._lock:
             idle, self._idle = self._idle, []
+            memories, self._memories = self._memories, []
         for worker in idle:
             worker.end()
+        for memory in memories:
+            memory.close()
         with self._asking:
             if self._rest is not None:
                 self._rest.cancel()
@@ -178,26 +196,37 @@ class Workers:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
+            memory = self._memories.pop() if self._memories else None
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 pid = self._started(theirs.fileno())
             except (OSError, ValueError) as error:
                 ours.close()
+                if memory is not None:
+                    memory.close()
                 raise Unavailable(f"no process to decode in can be started: {error}") from None
-        return Worker(self, pid, ours)
+        return Worker(self, pid, ours, memory)
 
     def give_back(self, worker: Worker) -> None:
         """Take back a worker that has nothing open: keep it for the next media, or end it."""
         worker.media += 1
-        keeps = worker.is_usable and worker.media < _MOST_MEDIA
+        if not worker.is_usable:
+            worker.end()
+        elif worker.media < _MOST_MEDIA:
+            if not self._keeps(self._idle, worker):
+                worker.end()
+        elif not self._keeps(self._memories, memory := worker.hand_over()):
+            memory.close()
+
+    def _keeps(self, kept: list[T], one: T) -> bool:
+        """Whether there is room for one more idle worker, or memory for one, which is kept then."""
         with self._lock:
             is_open = self._control is not None
-            keeps = keeps and is_open and len(self._idle) < self._most_idle
-            if keeps:
-                self._idle.append(worker)
-        if not keeps:
-            worker.end()
+            has_room = is_open and len(self._idle) + len(self._memories) < self._most_idle
+            if has_room:
+                kept.append(one)
+            return has_room
 
     def end(self, pid: int, *, has_hung_up: bool = False) -> int:
         """Kill a worker. Returns the signal that had ended it before, or 0.
