@@ -64,11 +64,14 @@ class Follower(threading.Thread):
         with answer:
             answer.raise_for_status()
             self.streams += 1
+            event: dict[bytes, bytes] = {}
             for line in answer.iter_lines():
-                if line.startswith(b"id: "):
-                    self.ids.append(int(line[4:]))
-                elif line.startswith(b"event: "):
-                    self.types.append(line[7:].decode())
+                name, _, content = line.partition(b": ")
+                event[name] = content
+                if not line and b"id" in event:  # it is whole: else it comes again
+                    self.ids.append(int(event[b"id"]))
+                    self.types.append(event[b"event"].decode())
+                    event = {}
 
 
 def patiently(ask: Callable[[], T]) -> T:

@@ -98,6 +98,11 @@ def test_progress_is_told(client: podium.Client, clip: Path, gateway: FakeGatewa
     assert got[-1][0] == got[-1][1] > 0
 
 
+def busy(body: object, tries: int) -> tuple[int, str]:
+    """What a gateway answers until a test lets its job go on."""
+    return 503, "busy"
+
+
 def stop_after(count: int):
     """A function to be told something, which is Ctrl-C at the ``count``-th time."""
     calls = iter(range(count - 1))
@@ -143,13 +148,14 @@ def test_an_upload_that_was_stopped_goes_on(
 def test_a_wait_that_was_stopped_goes_on_with_the_same_job(
     api: ApiWorld, client: podium.Client, clip: Path, gateway: FakeGateway
 ) -> None:
-    gateway.delay_s = 0.3
+    works, gateway.fails = gateway.fails, busy
     job = client.submit(clip)
     with pytest.raises(KeyboardInterrupt):
-        job.wait(progress=stop_after(2))
+        job.wait(progress=stop_after(1))
     with podium.Client(api.url, api_key=api.admin.secret) as later:
         again = later.submit(clip)
         assert again.id == job.id
+        gateway.fails = works
         assert again.wait().status == "succeeded"
 
 
@@ -256,14 +262,15 @@ def test_without_a_stream_it_asks(
 def test_a_wait_outlives_a_restart_of_the_api(
     api: ApiWorld, clip: Path, gateway: FakeGateway
 ) -> None:
-    gateway.delay_s = 1.5
+    works, gateway.fails = gateway.fails, busy
     port = free_ports()["gateway"]
     settings = JobsSettings(state=api.folder / "state", objects_url=f"{api.url}/v1/objects")
-    with serving(create_app(ApiSettings(), settings), port=port) as url:
+    with serving(create_app(ApiSettings(), settings), port=port, patience_s=0.0) as url:
         client = podium.Client(url, api_key=api.admin.secret)
         states = client.submit(clip).states()
         assert next(states).job_status != "succeeded"
     with serving(create_app(ApiSettings(), settings), port=port):
+        gateway.fails = works
         assert [state.job_status for state in states][-1] == "succeeded"
         client.close()
 
@@ -271,10 +278,11 @@ def test_a_wait_outlives_a_restart_of_the_api(
 def test_a_wait_may_end_before_the_job(
     client: podium.Client, clip: Path, gateway: FakeGateway
 ) -> None:
-    gateway.delay_s = 1.0
+    works, gateway.fails = gateway.fails, busy
     job = client.submit(clip)
     with pytest.raises(DeadlineExceeded, match=f"job {job.id} is still"):
         job.wait(timeout_s=0.3)
+    gateway.fails = works
     assert job.wait().status == "succeeded"
 
 

@@ -7,6 +7,7 @@ import datetime
 import logging
 import shutil
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -71,7 +72,7 @@ async def test_a_stream_that_ends_is_continued_where_it_ended(server):
         await watch.synced.wait()
         server.say("/elsewhere", {})  # only a bookmark tells of it
         bookmarked = str(server._version)
-        await asyncio.sleep(0.1)
+        await until(lambda: watch._version == bookmarked)
         server.bookmark_s = 60
         server.cut_streams()
         await until(lambda: server.count("watch") == 2)
@@ -258,8 +259,9 @@ async def test_a_stream_that_ends_at_once_is_not_asked_for_without_end(server):
     server.refuse = {"watch": 200}
     async with watching() as (watch, _):
         await watch.synced.wait()
-        await asyncio.sleep(0.3)
-    assert 2 <= server.count("watch") <= 16  # at least 20 ms between
+        began = time.monotonic()
+        await until(lambda: server.count("watch") >= 6)
+        assert time.monotonic() - began >= 4 * 0.02  # the least between two; one is on its way
 
 
 async def test_new_credentials_are_read_when_old_ones_are_refused(server, tmp_path):

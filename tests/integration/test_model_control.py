@@ -19,6 +19,7 @@ from podium.local.stack import HOST, free_ports
 from tests.support.http_calls import post, post_json
 from tests.support.one_service import one_service
 from tests.support.s3_server import s3_server
+from tests.support.waiting import blocking_until
 
 POSE = "blazepose-landmark"
 DETECTOR = "blazepose-detector"
@@ -87,8 +88,9 @@ class Load:
     def __init__(self, process, images, threads=2):
         self._process = process
         self._images = images
-        self._stop = threading.Event()
+        self._stop, self._lock = threading.Event(), threading.Lock()
         self.versions: list[str] = []
+        self.began: list[float] = []  # when the calls of these were made
         self.failures: list[str] = []
         self.results: list[np.ndarray] = []
         self._threads = [threading.Thread(target=self._work) for _ in range(threads)]
@@ -106,20 +108,25 @@ class Load:
     def _work(self):
         with talking_to(self._process) as client:
             while not self._stop.is_set():
+                began = time.monotonic()
                 try:
                     answer = infer(client, POSE, self._images)
                 except Exception as error:  # a thread's exception would be lost
                     self.failures.append(repr(error))
                 else:
-                    self.versions.append(answer.get_response()["model_version"])
+                    with self._lock:
+                        self.began.append(began)
+                        self.versions.append(answer.get_response()["model_version"])
                     self.results.append(answer.as_numpy("keypoints"))
 
     def wait_for(self, count):
-        until = time.monotonic() + 30
         target = len(self.versions) + count
-        while len(self.versions) < target and time.monotonic() < until:
-            time.sleep(0.01)
-        assert len(self.versions) >= target
+        blocking_until(lambda: len(self.versions) >= target)
+
+    def since(self, moment):
+        """The versions that answered calls made after a moment."""
+        with self._lock:
+            return [v for v, began in zip(self.versions, self.began, strict=True) if began > moment]
 
 
 def test_a_hot_swap_fails_no_request(models, model_repository, noise):
@@ -136,11 +143,10 @@ def test_a_hot_swap_fails_no_request(models, model_repository, noise):
         assert states(client) == {f"{POSE}@1": "READY", f"{POSE}@2": "UNAVAILABLE"}
         assert not client.is_model_ready(POSE, "2")
         client.load_model(POSE)
+        loaded = time.monotonic()
         assert client.get_model_metadata(POSE)["versions"] == ["1", "2"]
-        load.wait_for(2)  # those that were on their way
-        seen = len(load.versions)
-        load.wait_for(5)
-        assert set(load.versions[seen:]) == {"2"}
+        blocking_until(lambda: len(load.since(loaded)) >= 5)
+        assert set(load.since(loaded)) == {"2"}
 
         unload = f"{process.url}/v2/repository/models/{POSE}/unload"
         long = np.repeat(noise, 20, axis=0)  # 60 rows: about a second of work on version 1

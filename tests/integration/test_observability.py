@@ -111,9 +111,12 @@ def test_server_timing_of_the_gateway(observed, clip):
     total_ms = float(metrics["total"]["dur"])
     for stage in STAGES:
         assert 0 < float(metrics[stage]["dur"]) < total_ms
-    # The same figures as in the answer, which the pipeline takes with a clock of its own.
+    # The same figures as in the answer, which the pipeline takes around those of the header.
     answered = json.loads(body)["timing_ms"]
-    assert float(metrics["pose3d"]["dur"]) == pytest.approx(answered["pose3d"]["total"], abs=5)
+    for stage in STAGES:
+        assert float(metrics[stage]["dur"]) <= answered[stage]["total"] + 0.01  # it is rounded
+        assert answered[stage]["total"] < total_ms
+    assert float(metrics["pose3d"]["dur"]) > answered["pose3d"]["total"] / 2
 
 
 def test_server_timing_counts_calls(observed, clip):

@@ -73,11 +73,14 @@ class Witness:
 
     def __init__(self, wait_s=0.0):
         self.wait_s = wait_s
+        self.took_s = 0.0
         self.seen = []
 
     async def infer(self, request):
         self.seen.append(current_request())
+        began = time.perf_counter()
         await asyncio.sleep(self.wait_s)
+        self.took_s += time.perf_counter() - began
         return InferResult(dict(request.inputs))
 
 
@@ -102,7 +105,8 @@ async def test_a_call_passes_trace_and_id_on_and_is_timed():
         assert (seen.request_id, seen.traceparent, seen.tracestate) == ("id-1", TRACEPARENT, "v=1")
     assert request.calls == {"pose2d": 1, "crop": 1}
     assert request.phases["pose2d"] >= 0.05
-    assert 0 < request.phases["transfer"] < 0.05
+    calls_s = request.phases["pose2d"] + request.phases["crop"]
+    assert 0 < request.phases["transfer"] <= calls_s - model.took_s
     for call in ("pose2d", "crop"):
         for phase in ("total", "transfer"):
             assert (

@@ -18,9 +18,15 @@ from podium.serving.http.slow_clients import SlowClientLimit
 
 @contextmanager
 def serving(
-    app: FastAPI, limit: SlowClientLimit = SlowClientLimit(), port: int = 0
+    app: FastAPI,
+    limit: SlowClientLimit = SlowClientLimit(),
+    port: int = 0,
+    patience_s: float = 10.0,
 ) -> Iterator[str]:
-    """Serve an app while the block runs; gives its base URL."""
+    """Serve an app while the block runs; gives its base URL.
+
+    At the end it waits as long as ``patience_s`` for requests in work, then drops them.
+    """
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
@@ -35,4 +41,6 @@ def serving(
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
+            thread.join(patience_s)
+            server.force_exit = True
             thread.join(10)
