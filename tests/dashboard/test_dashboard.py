@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.dashboard.pages import HOSTILE, choose, sign_in, state
 from tests.support.api_world import ApiWorld
-from tests.support.browsers import grave_findings
+from tests.support.browsers import grave_findings, patient_context
 from tests.support.fake_gateway import FakeGateway
 
 expect.set_options(timeout=60_000)
@@ -176,8 +176,8 @@ def test_without_a_stream_the_list_is_asked(
 def test_nothing_is_in_the_way_of_anybody(
     api: ApiWorld, browser: Browser, day: Path, width: int, scheme: str
 ) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
+    context = patient_context(
+        browser, viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
     )
     page = context.new_page()
     page.goto(api.url)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +31,18 @@ def page(browser: Browser) -> Iterator[Page]:
         yield page
 
 
+def patient_context(browser: Browser, **options: Any) -> BrowserContext:
+    """A context whose pages may be slow: on busy machines some take more than half a minute."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(120_000)
+    return context
+
+
 @contextmanager
 def watched_page(browser: Browser, *expected: str) -> Iterator[Page]:
     """As ``page``; messages that begin with one of ``expected`` are none of its faults."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = patient_context(browser, viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(120_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
@@ -61,7 +67,7 @@ def grave_findings(page: Page) -> list[str]:
 @contextmanager
 def audited_page(browser: Browser, scheme: Literal["light", "dark"]) -> Iterator[Page]:
     """A page that at the end of the block fits screens of both widths and is in nobody's way."""
-    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+    context = patient_context(browser, color_scheme=scheme, bypass_csp=True)
     page = context.new_page()
     yield page
     for width in (1440, 390):

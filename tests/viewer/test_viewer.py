@@ -19,7 +19,7 @@ from podium.render.report import NumberRow, PersonReport, RangeRow, Report, Sect
 from podium.skeletons import COCO17
 from podium.viewer.assets import STATIC
 from podium.viewer.page import embedded_viewer
-from tests.support.browsers import grave_findings
+from tests.support.browsers import grave_findings, patient_context
 from tests.support.videos import number_of, write_video
 from tests.viewer.pages import motion_of, pixels, served, show, shown_row, wait_for
 
@@ -214,7 +214,7 @@ def test_a_page_of_its_own_needs_no_network(tmp_path: Path, browser: Browser) ->
     motion, _ = motion_of(np.arange(COUNT) / RATE, SIZE)
     body = "".join(embedded_viewer([motion.model_dump_json()], video=video.read_bytes()))
     (tmp_path / "report.html").write_text(f"<!doctype html><meta charset=utf-8><body>{body}")
-    context = browser.new_context(offline=True)
+    context = patient_context(browser, offline=True)
     page = context.new_page()
     page.goto((tmp_path / "report.html").as_uri())
     wait_for(page, "document.querySelector('video')?.readyState >= 2")
@@ -261,8 +261,8 @@ def test_nothing_serious_is_in_the_way_of_anybody(
     tmp_path: Path, browser: Browser, width: int, scheme: str
 ) -> None:
     motion, _ = motion_of(np.arange(20) / 25, SIZE, athletes=2)
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
+    context = patient_context(
+        browser, viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
     )
     page = context.new_page()
     with served(tmp_path, motion, None) as url:
@@ -282,7 +282,7 @@ def test_the_language_is_that_of_the_browser(tmp_path: Path, browser: Browser) -
         ("fr", "Courbes"),
         ("es", "Curvas"),
     ):
-        context = browser.new_context(locale=locale)
+        context = patient_context(browser, locale=locale)
         with served(tmp_path, motion, None) as url:
             page = context.new_page()
             page.goto(url)
