@@ -1,7 +1,7 @@
 """A picture as video codecs store it: luma for every pixel, chroma for every 2 x 2 of them.
 
 It takes half the bytes of RGB, and most of its pixels are never needed as RGB: crops convert only
-what they cut out, and overlays are drawn and encoded as they are.
+the lines that they are cut out of, and overlays are drawn and encoded as they are.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ _WEIGHTS = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 7: (0.212, 0.087), 9: (0.2627,
 
 _BT601 = (0.299, 0.114)
 """Also of unknown ones, as in FFmpeg."""
+
+_CONVERTED = frozenset({0, 1, 4, 5, 6, 7, 9})
+
+
+def matrix_of(code: int) -> int:
+    """A code of MatrixCoefficients that FFmpeg converts; ``UNKNOWN`` for others, such as YCgCo."""
+    return code if code in _CONVERTED else UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class Yuv:
     Chroma lies in the middle of its four pixels.
     """
 
-    planes: UInt8  # (H * 3 / 2, W): luma, below it Cb and Cr in turn (NV12)
+    planes: UInt8  # (H * 3 / 2, W): luma, then Cb, then Cr, without gaps (I420)
     colours: Colours
 
     @property
@@ -76,15 +83,23 @@ class Yuv:
 
     @property
     def chroma(self) -> UInt8:
-        """(H / 2, W / 2, 2) Cb and Cr, a view."""
+        """(2, H / 2, W / 2) Cb and Cr, a view."""
         rows, width = self.planes.shape
-        return self.planes[rows // 3 * 2 :].reshape(rows // 3, width // 2, 2)
+        return self.planes[rows // 3 * 2 :].reshape(2, rows // 3, width // 2)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and 3, as of the picture in RGB."""
         rows, width = self.planes.shape
         return rows // 3 * 2, width, 3
+
+    def lines(self, lines: slice) -> Yuv:
+        """Some of its lines, a copy; the slice starts and stops at even lines."""
+        luma = self.luma[lines]
+        part = Yuv(np.empty((len(luma) // 2 * 3, luma.shape[1]), np.uint8), self.colours)
+        part.luma[...] = luma
+        part.chroma[...] = self.chroma[:, lines.start // 2 : lines.stop // 2]
+        return part
 
     @property
     def nbytes(self) -> int:

@@ -26,7 +26,7 @@ from podium.errors import (
 )
 from podium.stages.decode import CropModel, DecodeModel, ReleaseModel
 from podium.storage.object_store import ObjectStoreSettings
-from podium.types import CropSpec, FrameRange, Letterbox, Media
+from podium.types import CropSpec, FrameRange, Media
 from podium.vision.boxes import transform_points
 from podium.wire import InferRequest, bytes_tensor
 from tests.support.videos import HEIGHT, WIDTH, number_of, write_video
@@ -127,10 +127,12 @@ async def test_many_crops_are_not_cut_in_the_event_loop(decoder, video, monkeypa
 
     cut = decoder_module.crop
     monkeypatch.setattr(decoder_module, "crop", noting)
-    handle = (await decode(decoder, video.read_bytes(), count=1)).parameters["handle"]
-    for rows in (1, 1000):  # of the same number of pixels
+    picture = cv2.imencode(".png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))[1].tobytes()
+    # Lines of video are converted to RGB, which takes longer than to wake a thread.
+    for media, rows in ((picture, 1), (picture, 1000), (video.read_bytes(), 1)):  # equal pixels
+        handle = (await decode(decoder, media, count=1)).parameters["handle"]
         await crop(decoder, handle, [0] * rows, [WHOLE] * rows, height=1, width=1000 // rows)
-    assert [thread is threading.main_thread() for thread in threads] == [True, False]
+    assert [thread is threading.main_thread() for thread in threads] == [True, False, False]
 
 
 async def crop_by_row(decoder, handles, frame_index, **parameters):
@@ -366,21 +368,25 @@ async def test_calls_side_by_side_leave_no_decoded_frames_behind(clip):
         gc.set_threshold(*before)
 
 
-def test_decode_keeps_half_the_bytes_and_cuts_the_same(tmp_path):
-    path = write_video(tmp_path / "clip.mp4", 4)
-    roi = np.array([(64, 48, 60, 60, 0.3)], np.float32)
+async def test_frames_are_kept_as_they_are_stored(decoder, video):
+    """In half the bytes of RGB; ``tests/unit/test_yuv.py`` has that crops are the same."""
+    before = decoder._store.bytes
+    await decode(decoder, video.read_bytes(), count=4)
+    assert decoder._store.bytes - before == 4 * WIDTH * HEIGHT * 3 // 2
 
-    async def cut(*, keep_yuv: bool) -> tuple[np.ndarray, np.ndarray, int]:
-        objects = ObjectStoreSettings(read_roots=(tmp_path,))
-        with Decoder(DecodeSettings(objects=objects, keep_yuv=keep_yuv)) as decoder:
-            batch = await decoder.decode(
-                Media(uri=path.as_uri()), FrameRange(), letterbox=Letterbox(96)
-            )
-            kept = decoder._store.bytes
-            crops = await decoder.crop(batch.frames, np.array([2]), roi, CropSpec(64, 64))
-            return batch.images, crops.images, kept
 
-    stored, rgb = (asyncio.run(cut(keep_yuv=keep)) for keep in (True, False))
-    assert stored[2] * 2 == rgb[2]
-    for ours, expected in zip(stored[:2], rgb[:2], strict=True):
-        assert np.abs(ours.astype(int) - expected).mean() < 4
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p"])
+async def test_colours_that_cannot_be_converted_are_read_as_bt601_and_said(
+    decoder, tmp_path, pix_fmt
+):
+    crops, notes = [], []
+    for matrix in ("undef", "ycgco"):
+        path = tmp_path / f"{matrix}.mp4"
+        write_video(path, 3, pix_fmt=pix_fmt, **{"x264-params": f"colormatrix={matrix}"})
+        answer = await decode(decoder, path.read_bytes(), count=3)
+        handle = answer.parameters["handle"]
+        crops.append((await crop(decoder, handle, [1], [WHOLE]))["images"])
+        notes.append(str(answer.parameters.get("notes", "")))
+    np.testing.assert_array_equal(*crops)
+    assert "matrix 8" not in notes[0]
+    assert "matrix 8 of ITU-T H.273" in notes[1]

@@ -359,6 +359,27 @@ def test_variable_frame_rate_and_odd_sizes_keep_their_times(tmp_path):
     np.testing.assert_allclose(times, np.array(times_ms) / 1000, atol=1e-3)
 
 
+@pytest.mark.parametrize("height", [268, 270])
+def test_overlays_are_whole_and_in_the_colours_of_the_source(height, tmp_path):
+    rows, columns = np.mgrid[:height, :480]
+    picture = np.dstack([rows * 255 // height, columns * 255 // 480, 200 - rows * 100 // height])
+    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 480, height, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(picture.astype(np.uint8), format="rgb24")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    source = {"width": 480, "height": height, "fps": 25, "frame_count": 1}
+    nobody = empty_result([FrameResult(index=0, time_s=0, status="no_person")], **source)
+    process(tmp_path / "clip.mp4", [nobody], tmp_path / "out")
+    with av.open(str(tmp_path / "out" / "overlay.mp4")) as container:
+        drawn = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert drawn.shape == picture.shape
+    off = np.abs(drawn.astype(int) - picture)[height // 3 :]  # below the caption
+    assert off.mean() < 4
+    assert off[-2:].mean() < 6
+
+
 @pytest.mark.parametrize("container", ["mkv", "avi", "ts", "mov"])
 def test_pictures_show_the_frames_they_name_in_every_container(container, tmp_path):
     times_ms = [round(1000 * k / 30) for k in range(60)]

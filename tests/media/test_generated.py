@@ -13,6 +13,7 @@ from podium.errors import Unprocessable
 from podium.media.containers import HEAD_BYTES, Source
 from podium.media.video import VideoReader
 from podium.media.video_index import VideoIndex
+from podium.vision.video_frames import rgb_of
 from tests.media.members import Member, decoded_plainly, members
 
 MAX_PIXELS = 1 << 22
@@ -83,7 +84,7 @@ def test_the_reader_shows_what_ffmpeg_shows(tmp_path, name):
     for note, words in zip(index.notes, member.notes, strict=True):
         assert words in note
 
-    pixels = {frame.ordinal: frame.pixels for frame in frames}
+    pixels = {frame.ordinal: rgb_of(frame.pixels) for frame in frames}
     if member.is_whole:
         check_pictures(member, plain, pixels)
     with reader:
@@ -121,7 +122,7 @@ def check_ranges(reader, source, index, pixels):
         found = {frame.ordinal: frame for frame in reader.frames(source, index, ordinals)}
         assert list(found) == wanted
         for ordinal in wanted:
-            np.testing.assert_array_equal(found[ordinal].pixels, pixels[ordinal])
+            np.testing.assert_array_equal(rgb_of(found[ordinal].pixels), pixels[ordinal])
 
 
 def check_excerpts(member: Member, path: Path, index: VideoIndex, pixels: dict[int, np.ndarray]):
@@ -138,7 +139,7 @@ def check_excerpts(member: Member, path: Path, index: VideoIndex, pixels: dict[i
             inner = reader.index(excerpt)
             ordinals = part.start + np.arange(part.count)
             found = {
-                frame.ordinal - part.start + start: frame.pixels
+                frame.ordinal - part.start + start: rgb_of(frame.pixels)
                 for frame in reader.frames(excerpt, inner, ordinals)
             }
             wanted = [n for n in range(start, start + count) if n in pixels]

@@ -9,6 +9,9 @@ from pathlib import Path
 import av
 import numpy as np
 
+from podium.vision.video_frames import rgb_of
+from podium.yuv import Picture
+
 WIDTH, HEIGHT = 160, 96
 _BITS = 10
 _BLOCK = 16
@@ -24,9 +27,9 @@ def numbered_picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> n
     return picture
 
 
-def number_of(picture: np.ndarray) -> int:
+def number_of(picture: Picture) -> int:
     """The number that a decoded picture shows."""
-    centres = picture[_BLOCK // 2, _BLOCK // 2 : _BITS * _BLOCK : _BLOCK].mean(axis=-1)
+    centres = rgb_of(picture)[_BLOCK // 2, _BLOCK // 2 : _BITS * _BLOCK : _BLOCK].mean(axis=-1)
     return sum(1 << bit for bit in range(_BITS) if centres[bit] > 125)
 
 

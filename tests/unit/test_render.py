@@ -85,7 +85,7 @@ def test_pictures_in_yuv_look_as_those_in_rgb():
     rgb, colours = cv2.resize(canvas(), (1280, 960)), Colours(matrix=1)
     yuv = Yuv(np.empty((1440, 1280), np.uint8), colours)
     luma, *chroma = colours.of_rgb(GREEN)
-    yuv.luma[...], yuv.chroma[...] = round(luma), np.round(chroma)
+    yuv.luma[...], yuv.chroma[...] = round(luma), np.round(chroma)[:, None, None]
     box = 2 * np.array([230.0, 40, 410, 470])
     for picture in (rgb, yuv):
         draw(picture, [person(2 * POSE, filled=np.arange(17) > 10, box=box)], "frame 7")

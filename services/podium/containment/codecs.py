@@ -24,7 +24,7 @@ from podium.media.picture_header import picture_size
 from podium.media.video_index import VideoIndex
 from podium.types import Int64, UInt8
 from podium.wire import Parameter
-from podium.yuv import Colours, Picture, Yuv
+from podium.yuv import Colours, Picture, Yuv, matrix_of
 
 T = TypeVar("T")
 
@@ -33,6 +33,7 @@ BASE_S, PER_MEGABYTE_S, PER_MEGAPIXEL_S = 10.0, 2.0, 0.1
 megapixel to be decoded. H.264, HEVC and AV1 take 2 to 10 ms a megapixel."""
 
 _CHANNELS = 3
+_MOST_CODE = 255  # of colours
 _MOST_FRAMES, _MOST_BYTES = 16, 32 << 20
 """The most of one answer, which has at least one frame. Larger answers would not be cheaper."""
 
@@ -96,10 +97,7 @@ class ContainedCodecs:
             except BaseException:
                 worker.end()
                 raise
-        as_stored = limits.as_stored and index.is_420
-        return _Contained(
-            self._workers, worker, source.field, index, file.bytes, as_stored=as_stored
-        )
+        return _Contained(self._workers, worker, source.field, index, file.bytes)
 
     def picture(self, data: bytes, field: str, check: Check) -> ReadPicture:
         """Decode a picture whose size was checked."""
@@ -140,18 +138,14 @@ class _Contained:
         field: str,
         index: VideoIndex,
         media_bytes: int,
-        *,
-        as_stored: bool,
     ) -> None:
         self._workers = workers
         self._worker = worker
         self._field = field
         self._size = index.size
         self._media_bytes = media_bytes
-        self._as_stored = as_stored
-        self._frame_bytes = round(
-            index.size[0] * index.size[1] * index.bytes_per_pixel(as_stored=as_stored)
-        )
+        self._is_420 = index.is_420
+        self._frame_bytes = round(index.size[0] * index.size[1] * index.bytes_per_pixel)
 
     def read(
         self, ordinals: Int64, starts: Sequence[int | None], check: Check
@@ -173,7 +167,7 @@ class _Contained:
             tensors, budget_s = {}, None  # the next ones of these
             pictures: Sequence[Picture] = (
                 _cut_stored(content, answer, self._size)
-                if self._as_stored
+                if self._is_420
                 else _cut(content, answer, self._size)
             )
             for row, picture in enumerate(pictures):
@@ -230,7 +224,6 @@ def _parameters(limits: VideoLimits) -> dict[str, Parameter]:
         "max_pixels": limits.max_pixels,
         "max_duration_s": min(limits.max_duration_s, sys.float_info.max),
         "threads": limits.threads,
-        "as_stored": limits.as_stored,
     }
 
 
@@ -260,12 +253,14 @@ def _cut_stored(content: UInt8, answer: Message, size: tuple[int, int]) -> list[
     """As ``_cut``, for frames in 4:2:0, (H * 3 / 2, W) each."""
     shapes = _shapes(answer, size)
     colours = answer.tensors["colours"]
-    if colours.shape != (len(shapes), len(fields(Colours))):
+    if colours.shape != (len(shapes), len(fields(Colours))) or np.any(
+        (colours < 0) | (colours > _MOST_CODE)
+    ):
         raise _broken()
     return [
         Yuv(
             part.reshape(height // 2 * 3, width),
-            Colours(matrix, primaries, transfer, is_full_range=bool(is_full_range)),
+            Colours(matrix_of(matrix), primaries, transfer, is_full_range=bool(is_full_range)),
         )
         for (part, (height, width, _)), (matrix, primaries, transfer, is_full_range) in zip(
             _parts(content, shapes, _CHANNELS / 2), colours.tolist(), strict=True

@@ -151,5 +151,4 @@ def _limits(asked: Message) -> VideoLimits:
         int(said["max_pixels"]),
         float(said["max_duration_s"]),
         int(said["threads"]),
-        bool(said["as_stored"]),
     )

@@ -42,11 +42,12 @@ from podium.types import (
 )
 from podium.vision.affine import crop
 from podium.vision.letterbox import letterbox as make_square
+from podium.yuv import Yuv
 
 _FEW_PIXELS = 256 * 256
 _FEW_ROWS = 16
-"""Up to this many pixels and rows, usually one crop, cutting takes 0.1 ms, as long as waking a
-thread."""
+"""Up to this many pixels and rows, usually one crop, cutting from RGB takes 0.1 ms, as long as
+waking a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,6 @@ class Decoder:
             max_pixels=settings.max_pixels,
             max_duration_s=settings.max_duration_s,
             threads=settings.threads,
-            as_stored=settings.keep_yuv,
             kept_bytes=settings.open_videos_bytes,
             codecs=self._codecs,
         )
@@ -189,7 +189,8 @@ class Decoder:
                     field="frame_index",
                 )
         pixels = [of_call[ordinal] for ordinal, of_call in zip(ordinals, of_row, strict=True)]
-        if rows <= _FEW_ROWS and rows * spec.height * spec.width <= _FEW_PIXELS:
+        few = rows <= _FEW_ROWS and rows * spec.height * spec.width <= _FEW_PIXELS
+        if few and not any(isinstance(picture, Yuv) for picture in pixels):
             crops = self._cropping.run_here(crop, pixels, rois, spec)
         else:
             crops = await in_thread(self._cropping, crop, pixels, rois, spec)

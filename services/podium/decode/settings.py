@@ -44,14 +44,10 @@ class DecodeSettings(ServiceSettings):
 
     max_batch_bytes: int = Field(default=256 << 20, ge=1)
     """Most bytes of decoded frames that one request gets; a longer range ends there. A 1280x720
-    frame has 2.8 million."""
+    frame has 1.4 million as most video stores it (4:2:0), and 2.8 million in RGB."""
 
     max_images_bytes: int = Field(default=256 << 20, ge=1)
     """Most bytes of letterboxed images or of crops in one answer."""
-
-    keep_yuv: bool = False
-    """Whether frames of 4:2:0 video are kept as stored, in half the bytes, and crops alone are
-    converted to RGB. Colours differ by one level, so key points differ a little, too."""
 
     store_bytes: int = Field(default=256 << 20, ge=1)
     """Bytes of decoded frames kept for crops; beyond, decoding waits until some are let go."""

@@ -41,7 +41,6 @@ class VideoLimits:
     max_pixels: int  # of a frame
     max_duration_s: float = math.inf
     threads: int = 1  # for each codec; 0: as many as there are processors
-    as_stored: bool = False  # frames in 4:2:0 where the video is; else all in RGB
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class ReadFrame:
     """A frame of a video."""
 
     ordinal: int
-    pixels: Picture  # upright, in square pixels
+    pixels: Picture  # upright, in square pixels; Yuv where VideoIndex.is_420
     is_fitted: bool  # stored in another size than the video, and scaled to that
 
 
@@ -143,7 +142,6 @@ class CodecsHere:
 class _OpenHere:
     def __init__(self, source: Source, index: VideoIndex, limits: VideoLimits) -> None:
         self._index = index
-        self._as_stored = limits.as_stored and index.is_420
         self._decoder = VideoDecoder(
             source, index, max_pixels=limits.max_pixels, threads=limits.threads
         )
@@ -155,7 +153,7 @@ class _OpenHere:
         for ordinal, frame in self._from_any(ordinals, starts):
             check()
             is_fitted = (frame.width, frame.height) != (index.width, index.height)
-            if self._as_stored:
+            if index.is_420:
                 yield ReadFrame(ordinal, to_yuv(frame, index.size), is_fitted)
             else:
                 yield ReadFrame(ordinal, to_rgb(frame, index.size, index.pixel_aspect), is_fitted)

@@ -11,7 +11,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from podium.types import UInt8
-from podium.yuv import Colours, Yuv
+from podium.yuv import Colours, Yuv, matrix_of
 
 YUV_FORMATS = ("yuv420p", "yuvj420p")
 """FFmpeg's names of 4:2:0 with 8 bits, limited and full range."""
@@ -44,17 +44,16 @@ def to_yuv(frame: VideoFrame, size: tuple[int, int]) -> Yuv:
         colours = Colours(matrix=_BT709)
     else:
         colours = Colours(
-            matrix=int(frame.colorspace),
+            matrix=matrix_of(int(frame.colorspace)),
             primaries=int(frame.color_primaries),
             transfer=int(frame.color_trc),
             is_full_range=frame.format.name == "yuvj420p" or frame.color_range == ColorRange.JPEG,
         )
-    luma, blue, red = (_upright(_plane(frame, number), matrix) for number in range(3))
+    luma, *chroma = (_upright(_plane(frame, number), matrix) for number in range(3))
     yuv = Yuv(np.empty((len(luma) // 2 * 3, luma.shape[1]), np.uint8), colours)
     yuv.luma[...] = luma
-    pairs = yuv.chroma.view("<u2")[..., 0]  # faster than every second byte, twice
-    np.multiply(red, 256, out=pairs, dtype=np.uint16)
-    pairs += blue
+    for own, plane in zip(yuv.chroma, chroma, strict=True):
+        own[...] = plane
     return yuv
 
 
@@ -91,6 +90,7 @@ def _upright(image: UInt8, matrix: list[int] | None) -> UInt8:
 
 
 def _in_square_pixels(frame: VideoFrame, size: tuple[int, int], pixel_aspect: Fraction) -> UInt8:
+    frame.colorspace = matrix_of(int(frame.colorspace))
     if (frame.width, frame.height) == size:
         return frame.to_ndarray(format="rgb24", threads=1).astype(np.uint8, copy=False)
     (width, height), own_width = size, float(frame.width * pixel_aspect)

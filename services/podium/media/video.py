@@ -41,7 +41,6 @@ class VideoReader:
         max_pixels: Largest number of pixels per frame.
         max_duration_s: Longest video.
         threads: Threads per codec; 0: as many as there are processors.
-        as_stored: Give frames of 4:2:0 video as ``Yuv``; else all are RGB.
         kept_bytes: Memory for decoders that are kept open for the next range; 0: none are kept.
         codecs: Where media are decoded; None: in this process.
     """
@@ -52,11 +51,10 @@ class VideoReader:
         max_pixels: int,
         max_duration_s: float = math.inf,
         threads: int = 1,
-        as_stored: bool = False,
         kept_bytes: int = 0,
         codecs: Codecs | None = None,
     ) -> None:
-        self._limits = VideoLimits(max_pixels, max_duration_s, threads, as_stored)
+        self._limits = VideoLimits(max_pixels, max_duration_s, threads)
         self._codecs = codecs or CodecsHere()
         self._decoders = OpenDecoders(kept_bytes)
         self._indexes: OrderedDict[Hashable, VideoIndex] = OrderedDict()
@@ -101,7 +99,7 @@ class VideoReader:
     def frame_bytes(self, index: VideoIndex) -> int:
         """Memory of one frame."""
         width, height = index.size
-        return round(width * height * index.bytes_per_pixel(as_stored=self._limits.as_stored))
+        return round(width * height * index.bytes_per_pixel)
 
     def frames(
         self, source: Source, index: VideoIndex, ordinals: Int64, check: Check = go_on

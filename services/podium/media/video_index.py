@@ -47,7 +47,7 @@ class VideoIndex:
     complete: bool  # whether the file holds everything that it declares
     skips: bool  # whether the decoder may skip non-reference frames
     is_gradual: bool  # pictures are complete only some time after "key frames" (intra refresh)
-    is_420: bool  # 8 bits, square pixels, even width and height: frames may be kept as stored
+    is_420: bool  # 8 bits, square pixels, even width and height: frames are kept as stored
     header: bytes  # start of the first packet, which the decoder needs before any other packet
     capture_fps: float  # frames per second of filming, from the metadata; 0: unknown
     notes: tuple[str, ...]  # assumptions, as sentences for people
@@ -79,9 +79,10 @@ class VideoIndex:
         """
         return max(1, round(self.width * self.pixel_aspect)), self.height
 
-    def bytes_per_pixel(self, *, as_stored: bool) -> float:
-        """Memory of decoded pixels: RGB, or as stored where that is 4:2:0."""
-        return 1.5 if as_stored and self.is_420 else 3.0
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Memory of decoded pixels: as stored where that is 4:2:0, else RGB."""
+        return 1.5 if self.is_420 else 3.0
 
     def times(self, ordinals: Int64) -> Float64:
         """Presentation times (N,); missing frames follow at the average rate."""

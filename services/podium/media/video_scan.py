@@ -30,6 +30,7 @@ from podium.media.upright import YUV_FORMATS
 from podium.media.video_index import UNKNOWN, PacketId, VideoIndex
 from podium.media.video_streams import video_streams
 from podium.types import Float64, Int64
+from podium.yuv import matrix_of
 
 _UNTIMED = {("avi", "h264"), ("avi", "hevc")}
 """AVI stores no presentation times, and for these codecs FFmpeg does not restore them: the order of
@@ -200,6 +201,12 @@ def _notes(container: InputContainer, stream: VideoStream, equal: int) -> Iterat
         yield (
             f"there are {others + 1} video streams; the one of {size}, number {stream.index} in "
             "the file, was taken"
+        )
+    colours = int(stream.codec_context.colorspace)
+    if matrix_of(colours) != colours:
+        yield (
+            f"its colours are stored in an unusual way (matrix {colours} of ITU-T H.273); they are "
+            "read as those of BT.601, so they may look wrong"
         )
     if equal:
         yield (

@@ -14,7 +14,7 @@ from podium.postprocess.source import Source, SourceFrame
 from podium.postprocess.video_writer import VideoWriter
 from podium.render.overlay import DrawnPerson, draw
 from podium.types import Int64
-from podium.vision.sampling import rgb_of
+from podium.vision.video_frames import rgb_of
 
 JPEG_QUALITY = 90
 

@@ -106,7 +106,7 @@ class _Video:
     ) -> None:
         self._source = source
         self._reader = VideoReader(
-            max_pixels=max_pixels, threads=0, as_stored=True, kept_bytes=_KEPT_BYTES, codecs=codecs
+            max_pixels=max_pixels, threads=0, kept_bytes=_KEPT_BYTES, codecs=codecs
         )
         self._index = self._reader.index(source, check)
         self.fps = self._index.nominal_rate

@@ -13,6 +13,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from podium.types import UInt8
+from podium.vision.video_frames import frame_of
 from podium.yuv import Colours, Picture, Yuv
 
 _BT709 = 1
@@ -50,7 +51,7 @@ class VideoWriter:
         An odd side of RGB is padded by repeating its last line.
         """
         frame, colours = (
-            (VideoFrame.from_numpy_buffer(picture.planes, format="nv12"), picture.colours)
+            (frame_of(picture), picture.colours)
             if isinstance(picture, Yuv)
             else (_of_rgb(picture), _RGB_COLOURS)
         )
@@ -70,7 +71,7 @@ class VideoWriter:
     def _open_stream(self, size: tuple[int, int], colours: Colours) -> VideoStream:
         stream: Any = self._container.add_stream("libx264", rate=self._fps, options=_OPTIONS)
         stream.width, stream.height = size
-        stream.pix_fmt = "nv12"
+        stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = self._time_base
         context = stream.codec_context
         # The next frame is drawn meanwhile. Threads by slices, the default, would be waited for.
@@ -88,5 +89,5 @@ def _of_rgb(picture: UInt8) -> VideoFrame:
         picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(picture), format="rgb24")
     return frame.reformat(
-        format="nv12", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
     )

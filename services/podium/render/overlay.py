@@ -103,7 +103,7 @@ def draw(picture: Picture, persons: Sequence[DrawnPerson], caption: str) -> None
 
 
 def _canvases(picture: Picture) -> list[_Canvas]:
-    """One for RGB; luma and chroma one after the other. The eye sees the edges of luma alone."""
+    """One for RGB; luma, Cb and Cr one after the other. The eye sees the edges of luma alone."""
     if not isinstance(picture, Yuv):
         return [_Canvas(picture, 1, True, lambda rgb: rgb)]
 
@@ -112,7 +112,8 @@ def _canvases(picture: Picture) -> list[_Canvas]:
 
     return [
         _Canvas(picture.luma, 1, True, lambda rgb: of_rgb(rgb)[:1]),
-        _Canvas(picture.chroma, 0.5, False, lambda rgb: of_rgb(rgb)[1:]),
+        _Canvas(picture.chroma[0], 0.5, False, lambda rgb: of_rgb(rgb)[1:2]),
+        _Canvas(picture.chroma[1], 0.5, False, lambda rgb: of_rgb(rgb)[2:]),
     ]
 
 

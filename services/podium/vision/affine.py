@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from podium.errors import InvalidInput
 from podium.types import Border, Crops, CropSpec, Float32
-from podium.vision.sampling import warp
+from podium.vision.sampling import lines_under, warp
 from podium.yuv import Picture
 
 MAX_ROI_PX = 1 << 16
@@ -44,8 +44,13 @@ def crop(frames: Sequence[Picture], rois: Float32, spec: CropSpec, *, fill: int 
     check_rois(rois)
     transforms = roi_transforms(rois, spec.height, spec.width)
     images = np.empty((len(rois), spec.height, spec.width, 3), np.uint8)
-    for frame, transform, image in zip(frames, transforms, images, strict=True):
-        warp(frame, transform, image, border=_BORDERS[spec.border], fill=fill)
+    rows_of: dict[int, list[int]] = {}  # a frame's lines are converted once for all its regions
+    for row, frame in enumerate(frames):
+        rows_of.setdefault(id(frame), []).append(row)
+    for rows in rows_of.values():
+        lines = lines_under(frames[rows[0]], transforms[rows], (spec.width, spec.height))
+        for row in rows:
+            warp(lines, transforms[row], images[row], border=_BORDERS[spec.border], fill=fill)
     return Crops(images, transforms.astype(np.float32))
 
 
