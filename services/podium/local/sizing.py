@@ -9,8 +9,7 @@ from podium.decode.settings import DecodeSettings
 from podium.models.manifest import Task
 
 FRAMES_BYTES = 96 << 20
-"""Bytes of decoded frames per processor: a chunk of 1920x1080 as video stores it, or one of 1280x720
-in RGB."""
+"""Bytes of decoded frames per processor: a chunk of 1080p as stored, or one of 720p in RGB."""
 
 
 def sized_for(processors: int, environ: Mapping[str, str]) -> dict[str, str]:
