@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import boto3
@@ -176,9 +177,12 @@ async def test_names_that_become_links_meanwhile_lead_nowhere(local, folders, sw
     thread = threading.Thread(target=swap)
     thread.start()
     name = swapped if swapped == "clip" else f"{swapped}/file"
-    read = []
+    read: list[bytes] = []
+    tries = 0
     try:
-        for _ in range(2000):
+        end = time.monotonic() + 60
+        while (tries < 2000 or not read) and time.monotonic() < end:
+            tries += 1
             try:
                 read.append((await local.fetch((folders / "in" / name).as_uri())).path.read_bytes())
             except (Forbidden, NotFound, InvalidInput):

@@ -296,7 +296,7 @@ def test_limits_are_checked_before_decoding(clips, monkeypatch):
 
     monkeypatch.setattr(video_decoder, "frames_of", forbidden)
     path = clip_of(clips, "b-frames.mp4")
-    frame_bytes = WIDTH * HEIGHT * 3
+    frame_bytes = WIDTH * HEIGHT * 3 // 2
 
     def limits(**changed):
         return Limits(**{**{f: getattr(LIMITS, f) for f in Limits.__slots__}, **changed})
@@ -305,7 +305,7 @@ def test_limits_are_checked_before_decoding(clips, monkeypatch):
         decode(path, limits=limits(max_pixels=WIDTH * HEIGHT - 1))
     with pytest.raises(TooLarge, match="media: is 2 s long"):
         decode(path, max_duration_s=2)
-    with pytest.raises(TooLarge, match="media: one frame of 46080 bytes"):
+    with pytest.raises(TooLarge, match="media: one frame of 23040 bytes"):
         decode(path, limits=limits(max_batch_bytes=frame_bytes - 1))
     with pytest.raises(InvalidInput, match=r"start: is 60, but the media has 60 frame"):
         decode(path, 60)
@@ -314,7 +314,7 @@ def test_limits_are_checked_before_decoding(clips, monkeypatch):
 @pytest.mark.parametrize("count", [None, 8])
 @pytest.mark.parametrize("limited", ["max_frames", "max_batch_bytes"])
 def test_the_limits_end_the_range(clips, count, limited):
-    most = {"max_frames": 7, "max_batch_bytes": 7 * WIDTH * HEIGHT * 3}[limited]
+    most = {"max_frames": 7, "max_batch_bytes": 7 * WIDTH * HEIGHT * 3 // 2}[limited]
     limits = dataclasses.replace(LIMITS, **{limited: most})
     decoded = decode(clip_of(clips, "b-frames.mp4"), 10, count, limits=limits)
     assert decoded.frame_index.tolist() == list(range(10, 17))
