@@ -122,9 +122,10 @@ async def test_a_request_that_kills_is_not_passed_on_to_every_replica():
 async def test_a_request_that_kills_among_others_kills_no_more():
     async with some_replicas(5, dies_of=13.0) as (replicas, _, client):
         company = Company()
-        company.size = 40  # eight for each replica: two calls are joined
+        company.size = 40  # eight for each replica: four calls are joined
         joined = JoinedCalls(client, company, Metrics("gateway").calls("pose2d"), longest_s=60)
-        outcomes = await asyncio.gather(ask(joined, 13), ask(joined, 1), return_exceptions=True)
+        asked = (ask(joined, number) for number in (13, 1, 2, 3))
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
         assert isinstance(outcomes[0], Unprocessable)
         assert sum(replica.dead for replica in replicas) == 2
 

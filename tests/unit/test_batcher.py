@@ -50,7 +50,7 @@ class Grouping(Engine):
 def make():
     pools = []
 
-    def batcher(engine, instances=1, **limits):
+    def batcher(engine, instances=1, *, divides=False, **limits):
         pools.append(ThreadPoolExecutor(instances))
         return Batcher(
             engine,
@@ -59,6 +59,7 @@ def make():
             limits=BatchLimits(**limits),
             stage="test",
             observer=Metrics("test").batches("m"),
+            divides=divides,
         )
 
     yield batcher
@@ -76,8 +77,9 @@ def rows(*values):
     st.integers(1, 8),
     st.integers(1, 3),
     st.booleans(),
+    st.booleans(),
 )
-def test_every_request_gets_its_own_rows(sizes, max_batch, instances, grouped):
+def test_every_request_gets_its_own_rows(sizes, max_batch, instances, grouped, divides):
     engine = Grouping() if grouped else Engine()
     with ThreadPoolExecutor(instances) as pool:
 
@@ -90,7 +92,9 @@ def test_every_request_gets_its_own_rows(sizes, max_batch, instances, grouped):
                 stage="test",
                 observer=Metrics("test").batches("m"),
                 row_index="image_index" if grouped else None,
+                divides=divides,
             )
+            batcher._row_s = 1.0  # long, so that rows are divided
             inputs = [
                 np.arange(100 * i, 100 * i + n, dtype=np.float32)[:, None]
                 for i, n in enumerate(sizes)
@@ -344,3 +348,29 @@ async def test_several_instances_work_at_once(make):
 
     batcher = make(together, instances=3, max_batch=1)
     await asyncio.gather(*(batcher.infer(rows(i)) for i in range(6)))
+
+
+@pytest.mark.parametrize("divides", [False, True])
+async def test_few_rows_are_divided_among_idle_threads(make, divides):
+    """Where the engine computes rows one by one; a batch on a graphics card stays whole."""
+
+    class Slow(Engine):
+        def __call__(self, inputs):
+            time.sleep(0.01 * len(inputs["x"]))
+            return super().__call__(inputs)
+
+    engine = Slow()
+    batcher = make(engine, instances=2, divides=divides)
+    await batcher.infer(rows(1))  # to know how long a row takes
+    result = await batcher.infer(rows(1, 2, 3, 4, 5))
+    np.testing.assert_array_equal(result.outputs["y"], rows(2, 4, 6, 8, 10)["x"])
+    expected = [[1], [1, 2, 3], [4, 5]] if divides else [[1], [1, 2, 3, 4, 5]]
+    assert sorted(engine.batches) == expected
+
+
+async def test_quick_rows_are_not_worth_waking_a_thread(make):
+    engine = Engine()
+    batcher = make(engine, instances=2, divides=True)
+    batcher._row_s = 1e-6
+    await batcher.infer(rows(1, 2, 3, 4))
+    assert engine.batches == [[1, 2, 3, 4]]

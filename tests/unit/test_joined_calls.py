@@ -24,8 +24,8 @@ from podium.stages.models import failed_parameters
 from podium.wire import InferResult
 from podium.wire.rows import row_index_of
 
-IN_WORK = 16
-"""Requests in work: a quarter of them are joined."""
+IN_WORK = 8
+"""Requests in work: half of them are joined."""
 
 LONG_S = 60.0
 """A wait for others that no test outlives."""
@@ -110,9 +110,7 @@ def values_of(service: Service) -> list[list[int]]:
     return [values for _, values, _ in service.calls]
 
 
-async def test_a_quarter_of_those_in_work_share_a_call_and_get_their_own_rows(
-    service, company, metrics
-):
+async def test_half_of_those_in_work_share_a_call_and_get_their_own_rows(service, company, metrics):
     joined = joining(service, company, metrics)
     answers = await asyncio.gather(*(ask(joined, n, n + 100) for n in range(8)))
     assert answers == [[2 * n, 2 * n + 200] for n in range(8)]
@@ -136,12 +134,39 @@ async def test_few_requests_never_wait(service, company, metrics):
 
 async def test_every_replica_keeps_its_work(service, company, metrics):
     service.replicas = 2
+    company.size = 16
     joined = joining(service, company, metrics)
-    await asyncio.gather(*(ask(joined, n) for n in range(4)))
-    assert values_of(service) == [[0, 1], [2, 3]]
+    await asyncio.gather(*(ask(joined, n) for n in range(8)))
+    assert values_of(service) == [[0, 1, 2, 3], [4, 5, 6, 7]]
     service.replicas = 3  # 16 requests are five for each: nobody waits
     await asyncio.gather(*(ask(joined, n) for n in range(4)))
     assert values_of(service)[2:] == [[0], [1], [2], [3]]
+
+
+async def test_no_more_than_half_of_those_in_work_wait(service, company, metrics):
+    """Over all stages and models; the largest group goes."""
+    company.size = 16  # a full group has eight calls
+    stages = [joining(service, company, metrics), joining(service, company, metrics)]
+
+    async def ask_soon(stage: int, *values: int) -> None:
+        tasks = [asyncio.create_task(ask(stages[stage], value)) for value in values]
+        waiting.extend(tasks)
+        await asyncio.sleep(0)
+
+    waiting: list[asyncio.Task[list[int]]] = []
+    await ask_soon(0, 1, 2, 3)
+    await ask_soon(1, 21, 22, 23, 24)
+    assert values_of(service) == []
+    await ask_soon(0, 4)  # the eighth
+    await service.began.wait()
+    assert values_of(service) == [[1, 2, 3, 4]]
+    await ask_soon(1, 25, 26, 27)
+    await asyncio.gather(*waiting[:3])
+    assert len(service.calls) == 1  # seven wait
+    await ask_soon(0, 5)
+    assert await asyncio.gather(*waiting[3:7]) == [[42], [44], [46], [48]]
+    assert values_of(service)[1] == [21, 22, 23, 24, 25, 26, 27]
+    waiting[-1].cancel()
 
 
 async def test_who_waits_in_vain_goes_on(service, company, metrics):
@@ -153,8 +178,8 @@ async def test_who_waits_in_vain_goes_on(service, company, metrics):
 
 
 async def test_different_calls_are_not_joined(service, company, metrics):
-    company.size = 8  # pairs
-    joined = joining(service, company, metrics)
+    company.size = 1000
+    joined = joining(service, company, metrics, longest_s=0.02)
     wide = {"x": np.zeros((1, 2), np.int64)}
     await asyncio.gather(
         ask(joined, 1),
@@ -187,8 +212,7 @@ async def test_only_the_named_models_are_joined(service, company, metrics):
 
 
 async def test_parameters_by_row_become_an_input(service, company, metrics):
-    company.size = 8
-    joined = joining(service, company, metrics, by_row=("handle",))
+    joined = joining(service, company, metrics, by_row=("handle",), longest_s=0.02)
     parameters = [{"handle": name, "height": 8} for name in "ab"]
     await asyncio.gather(
         ask(joined, 1, 2, parameters=parameters[0]), ask(joined, 3, parameters=parameters[1])
@@ -210,8 +234,8 @@ async def test_rows_of_outputs_that_name_their_input_row(company, metrics):
             index = np.repeat(np.arange(len(count)), count)
             return InferResult({"scores": np.arange(len(index)), "image_index": index})
 
-    company.size = 12
-    joined = joining(Detector(), company, metrics, row_index=row_index_of(DETECT.output_specs()))
+    index = row_index_of(DETECT.output_specs())
+    joined = joining(Detector(), company, metrics, row_index=index, longest_s=0.02)
     found = await asyncio.gather(*(joined.infer("m", rows(*n)) for n in ((2, 1), (0,), (3,))))
     assert [f.outputs["image_index"].tolist() for f in found] == [[0, 0, 1], [], [0, 0, 0]]
     assert [f.outputs["scores"].tolist() for f in found] == [[0, 1, 2], [], [3, 4, 5]]
@@ -303,11 +327,10 @@ async def test_a_service_that_takes_no_joined_calls_is_seldom_asked_for_them(com
     joined_ones = [values for values in values_of(service) if len(values) > 1]
     assert len(service.calls) - len(joined_ones) == 200
     assert len(joined_ones) <= 12
-    company.size = 8  # pairs
     service.most = 8  # the model was swapped
     for _ in range(100):
-        await asyncio.gather(*(ask(joined, n) for n in range(2)))
-    assert values_of(service)[-10:] == 10 * [[0, 1]]
+        await asyncio.gather(*(ask(joined, n) for n in range(4)))
+    assert values_of(service)[-10:] == 10 * [[0, 1, 2, 3]]
 
 
 async def test_who_waits_in_vain_seldom_waits_again(service, company, metrics, monkeypatch):
@@ -358,8 +381,7 @@ async def test_a_call_for_nobody_ends(service, company, metrics):
 async def test_the_wait_for_a_joined_call_that_failed_is_in_the_time_of_the_stage(
     service, company, metrics
 ):
-    company.size = 8
-    joined = joining(service, company, metrics)
+    joined = joining(service, company, metrics, longest_s=0.02)
     request = RequestContext("id")
 
     async def in_context() -> None:
@@ -385,12 +407,11 @@ async def test_the_error_of_a_deadline_names_the_stage(service, company, metrics
 
 
 async def test_a_joined_call_has_the_time_of_the_most_patient(service, company, metrics):
-    company.size = 8
-    joined = joining(service, company, metrics)
+    joined = joining(service, company, metrics, longest_s=0.02)
     service.waits.clear()
 
     async def hurried() -> list[int]:
-        async with time_limit(0.05, "gateway"):
+        async with time_limit(0.1, "gateway"):
             return await ask(joined, 1)
 
     patient = asyncio.create_task(ask(joined, 2))

@@ -72,7 +72,7 @@ class GatewaySettings(ServiceSettings):
     """Chunks of all requests in the stages at the same time; others wait their turn here, where
     they hold nothing but their media. Raise it with the number of replicas behind the gateway."""
 
-    join_ms: float = Field(default=25, ge=0, le=1000)
+    join_ms: float = Field(default=50, ge=0, le=1000)
     """Longest wait of a stage call for a single picture for those of other requests, to be made in
     one with them; it waits only while at least eight such requests are in work for each replica of
     the stage. 0: every request makes its own calls."""

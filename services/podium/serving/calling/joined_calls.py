@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import logging
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,31 +34,11 @@ _FEW_BYTES = 2 << 20
 """Larger calls are not joined: what a call costs by itself is little beside its rows."""
 
 _MOST_CALLS = 8
-_CALLS_EACH = 4
-"""Calls for each replica that all requests in work make together, where each makes one."""
+_FEWEST = 8
+"""Requests in work for each replica below which nobody waits."""
 
 _LONGEST_REST = 64
 """Most calls in a row that do not wait for others after joining has failed or was in vain."""
-
-
-class Company:
-    """Turns of the requests that make small calls, and how many have theirs (``size``).
-
-    Args:
-        most: Most turns at the same time; others wait, in order.
-    """
-
-    def __init__(self, most: int = sys.maxsize) -> None:
-        self._turns = asyncio.Semaphore(most)
-        self.size = 0
-
-    async def __aenter__(self) -> None:
-        await self._turns.acquire()
-        self.size += 1
-
-    async def __aexit__(self, *_: object) -> None:
-        self.size -= 1
-        self._turns.release()
 
 
 @dataclass(eq=False, slots=True)
@@ -76,8 +57,40 @@ class _SmallCall:
 class _Group:
     """Calls that can be joined."""
 
+    send: Callable[[], None]
     waiting: list[_SmallCall] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
+
+
+class Company:
+    """Turns of the requests that make small calls, how many have theirs (``size``), and who waits.
+
+    Args:
+        most: Most turns at the same time; others wait, in order.
+    """
+
+    def __init__(self, most: int = sys.maxsize) -> None:
+        self._turns = asyncio.Semaphore(most)
+        self._groups: dict[_Group, None] = {}
+        self.size = 0
+
+    async def __aenter__(self) -> None:
+        await self._turns.acquire()
+        self.size += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self.size -= 1
+        self._turns.release()
+
+    def waits(self, group: _Group) -> None:
+        """Note a group that waits for more calls; where half of all wait, the largest goes."""
+        self._groups[group] = None
+        if 2 * sum(len(each.waiting) for each in self._groups) >= self.size:
+            max(self._groups, key=lambda each: len(each.waiting)).send()
+
+    def goes(self, group: _Group) -> None:
+        """Note that a group waits no longer."""
+        self._groups.pop(group, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +121,11 @@ class JoinedCalls:
     """A client of a service that joins small calls of concurrent requests.
 
     A call costs the gateway and the service about 2 CPU-ms besides its rows, a fifth of the work
-    on a JPEG of 720p. So a small call waits for others until a quarter of the requests in work
-    have come as far: by Little's law a quarter of the mean time that a request takes, and never
-    longer than ``longest_s``. With several replicas, calls are joined only so far that each has
-    work: nobody waits where fewer than eight requests are in work for each replica.
+    on a JPEG of 720p. So a small call waits for others, but never longer than ``longest_s``, and
+    only while more than half of the requests in work do not wait, at any stage: they keep the
+    processors busy. Where half of them wait, the largest group goes. With several replicas, calls
+    are joined only so far that each has work: nobody waits where fewer than eight requests are in
+    work for each replica.
 
     The rows of the answer are dealt out. A call whose rows are refused, and every call of those
     that failed together, is made again by itself, with all retries: nobody sees the errors of
@@ -176,9 +190,11 @@ class JoinedCalls:
         )
 
     def _wanted(self) -> int:
-        """How many calls to join."""
-        calls = _CALLS_EACH * max(1, self._client.replicas)
-        return min(_MOST_CALLS, self._company.size // calls)
+        """The most calls to join."""
+        replicas = max(1, self._client.replicas)
+        if self._company.size < _FEWEST * replicas:
+            return 1
+        return min(_MOST_CALLS, self._company.size // (2 * replicas))
 
     def _is_small(self, model: str, inputs: Tensors) -> bool:
         return (
@@ -224,12 +240,15 @@ class JoinedCalls:
             tuple(item for item in sorted(parameters.items()) if item[0] not in self._by_row),
             tuple((name, array.dtype, array.shape[1:]) for name, array in inputs.items()),
         )
-        group = self._groups.setdefault(common, _Group())
+        group = self._groups.get(common)
+        if group is None:
+            group = self._groups[common] = _Group(functools.partial(self._send, common))
+            group.timer = loop.call_later(self._longest_s, group.send)
         group.waiting.append(small)
         if len(group.waiting) >= self._wanted():
-            self._send(common)
-        elif group.timer is None:
-            group.timer = loop.call_later(self._longest_s, self._send, common)
+            group.send()
+        else:
+            self._company.waits(group)
         try:
             answer = await small.done
         except asyncio.CancelledError:
@@ -248,6 +267,7 @@ class JoinedCalls:
     def _send(self, common: _Common) -> None:
         """Make the calls of a group, for those that still wait."""
         group = self._groups.pop(common)
+        self._company.goes(group)
         if group.timer is not None:
             group.timer.cancel()
         calls = [small for small in group.waiting if not small.done.done()]

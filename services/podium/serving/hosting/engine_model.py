@@ -84,6 +84,7 @@ class EngineModelLoader:
         instances: Engine calls of one model at the same time.
         limits: Sizes of batches and queues.
         metrics: Where to count.
+        divides: See ``Batcher``.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class EngineModelLoader:
         instances: int,
         limits: BatchLimits,
         metrics: Metrics,
+        divides: bool = False,
     ) -> None:
         self._task = task
         self._open_session = timed_sessions(open_session)
@@ -102,6 +104,7 @@ class EngineModelLoader:
         self._instances = instances
         self._limits = limits
         self._metrics = metrics
+        self._divides = divides
 
     def __call__(self, manifest: Manifest, weights: Path) -> Entry:
         """Load verified weights and run them once; blocks.
@@ -123,6 +126,7 @@ class EngineModelLoader:
             stage=self._task,
             observer=BatchObservers(self._metrics.batches(manifest.name), statistics),
             row_index=row_index_of(adapter.outputs),
+            divides=self._divides,
         )
         return Entry(EngineModel(manifest, adapter, batcher), statistics, self._limits)
 

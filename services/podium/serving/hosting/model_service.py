@@ -178,6 +178,7 @@ def host_models(task: Task, settings: ModelServiceSettings, metrics: Metrics) ->
             settings.max_queue_bytes,
         ),
         metrics=metrics,
+        divides=engine.max_rows == 1,
     )
     catalogue = Catalogue()
     control = RepositoryControl(
