@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import re
 import time
 import urllib.request
 from contextlib import ExitStack
@@ -111,6 +112,17 @@ def test_frames_are_kept_for_their_term(decode, clock, clip, jump_s):
     assert crop(decode, handle) == 404
 
 
+async def until_in_work(client, gateway):
+    """Wait until the gateway works on a request."""
+    async with asyncio.timeout(60):
+        while True:
+            async with client.session.get(f"{gateway.url}/metrics") as response:
+                text = await response.text()
+            found = re.search(r"^podium_in_flight_requests{.*} (\S+)$", text, re.MULTILINE)
+            if float(found[1]) > 1:  # the scrape is one, too
+                return
+
+
 async def test_deadlines_hold(gateway, client, clock, replicas, batches):
     batch = next(batch for batch in batches if batch.pipeline == "pose-3d")
     expected = (await client.ask(batch)).body
@@ -119,7 +131,7 @@ async def test_deadlines_hold(gateway, client, clock, replicas, batches):
             replicas.freeze("pose3d", number)
             thawing.callback(replicas.thaw, "pose3d", number)
         asking = asyncio.create_task(client.ask(batch, {BUDGET: "30000"}))
-        await asyncio.sleep(0.5)
+        await until_in_work(client, gateway)
         clock.set_to(DAY_S)  # past every deadline
         await asyncio.sleep(0.2)
         refused = await client.ask(batch)

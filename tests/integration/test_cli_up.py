@@ -67,7 +67,7 @@ class Up:
         return [int(pid) for path in children for pid in path.read_text().split()]
 
     def wait(self) -> int:
-        code = self.process.wait(timeout=60)
+        code = self.process.wait(timeout=DEADLINE_S)
         for reader in self.readers:
             reader.join(timeout=10)
         return code

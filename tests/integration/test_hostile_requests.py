@@ -22,6 +22,7 @@ from podium.decode.settings import DecodeSettings
 from podium.local.settings import SERVICES
 from podium.wire import DATATYPES, HEADER_LENGTH
 from tests.support.service_thread import serving
+from tests.support.waiting import blocking_until
 
 fuzz = settings(
     derandomize=True,
@@ -77,9 +78,15 @@ def gateway(stack):
 @pytest.fixture
 def model(door):
     """Metadata of a model that the service has."""
-    index = json.loads(door.ask("POST", "/v2/repository/index")[2])
-    name = next(entry["name"] for entry in index if entry["state"] == "READY")
-    return json.loads(door.ask("GET", f"/v2/models/{name}")[2])
+    ready: list[str] = []
+
+    def found():
+        index = json.loads(door.ask("POST", "/v2/repository/index")[2])
+        ready.extend(entry["name"] for entry in index if entry["state"] == "READY")
+        return ready
+
+    blocking_until(found)  # a pipeline is not while one of its stages does not answer in time
+    return json.loads(door.ask("GET", f"/v2/models/{ready[0]}")[2])
 
 
 @pytest.fixture
