@@ -92,6 +92,23 @@ def test_crops_are_those_of_the_picture_in_rgb(rgb, border):
         np.testing.assert_array_equal(alone.images, expected.images[:1])
 
 
+@pytest.mark.parametrize(
+    ("size", "roi", "spec"),
+    [
+        ((172, 74), (0, 171.5, 13.5, 267.5, np.pi / 2), CropSpec(256, 192)),
+        ((216, 368), (80, 171, 21, 11, np.pi / 2), CropSpec(224, 192, "replicate")),
+        ((146, 144), (54.71875, 73.390625, 2, 1e-30, 1e-7), CropSpec(64, 2, "replicate")),
+    ],
+)
+def test_pixels_halfway_between_two_steps_are_rounded_as_in_rgb(size, roi, spec):
+    """OpenCV rounds to 1/32 px. With the numbers of other lines these would round differently."""
+    height, width = size
+    planes = np.random.default_rng(1).integers(0, 256, (height * 3 // 2, width), np.uint8)
+    yuv, rois = Yuv(planes, Colours(matrix=1)), np.array([roi], np.float32)
+    expected = crop([rgb_of(yuv)], rois, spec).images
+    np.testing.assert_array_equal(crop([yuv], rois, spec).images, expected)
+
+
 @pytest.mark.parametrize("anchor", ["center", "top_left"])
 def test_letterboxes_are_those_of_the_picture_in_rgb(rgb, anchor):
     spec = Letterbox(192, anchor, 114)

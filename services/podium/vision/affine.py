@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from podium.errors import InvalidInput
 from podium.types import Border, Crops, CropSpec, Float32
-from podium.vision.sampling import lines_under, warp
+from podium.vision.sampling import rgb_under, warp
 from podium.yuv import Picture
 
 MAX_ROI_PX = 1 << 16
@@ -48,9 +48,9 @@ def crop(frames: Sequence[Picture], rois: Float32, spec: CropSpec, *, fill: int 
     for row, frame in enumerate(frames):
         rows_of.setdefault(id(frame), []).append(row)
     for rows in rows_of.values():
-        lines = lines_under(frames[rows[0]], transforms[rows], (spec.width, spec.height))
+        picture = rgb_under(frames[rows[0]], transforms[rows], (spec.width, spec.height))
         for row in rows:
-            warp(lines, transforms[row], images[row], border=_BORDERS[spec.border], fill=fill)
+            warp(picture, transforms[row], images[row], border=_BORDERS[spec.border], fill=fill)
     return Crops(images, transforms.astype(np.float32))
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from podium.types import Float64, UInt8
 from podium.vision.video_frames import rgb_of
@@ -17,16 +14,11 @@ _STEP = 4
 made without a copy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Consecutive lines of a picture in RGB."""
+def rgb_under(picture: Picture, transforms: Float64, size: tuple[int, int]) -> UInt8:
+    """The picture (H, W, 3) in RGB; only the lines that images are cut out of are there.
 
-    pixels: UInt8  # (N, W, 3), perhaps with gaps between lines
-    first: int
-
-
-def lines_under(picture: Picture, transforms: Float64, size: tuple[int, int]) -> Lines:
-    """The lines of a picture that images are cut out of.
+    The others are undefined. They are not left out: with the numbers of its lines, a transform
+    would round differently now and then.
 
     Args:
         picture: The picture.
@@ -34,30 +26,33 @@ def lines_under(picture: Picture, transforms: Float64, size: tuple[int, int]) ->
         size: Width and height of the images.
     """
     if not isinstance(picture, Yuv):
-        return Lines(picture, 0)
+        return picture
     height, (right, below) = len(picture.luma), size
     corners = np.array([[0, 0, 1], [right, 0, 1], [0, below, 1], [right, below, 1]])
     y = transforms[:, 1] @ corners.T
     first = min(max(0, int(y.min() - 1) // _STEP * _STEP), (height - 1) // _STEP * _STEP)
-    end = max(int(y.max() + 2) // _STEP * _STEP, first) + _STEP
-    return Lines(rgb_of(picture.lines(slice(first, min(end, height)))), first)
+    end = min(max(int(y.max() + 2) // _STEP * _STEP, first) + _STEP, height)
+    lines = rgb_of(picture.lines(slice(first, end)))
+    if len(lines) == height:
+        return lines
+    whole = np.empty(picture.shape, np.uint8)
+    whole[first:end] = lines
+    return whole
 
 
-def warp(lines: Lines, transform: Float64, image: UInt8, *, border: int, fill: int) -> None:
+def warp(picture: UInt8, transform: Float64, image: UInt8, *, border: int, fill: int) -> None:
     """Fill an image with what a transform cuts out of a picture, with bilinear interpolation.
 
     Args:
-        lines: The lines of the picture that ``lines_under`` returns.
+        picture: (H, W, 3) RGB, as of ``rgb_under``.
         transform: (2, 3) from pixels of the image to pixels of the picture.
         image: (H, W, 3) RGB, written to.
         border: OpenCV's border mode beyond the edges of the picture.
         fill: Grey level of a constant border, 0-255.
     """
-    whole: NDArray[np.float64] = np.vstack([transform, [0, 0, 1]])
-    whole[1, 2] -= lines.first
     cv2.warpPerspective(
-        lines.pixels,
-        whole,
+        picture,
+        np.vstack([transform, [0, 0, 1]]),
         (image.shape[1], image.shape[0]),
         dst=image,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
