@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.support.waiting import blocking_until
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,9 @@ class Collector:
         self._thread.join()
         self._server.server_close()
 
-    def wait_for(self, enough: Callable[[list[Span]], bool], timeout_s: float = 20) -> list[Span]:
+    def wait_for(self, enough: Callable[[list[Span]], bool], within_s: float = 60) -> list[Span]:
         """The spans, once there are enough of them."""
-        until = time.monotonic() + timeout_s
-        while not enough(self.spans) and time.monotonic() < until:
-            time.sleep(0.05)
+        blocking_until(lambda: enough(self.spans), within_s)
         return list(self.spans)
 
 
