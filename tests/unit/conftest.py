@@ -8,6 +8,17 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples each time, however long they take on a loaded machine; `make fuzz` has others.
+settings.register_profile(
+    "usual",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("usual")
 
 
 def _refused(*_: object, **__: object) -> NoReturn:

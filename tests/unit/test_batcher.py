@@ -71,7 +71,7 @@ def rows(*values):
     return {"x": np.array(values, np.float32)[:, None]}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.integers(0, 9), min_size=1, max_size=12),
     st.integers(1, 8),
@@ -114,7 +114,7 @@ def test_every_request_gets_its_own_rows(sizes, max_batch, instances, grouped, d
             np.testing.assert_array_equal(result.outputs["y"], x * 2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.lists(st.booleans(), min_size=1, max_size=6), min_size=1, max_size=8),
     st.sets(st.integers(0, 7)),

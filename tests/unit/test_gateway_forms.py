@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import aiohttp
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from podium.api.streaming.form import StreamedForm
@@ -103,7 +103,6 @@ async def test_a_boundary_that_is_in_a_streamed_file_is_refused_before_it_is_par
         list(streamed.content(iter([b"\r\n--XXa" * 40])))
 
 
-@settings(deadline=None)  # a loaded machine misses it
 @given(st.binary(max_size=300), st.booleans())
 def test_any_bytes_are_read_or_refused(data, inside):
     body = form(data) if inside else data
