@@ -55,6 +55,37 @@ def test_colours_are_those_that_were_encoded(rgb, matrix, values):
     assert np.quantile(off, 0.999) <= 6
 
 
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("libx264", {"x264-params": "tff=1", "flags": "+ilme+ildct"}),
+        ("libx264", {"x264-params": "fake-interlaced=1"}),
+        ("mpeg2video", {"flags": "+ilme+ildct", "top": "1"}),
+        ("mpeg2video", {}),
+        ("mjpeg", {}),
+    ],
+)
+def test_frames_of_videos_are_those_of_ffmpeg(rgb, tmp_path, codec, options):
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height = 640, 360
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        for shift in range(3):
+            frame = av.VideoFrame.from_ndarray(np.roll(rgb, 7 * shift, 0), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with av.open(str(path)) as container:
+        expected = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    source = Source(path, path.read_bytes()[:HEAD_BYTES])
+    with VideoReader(max_pixels=1 << 20, codecs=CodecsHere()) as reader:
+        index = reader.index(source)
+        frames = list(reader.frames(source, index, np.arange(3)))
+    assert index.is_420 == ("flags" not in options)
+    for one, other in zip(frames, expected, strict=True):
+        np.testing.assert_array_equal(rgb_of(one.pixels), other)
+
+
 def frames_of(rgb: np.ndarray) -> Iterator[av.VideoFrame]:
     """In 4:2:0, of several sizes, in many matrices and all ranges (unknown, limited, full)."""
     for height, width in ((360, 640), (270, 480), (358, 634)):

@@ -47,7 +47,7 @@ class VideoIndex:
     complete: bool  # whether the file holds everything that it declares
     skips: bool  # whether the decoder may skip non-reference frames
     is_gradual: bool  # pictures are complete only some time after "key frames" (intra refresh)
-    is_420: bool  # 8 bits, square pixels, even width and height: frames are kept as stored
+    is_420: bool  # 8 bits, progressive, square pixels, even sides: frames are kept as stored
     header: bytes  # start of the first packet, which the decoder needs before any other packet
     capture_fps: float  # frames per second of filming, from the metadata; 0: unknown
     notes: tuple[str, ...]  # assumptions, as sentences for people

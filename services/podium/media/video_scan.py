@@ -42,6 +42,9 @@ _SLACK_S = 0.1
 _PROBED_PACKETS = 48
 """Packets decoded to detect B-frames; encoders put some between any two references."""
 
+_PROGRESSIVE = (0, 1)
+"""FFmpeg's AVFieldOrder: not said, progressive. The two fields of other frames share no chroma."""
+
 _WIDEST = 8
 """Larger ratios of a pixel's sides are errors in the header."""
 
@@ -118,6 +121,7 @@ def scan(source: Source, container: InputContainer, stream: VideoStream) -> Vide
             codec.pix_fmt in YUV_FORMATS
             and _pixel_aspect(stream) == 1
             and codec.width % 2 == codec.height % 2 == 0
+            and codec.field_order in _PROGRESSIVE
         ),
         header=seen.header if seen.may_be_packed else b"",
         capture_fps=declared_capture_fps(source, container, stream),
