@@ -13,11 +13,12 @@ HOSTILE = "<img src=x onerror=alert(1)>.mp4"
 
 
 def sign_in(page: Page, api: ApiWorld) -> None:
-    """With the key of an administrator."""
+    """With the key of an administrator; the jobs are listed then."""
     page.goto(api.url)
     page.get_by_label("API key").fill(api.admin.secret)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Jobs").wait_for()
+    page.locator(".job, p:has-text('No jobs yet'):visible").first.wait_for()
 
 
 def choose(page: Page, *files: Path, within_s: float = 30.0) -> Locator:

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import uvicorn
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 from starlette.applications import Starlette
 
 from podium.biomechanics.exports.packing import packed_floats, packed_shares, packed_steps
@@ -28,6 +28,7 @@ from podium.schemas.motion import (
 )
 from podium.skeletons import COCO17
 from podium.viewer.folder_app import folder_app
+from tests.support.waiting import blocking_until
 
 POSE_PX = np.array(
     [
@@ -149,6 +150,19 @@ def wait_for(page: Page, expression: str, within_s: float = 60.0) -> None:
     while not page.evaluate(expression):
         assert time.monotonic() < end, f"never: {expression}"
         page.wait_for_timeout(20)
+
+
+def changed(place: Locator, before: bytes) -> bytes:
+    """What a place of the page looks like, once that is no longer as it was."""
+    now = before
+
+    def is_other() -> bool:
+        nonlocal now
+        now = place.screenshot()
+        return now != before
+
+    blocking_until(is_other)
+    return now
 
 
 @contextmanager

@@ -21,7 +21,8 @@ from podium.viewer.assets import STATIC
 from podium.viewer.page import embedded_viewer
 from tests.support.browsers import grave_findings, patient_context
 from tests.support.videos import number_of, write_video
-from tests.viewer.pages import motion_of, pixels, served, show, shown_row, wait_for
+from tests.support.waiting import blocking_until
+from tests.viewer.pages import changed, motion_of, pixels, served, show, shown_row, wait_for
 
 SIZE = (640, 384)
 COUNT = 60
@@ -152,32 +153,34 @@ def test_the_skeleton_in_space_turns_and_grows(shown) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + 180, box["y"] + 110)
     page.mouse.up()
-    page.wait_for_timeout(100)
-    turned = canvas.screenshot()
-    assert turned != before
+    turned = changed(canvas, before)
     canvas.focus()
     page.keyboard.press("+")
-    page.wait_for_timeout(100)
-    assert canvas.screenshot() != turned
+    changed(canvas, turned)
 
 
 def test_the_page_lies_still_and_follows_its_window(shown) -> None:
     page, *_ = shown
     wait_for(page, CHART)
 
-    def heights() -> set[int]:
-        """Of the skeleton's canvas, once it lies still, on twenty more frames of the page."""
-        page.wait_for_timeout(300)
-        seen = set()
-        for _ in range(20):
-            page.wait_for_timeout(20)
-            seen.add(page.evaluate("document.querySelector('canvas.space').clientHeight"))
-        return seen
+    height = "document.querySelector('canvas.space').clientHeight"
 
-    (wide,) = heights()
+    def still() -> int:
+        """The height of the skeleton's canvas, once it is the same on twenty frames of the page."""
+        seen: list[int] = []
+
+        def is_still() -> bool:
+            seen.append(page.evaluate(height))
+            page.wait_for_timeout(20)
+            return len(seen) >= 20 and len(set(seen[-20:])) == 1
+
+        blocking_until(is_still)
+        return seen[-1]
+
+    wide = still()
     page.set_viewport_size({"width": 900, "height": 900})
-    (narrow,) = heights()
-    assert 250 < narrow < wide < 720
+    wait_for(page, f"{height} !== {wide}")
+    assert 250 < still() < wide < 720
 
 
 def test_a_click_on_a_curve_moves_the_cursor_and_numbers_have_their_uncertainty(shown) -> None:
