@@ -18,6 +18,7 @@ import pytest
 from podium.containment import codecs as contained
 from podium.containment import workers as containment_workers
 from podium.containment.codecs import ContainedCodecs
+from podium.containment.messages import Message
 from podium.containment.shared_memory import SharedMemory
 from podium.containment.syscalls import filter_program
 from podium.errors import TooLarge, Unprocessable
@@ -245,6 +246,108 @@ def test_a_file_that_takes_too_much_memory_is_refused(slow_picture, clips):
         with reader(small) as there:
             source = source_of(clips["b-frames.mp4"])
             assert there.index(source).frame_count == COUNT
+
+
+LARGEST = np.iinfo(np.int64).max
+IMPOSSIBLE_ARRAYS = {
+    "nothing": lambda array: None,
+    "numbers with fractions": lambda array: array + 0.5,
+    "text": lambda array: array.astype(str).astype("S").astype(object),
+    "one number": lambda array: array.ravel()[0],
+    "one more dimension": lambda array: array[None],
+    "one row less": lambda array: array[:-1],
+    "every row twice": lambda array: np.repeat(array, 2, axis=0),
+    "the largest": lambda array: np.full(array.shape, LARGEST),
+    "less than nothing": lambda array: np.full(array.shape, -2),
+    "not finite": lambda array: np.full(array.shape, np.nan),
+}
+
+
+@pytest.fixture
+def lying(monkeypatch):
+    """Has workers put something else into their answers that have it."""
+    told = containment_workers.receive
+    lies: dict[str, object] = {}
+
+    def receive(*args, **options):
+        message = told(*args, **options)
+        parts = {**message.parameters, **message.tensors}
+        for name, lie in lies.items():
+            if name in parts:
+                parts[name] = lie(parts[name]) if callable(lie) else lie
+        parts = {name: part for name, part in parts.items() if part is not None}
+        return Message(
+            {n: part for n, part in parts.items() if not isinstance(part, np.ndarray | np.generic)},
+            {n: np.asarray(p) for n, p in parts.items() if isinstance(p, np.ndarray | np.generic)},
+        )
+
+    monkeypatch.setattr(containment_workers, "receive", receive)
+    return lies
+
+
+@pytest.mark.parametrize("part", ["ordinals", "shapes", "is_fitted", "colours"])
+@pytest.mark.parametrize("lie", IMPOSSIBLE_ARRAYS)
+def test_impossible_frames_are_refused_and_end_their_process(codecs, clips, lying, part, lie):
+    source = source_of(clips["b-frames.mp4"])
+    with reader(codecs, kept_bytes=0) as there:
+        index = there.index(source)
+        lying[part] = IMPOSSIBLE_ARRAYS[lie]
+        with pytest.raises(Unprocessable, match=r"^media: breaks its decoder$"):
+            list(there.frames(source, index, np.arange(5)))
+    assert not codecs._workers._living - {w.pid for w in codecs._workers._idle}
+    lying.clear()
+    with reader(codecs) as there:
+        assert len(list(there.frames(source, there.index(source), np.arange(5)))) == 5
+
+
+def test_frames_that_were_not_asked_for_are_refused(codecs, clips, lying):
+    source = source_of(clips["b-frames.mp4"])
+    with reader(codecs) as there:
+        index = there.index(source)
+        lying["ordinals"] = lambda ordinals: ordinals + 1
+        with pytest.raises(Unprocessable, match="breaks its decoder"):
+            list(there.frames(source, index, np.arange(5)))
+
+
+@pytest.mark.parametrize("lie", ["nothing", "numbers with fractions", "one number", "the largest"])
+def test_impossible_pictures_are_refused(codecs, lying, lie):
+    lying["shapes"] = IMPOSSIBLE_ARRAYS[lie]
+    data = cv2.imencode(".png", np.zeros((30, 40, 3), np.uint8))[1].tobytes()
+    with pytest.raises(Unprocessable, match=r"^media: breaks its decoder$"):
+        codecs.picture(data, "media", go_on)
+
+
+@pytest.mark.parametrize(
+    ("part", "lie"),
+    [
+        *((part, lie) for part in ("width", "height", "missing") for lie in (-1, 10**40, 1e308)),
+        *((part, lie) for part in ("fps", "capture_fps") for lie in (-1, np.inf, np.nan, True)),
+        *((part, lie) for part in ("time_base", "pixel_aspect") for lie in ("x", "1/0", "-1")),
+        ("width", 159),
+        ("height", 0),
+        ("nominal_rate", f"{1 << 31}/1"),
+        ("is_420", 1),
+        ("time_s", lambda times: times[::-1]),
+        ("time_s", lambda times: times * np.nan),
+        ("packet", lambda packets: packets + 1),
+        *(
+            (part, IMPOSSIBLE_ARRAYS[lie])
+            for part in ("ids", "seek_time", "is_key", "ordinal", "packet", "time_s")
+            for lie in ("nothing", "text", "one number", "one row less", "one more dimension")
+        ),
+    ],
+)
+def test_impossible_indexes_are_refused(codecs, clips, lying, part, lie):
+    lying[part] = lie
+    with pytest.raises((Unprocessable, TooLarge)):
+        reader(codecs).index(source_of(clips["b-frames.mp4"]))
+
+
+@pytest.mark.parametrize("part", ["width", "height"])
+def test_frames_of_an_index_are_within_the_limits(codecs, clips, lying, part):
+    lying[part] = 20_000
+    with pytest.raises(TooLarge):
+        reader(codecs).index(source_of(clips["b-frames.mp4"]))
 
 
 def test_work_that_is_given_up_ends_at_once(codecs, slow_picture):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from podium.containment.indexes import index_of_message, index_to_message
 from podium.containment.messages import Message
@@ -20,19 +22,26 @@ from podium.errors import InvalidInput, Unprocessable
 from podium.media.codecs import Check, ReadFrame, ReadPicture, VideoLimits, go_on
 from podium.media.containers import Source
 from podium.media.files import OpenFile, size_bytes
+from podium.media.frame_sizes import check_size
 from podium.media.picture_header import picture_size
 from podium.media.video_index import VideoIndex
 from podium.types import Int64, UInt8
-from podium.wire import Parameter
+from podium.wire import Parameter, TensorSpec
 from podium.yuv import Colours, Picture, Yuv, matrix_of
 
 T = TypeVar("T")
+
+_log = logging.getLogger("podium.containment")
 
 BASE_S, PER_MEGABYTE_S, PER_MEGAPIXEL_S = 10.0, 2.0, 0.1
 """Processor time that one medium may take: in any case, and for each megabyte of the file and each
 megapixel to be decoded. H.264, HEVC and AV1 take 2 to 10 ms a megapixel."""
 
 _CHANNELS = 3
+_SHAPES = TensorSpec("shapes", "INT64", (-1, _CHANNELS))
+_ORDINALS = TensorSpec("ordinals", "INT64", (-1,))
+_IS_FITTED = TensorSpec("is_fitted", "BOOL", (-1,))
+_COLOURS = TensorSpec("colours", "INT64", (-1, len(fields(Colours))))
 _MOST_CODE = 255  # of colours
 _MOST_FRAMES, _MOST_BYTES = 16, 32 << 20
 """The most of one answer, which has at least one frame. Larger answers would not be cheaper."""
@@ -76,7 +85,11 @@ class ContainedCodecs:
                 answer = worker.ask(
                     message, field=source.field, check=check, budget_s=_budget_s(file.bytes)
                 )
-                return index_of_message(answer)
+                with _trusted(worker, source.field):
+                    index = index_of_message(answer)
+                check_size(index.width, index.height, limits.max_pixels, field=source.field)
+                check_size(*index.size, limits.max_pixels, field=source.field)
+                return index
 
             return self._once(ask)
 
@@ -115,8 +128,13 @@ class ContainedCodecs:
                 check=check,
                 budget_s=_budget_s(len(data), width * height),
             )
-            (pixels,) = _cut(content, answer, (width, height))
-            return ReadPicture(pixels, tuple(str(answer.parameters["notes"]).splitlines()))
+            with _trusted(worker, field):
+                shapes = _shapes(answer, (width, height), 1)
+                if not shapes:
+                    raise _misfit("shapes")
+                (pixels,) = _cut(content, shapes)
+            notes = str(answer.parameters.get("notes", "")).splitlines()
+            return ReadPicture(pixels, tuple(notes))
 
         return self._once(ask)
 
@@ -158,6 +176,7 @@ class _Contained:
             "ordinals": ordinals,
             "starts": np.array([-1 if start is None else start for start in starts], np.int64),
         }
+        missing = set(ordinals.tolist())
         for first in range(0, len(ordinals), most):
             count = min(most, len(ordinals) - first)
             block, content = self._worker.memory.take(count * self._frame_bytes)
@@ -165,19 +184,26 @@ class _Contained:
             message = Message({"question": "read", "count": count, **said}, tensors, descriptors)
             answer = self._worker.ask(message, field=self._field, check=check, budget_s=budget_s)
             tensors, budget_s = {}, None  # the next ones of these
-            pictures: Sequence[Picture] = (
-                _cut_stored(content, answer, self._size)
-                if self._is_420
-                else _cut(content, answer, self._size)
-            )
-            for row, picture in enumerate(pictures):
-                yield ReadFrame(
-                    int(answer.tensors["ordinals"][row]),
-                    picture,
-                    bool(answer.tensors["is_fitted"][row]),
-                )
-            if len(pictures) < count:
+            with _trusted(self._worker, self._field):
+                frames = self._frames(content, answer, count)
+                given = {frame.ordinal for frame in frames}
+                if len(given) < len(frames) or not given <= missing:
+                    raise _misfit("ordinals")
+            missing -= given
+            yield from frames
+            if len(frames) < count:
                 return
+
+    def _frames(self, content: UInt8, answer: Message, count: int) -> list[ReadFrame]:
+        """The frames, ``count`` or fewer, that an answer says are in ``content``."""
+        shapes = _shapes(answer, self._size, count)
+        pictures: Sequence[Picture] = (
+            _cut_stored(content, shapes, answer) if self._is_420 else _cut(content, shapes)
+        )
+        ordinals, is_fitted = (
+            _tensor(answer, spec, len(shapes)).tolist() for spec in (_ORDINALS, _IS_FITTED)
+        )
+        return [ReadFrame(*each) for each in zip(ordinals, pictures, is_fitted, strict=True)]
 
     def close(self) -> None:
         if self._worker.is_usable:
@@ -234,29 +260,31 @@ def _told(block: Block) -> tuple[dict[str, Parameter], list[int]]:
     return {"block": block.number}, descriptors
 
 
-def _cut(content: UInt8, answer: Message, size: tuple[int, int]) -> list[UInt8]:
-    """The pictures that lie in ``content`` one after the other, (H, W, 3) each.
-
-    Args:
-        content: The memory that the worker has written into.
-        answer: What it says of the shapes.
-        size: Width and height of the video; frames may be turned.
+@contextmanager
+def _trusted(worker: Worker, field: str) -> Iterator[None]:
+    """What reads an answer raises InvalidInput if it is impossible: a file has taken over then.
 
     Raises:
-        Unprocessable: the shapes are impossible, so the worker cannot be trusted any more.
+        Unprocessable: it is impossible; the worker is not used again.
     """
-    shapes = _shapes(answer, size)
+    try:
+        yield
+    except InvalidInput as error:
+        worker.is_usable = False
+        _log.warning("media break their decoder: %s", error)
+        raise Unprocessable("breaks its decoder", field=field) from None
+
+
+def _cut(content: UInt8, shapes: list[list[int]]) -> list[UInt8]:
+    """The pictures that lie in ``content`` one after the other, (H, W, 3) each."""
     return [part.reshape(shape) for part, shape in _parts(content, shapes, _CHANNELS)]
 
 
-def _cut_stored(content: UInt8, answer: Message, size: tuple[int, int]) -> list[Yuv]:
+def _cut_stored(content: UInt8, shapes: list[list[int]], answer: Message) -> list[Yuv]:
     """As ``_cut``, for frames in 4:2:0, (H * 3 / 2, W) each."""
-    shapes = _shapes(answer, size)
-    colours = answer.tensors["colours"]
-    if colours.shape != (len(shapes), len(fields(Colours))) or np.any(
-        (colours < 0) | (colours > _MOST_CODE)
-    ):
-        raise _broken()
+    colours = _tensor(answer, _COLOURS, len(shapes))
+    if np.any((colours < 0) | (colours > _MOST_CODE)):
+        raise _misfit("colours")
     return [
         Yuv(
             part.reshape(height // 2 * 3, width),
@@ -268,13 +296,25 @@ def _cut_stored(content: UInt8, answer: Message, size: tuple[int, int]) -> list[
     ]
 
 
-def _shapes(answer: Message, size: tuple[int, int]) -> list[list[int]]:
+def _shapes(answer: Message, size: tuple[int, int], most: int) -> list[list[int]]:
+    """The shapes in RGB of at most so many frames of a size; they may be turned."""
     width, height = size
     upright, turned = [height, width, _CHANNELS], [width, height, _CHANNELS]
-    shapes: list[list[int]] = answer.tensors["shapes"].tolist()
-    if any(shape not in (upright, turned) for shape in shapes):
-        raise _broken()
+    shapes: list[list[int]] = _tensor(answer, _SHAPES).tolist()
+    if len(shapes) > most or any(shape not in (upright, turned) for shape in shapes):
+        raise _misfit("shapes")
     return shapes
+
+
+def _tensor(answer: Message, spec: TensorSpec, rows: int | None = None) -> NDArray[Any]:
+    """A tensor of an answer. Raises InvalidInput unless it is there, with so many rows."""
+    tensor = answer.tensors.get(spec.name)
+    if tensor is None:
+        raise _misfit(spec.name)
+    spec.check(tensor)
+    if rows is not None and len(tensor) != rows:
+        raise _misfit(spec.name)
+    return tensor
 
 
 def _parts(
@@ -283,11 +323,9 @@ def _parts(
     at = 0
     for shape in shapes:
         length = round(shape[0] * shape[1] * bytes_per_pixel)
-        if at + length > len(content):
-            raise _broken()
         yield content[at : at + length], shape
         at += length
 
 
-def _broken() -> Unprocessable:
-    return Unprocessable("breaks its decoder", field="media")
+def _misfit(name: str) -> InvalidInput:
+    return InvalidInput("cannot be", field=name)
