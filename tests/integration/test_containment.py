@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -18,7 +20,7 @@ import pytest
 from podium.containment import codecs as contained
 from podium.containment import workers as containment_workers
 from podium.containment.codecs import ContainedCodecs
-from podium.containment.messages import Message
+from podium.containment.messages import Message, receive, send
 from podium.containment.shared_memory import SharedMemory
 from podium.containment.syscalls import filter_program
 from podium.errors import TooLarge, Unprocessable
@@ -348,6 +350,36 @@ def test_frames_of_an_index_are_within_the_limits(codecs, clips, lying, part):
     lying[part] = 20_000
     with pytest.raises(TooLarge):
         reader(codecs).index(source_of(clips["b-frames.mp4"]))
+
+
+def test_open_files_in_an_answer_are_closed():
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Path(os.devnull).open("rb") as file:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(3):
+            send(theirs, Message({"a": 1}, descriptors=[file.fileno()] * 3))
+            assert receive(ours) == Message({"a": 1}, descriptors=[])
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("begun", [1, 8, 12])
+def test_an_answer_that_does_not_end_is_given_up(begun):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall((b"\x08\x00\x00\x00" * 2 + b"{    ")[:begun])
+        with pytest.raises(TimeoutError):
+            receive(ours, until=time.monotonic() + 0.05)
+
+
+def test_a_process_that_does_not_listen_is_ended(codecs, monkeypatch):
+    monkeypatch.setattr(containment_workers, "_MOST_WALL", 0)
+    monkeypatch.setattr(containment_workers, "_LEAST_WALL_S", 0.2)
+    worker = codecs._workers.take()
+    os.kill(worker.pid, signal.SIGSTOP)
+    much = Message({"question": "picture"}, {"much": np.zeros(8 << 20, np.uint8)})
+    with pytest.raises(Unprocessable, match="media: takes more than 1 s to decode"):
+        worker.ask(much, field="media", check=go_on, budget_s=1)
+    assert worker.pid not in workers(codecs)
 
 
 def test_work_that_is_given_up_ends_at_once(codecs, slow_picture):

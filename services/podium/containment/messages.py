@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +20,11 @@ _LENGTHS = struct.Struct("<II")  # of the JSON header, of the whole
 _MOST_BYTES = 512 << 20
 """Of one message. The index of four million packets takes 160 MB."""
 
-_MOST_DESCRIPTORS = 4
+MOST_DESCRIPTORS = 4
+"""Of one question."""
+
+_SHORTEST_S = 1e-3
+"""0 would be no time limit, but another mode of the socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +49,43 @@ def send(peer: socket.socket, message: Message) -> None:
         sent = max(0, sent - len(part))
 
 
-def receive(peer: socket.socket) -> Message:
+def receive(peer: socket.socket, *, descriptors: int = 0, until: float | None = None) -> Message:
     """Wait for a message.
+
+    Args:
+        peer: The socket.
+        descriptors: How many open files may come along; others are closed.
+        until: When it has to be there as a whole, by the monotonic clock; None: at any time.
 
     Raises:
         EOFError: the peer has gone.
         InvalidInput: what arrived is not a message.
+        TimeoutError: it is too late.
     """
-    head, descriptors, _, _ = socket.recv_fds(peer, _LENGTHS.size, _MOST_DESCRIPTORS)
+    head, files, _, _ = socket.recv_fds(peer, _LENGTHS.size, descriptors)
     try:
-        head += _exactly(peer, _LENGTHS.size - len(head))
+        head += _exactly(peer, _LENGTHS.size - len(head), until)
         header, whole = _LENGTHS.unpack(head)
         if whole > _MOST_BYTES:
             raise InvalidInput("is too long", field="message")
-        read = read_request(_exactly(peer, whole), str(header))
+        read = read_request(_exactly(peer, whole, until), str(header))
     except BaseException:
-        for descriptor in descriptors:
-            os.close(descriptor)
+        for file in files:
+            os.close(file)
         raise
-    return Message(_unreserved(read), read.inputs, descriptors)
+    return Message(_unreserved(read), read.inputs, files)
 
 
 def _unreserved(read: InferRequest) -> Mapping[str, Parameter]:
     return {name: value for name, value in read.parameters.items() if name != "binary_data_output"}
 
 
-def _exactly(peer: socket.socket, count: int) -> bytes:
+def _exactly(peer: socket.socket, count: int, until: float | None) -> bytes:
     body = bytearray(count)
     view, at = memoryview(body), 0
     while at < count:
+        if until is not None:
+            peer.settimeout(max(until - time.monotonic(), _SHORTEST_S))
         if not (got := peer.recv_into(view[at:])):
             raise EOFError
         at += got

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from podium.containment.indexes import index_of_message, index_to_message
-from podium.containment.messages import Message, receive, send
+from podium.containment.messages import MOST_DESCRIPTORS, Message, receive, send
 from podium.errors import InvalidInput
 from podium.media.codecs import CodecsHere, OpenVideo, ReadFrame, VideoLimits, go_on
 from podium.media.containers import Source
@@ -30,7 +30,7 @@ def work(parent: socket.socket) -> None:
     worker = _Worker()
     while True:
         try:
-            asked = receive(parent)
+            asked = receive(parent, descriptors=MOST_DESCRIPTORS)
         except (EOFError, OSError):
             return
         try:

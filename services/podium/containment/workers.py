@@ -31,7 +31,7 @@ T = TypeVar("T")
 _LOOK_S = 0.05
 """How often a caller that waits checks whether its answer is still wanted."""
 
-_MOST_WALL = 10
+_MOST_WALL, _LEAST_WALL_S = 10, 60
 """A worker may take as many times its processor time, plus a minute: the machine may be busy."""
 
 _MOST_MEDIA = 100
@@ -88,14 +88,15 @@ class Worker:
             self._budget_s = budget_s
             self._limit_cpu(budget_s)
         self.is_usable = False
-        latest = time.monotonic() + _MOST_WALL * self._budget_s + 60
+        latest = time.monotonic() + _MOST_WALL * self._budget_s + _LEAST_WALL_S
         try:
+            self._peer.settimeout(latest - time.monotonic())
             send(self._peer, message)
             while not self._ready.poll(round(_LOOK_S * 1e3)):
                 check()
                 if time.monotonic() > latest:
                     raise TimeoutError
-            answer = receive(self._peer)
+            answer = receive(self._peer, until=latest)
         except (OSError, EOFError, InvalidInput) as error:
             raise self._ended(field, error) from None
         self.is_usable = True
