@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import textwrap
@@ -23,7 +24,7 @@ from podium.containment.codecs import ContainedCodecs
 from podium.containment.messages import Message, receive, send
 from podium.containment.shared_memory import SharedMemory
 from podium.containment.syscalls import filter_program
-from podium.errors import TooLarge, Unprocessable
+from podium.errors import InvalidInput, TooLarge, Unprocessable
 from podium.media.codecs import CodecsHere, go_on
 from podium.media.containers import HEAD_BYTES, Source
 from podium.media.video import VideoReader
@@ -360,6 +361,15 @@ def test_open_files_in_an_answer_are_closed():
             send(theirs, Message({"a": 1}, descriptors=[file.fileno()] * 3))
             assert receive(ours) == Message({"a": 1}, descriptors=[])
         assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize(("header", "whole"), [(2 << 20, 2 << 20), (100, 1 << 30)])
+def test_an_answer_that_would_take_much_memory_is_not_read(header, whole):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(struct.pack("<II", header, whole))
+        with pytest.raises(InvalidInput, match="message: is too long"):
+            receive(ours, until=time.monotonic() + 5)
 
 
 @pytest.mark.parametrize("begun", [1, 8, 12])

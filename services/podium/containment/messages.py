@@ -20,6 +20,9 @@ _LENGTHS = struct.Struct("<II")  # of the JSON header, of the whole
 _MOST_BYTES = 512 << 20
 """Of one message. The index of four million packets takes 160 MB."""
 
+_MOST_JSON_BYTES = 1 << 20
+"""Of its header: parsed, JSON may take a hundred times its bytes."""
+
 MOST_DESCRIPTORS = 4
 """Of one question."""
 
@@ -66,7 +69,7 @@ def receive(peer: socket.socket, *, descriptors: int = 0, until: float | None = 
     try:
         head += _exactly(peer, _LENGTHS.size - len(head), until)
         header, whole = _LENGTHS.unpack(head)
-        if whole > _MOST_BYTES:
+        if header > _MOST_JSON_BYTES or whole > _MOST_BYTES:
             raise InvalidInput("is too long", field="message")
         read = read_request(_exactly(peer, whole, until), str(header))
     except BaseException:
