@@ -217,7 +217,7 @@ async def test_every_replica_of_the_gateway_serves_it(server, tmp_path):
 
         async def eventually_on_all(path, status, text=""):
             for url in urls:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while True:
                         found = await read(url, path)
                         if found[0] == status and text in found[1]:
