@@ -10,10 +10,11 @@ ALLOCATOR = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
 """Settings of glibc's malloc: threads share free memory, and up to 1 GiB of freed pages is kept, so
-that frames up to 1080p reuse them (fresh pages cost 1 ms per MB). docs/operations/processes.md has
-the same settings for containers."""
+that frames up to 1080p reuse them (fresh pages cost 1 ms per MB); it lies in huge pages where the
+system has them. docs/operations/processes.md has the same settings for containers."""
 
 _OPTIONS = {  # of mallopt(3)
     "MALLOC_ARENA_MAX": -8,
@@ -29,9 +30,9 @@ def keep_freed() -> None:
     """
     with suppress(AttributeError, OSError):  # only glibc has it
         set_option = ctypes.CDLL(None).mallopt
-        for name, value in ALLOCATOR.items():
+        for name, option in _OPTIONS.items():
             if name not in os.environ:
-                set_option(_OPTIONS[name], int(value))
+                set_option(option, int(ALLOCATOR[name]))
 
 
 def give_back() -> None:

@@ -122,9 +122,10 @@ def chart_limit(service: str) -> int:
 
 
 def allocator() -> dict[str, str]:
-    """The variables by which the chart keeps glibc from holding freed memory."""
+    """The variables by which the chart tells glibc how to hold memory."""
     given = chart_values()["defaults"]["env"]
-    return {name: str(value) for name, value in given.items() if name.startswith("MALLOC_")}
+    told = ("MALLOC_", "GLIBC_")
+    return {name: str(value) for name, value in given.items() if name.startswith(told)}
 
 
 def chart_values() -> dict[str, Any]:

@@ -73,6 +73,8 @@ def test_allocator_settings_of_the_environment_go_first(
 ) -> None:
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1234")
     monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     environment = Stack(models=tmp_path).environment
     assert environment["MALLOC_TRIM_THRESHOLD_"] == "1234"
     assert environment["MALLOC_ARENA_MAX"] == "1"
+    assert environment["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1"
