@@ -15,7 +15,7 @@ made without a copy."""
 
 
 def rgb_under(picture: Picture, transforms: Float64, size: tuple[int, int]) -> UInt8:
-    """The picture (H, W, 3) in RGB; only the lines that images are cut out of are there.
+    """The picture (H, W, 3) in RGB; at least the lines that images are cut out of.
 
     The others are undefined. They are not left out: with the numbers of its lines, a transform
     would round differently now and then.
@@ -32,11 +32,10 @@ def rgb_under(picture: Picture, transforms: Float64, size: tuple[int, int]) -> U
     y = transforms[:, 1] @ corners.T
     first = min(max(0, int(y.min() - 1) // _STEP * _STEP), (height - 1) // _STEP * _STEP)
     end = min(max(int(y.max() + 2) // _STEP * _STEP, first) + _STEP, height)
-    lines = rgb_of(picture.lines(slice(first, end)))
-    if len(lines) == height:
-        return lines
+    if 2 * (end - first) > height:  # copying them to their place would take longer than the others
+        return rgb_of(picture)
     whole = np.empty(picture.shape, np.uint8)
-    whole[first:end] = lines
+    whole[first:end] = rgb_of(picture.lines(slice(first, end)))
     return whole
 
 
