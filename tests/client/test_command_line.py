@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from podium.cli.objects import COMMANDS, command_of
 from tests.support.api_world import ApiWorld
 from tests.support.fake_gateway import FakeGateway
 from tests.support.videos import write_video
+from tests.support.waiting import blocking_until
 from tests.support.working_api import api, gateway, running_gateway
 
 __all__ = ["api", "gateway", "running_gateway"]
@@ -82,7 +82,7 @@ def test_from_video_to_results(podium: Shell, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_the_watching_and_not_the_job(
-    podium: Shell, gateway: FakeGateway, tmp_path: Path
+    podium: Shell, api: ApiWorld, gateway: FakeGateway, tmp_path: Path
 ) -> None:
     write_video(tmp_path / "sprint.mp4", 29)
     works, gateway.fails = gateway.fails, lambda body, tries: (503, "busy")  # the job waits
@@ -93,9 +93,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_job(
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        until = time.monotonic() + 120
-        while not json.loads(podium("jobs", "list", "--status", "processing", "-o", "json").stdout):
-            assert time.monotonic() < until
+        blocking_until(lambda: api.app.state.streams.total() > 0)  # it watches
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         said = process.stderr.read()
