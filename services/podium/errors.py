@@ -23,6 +23,8 @@ Services answer all of them in the Open Inference Protocol's shape, ``{"error": 
 
 from __future__ import annotations
 
+import errno
+
 
 class PodiumError(Exception):
     """Base of all errors that Podium raises on purpose.
@@ -156,3 +158,11 @@ BY_STATUS: dict[int, type[PodiumError]] = {
     504: DeadlineExceeded,
 }
 """Status of a stage's answer -> the error that the client raises."""
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+def raise_if_exhausted(error: OSError) -> None:
+    """Raise Unavailable if the system has no more open files or memory: not the input's fault."""
+    if error.errno in _EXHAUSTED:
+        raise Unavailable(f"{error.strerror}: try again later") from error

@@ -30,6 +30,7 @@ from podium.media.containers import HEAD_BYTES, Source
 from podium.media.video import VideoReader
 from podium.vision.video_frames import rgb_of
 from podium.yuv import Yuv
+from tests.support.open_files import open_files
 from tests.support.videos import number_of, write_video
 from tests.support.waiting import blocking_until
 
@@ -356,11 +357,11 @@ def test_frames_of_an_index_are_within_the_limits(codecs, clips, lying, part):
 def test_open_files_in_an_answer_are_closed():
     ours, theirs = socket.socketpair()
     with ours, theirs, Path(os.devnull).open("rb") as file:
-        before = len(list(Path("/proc/self/fd").iterdir()))
+        before = open_files()
         for _ in range(3):
             send(theirs, Message({"a": 1}, descriptors=[file.fileno()] * 3))
             assert receive(ours) == Message({"a": 1}, descriptors=[])
-        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        assert open_files() == before
 
 
 @pytest.mark.parametrize(("header", "whole"), [(2 << 20, 2 << 20), (100, 1 << 30)])
@@ -437,6 +438,17 @@ def test_a_worker_that_is_replaced_leaves_its_memory_to_the_next(monkeypatch):
         del kept
         (memory,) = fresh._workers._memories
         assert {block.number for block in memory._free} == {0, 1}
+
+
+def test_small_pictures_take_few_open_files():
+    """Free blocks hold at most 128 MB; each of them takes two open files."""
+    memory = SharedMemory()
+    before = open_files()
+    kept = [memory.take(10_000 + 1000 * number) for number in range(300)]
+    del kept
+    assert open_files() - before <= 2 * 128
+    memory.close()
+    assert open_files() == before
 
 
 def test_no_worker_sees_what_others_left_in_memory():

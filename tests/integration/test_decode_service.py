@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import threading
 import time
 
@@ -21,6 +22,7 @@ from podium.errors import (
     InvalidInput,
     NotFound,
     TooLarge,
+    Unavailable,
     Unprocessable,
     UnsupportedMedia,
 )
@@ -29,6 +31,7 @@ from podium.storage.object_store import ObjectStoreSettings
 from podium.types import CropSpec, FrameRange, Media
 from podium.vision.boxes import transform_points
 from podium.wire import InferRequest, bytes_tensor
+from tests.support.open_files import open_files
 from tests.support.videos import HEIGHT, WIDTH, number_of, write_video
 
 X264 = {"g": "12", "bf": "3"}
@@ -390,3 +393,30 @@ async def test_colours_that_cannot_be_converted_are_read_as_bt601_and_said(
     np.testing.assert_array_equal(*crops)
     assert "matrix 8" not in notes[0]
     assert "matrix 8 of ITU-T H.273" in notes[1]
+
+
+async def test_a_system_without_open_files_is_busy_and_the_file_is_not_missing(video):
+    _, most = limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    picture = cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
+    data, uri = video.read_bytes(), video.as_uri()
+    objects = ObjectStoreSettings(read_roots=(video.parent,))
+    with Decoder(DecodeSettings(objects=objects)) as decoder:
+        await decode(decoder, picture)
+        now_open = open_files()
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (now_open + 9, most))
+            kept, refused = 0, None
+            while refused is None:
+                try:
+                    await decode(decoder, picture)
+                    kept += 1
+                except Unavailable as error:
+                    refused = error.message
+            for media, address in ((data, None), (None, uri)):
+                with pytest.raises(Unavailable, match="Too many open files"):
+                    await decode(decoder, media, address)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert kept < 10
+        assert "Too many open files" in refused
+        await decode(decoder, None, uri)

@@ -104,6 +104,19 @@ def test_who_leaves_waits_no_longer_and_keeps_nothing():
     assert store.bytes == 9_000
 
 
+def test_the_number_of_batches_is_limited_too():
+    store = FrameStore(1 << 30, ttl_s=30)
+    handles = [store.put({}) for _ in range(512)]
+    store.put(batch(1))  # the limit is that of claims
+    with store.room() as room, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(room.claim, 10)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.1)
+        for handle in handles[:2]:
+            store.drop(handle)
+        waiting.result(30)
+
+
 def test_handles_are_unguessable():
     store = FrameStore(10_000, ttl_s=10)
     handles = {store.put({}) for _ in range(100)}

@@ -14,6 +14,7 @@ from podium.media.containers import HEAD_BYTES, Source
 from podium.media.open_decoders import OpenDecoders, Wanted
 from podium.media.packets import frames_of
 from podium.media.video import VideoReader
+from tests.support.open_files import open_files
 from tests.support.videos import number_of, write_video
 
 COUNT = 96
@@ -49,10 +50,6 @@ def numbers(reader: VideoReader, source: Source, start: int) -> list[int]:
     index = reader.index(source)
     frames = reader.frames(source, index, np.arange(start, start + RANGE))
     return [number_of(frame.pixels) for frame in frames]
-
-
-def files_open() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.parametrize("in_memory", [False, True])
@@ -95,24 +92,24 @@ def test_two_ranges_in_flight_decode_few_packets_twice(path, fed):
 
 def test_without_memory_for_them_none_is_kept(path, fed):
     source = source_of(path)
-    before = files_open()
+    before = open_files()
     reader = VideoReader(max_pixels=1 << 20, kept_bytes=0)
     numbers(reader, source, 40)
     numbers(reader, source, 48)
-    assert files_open() == before
+    assert open_files() == before
     assert len(fed) > 90  # each from the only key frame
 
 
 def test_files_are_few_and_closed_in_the_end(path, tmp_path):
-    before = files_open()
+    before = open_files()
     reader = VideoReader(max_pixels=1 << 20, kept_bytes=KEPT_BYTES)
     for copy in range(12):
         other = tmp_path / f"{copy}.mp4"
         other.write_bytes(path.read_bytes())
         assert numbers(reader, source_of(other), 8) == list(range(8, 16))
-        assert files_open() <= before + 2 * 8  # the container, and the file to open it again
+        assert open_files() <= before + 2 * 8  # the container, and the file to open it again
     reader.close()
-    assert files_open() == before
+    assert open_files() == before
 
 
 def test_a_changed_file_is_not_decoded_with_an_old_decoder(path, tmp_path):

@@ -18,7 +18,7 @@ from podium.containment.indexes import index_of_message, index_to_message
 from podium.containment.messages import Message
 from podium.containment.shared_memory import Block
 from podium.containment.workers import Worker, Workers
-from podium.errors import InvalidInput, Unprocessable
+from podium.errors import InvalidInput, Unprocessable, raise_if_exhausted
 from podium.media.codecs import Check, ReadFrame, ReadPicture, VideoLimits, go_on
 from podium.media.containers import Source
 from podium.media.files import OpenFile, size_bytes
@@ -228,6 +228,7 @@ class _File:
             else:
                 self.descriptor = os.open(data, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
+            raise_if_exhausted(error)
             raise Unprocessable(
                 f"cannot be opened ({error.strerror})", field=source.field
             ) from None

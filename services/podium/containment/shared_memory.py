@@ -21,6 +21,10 @@ from podium.types import UInt8
 _FREE_BYTES = 128 << 20
 """The most that free blocks hold for the next frames: 46 of 1280x720."""
 
+_LEAST_BYTES = 1 << 20
+"""Small pictures share one size of blocks. Each block takes two open files, so that few are kept;
+pages that nobody writes take no memory."""
+
 
 @dataclass(eq=False, slots=True)
 class Block:
@@ -49,6 +53,7 @@ class SharedMemory:
 
     def take(self, size: int) -> tuple[Block, UInt8]:
         """A block of at least ``size`` bytes, and its bytes; free when that array has gone."""
+        size = max(size, _LEAST_BYTES)
         with self._lock:
             fitting = [b for b in self._free if size <= len(b.memory) <= 2 * size]
             block = fitting[-1] if fitting else None

@@ -19,7 +19,13 @@ from podium.decode.frames import DecodedFrames
 from podium.decode.pictures import decode_picture
 from podium.decode.settings import DecodeSettings
 from podium.decode.video import decode_video
-from podium.errors import InvalidInput, NotFound, TooLarge, Unprocessable
+from podium.errors import (
+    InvalidInput,
+    NotFound,
+    TooLarge,
+    Unprocessable,
+    raise_if_exhausted,
+)
 from podium.media.containers import HEAD_BYTES, Source
 from podium.media.picture_header import is_picture
 from podium.media.video import VideoReader
@@ -212,7 +218,11 @@ class Decoder:
         spec: Letterbox | None,
     ) -> FrameBatch:
         with room:
-            decoded = self._read(held, wanted, room)
+            try:
+                decoded = self._read(held, wanted, room)
+            except OSError as error:
+                raise_if_exhausted(error)
+                raise
             images, transforms, shown = self._squares(decoded, stride, spec)
             handle = room.keep(decoded.pixels)
         return FrameBatch(
@@ -266,6 +276,7 @@ class Decoder:
                     check=room.check,
                 )
         except OSError as error:
+            raise_if_exhausted(error)
             raise NotFound(f"uri: cannot be read ({error.strerror})") from error
         return decode_video(
             self._videos,

@@ -18,6 +18,9 @@ from typing import Self
 from podium.errors import FramesGone
 from podium.yuv import Picture
 
+_MOST_BATCHES = 512
+"""Each may hold open files (``podium.containment.shared_memory``)."""
+
 Pixels = Mapping[int, Picture]
 """frame_index -> frame."""
 
@@ -79,7 +82,7 @@ class Room:
 
 
 class FrameStore:
-    """Batches of frames by an unguessable handle. Thread-safe.
+    """Batches of frames by an unguessable handle, up to 512. Thread-safe.
 
     Args:
         max_bytes: Limit of batches and reserved room together; one batch always fits.
@@ -103,7 +106,9 @@ class FrameStore:
             while not abandoned.is_set():
                 expiry_s = self._drop_expired()
                 held = self._claimed + self._held()
-                if held == 0 or held + size <= self._max_bytes:
+                if held == 0 or (
+                    held + size <= self._max_bytes and len(self._batches) < _MOST_BATCHES
+                ):
                     self._claimed += size
                     return
                 self._changed.wait(expiry_s)

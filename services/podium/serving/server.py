@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from podium.environment import explain_settings
 from podium.errors import PodiumError
+from podium.open_files import allow_most_open_files
 from podium.serving.http.admission import Admission
 from podium.serving.http.protocol import ServiceProtocol
 from podium.serving.http.scheduling import finish_before_others
@@ -45,6 +46,7 @@ def serve(service: str, create_app: Callable[[S], FastAPI], settings_type: type[
     """
     configure_logging(service, "info")
     finish_before_others()
+    allow_most_open_files()
     if WITH_PARENT in sys.argv:
         stop_with_parent()
     try:

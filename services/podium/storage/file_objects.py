@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from podium.errors import Forbidden, InvalidInput, NotFound, TooLarge
+from podium.errors import Forbidden, InvalidInput, NotFound, TooLarge, raise_if_exhausted
 from podium.storage.file_locks import HeldFile
 from podium.whole_files import partial_name
 
@@ -52,6 +52,7 @@ class FileObjects:
         try:
             descriptor = _open(root, path)
         except OSError as error:
+            raise_if_exhausted(error)
             if isinstance(error, PermissionError):
                 raise Forbidden("uri: cannot be read (Permission denied)") from None
             if error.errno in _LINK_ERRORS:
@@ -76,6 +77,7 @@ class FileObjects:
             with _folder(root, target.parent, create=True) as folder:
                 _copy(source, target.name, folder)
         except OSError as error:
+            raise_if_exhausted(error)
             if error.errno in _LINK_ERRORS:
                 raise Forbidden("uri: leads through a link to elsewhere") from None
             raise InvalidInput(
